@@ -1,0 +1,1 @@
+"""Segment Anything Model 2 and 2.1: network, predictors and training."""
