@@ -1,0 +1,169 @@
+"""TIFF, BigTIFF, ImageJ and OME-TIFF, page by page or tile by tile."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from napari_sam2.errors import UserError
+from napari_sam2.readers.arrays import WrappedArray
+from napari_sam2.readers.base import Source
+from napari_sam2.readers.tiff_check import check_complete
+
+if TYPE_CHECKING:
+    import tifffile
+
+_MICRON = {"\\u00B5m", "µm", "μm", "um", "micron", "microns", "micrometer"}
+_RESOLUTION = {2: (25400.0, "micrometer"), 3: (10000.0, "micrometer")}
+
+
+def read_tiff(path: Path) -> Source:
+    """Open the first series of a TIFF; its pixels stay in the file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        If the file is truncated, damaged, or holds nothing readable.
+    """
+    check_complete(path)
+    import tifffile
+
+    try:
+        file = tifffile.TiffFile(path)
+    except Exception as error:
+        raise UserError(f"Cannot open {path.name} as TIFF: {error}.") from error
+    try:
+        return _source(file, path)
+    except UserError:
+        file.close()
+        raise
+    except Exception as error:
+        file.close()
+        raise UserError(f"Cannot read {path.name}: {error}.") from error
+
+
+def _source(file: tifffile.TiffFile, path: Path) -> Source:
+    if not file.series:
+        raise UserError(f"{path.name} holds no image.")
+    series, keep = file.series[0], _OpenFile(file)
+    levels = tuple(_open_level(file, level, keep) for level in series.levels)
+    scale, units = _calibration(file)
+    notes = ()
+    if len(file.series) > 1:
+        notes = (f"{path.name} holds {len(file.series)} series; the first is read.",)
+    return Source(
+        levels,
+        path.name,
+        axes=series.axes,
+        scale=scale,
+        units=units,
+        files=(path,),
+        notes=notes,
+    )
+
+
+class _OpenFile:
+    """Closes a file when nothing needs it any more."""
+
+    def __init__(self, file: tifffile.TiffFile) -> None:
+        weakref.finalize(self, file.close)
+
+
+def _open_level(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, keep: _OpenFile
+) -> WrappedArray:
+    import zarr
+
+    array: Any
+    if series.dataoffset is not None and not series.is_multifile:
+        array = _map(file, series)
+    else:
+        array = zarr.open_array(series.aszarr(), mode="r")  # type: ignore[arg-type]
+    return WrappedArray(array, keep)
+
+
+def _map(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> np.ndarray[Any, Any]:
+    """Uncompressed, gapless pixels: a window of a plane then costs only its own rows."""
+    dtype = np.dtype(series.dtype).newbyteorder(file.byteorder)
+    offset = series.dataoffset or 0
+    path = file.filehandle.path
+    if offset + dtype.itemsize * int(np.prod(series.shape)) > file.filehandle.size:
+        raise UserError(f"{Path(path).name} is truncated: it ends before its last plane.")
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=series.shape)
+
+
+def _calibration(file: tifffile.TiffFile) -> tuple[dict[str, float], dict[str, str]]:
+    if file.is_ome and file.ome_metadata:
+        return _ome(file.ome_metadata)
+    if file.is_imagej and file.imagej_metadata:
+        return _imagej(file, file.imagej_metadata)
+    return _plain(file)
+
+
+def _ome(xml: str) -> tuple[dict[str, float], dict[str, str]]:
+    pixels = ElementTree.fromstring(xml).find("{*}Image/{*}Pixels")
+    if pixels is None:
+        return {}, {}
+    scale, units = {}, {}
+    for axis, name in {"X": "PhysicalSizeX", "Y": "PhysicalSizeY", "Z": "PhysicalSizeZ"}.items():
+        if size := pixels.get(name):
+            scale[axis] = float(size)
+            units[axis] = _unit(pixels.get(f"{name}Unit", "µm"))
+    if step := pixels.get("TimeIncrement"):
+        scale["T"] = float(step)
+        units["T"] = _unit(pixels.get("TimeIncrementUnit", "s"))
+    return scale, units
+
+
+def _imagej(
+    file: tifffile.TiffFile, metadata: Mapping[str, Any]
+) -> tuple[dict[str, float], dict[str, str]]:
+    unit = _unit(str(metadata.get("unit", "pixel")))
+    scale = _pixels_per_unit(file, 1.0) if unit != "pixel" else {}
+    if scale and (spacing := metadata.get("spacing")):
+        scale["Z"] = float(spacing)
+    units = dict.fromkeys(scale, unit)
+    if interval := metadata.get("finterval"):
+        scale["T"], units["T"] = float(interval), "second"
+    return scale, units
+
+
+def _plain(file: tifffile.TiffFile) -> tuple[dict[str, float], dict[str, str]]:
+    tag = file.pages[0].keyframe.tags.get("ResolutionUnit")
+    if tag is None or int(tag.value) not in _RESOLUTION:
+        return {}, {}
+    length, unit = _RESOLUTION[int(tag.value)]
+    scale = _pixels_per_unit(file, length)
+    return scale, dict.fromkeys(scale, unit)
+
+
+def _pixels_per_unit(file: tifffile.TiffFile, length: float) -> dict[str, float]:
+    tags = file.pages[0].keyframe.tags
+    scale = {}
+    for axis, name in {"X": "XResolution", "Y": "YResolution"}.items():
+        if tag := tags.get(name):
+            above, below = tag.value
+            if above and below:
+                scale[axis] = length * below / above
+    return scale
+
+
+def _unit(text: str) -> str:
+    named = {"s": "second", "sec": "second", "ms": "millisecond", "nm": "nanometer"}
+    named |= {
+        "mm": "millimeter",
+        "min": "minute",
+        "h": "hour",
+        **dict.fromkeys(_MICRON, "micrometer"),
+    }
+    return named.get(text.strip(), text.strip())
