@@ -1,0 +1,136 @@
+"""What the model is asked: the user's prompts, locked masks, chosen candidates."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from napari_sam2.plan import PropagationRequest
+from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam2.questions import Patch, Question
+from napari_sam2.results import Direction, FrameResult
+from napari_sam2.session_settings import SessionSettings
+
+if TYPE_CHECKING:
+    from napari_sam2.prompts import PromptStore
+
+CERTAIN = 16.0
+"""Logit of pixels that the user has decided."""
+
+
+class StoredMasks(Protocol):
+    """What is needed of the stored masks."""
+
+    def result(self, object_id: int, frame: int) -> FrameResult | None: ...
+
+    def locked(self) -> Mapping[int, tuple[int, ...]]: ...
+
+
+class Asking:
+    """Turns prompts into questions.
+
+    Parameters
+    ----------
+    prompts : PromptStore
+        What the user asked for.
+    stored : StoredMasks
+        Masks that corrections start from and locked masks that condition.
+    """
+
+    def __init__(self, prompts: PromptStore, stored: StoredMasks) -> None:
+        self._prompts = prompts
+        self._stored = stored
+        self._chosen: dict[tuple[int, int], Patch] = {}
+        self._corrected: dict[tuple[int, int], Patch] = {}
+
+    def prompted(self) -> dict[int, tuple[int, ...]]:
+        """Return the conditioning frames of each object: prompted and locked ones, sorted."""
+        frames = {o: set(self._prompts.frames(o)) for o in self._prompts.objects()}
+        for object_id, locked in self._stored.locked().items():
+            frames.setdefault(object_id, set()).update(locked)
+        return {object_id: tuple(sorted(frames[object_id])) for object_id in sorted(frames)}
+
+    def question(self, object_id: int, frame: int) -> Question:
+        """Return all that is asked about an object on a frame."""
+        if frame in self._stored.locked().get(object_id, ()):
+            return Question(mask=self._mask_of(object_id, frame))
+        question = self._from_prompts(object_id, frame)
+        chosen = self._chosen.get((object_id, frame))
+        if chosen is not None:
+            return replace(question, mask=chosen)
+        if question.mask is not None or question.box is not None:
+            return question
+        return replace(question, previous=self._previous(object_id, frame))
+
+    def choose(self, result: FrameResult, number: int) -> None:
+        """Take a candidate for what the prompts mean; the first one needs no choice."""
+        key = result.object_id, result.frame
+        self._chosen.pop(key, None)
+        if number > 0 and not result.window.empty:
+            self._chosen[key] = Patch(result.window, result.logits)
+
+    def prompts_changed(self, object_id: int, frame: int) -> None:
+        """Forget the candidate that was chosen for the prompts before."""
+        self._chosen.pop((object_id, frame), None)
+        if not self._prompts.of(object_id, frame):
+            self._corrected.pop((object_id, frame), None)
+
+    def forget(self, object_id: int) -> None:
+        """Drop an object's prompts and choices."""
+        for frame in tuple(self._prompts.frames(object_id)):
+            for prompt in self._prompts.of(object_id, frame):
+                self._prompts.remove(prompt)
+        for kept in (self._chosen, self._corrected):
+            for key in [key for key in kept if key[0] == object_id]:
+                del kept[key]
+
+    def run_id(self, request: PropagationRequest, settings: SessionSettings) -> str:
+        """Return what tells one run from another: request, settings and questions."""
+        digest = hashlib.sha256(f"{request}{settings}".encode())
+        for object_id, frames in self.prompted().items():
+            for frame in frames:
+                digest.update(_bytes(object_id, frame, self.question(object_id, frame)))
+        return digest.hexdigest()
+
+    def _from_prompts(self, object_id: int, frame: int) -> Question:
+        prompts = self._prompts.of(object_id, frame)
+        points = [p for p in prompts if isinstance(p, PointPrompt)]
+        boxes = [p for p in prompts if isinstance(p, BoxPrompt)]
+        masks = [p for p in prompts if isinstance(p, MaskPrompt)]
+        if masks:
+            mask = masks[-1]
+            return Question(mask=Patch.of_mask(mask.mask, mask.offset, CERTAIN))
+        box = np.array([boxes[-1].yx0, boxes[-1].yx1], dtype=np.float64) if boxes else None
+        return Question(
+            points=np.array([p.yx for p in points], dtype=np.float64).reshape(-1, 2),
+            labels=np.array([p.label for p in points], dtype=np.int64),
+            box=box,
+        )
+
+    def _previous(self, object_id: int, frame: int) -> Patch | None:
+        """Return the tracked mask that the prompts correct, as it was when they came."""
+        key = object_id, frame
+        if key not in self._corrected:
+            result = self._stored.result(object_id, frame)
+            if result is None or result.direction is Direction.PROMPT or result.window.empty:
+                return None
+            self._corrected[key] = Patch(result.window, result.logits)
+        return self._corrected[key]
+
+    def _mask_of(self, object_id: int, frame: int) -> Patch:
+        result = self._stored.result(object_id, frame)
+        return Patch.empty() if result is None else Patch(result.window, result.logits)
+
+
+def _bytes(object_id: int, frame: int, question: Question) -> bytes:
+    parts = [f"{object_id} {frame}".encode(), question.points.tobytes(), question.labels.tobytes()]
+    if question.box is not None:
+        parts.append(question.box.tobytes())
+    for patch in (question.mask, question.previous):
+        if patch is not None:
+            parts += [str(patch.window).encode(), patch.logits.tobytes()]
+    return b"|".join(parts)

@@ -1,0 +1,137 @@
+"""Start tracks: every prompted frame of an object is conditioned on before any is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from napari_sam2.batches import batches
+from napari_sam2.first_look import FirstLook
+from napari_sam2.geometry import Index
+from napari_sam2.look import Looker
+from napari_sam2.predictor_protocol import Step, TrackState
+from napari_sam2.questions import Patch, Question
+from napari_sam2.results import Direction, FrameResult
+from napari_sam2.stop_rule import Presence
+from napari_sam2.track import Answer, Seen, Track
+from napari_sam2.view_plan import ViewRules, Wanted, share_views
+from napari_sam2.views import View
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Answers the prompts of objects whose track begins.
+
+    Parameters
+    ----------
+    looker : Looker
+        The model's eyes.
+    rules : ViewRules
+        Where windows may lie.
+    question : Callable
+        Gives the question of (object id, frame).
+    group_size : int
+        Objects in one call of the model.
+    """
+
+    looker: Looker
+    rules: ViewRules
+    question: Callable[[int, int], Question]
+    group_size: int
+
+    def begin(self, first: int, prompted: Mapping[int, Sequence[int]]) -> dict[int, Track]:
+        """Return tracks that stand on frame ``first``, one for each object.
+
+        Parameters
+        ----------
+        first : int
+            The prompted frame that the sweep has reached.
+        prompted : Mapping[int, Sequence[int]]
+            All prompted frames of each object; ``first`` is among them.
+        """
+        states: dict[int, TrackState] = {}
+        answers: dict[int, list[Answer]] = {object_id: [] for object_id in prompted}
+        sides: dict[int, int | None] = {}
+        for frame in sorted({frame for frames in prompted.values() for frame in frames}):
+            here = [object_id for object_id, frames in prompted.items() if frame in frames]
+            for answer, state in self._answer(frame, here, states, sides):
+                answers[answer.result.object_id].append(answer)
+                states[answer.result.object_id] = state
+        return {
+            object_id: start(object_id, first, states[object_id], tuple(answers[object_id]))
+            for object_id in prompted
+        }
+
+    def _answer(
+        self,
+        frame: int,
+        objects: Sequence[int],
+        states: Mapping[int, TrackState],
+        sides: dict[int, int | None],
+    ) -> Iterable[tuple[Answer, TrackState]]:
+        index = self.looker.stack.index(frame)
+        asked = {object_id: self.question(object_id, frame) for object_id in objects}
+        views = self._views(index, asked, sides)
+        for view in sorted(set(views.values())):
+            encoding = self.looker.encode(index, view)
+            members = [object_id for object_id in objects if views[object_id] == view]
+            for group in batches(members, self.group_size):
+                prompts = [self.looker.ask(view, asked[object_id]) for object_id in group]
+                before = [states.get(object_id) for object_id in group]
+                steps = self.looker.predictor.condition(encoding, frame, prompts, before)
+                for object_id, step in zip(group, steps, strict=True):
+                    patch = self._patch(view, asked[object_id], step)
+                    result = result_of(object_id, frame, index, view, patch, step)
+                    yield Answer(result, view), step.state
+
+    def _views(
+        self, index: Index, asked: Mapping[int, Question], sides: dict[int, int | None]
+    ) -> dict[int, View]:
+        look = FirstLook(self.looker, self.rules)
+        boxes = {object_id: look.box(index, question) for object_id, question in asked.items()}
+        for object_id, box in boxes.items():
+            known = sides.get(object_id)
+            sides[object_id] = (
+                self.rules.first_side(box) if known is None else self.rules.later_side(known, box)
+            )
+        wanted = [
+            Wanted(object_id, self.rules.need(box, (0.0, 0.0), side), side)
+            for object_id, box in boxes.items()
+            if (side := sides[object_id]) is not None
+        ]
+        return dict.fromkeys(asked, self.rules.full) | share_views(wanted, self.rules)
+
+    def _patch(self, view: View, question: Question, step: Step) -> Patch:
+        """Return the outcome; a mask that the user gave is kept to the pixel."""
+        if question.mask is not None and view.zoomed:
+            return question.mask
+        return self.looker.paste(view, step.logits)
+
+
+def result_of(
+    object_id: int, frame: int, index: Index, view: View, patch: Patch, step: Step
+) -> FrameResult:
+    """Return the result of a prompted frame."""
+    return FrameResult(
+        object_id=object_id,
+        frame=frame,
+        index=index,
+        window=patch.window,
+        logits=patch.logits,
+        predicted_iou=step.predicted_iou,
+        object_score=step.object_score,
+        direction=Direction.PROMPT,
+        view=str(view),
+    )
+
+
+def start(object_id: int, frame: int, state: TrackState, answers: tuple[Answer, ...]) -> Track:
+    """Return a track that stands on a prompted frame."""
+    answer = next(answer for answer in answers if answer.result.frame == frame)
+    patch = Patch(answer.result.window, answer.result.logits)
+    seen = Seen(frame, patch)
+    box = patch.box or answer.view.window
+    presence = Presence(usual_area=float(patch.area))
+    return Track(
+        object_id, state, answer.view, box, (0.0, 0.0), presence, seen, seen, (0, 0), answers
+    )

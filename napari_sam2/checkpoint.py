@@ -1,0 +1,168 @@
+"""The state of a run as bytes, so that it goes on after a power cut as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.geometry import Window
+from napari_sam2.questions import Patch
+from napari_sam2.results import Direction, FrameResult
+from napari_sam2.stop_rule import Presence
+from napari_sam2.track import Answer, Seen
+from napari_sam2.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTrack:
+    """A track whose state has become bytes; fields as in Track."""
+
+    object_id: int
+    state: bytes
+    view: View
+    box: Window
+    motion: tuple[float, float]
+    presence: Presence
+    last: Seen
+    anchor: Seen
+    drift: tuple[int, int]
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a run stands.
+
+    Parameters
+    ----------
+    run_id : str
+        Which run.
+    sweep : int
+        Number of the sweep in its plan.
+    done : int
+        How many of the sweep's frames are done.
+    tracks : tuple of SavedTrack
+        The tracks under way.
+    """
+
+    run_id: str
+    sweep: int
+    done: int
+    tracks: tuple[SavedTrack, ...]
+
+
+def pack(checkpoint: Checkpoint) -> bytes:
+    """Serialise a checkpoint as a NumPy archive; nothing in it can run code."""
+    arrays = _Arrays()
+    header = {
+        "run_id": checkpoint.run_id,
+        "sweep": checkpoint.sweep,
+        "done": checkpoint.done,
+        "tracks": [_track_out(track, arrays) for track in checkpoint.tracks],
+    }
+    buffer = BytesIO()
+    text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(buffer, header=text, **{f"a{i}": a for i, a in enumerate(arrays.items)})
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> Checkpoint:
+    """Undo :func:`pack`."""
+    with np.load(BytesIO(data), allow_pickle=False) as archive:
+        header = json.loads(archive["header"].tobytes())
+        tracks = tuple(_track_in(item, archive) for item in header["tracks"])
+    return Checkpoint(header["run_id"], header["sweep"], header["done"], tracks)
+
+
+class _Arrays:
+    """Collects arrays and gives each its number."""
+
+    def __init__(self) -> None:
+        self.items: list[NDArray[Any]] = []
+
+    def add(self, array: NDArray[Any]) -> int:
+        self.items.append(array)
+        return len(self.items) - 1
+
+
+def _window_out(window: Window) -> list[int]:
+    return [window.y0, window.x0, window.y1, window.x1]
+
+
+def _view_out(view: View) -> list[Any]:
+    return [_window_out(view.window), view.zoomed, view.factor]
+
+
+def _view_in(item: list[Any]) -> View:
+    return View(Window(*item[0]), item[1], item[2])
+
+
+def _seen_out(seen: Seen, arrays: _Arrays) -> list[Any]:
+    return [seen.frame, _window_out(seen.patch.window), arrays.add(seen.patch.logits)]
+
+
+def _seen_in(item: list[Any], archive: Any) -> Seen:
+    return Seen(item[0], Patch(Window(*item[1]), archive[f"a{item[2]}"]))
+
+
+def _answer_out(answer: Answer, arrays: _Arrays) -> dict[str, Any]:
+    result = answer.result
+    return {
+        "view": _view_out(answer.view),
+        "result": [result.object_id, result.frame, list(result.index)],
+        "mask": [_window_out(result.window), arrays.add(result.logits)],
+        "scores": [result.predicted_iou, result.object_score],
+    }
+
+
+def _answer_in(item: dict[str, Any], archive: Any) -> Answer:
+    object_id, frame, index = item["result"]
+    window, number = item["mask"]
+    view = _view_in(item["view"])
+    result = FrameResult(
+        object_id=object_id,
+        frame=frame,
+        index=tuple(index),
+        window=Window(*window),
+        logits=archive[f"a{number}"],
+        predicted_iou=item["scores"][0],
+        object_score=item["scores"][1],
+        direction=Direction.PROMPT,
+        view=str(view),
+    )
+    return Answer(result, view)
+
+
+def _track_out(track: SavedTrack, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "object_id": track.object_id,
+        "state": arrays.add(np.frombuffer(track.state, dtype=np.uint8)),
+        "view": _view_out(track.view),
+        "box": _window_out(track.box),
+        "motion": list(track.motion),
+        "presence": [track.presence.usual_area, track.presence.gone],
+        "last": _seen_out(track.last, arrays),
+        "anchor": _seen_out(track.anchor, arrays),
+        "drift": list(track.drift),
+        "answers": [_answer_out(answer, arrays) for answer in track.answers],
+    }
+
+
+def _track_in(item: dict[str, Any], archive: Any) -> SavedTrack:
+    return SavedTrack(
+        object_id=item["object_id"],
+        state=archive[f"a{item['state']}"].tobytes(),
+        view=_view_in(item["view"]),
+        box=Window(*item["box"]),
+        motion=(item["motion"][0], item["motion"][1]),
+        presence=Presence(item["presence"][0], item["presence"][1]),
+        last=_seen_in(item["last"], archive),
+        anchor=_seen_in(item["anchor"], archive),
+        drift=(item["drift"][0], item["drift"][1]),
+        answers=tuple(_answer_in(answer, archive) for answer in item["answers"]),
+    )

@@ -1,0 +1,86 @@
+"""Bring a track's memory from one window into another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+from napari_sam2.geometry import Window
+from napari_sam2.look import Looker
+from napari_sam2.predictor_protocol import TrackState
+from napari_sam2.track import Seen, Track
+from napari_sam2.view_plan import ViewRules
+from napari_sam2.views import View
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Moves memories by whole tokens, or makes them again where the scale changes.
+
+    Parameters
+    ----------
+    looker : Looker
+        The model's eyes.
+    rules : ViewRules
+        Where windows may lie.
+    """
+
+    looker: Looker
+    rules: ViewRules
+
+    def to(self, track: Track, view: View) -> Track:
+        """Return the track with its memory laid out in ``view``."""
+        if view == track.view:
+            return track
+        if not (view.zoomed and track.view.zoomed) or view.side != track.view.side:
+            return self.again(track, view)
+        dy, dx = self.rules.tokens_between(track.view, view)
+        state = self.looker.predictor.shift(track.state, (dy, dx))
+        drift = (track.drift[0] + dy, track.drift[1] + dx)
+        moved = replace(track, state=state, view=view, drift=drift)
+        return self.anchored(moved) if max(map(abs, drift)) > self.rules.tokens // 2 else moved
+
+    def again(self, track: Track, view: View) -> Track:
+        """Return the track with a fresh memory in ``view``: its anchor and its last mask."""
+        fresh = self.anchored(replace(track, view=view), fresh=True)
+        if track.last.frame == track.anchor.frame:
+            return fresh
+        state = self._remember(track.last, view, fresh.state, conditioning=False)
+        return replace(fresh, state=state)
+
+    def anchored(self, track: Track, *, fresh: bool = False) -> Track:
+        """Return the track with its anchor remembered as if it lay where the object is now.
+
+        A memory that has been shifted out of the window tells nothing any more, while the
+        object's look on the prompted frame stays the best there is.
+        """
+        view = self._around_anchor(track)
+        state = self._remember(
+            track.anchor, view, None if fresh else track.state, conditioning=True
+        )
+        return replace(track, state=state, drift=(0, 0))
+
+    def _remember(
+        self, seen: Seen, view: View, state: TrackState | None, *, conditioning: bool
+    ) -> TrackState:
+        looker = self.looker
+        encoding = looker.encode(looker.stack.index(seen.frame), view)
+        logits = [looker.see(view, seen.patch)]
+        states = looker.predictor.remember(
+            encoding, seen.frame, logits, [state], conditioning=conditioning
+        )
+        return states[0]
+
+    def _around_anchor(self, track: Track) -> View:
+        box = track.anchor.patch.box
+        if not track.view.zoomed or box is None:
+            return track.view
+        (dy, dx), pitch = _centres_apart(track.box, box), self.rules.pitch(track.view.side)
+        window = track.view.window.shift(round(dy / pitch) * pitch, round(dx / pitch) * pitch)
+        return replace(track.view, window=window)
+
+
+def _centres_apart(first: Window, second: Window) -> tuple[float, float]:
+    dy = (second.y0 + second.y1 - first.y0 - first.y1) / 2
+    dx = (second.x0 + second.x1 - first.x0 - first.x1) / 2
+    return dy, dx

@@ -1,0 +1,132 @@
+"""Look at a window of a plane with the model, and bring masks back to the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam2.blend import LIMIT
+from napari_sam2.feature_cache import FeatureCache, FeatureKey
+from napari_sam2.geometry import Index, Window
+from napari_sam2.predictor_protocol import Encoding, FramePrompt, Predictor
+from napari_sam2.questions import Patch, Question
+from napari_sam2.views import View
+
+RIM = 4
+"""Pixels kept around a mask, so that boundaries can be blended and compared."""
+
+
+class PlaneReader(Protocol):
+    """What is needed of a stack."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    @property
+    def levels(self) -> tuple[int, ...]: ...
+
+    def index(self, frame: int) -> Index: ...
+
+    def read(self, index: Index, window: Window | None = None, level: int = 0) -> NDArray: ...  # type: ignore[type-arg]
+
+
+class ToRGB(Protocol):
+    """What is needed of an intensity."""
+
+    def to_rgb(self, planes: NDArray) -> NDArray[np.uint8]: ...  # type: ignore[type-arg]
+
+
+@dataclass(frozen=True)
+class Looker:
+    """The model's eyes: reads windows, encodes them once, maps prompts in and masks out.
+
+    Parameters
+    ----------
+    stack : PlaneReader
+        Where planes come from.
+    intensity : ToRGB
+        What the model sees of them.
+    predictor : Predictor
+        The model.
+    cache : FeatureCache
+        Features that are kept.
+    """
+
+    stack: PlaneReader
+    intensity: ToRGB
+    predictor: Predictor
+    cache: FeatureCache
+
+    def encode(self, index: Index, view: View) -> Encoding:
+        """Return the features of a view, from the cache where they are kept."""
+        key = FeatureKey(index, view, self.predictor.info.weights_hash)
+        return self.cache.get(key, lambda: self.predictor.encode(self.image(index, view)))
+
+    def image(self, index: Index, view: View) -> NDArray[np.uint8]:
+        """Return what the model sees: (H, W, 3) of ``view.image_shape``.
+
+        Pixels beyond the plane repeat its edge.
+        """
+        inside = view.window.clip(self.stack.shape)
+        level = self.stack.levels.index(view.factor)
+        image = self.intensity.to_rgb(self.stack.read(index, inside, level))
+        height, width = view.image_shape
+        top = (inside.y0 - view.window.y0) // view.factor
+        left = (inside.x0 - view.window.x0) // view.factor
+        bottom, right = height - top - image.shape[0], width - left - image.shape[1]
+        if (top, left, bottom, right) == (0, 0, 0, 0):
+            return image
+        pads = ((top, max(bottom, 0)), (left, max(right, 0)), (0, 0))
+        return np.pad(image, pads, mode="edge")[:height, :width]
+
+    def ask(self, view: View, question: Question) -> FramePrompt:
+        """Return a question in the view's own pixels."""
+        mask = None if question.mask is None else self.see(view, question.mask) > 0
+        corrects = question.previous is not None and question.mask is None
+        return FramePrompt(
+            points=view.points_in(question.points),
+            labels=question.labels,
+            box=None if question.box is None else view.box_in(question.box),
+            mask=mask,
+            previous=self.see(view, question.previous) if corrects else None,  # type: ignore[arg-type]
+        )
+
+    def see(self, view: View, patch: Patch) -> NDArray[np.float32]:
+        """Return a patch of the plane as logits of the view's image size."""
+        common = view.window.intersect(patch.window)
+        canvas = np.full(view.window.shape, -LIMIT, dtype=np.float32)
+        if not common.empty:
+            inner = common.relative_to(view.window).slices
+            canvas[inner] = patch.logits[common.relative_to(patch.window).slices]
+        return canvas if view.factor == 1 else _shrink(canvas, view.factor)
+
+    def paste(self, view: View, logits: NDArray[np.float32]) -> Patch:
+        """Return logits of the view's image as a patch at the plane's full resolution.
+
+        The patch holds every positive pixel on the plane and a thin rim around them.
+        """
+        box = Patch(Window.of((logits.shape[0], logits.shape[1])), logits).box
+        if box is None:
+            return Patch.empty()
+        kept = box.grow(RIM).clip((logits.shape[0], logits.shape[1]))
+        crop, factor = logits[kept.slices], view.factor
+        if factor > 1:
+            crop = ndimage.zoom(crop, factor, order=1, mode="nearest", grid_mode=True)
+        y, x = view.window.offset
+        window = Window(*(bound * factor for bound in (kept.y0, kept.x0, kept.y1, kept.x1)))
+        window = window.shift(y, x)
+        inside = window.clip(self.stack.shape)
+        cut = crop[inside.relative_to(window).slices]
+        return Patch(inside, np.ascontiguousarray(cut, dtype=np.float32))
+
+
+def _shrink(canvas: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    height, width = canvas.shape
+    pads = ((0, -height % factor), (0, -width % factor))
+    padded = np.pad(canvas, pads, mode="edge")
+    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
+    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)

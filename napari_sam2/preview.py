@@ -1,0 +1,126 @@
+"""Answer a click on one frame, at once and without memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_sam2.errors import UserError
+from napari_sam2.first_look import FirstLook
+from napari_sam2.geometry import Index
+from napari_sam2.look import Looker
+from napari_sam2.predictor_protocol import Candidates
+from napari_sam2.questions import Patch, Question
+from napari_sam2.results import Direction, FrameResult
+from napari_sam2.view_plan import LARGEST, ViewRules
+from napari_sam2.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a prompt may mean.
+
+    Parameters
+    ----------
+    candidates : tuple of FrameResult
+        Best first; whole, part and sub-part for a lone click, else mostly one.
+    chosen : int
+        Which one is meant.
+    """
+
+    candidates: tuple[FrameResult, ...]
+    chosen: int = 0
+
+    @property
+    def result(self) -> FrameResult:
+        """The chosen mask."""
+        return self.candidates[self.chosen]
+
+    def choose(self, number: int) -> Preview:
+        """Return the preview with another candidate; counts round."""
+        return replace(self, chosen=number % len(self.candidates))
+
+
+@dataclass(frozen=True)
+class Previewer:
+    """Answers prompts on single frames.
+
+    Parameters
+    ----------
+    looker : Looker
+        The model's eyes.
+    rules : ViewRules
+        Where windows may lie.
+    question : Callable
+        Gives the question of (object id, frame).
+    """
+
+    looker: Looker
+    rules: ViewRules
+    question: Callable[[int, int], Question]
+
+    def warm(self, frame: int) -> None:
+        """Encode the whole plane, if clicks on it would start there."""
+        if self.rules.first_side(self.rules.full.window) is None:
+            self.looker.encode(self.looker.stack.index(frame), self.rules.full)
+
+    def preview(self, object_id: int, frame: int) -> Preview:
+        """Answer an object's prompts on a frame.
+
+        Raises
+        ------
+        UserError
+            If there are none.
+        """
+        question = self.question(object_id, frame)
+        if question.mask is None and question.box is None and not len(question.points):
+            raise UserError(f"Object {object_id} has no prompt on frame {frame}.")
+        index = self.looker.stack.index(frame)
+        view = FirstLook(self.looker, self.rules).view(index, question)
+        answer = self._answer(index, view, question)
+        return Preview(_results(object_id, frame, index, view, answer, self.looker))
+
+    def refine(self, before: FrameResult) -> FrameResult:
+        """Look again at a mask in the tightest window that holds it well."""
+        patch = Patch(before.window, before.logits)
+        box = patch.box
+        if box is None:
+            return before
+        view = self.rules.place(box, self.rules.side_for(max(box.shape) / (0.8 * LARGEST)))
+        bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
+        question = Question(box=bounds, previous=patch)
+        answer = self._answer(before.index, view, question)
+        args = (before.object_id, before.frame, before.index, view, answer, self.looker)
+        refined = _results(*args)[0]
+        return replace(refined, direction=before.direction, final=before.final)
+
+    def _answer(self, index: Index, view: View, question: Question) -> Candidates:
+        if question.mask is not None:
+            logits = self.looker.see(view, question.mask)[None]
+            return Candidates(logits, np.ones(1, dtype=np.float32), 10.0)
+        encoding = self.looker.encode(index, view)
+        return self.looker.predictor.click(encoding, self.looker.ask(view, question))
+
+
+def _results(
+    object_id: int, frame: int, index: Index, view: View, answer: Candidates, looker: Looker
+) -> tuple[FrameResult, ...]:
+    results = []
+    for logits, iou in zip(answer.logits, answer.predicted_iou, strict=True):
+        patch = looker.paste(view, logits) if answer.object_score > 0 else Patch.empty()
+        results.append(
+            FrameResult(
+                object_id=object_id,
+                frame=frame,
+                index=index,
+                window=patch.window,
+                logits=patch.logits,
+                predicted_iou=float(iou),
+                object_score=answer.object_score,
+                direction=Direction.PROMPT,
+                view=str(view),
+            )
+        )
+    return tuple(results)

@@ -1,0 +1,146 @@
+"""Follow objects from their prompted frames through the stack, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from napari_sam2.blend import blend
+from napari_sam2.checkpoint import Checkpoint, pack, unpack
+from napari_sam2.plan import Plan, Role, Sweep, Task
+from napari_sam2.results import FrameResult
+from napari_sam2.sweep import Sweeper
+
+
+@dataclass(frozen=True, slots=True)
+class FrameDone:
+    """One frame of one sweep.
+
+    Parameters
+    ----------
+    results : tuple of FrameResult
+        By object id; empty where an earlier sweep has given all that there is.
+    done : int
+        Frames swept so far, with those of earlier, interrupted runs.
+    """
+
+    results: tuple[FrameResult, ...]
+    done: int
+
+
+class RunRecorder(Protocol):
+    """Keeps what an interrupted run needs to go on."""
+
+    def checkpoint(self, data: bytes) -> None:
+        """Keep ``data`` in place of the checkpoint before; atomically."""
+
+    def last_checkpoint(self) -> bytes | None:
+        """Return what was kept last, or None for a fresh run."""
+
+
+class DraftReader(Protocol):
+    """Gives back the drafts of the forward sweep."""
+
+    def draft(self, object_id: int, frame: int) -> FrameResult | None:
+        """Return an object's draft on a frame, or None."""
+
+
+class NoRecorder:
+    """Keeps nothing: an interrupted run starts afresh."""
+
+    def checkpoint(self, data: bytes) -> None:
+        """Forget ``data``."""
+
+    def last_checkpoint(self) -> bytes | None:
+        """Return None."""
+        return None
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """Runs a plan.
+
+    Parameters
+    ----------
+    sweeper : Callable
+        Makes the sweeper of one sweep.
+    drafts : DraftReader
+        Where the results of this run are found again for blending.
+    recorder : RunRecorder
+        Keeps checkpoints.
+    checkpoint_every : int
+        Frames between checkpoints.
+    run_id : str
+        Identifies the request and the prompts; a checkpoint of another run is not used.
+    """
+
+    sweeper: Callable[[Sweep], Sweeper]
+    drafts: DraftReader
+    recorder: RunRecorder
+    checkpoint_every: int
+    run_id: str
+
+    def run(self, plan: Plan, cancelled: Callable[[], bool]) -> Iterator[FrameDone]:
+        """Iterate over the results of one frame after the other.
+
+        After an interruption the same plan goes on from the last checkpoint; frames after it
+        are computed again, identically. What was given is to be stored before the next item is
+        asked for.
+
+        Parameters
+        ----------
+        plan : Plan
+            What to compute.
+        cancelled : Callable
+            Asked before each frame; when it says yes, the run keeps a checkpoint and ends.
+
+        Yields
+        ------
+        FrameDone
+            One frame's results, perhaps none.
+        """
+        start = self._last()
+        before = 0
+        for number, sweep in enumerate(plan.sweeps):
+            if number >= start.sweep:
+                sweeper = self.sweeper(sweep)
+                first = start.done if number == start.sweep else 0
+                sweeper.restore(start.tracks if number == start.sweep else ())
+                for done in range(first, len(sweep.frames)):
+                    if cancelled():
+                        return self._keep(number, done, sweeper)
+                    results = self._frame(sweeper, sweep, sweep.frames[done])
+                    yield FrameDone(results, before + done + 1)
+                    if (done + 1) % self.checkpoint_every == 0:
+                        self._keep(number, done + 1, sweeper)
+            before += len(sweep.frames)
+        self.recorder.checkpoint(pack(Checkpoint(self.run_id, len(plan.sweeps), 0, ())))
+
+    def _frame(self, sweeper: Sweeper, sweep: Sweep, frame: int) -> tuple[FrameResult, ...]:
+        tasks = sweep.tasks(frame)
+        results = sweeper.step(frame, tasks)
+        return tuple(
+            self._settle(sweep, task, results[task.object_id]) for task in tasks if task.shown
+        )
+
+    def _settle(self, sweep: Sweep, task: Task, result: FrameResult) -> FrameResult:
+        if not task.blended or task.role is Role.CONDITION:
+            return result
+        draft = self.drafts.draft(task.object_id, result.frame)
+        if draft is None:
+            return result
+        prompted = sweep.conditioning[task.object_id]
+        before = max(f for f in prompted if f < result.frame)
+        after = min(f for f in prompted if f > result.frame)
+        return blend(draft, result, (before, after))
+
+    def _last(self) -> Checkpoint:
+        data = self.recorder.last_checkpoint()
+        kept = None if data is None else unpack(data)
+        fresh = Checkpoint(self.run_id, 0, 0, ())
+        return kept if kept is not None and kept.run_id == self.run_id else fresh
+
+    def _keep(self, number: int, done: int, sweeper: Sweeper) -> None:
+        kept = Checkpoint(self.run_id, number, done, sweeper.saved())
+        self.recorder.checkpoint(pack(kept))

@@ -1,0 +1,111 @@
+"""What is asked about one object on one frame, in pixels of the whole plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.geometry import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Logits on a part of the plane; the rest is background.
+
+    Parameters
+    ----------
+    window : Window
+        Where they lie; always inside the plane.
+    logits : NDArray[np.float32]
+        (h, w), positive inside the object.
+    """
+
+    window: Window
+    logits: NDArray[np.float32]
+
+    @property
+    def box(self) -> Window | None:
+        """Bounds of the positive pixels, or None where there are none."""
+        inside = self.logits > 0
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if rows.size == 0:
+            return None
+        y, x = self.window.offset
+        top, left = int(rows[0]), int(columns[0])
+        bottom, right = int(rows[-1]) + 1, int(columns[-1]) + 1
+        return Window(y + top, x + left, y + bottom, x + right)
+
+    @property
+    def area(self) -> int:
+        """Number of positive pixels."""
+        return int(np.count_nonzero(self.logits > 0))
+
+    @classmethod
+    def of_mask(cls, mask: NDArray[np.bool_], offset: tuple[int, int], logit: float) -> Patch:
+        """Return a mask crop at ``offset`` as logits of plus and minus ``logit``."""
+        logits = np.where(mask, np.float32(logit), np.float32(-logit))
+        return cls(Window.of((mask.shape[0], mask.shape[1])).shift(*offset), logits)
+
+    @classmethod
+    def empty(cls) -> Patch:
+        """Return a patch without pixels."""
+        return cls(Window(0, 0, 0, 0), np.zeros((0, 0), dtype=np.float32))
+
+
+def _no_points() -> NDArray[np.float64]:
+    return np.zeros((0, 2), dtype=np.float64)
+
+
+def _no_labels() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All prompts of one object on one frame.
+
+    Parameters
+    ----------
+    points : NDArray[np.float64]
+        (N, 2) as (y, x); integers are pixel centres of the plane.
+    labels : NDArray[np.int64]
+        (N,), 1 inside, 0 outside the object.
+    box : NDArray[np.float64] or None
+        (2, 2) half-open pixel bounds [[y0, x0], [y1, x1]].
+    mask : Patch or None
+        The object's mask; it is taken as it stands, points and box are then not asked.
+    previous : Patch or None
+        The object's earlier mask on this frame, which the points correct.
+    """
+
+    points: NDArray[np.float64] = field(default_factory=_no_points)
+    labels: NDArray[np.int64] = field(default_factory=_no_labels)
+    box: NDArray[np.float64] | None = None
+    mask: Patch | None = None
+    previous: Patch | None = None
+
+    @property
+    def box_window(self) -> Window | None:
+        """The box as the smallest window of whole pixels around it."""
+        if self.box is None:
+            return None
+        (y0, x0), (y1, x1) = np.floor(self.box[0]), np.ceil(self.box[1])
+        return Window(int(y0), int(x0), int(y1), int(x1))
+
+    @property
+    def hint(self) -> Window | None:
+        """Where the object is as far as the prompts tell: mask, box or earlier mask."""
+        if self.mask is not None:
+            return self.mask.box
+        if self.box is not None:
+            return self.box_window
+        return None if self.previous is None else self.previous.box
+
+    @property
+    def centre(self) -> Window:
+        """The smallest window around the points that lie inside the object."""
+        inside = self.points[self.labels == 1] if np.any(self.labels == 1) else self.points
+        (y0, x0), (y1, x1) = np.floor(inside.min(axis=0)), np.floor(inside.max(axis=0)) + 1
+        return Window(int(y0), int(x0), int(y1), int(x1))

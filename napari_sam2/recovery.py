@@ -1,0 +1,138 @@
+"""Notice an object that leaves its window, and look for it in a wider one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_sam2.geometry import Window
+from napari_sam2.hand_over import HandOver
+from napari_sam2.look import Looker
+from napari_sam2.predictor_protocol import Step
+from napari_sam2.questions import Patch
+from napari_sam2.track import Track
+from napari_sam2.view_plan import ViewRules
+from napari_sam2.views import View
+
+SURE = 0.5
+"""Predicted IoU that a mask found in a wider window must have."""
+ALIKE = 3.0
+"""Factor by which its area may differ from the usual one."""
+TAKEN = 0.5
+"""Share of it that may belong to another object."""
+
+Outcome = tuple[Track, Patch, Step]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Looks a second time where the first look lost the object or cut it.
+
+    Parameters
+    ----------
+    looker : Looker
+        The model's eyes.
+    rules : ViewRules
+        Where windows may lie.
+    hand_over : HandOver
+        Brings memories into other windows.
+    reverse : bool
+        Whether the sweep runs backward.
+    """
+
+    looker: Looker
+    rules: ViewRules
+    hand_over: HandOver
+    reverse: bool
+
+    def look_again(
+        self,
+        frame: int,
+        before: Track,
+        track: Track,
+        patch: Patch,
+        step: Step,
+        others: Mapping[int, Patch],
+    ) -> Outcome:
+        """Return the outcome of a frame, from a second look where that is better.
+
+        Parameters
+        ----------
+        frame : int
+            The frame.
+        before : Track
+            As it stood on the frame before.
+        track, patch, step : Track, Patch, Step
+            The outcome of the first look.
+        others : Mapping[int, Patch]
+            All objects' masks on the frame so far.
+        """
+        first = track, patch, step
+        if not track.view.zoomed:
+            return first
+        box = patch.box
+        if box is not None:
+            cut = self._cut(track.view, box)
+            centred = self.rules.place(box, track.view.side)
+            if not cut or centred == track.view:
+                return first
+            again = self._try(frame, before, centred)
+            return first if again[1].box is None else again
+        return self._search(frame, before, first, others) if self._worth(before) else first
+
+    def _search(
+        self, frame: int, before: Track, first: Outcome, others: Mapping[int, Patch]
+    ) -> Outcome:
+        seen = self._try(frame, before, self.rules.wider(before.view))
+        box = seen[1].box
+        if box is None or not self._credible(before, seen, others):
+            return first
+        side = self.rules.later_side(before.view.side, box)
+        if side is None:
+            return seen
+        near = self._try(frame, before, self.rules.place(box, side))
+        return near if near[1].box is not None else seen
+
+    def _try(self, frame: int, before: Track, view: View) -> Outcome:
+        track = self.hand_over.to(before, view)
+        encoding = self.looker.encode(self.looker.stack.index(frame), view)
+        step = self.looker.predictor.track(encoding, frame, [track.state], reverse=self.reverse)[0]
+        patch = self.looker.paste(view, step.logits) if step.object_score > 0 else Patch.empty()
+        return track.after(frame, step.state, patch, step.object_score), patch, step
+
+    def _cut(self, view: View, box: Window) -> bool:
+        """Whether the mask reaches an edge of the window that is not an edge of the plane."""
+        inside = view.window.clip(self.looker.stack.shape)
+        height, width = self.looker.stack.shape
+        return (
+            (box.y0 <= inside.y0 > 0)
+            or (box.x0 <= inside.x0 > 0)
+            or (box.y1 >= inside.y1 < height)
+            or (box.x1 >= inside.x1 < width)
+        )
+
+    def _worth(self, before: Track) -> bool:
+        """Whether to search now: at once, then after 1, 3, 7, ... frames without it."""
+        gone = before.presence.gone
+        return gone & (gone + 1) == 0
+
+    def _credible(self, before: Track, seen: Outcome, others: Mapping[int, Patch]) -> bool:
+        _, patch, step = seen
+        ratio = patch.area / max(before.presence.usual_area, 1.0)
+        taken = max(
+            (_overlap(patch, other) for o, other in others.items() if o != before.object_id),
+            default=0.0,
+        )
+        return step.predicted_iou >= SURE and 1 / ALIKE <= ratio <= ALIKE and taken <= TAKEN
+
+
+def _overlap(patch: Patch, other: Patch) -> float:
+    """Return the share of ``patch``'s pixels that ``other`` has too."""
+    common = patch.window.intersect(other.window)
+    if common.empty:
+        return 0.0
+    mine = patch.logits[common.relative_to(patch.window).slices] > 0
+    theirs = other.logits[common.relative_to(other.window).slices] > 0
+    return float(np.count_nonzero(mine & theirs)) / patch.area

@@ -1,0 +1,387 @@
+"""The main job, prompts in and labels out, behind three doors: viewer, command line, script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from threading import Event, RLock
+from typing import TYPE_CHECKING
+
+from psygnal import Signal, SignalGroup
+
+from napari_sam2.asking import Asking
+from napari_sam2.beginning import Beginning
+from napari_sam2.errors import UserError
+from napari_sam2.feature_cache import FeatureCache
+from napari_sam2.geometry import Index
+from napari_sam2.look import Looker
+from napari_sam2.objects import ObjectList
+from napari_sam2.plan import Plan, PropagationRequest, Sweep, make_plan
+from napari_sam2.preview import Preview, Previewer
+from napari_sam2.propagation import NoRecorder, Propagation, RunRecorder
+from napari_sam2.results import FrameResult, MaskStatus
+from napari_sam2.scores import ScoreTable
+from napari_sam2.session_settings import SessionSettings
+from napari_sam2.storing import Storing
+from napari_sam2.sweep import Sweeper
+from napari_sam2.view_plan import ViewRules
+
+if TYPE_CHECKING:
+    from napari_sam2.intensity import Intensity
+    from napari_sam2.labels import LabelArray
+    from napari_sam2.masks import MaskStore
+    from napari_sam2.predictor_protocol import Predictor
+    from napari_sam2.prompts import PromptStore
+    from napari_sam2.stack import Stack
+
+
+class SessionEvents(SignalGroup):
+    """What a viewer listens to; sent from whatever thread did the work."""
+
+    result = Signal(FrameResult)
+    """A mask was computed and stored."""
+    masks = Signal(int, tuple)
+    """Object id and index of a mask that was changed, accepted or deleted."""
+    objects = Signal()
+    """Objects were added, removed, renamed, hidden."""
+    progress = Signal(int, int)
+    """Frames swept and frames to sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """How far the last propagation came.
+
+    Parameters
+    ----------
+    done, total : int
+        Frames swept and to sweep; a frame that is swept both ways counts twice.
+    cancelled : bool
+        Whether it was stopped before its end.
+    """
+
+    done: int = 0
+    total: int = 0
+    cancelled: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done == self.total
+
+
+class SegmentationSession:
+    """One stack, one model, the user's prompts, and the masks that come of them.
+
+    Parameters
+    ----------
+    stack : Stack
+        Where planes are read from.
+    predictor : Predictor
+        The model.
+    intensity : Intensity
+        What the model sees of raw values; the same for every frame.
+    prompts : PromptStore
+        What the user asks for.
+    masks : MaskStore
+        Where masks are kept: in memory or on disk.
+    labels : LabelArray or None
+        The label image derived from the masks, updated as they come.
+    settings : SessionSettings
+        Choices that change results or resources.
+    recorder : RunRecorder or None
+        Keeps what an interrupted propagation goes on from.
+    drafts : MaskStore or None
+        Where forward drafts wait for the backward pass; on disk for a run that may be resumed.
+
+    Notes
+    -----
+    One thread may propagate while others preview, read masks and edit: model calls and
+    changes of stored masks take turns.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        predictor: Predictor,
+        *,
+        intensity: Intensity,
+        prompts: PromptStore,
+        masks: MaskStore,
+        labels: LabelArray | None = None,
+        settings: SessionSettings | None = None,
+        recorder: RunRecorder | None = None,
+        drafts: MaskStore | None = None,
+    ) -> None:
+        self.stack = stack
+        self.predictor = predictor
+        self.prompts = prompts
+        self.settings = settings or SessionSettings()
+        self.events = SessionEvents()
+        self.scores = ScoreTable()
+        self.objects = ObjectList()
+        self.run = RunState()
+        self._recorder: RunRecorder = recorder or NoRecorder()
+        self._storing = Storing(stack, masks, labels, drafts)
+        self._asking = Asking(prompts, self._storing)
+        self._model_lock = RLock()
+        self._cancel = Event()
+        self._cache = FeatureCache(self.settings.cache_bytes)
+        self._intensity = intensity
+        for object_id in prompts.objects():
+            self.objects.add(object_id)
+
+    @property
+    def masks(self) -> MaskStore:
+        """The masks: one record per object and index."""
+        return self._storing.masks
+
+    @property
+    def labels(self) -> LabelArray | None:
+        """The label image, if one is kept."""
+        return self._storing.labels
+
+    @property
+    def intensity(self) -> Intensity:
+        """What the model sees of raw values."""
+        return self._intensity
+
+    @intensity.setter
+    def intensity(self, intensity: Intensity) -> None:
+        with self._model_lock:
+            self._intensity = intensity
+            self._cache.clear()
+
+    @property
+    def encodings(self) -> int:
+        """How many windows were encoded so far."""
+        return self._cache.encodings
+
+    def add_object(self, name: str = "") -> int:
+        """Add an object and return its id."""
+        added = self.objects.add(name=name)
+        self.events.objects.emit()
+        return added.id
+
+    def rename(self, object_id: int, name: str) -> None:
+        """Name an object."""
+        self.objects.change(object_id, name=name)
+        self.events.objects.emit()
+
+    def hide(self, object_id: int, hidden: bool = True) -> None:
+        """Hide an object from viewers, or show it."""
+        self.objects.change(object_id, hidden=hidden)
+        self.events.objects.emit()
+
+    def warm(self, frame: int) -> None:
+        """Encode a frame ahead of the first click on it."""
+        with self._model_lock:
+            self._previewer().warm(frame)
+
+    def preview(self, object_id: int, frame: int, *, store: bool = True) -> Preview:
+        """Answer an object's prompts on one frame.
+
+        Parameters
+        ----------
+        object_id : int
+            The object.
+        frame : int
+            Position along the propagated axis.
+        store : bool
+            Keep the mask as the object's mask on this frame; False for a hover preview.
+
+        Returns
+        -------
+        Preview
+            The mask, and what else the prompts may mean.
+
+        Raises
+        ------
+        UserError
+            If the object has no prompt on the frame.
+        """
+        with self._model_lock:
+            preview = self._previewer().preview(object_id, frame)
+        if store:
+            self._keep(preview.result, reopen=True)
+        return preview
+
+    def choose(self, preview: Preview, number: int) -> Preview:
+        """Take another candidate of a preview; propagation then starts from it.
+
+        Parameters
+        ----------
+        preview : Preview
+            From :meth:`preview`.
+        number : int
+            Which candidate; counts round.
+        """
+        chosen = preview.choose(number)
+        self._asking.choose(chosen.result, chosen.chosen)
+        self._keep(chosen.result, reopen=True)
+        return chosen
+
+    def refine(self, object_id: int, frame: int) -> FrameResult:
+        """Sharpen a mask by a second look in the tightest window that holds it.
+
+        Raises
+        ------
+        UserError
+            If the object has no mask on the frame.
+        """
+        before = self._storing.result(object_id, frame)
+        if before is None or before.window.empty:
+            raise UserError(f"Object {object_id} has no mask on frame {frame} to refine.")
+        with self._model_lock:
+            refined = self._previewer().refine(before)
+        self._keep(refined, reopen=True)
+        return refined
+
+    def plan(self, request: PropagationRequest | None = None) -> Plan:
+        """Return what :meth:`propagate` would compute.
+
+        Raises
+        ------
+        UserError
+            If nothing can be propagated.
+        """
+        self._adopt_objects()
+        return make_plan(
+            request or PropagationRequest(), self._asking.prompted(), self.stack.n_frames
+        )
+
+    def propagate(self, request: PropagationRequest | None = None) -> Iterator[FrameResult]:
+        """Follow objects from their prompts through the stack.
+
+        Every result is stored before it is given. Between two prompted frames the forward
+        pass gives drafts (``final`` is False), which the backward pass replaces by the blend.
+
+        Parameters
+        ----------
+        request : PropagationRequest or None
+            Which objects, ways and frames; None for all.
+
+        Yields
+        ------
+        FrameResult
+            One object on one frame, frames in the order in which they are computed.
+
+        Raises
+        ------
+        UserError
+            If nothing can be propagated.
+        StackReadError
+            If a plane cannot be read; frames that are done stay.
+        """
+        request = request or PropagationRequest()
+        plan = self.plan(request)
+        self._cancel.clear()
+        return self._propagate(request, plan)
+
+    def _propagate(self, request: PropagationRequest, plan: Plan) -> Iterator[FrameResult]:
+        run_id = self._asking.run_id(request, self.settings)
+        run = Propagation(
+            self._sweeper, self._storing, self._recorder, self.settings.checkpoint_every, run_id
+        )
+        self.run = RunState(0, plan.n_steps)
+        frames = run.run(plan, self._cancel.is_set)
+        while True:
+            with self._model_lock:
+                frame = next(frames, None)
+            if frame is None:
+                break
+            for result in frame.results:
+                self._keep(result)
+            self.run = RunState(frame.done, plan.n_steps)
+            self.events.progress.emit(frame.done, plan.n_steps)
+            yield from frame.results
+        self.run = RunState(self.run.done, plan.n_steps, self._cancel.is_set())
+
+    def cancel(self) -> None:
+        """Stop the propagation after the frame in work; what is done stays. Any thread may call."""
+        self._cancel.set()
+
+    def accept(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Accept an object's masks, so that later objects do not cover them.
+
+        Returns
+        -------
+        int
+            How many masks were accepted.
+        """
+        return self._set_status(object_id, frames, MaskStatus.ACCEPTED)
+
+    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Lock an object's masks: nothing overwrites them, and they condition propagation."""
+        return self._set_status(object_id, frames, MaskStatus.LOCKED)
+
+    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Undo :meth:`accept` and :meth:`lock`."""
+        return self._set_status(object_id, frames, MaskStatus.FINAL)
+
+    def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
+        """Delete an object's masks on some frames, or on all; its prompts stay."""
+        for index in self._storing.delete(object_id, frames):
+            self.events.masks.emit(object_id, index)
+        if frames is None:
+            self.scores.drop(object_id)
+        else:
+            for frame in frames:
+                self.scores.drop(object_id, frame)
+
+    def delete_object(self, object_id: int) -> None:
+        """Delete an object with its prompts and masks; what it covered shows again."""
+        self.clear(object_id)
+        self._asking.forget(object_id)
+        if object_id in self.objects:
+            self.objects.remove(object_id)
+        self.events.objects.emit()
+
+    def result(self, object_id: int, frame: int) -> FrameResult | None:
+        """Return the stored mask of an object on a frame, or None."""
+        return self._storing.result(object_id, frame)
+
+    def _set_status(self, object_id: int, frames: Iterable[int] | None, status: MaskStatus) -> int:
+        changed: list[Index] = self._storing.set_status(object_id, frames, status)
+        for index in changed:
+            self.events.masks.emit(object_id, index)
+        return len(changed)
+
+    def _keep(self, result: FrameResult, *, reopen: bool = False) -> None:
+        if self._storing.put(result, reopen=reopen):
+            self.scores.add(result)
+        self.events.result.emit(result)
+
+    def _adopt_objects(self) -> None:
+        known = len(self.objects)
+        for object_id in self.prompts.objects():
+            self.objects.add(object_id)
+        if len(self.objects) != known:
+            self.events.objects.emit()
+
+    @property
+    def rules(self) -> ViewRules:
+        """Where the model's windows may lie on this stack."""
+        info = self.predictor.info
+        return ViewRules(
+            self.stack.shape,
+            self.stack.levels,
+            info.image_size,
+            info.token_stride,
+            self.settings.view,
+        )
+
+    @property
+    def looker(self) -> Looker:
+        """The model's eyes on this stack."""
+        return Looker(self.stack, self._intensity, self.predictor, self._cache)
+
+    def _previewer(self) -> Previewer:
+        return Previewer(self.looker, self.rules, self._asking.question)
+
+    def _sweeper(self, sweep: Sweep) -> Sweeper:
+        looker, rules = self.looker, self.rules
+        size = self.settings.group_size
+        beginning = Beginning(looker, rules, self._asking.question, size)
+        rule = self.settings.stop_rule_along(self.stack.along)
+        return Sweeper(sweep, looker, rules, beginning, size, rule)

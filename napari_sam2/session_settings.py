@@ -1,0 +1,41 @@
+"""What a session is run with, fixed when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_sam2.stop_rule import StopRule
+from napari_sam2.views import ViewPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Choices that change results or resources.
+
+    Parameters
+    ----------
+    view : ViewPolicy
+        Which windows of a plane the model sees.
+    stop_rule : StopRule or None
+        When a track has ended.
+    stop_in_time : bool
+        Whether the rule holds along t too, where objects come back.
+    group_size : int
+        Objects in one call of the model. Results may differ in the last bits between sizes, so
+        it is fixed for a run and stored with it.
+    checkpoint_every : int
+        Frames between the states that an interrupted run goes on from.
+    cache_bytes : int
+        What kept image features may take.
+    """
+
+    view: ViewPolicy = ViewPolicy()
+    stop_rule: StopRule | None = StopRule()
+    stop_in_time: bool = False
+    group_size: int = 8
+    checkpoint_every: int = 16
+    cache_bytes: int = 256 * 1024**2
+
+    def stop_rule_along(self, axis: str) -> StopRule | None:
+        """Return the stop rule for a propagated axis."""
+        return None if axis == "t" and not self.stop_in_time else self.stop_rule

@@ -1,0 +1,48 @@
+"""When an object has ended: an organ's last slice must not leak into its neighbour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """Ends a track after enough frames in a row on which the object is as good as gone.
+
+    Parameters
+    ----------
+    patience : int
+        Frames in a row.
+    least_area : float
+        Share of the object's usual area below which it counts as gone.
+    """
+
+    patience: int = 3
+    least_area: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How an object has fared so far along one direction.
+
+    Parameters
+    ----------
+    usual_area : float
+        Running mean area, in pixels, over the frames where the object was there.
+    gone : int
+        Frames in a row on which it was as good as gone.
+    """
+
+    usual_area: float = 0.0
+    gone: int = 0
+
+    def after(self, area: int, object_score: float, rule: StopRule) -> Presence:
+        """Return the presence with one more frame seen."""
+        if object_score <= 0 or area <= rule.least_area * self.usual_area or area == 0:
+            return replace(self, gone=self.gone + 1)
+        usual = area if self.usual_area == 0 else 0.9 * self.usual_area + 0.1 * area
+        return Presence(usual_area=usual, gone=0)
+
+    def ended(self, rule: StopRule | None) -> bool:
+        """Whether ``rule`` calls the track ended; without a rule, never."""
+        return rule is not None and self.gone >= rule.patience

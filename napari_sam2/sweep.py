@@ -1,0 +1,227 @@
+"""One pass over the frames: every object seen in its window, one frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from napari_sam2.batches import batches
+from napari_sam2.beginning import Beginning, start
+from napari_sam2.blend import LIMIT
+from napari_sam2.checkpoint import SavedTrack
+from napari_sam2.geometry import Index
+from napari_sam2.hand_over import HandOver
+from napari_sam2.look import Looker
+from napari_sam2.plan import Role, Sweep, Task
+from napari_sam2.predictor_protocol import Step
+from napari_sam2.questions import Patch
+from napari_sam2.recovery import Recovery
+from napari_sam2.results import FrameResult
+from napari_sam2.stop_rule import StopRule
+from napari_sam2.track import Track
+from napari_sam2.view_plan import ViewRules, Wanted, share_views
+from napari_sam2.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One object's outcome on a frame.
+
+    Parameters
+    ----------
+    track : Track
+        Standing on the frame.
+    patch : Patch
+        Its mask there.
+    step : Step
+        Its scores.
+    """
+
+    track: Track
+    patch: Patch
+    step: Step
+
+
+class Sweeper:
+    """Carries the tracks of one sweep from frame to frame.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Direction and prompted frames.
+    looker : Looker
+        The model's eyes.
+    rules : ViewRules
+        Where windows may lie.
+    beginning : Beginning
+        Starts tracks.
+    group_size : int
+        Objects in one call of the model; fixed for the run, as sums depend on it.
+    stop_rule : StopRule or None
+        When a track has ended; None for never.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        looker: Looker,
+        rules: ViewRules,
+        beginning: Beginning,
+        group_size: int,
+        stop_rule: StopRule | None,
+    ) -> None:
+        self.sweep = sweep
+        self.looker = looker
+        self.rules = rules
+        self.beginning = beginning
+        self.group_size = group_size
+        self.stop_rule = stop_rule
+        self.hand_over = HandOver(looker, rules)
+        self._tracks: dict[int, Track] = {}
+
+    def step(self, frame: int, tasks: Sequence[Task]) -> dict[int, FrameResult]:
+        """Compute one frame and return its result for each object id."""
+        results = self._condition(
+            frame, [task.object_id for task in tasks if task.role is Role.CONDITION]
+        )
+        tracked = [task for task in tasks if task.role is Role.TRACK]
+        ended = {task.object_id for task in tracked if self._ended(task)}
+        going = [task.object_id for task in tracked if task.object_id not in ended]
+        index = self.looker.stack.index(frame)
+        for followed in self._follow(frame, index, going):
+            object_id = followed.track.object_id
+            self._tracks[object_id] = followed.track
+            results[object_id] = self._result(frame, index, followed)
+        for object_id in ended:
+            results[object_id] = _nothing(object_id, frame, index, self.sweep)
+        return results | {
+            task.object_id: replace(results[task.object_id], final=task.final) for task in tasks
+        }
+
+    def saved(self) -> tuple[SavedTrack, ...]:
+        """Return the tracks with their states as bytes."""
+        dump = self.looker.predictor.dump
+        return tuple(
+            SavedTrack(
+                t.object_id,
+                dump(t.state),
+                t.view,
+                t.box,
+                t.motion,
+                t.presence,
+                t.last,
+                t.anchor,
+                t.drift,
+                t.answers,
+            )
+            for t in self._tracks.values()
+        )
+
+    def restore(self, saved: Sequence[SavedTrack]) -> None:
+        """Undo :meth:`saved`."""
+        load = self.looker.predictor.load
+        for s in saved:
+            self._tracks[s.object_id] = Track(
+                s.object_id,
+                load(s.state),
+                s.view,
+                s.box,
+                s.motion,
+                s.presence,
+                s.last,
+                s.anchor,
+                s.drift,
+                s.answers,
+            )
+
+    def _ended(self, task: Task) -> bool:
+        return not task.enclosed and self._tracks[task.object_id].presence.ended(self.stop_rule)
+
+    def _condition(self, frame: int, objects: Sequence[int]) -> dict[int, FrameResult]:
+        fresh = {o: self.sweep.conditioning[o] for o in objects if o not in self._tracks}
+        if fresh:
+            self._tracks |= self.beginning.begin(frame, fresh)
+        for object_id in objects:
+            if object_id not in fresh:
+                self._tracks[object_id] = self._arrive(frame, self._tracks[object_id])
+        return {o: self._tracks[o].answer(frame).result for o in objects}
+
+    def _arrive(self, frame: int, track: Track) -> Track:
+        """Return the track standing on its next prompted frame."""
+        answer = track.answer(frame)
+        arrived = start(track.object_id, frame, track.state, track.answers)
+        if not (answer.view.zoomed or track.view.zoomed):
+            return arrived
+        moved = self.hand_over.to(track, answer.view)
+        return self.hand_over.anchored(replace(arrived, state=moved.state))
+
+    def _follow(self, frame: int, index: Index, objects: Sequence[int]) -> list[Followed]:
+        views = self._views(objects)
+        recovery = Recovery(self.looker, self.rules, self.hand_over, self.sweep.reverse)
+        found: list[Followed] = []
+        for view in sorted(set(views.values())):
+            members = [o for o in objects if views[o] == view]
+            for group in batches(members, self.group_size):
+                found += self._track(frame, index, view, group)
+        others = {f.track.object_id: f.patch for f in found}
+        return [
+            Followed(*recovery.look_again(frame, before, f.track, f.patch, f.step, others))
+            for f in found
+            for before in [self._tracks[f.track.object_id]]
+        ]
+
+    def _views(self, objects: Sequence[int]) -> dict[int, View]:
+        views: dict[int, View] = {}
+        wanted = []
+        for object_id in objects:
+            track = self._tracks[object_id]
+            side = self.rules.later_side(track.view.side, track.box) if track.view.zoomed else None
+            if side is None:
+                views[object_id] = self.rules.full
+                continue
+            need = self.rules.need(track.box, track.motion, side)
+            wanted.append(Wanted(object_id, need, side, track.view))
+        return views | share_views(wanted, self.rules)
+
+    def _track(
+        self, frame: int, index: Index, view: View, objects: Sequence[int]
+    ) -> list[Followed]:
+        tracks = [self.hand_over.to(self._tracks[o], view) for o in objects]
+        encoding = self.looker.encode(index, view)
+        steps = self.looker.predictor.track(
+            encoding, frame, [track.state for track in tracks], reverse=self.sweep.reverse
+        )
+        followed = []
+        for track, step in zip(tracks, steps, strict=True):
+            patch = self.looker.paste(view, step.logits) if step.object_score > 0 else Patch.empty()
+            after = track.after(frame, step.state, patch, step.object_score)
+            followed.append(Followed(after, patch, step))
+        return followed
+
+    def _result(self, frame: int, index: Index, followed: Followed) -> FrameResult:
+        return FrameResult(
+            object_id=followed.track.object_id,
+            frame=frame,
+            index=index,
+            window=followed.patch.window,
+            logits=followed.patch.logits,
+            predicted_iou=followed.step.predicted_iou,
+            object_score=followed.step.object_score,
+            direction=self.sweep.direction,
+            view=str(followed.track.view),
+        )
+
+
+def _nothing(object_id: int, frame: int, index: Index, sweep: Sweep) -> FrameResult:
+    patch = Patch.empty()
+    return FrameResult(
+        object_id=object_id,
+        frame=frame,
+        index=index,
+        window=patch.window,
+        logits=patch.logits,
+        predicted_iou=0.0,
+        object_score=-LIMIT,
+        direction=sweep.direction,
+        view="stopped",
+    )

@@ -1,0 +1,228 @@
+"""Where windows lie: sized by the object, following it, shared by neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+from napari_sam2.geometry import Window
+from napari_sam2.views import View, ViewMode, ViewPolicy
+
+SMALL = 1 / 16
+"""An object below this share of the plane is zoomed: 64 pixels of a 1024 input."""
+SHARE = 1 / 5
+"""The share of a window's side that an object should span."""
+LARGEST = 1 / 2
+"""An object above this share of its window has outgrown it."""
+SMALLEST = 1 / 14
+"""An object below this share of its window gets a smaller one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRules:
+    """Sizes and places of windows on planes of one shape for one model.
+
+    All windows of one side lie on one grid whose pitch is a memory token, so that any two of
+    them differ by whole tokens and a track may pass from one to the other with its memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the plane.
+    levels : tuple of int
+        Factors of the pyramid levels; the first is 1.
+    image_size : int
+        Side of the model's input in pixels.
+    token_stride : int
+        Input pixels per memory token.
+    policy : ViewPolicy
+        How windows are chosen.
+    """
+
+    shape: tuple[int, int]
+    levels: tuple[int, ...]
+    image_size: int
+    token_stride: int
+    policy: ViewPolicy
+
+    @property
+    def tokens(self) -> int:
+        """Memory tokens along a side."""
+        return self.image_size // self.token_stride
+
+    def pitch(self, side: int) -> int:
+        """Plane pixels per memory token in a window of ``side``."""
+        return side // self.tokens
+
+    @property
+    def full(self) -> View:
+        """The whole plane."""
+        scale = min(self.shape) / self.image_size
+        return View.full(self.shape, max((f for f in self.levels if f <= scale), default=1))
+
+    def first_side(self, box: Window) -> int | None:
+        """Return the side for an object with these bounds, or None for the full plane."""
+        if self.policy.mode is ViewMode.FULL:
+            return None
+        if self.policy.pixels is not None:
+            pitch = max(ceil(self.policy.pixels / self.tokens), 1)
+            return self._unless_full(pitch * self.tokens, box)
+        if self.policy.mode is ViewMode.AUTO and self._share_of_plane(box) >= SMALL:
+            return None
+        return self._unless_full(self.side_for(max(box.shape) / SHARE), box)
+
+    def side_for(self, pixels: float) -> int:
+        """Return the smallest side on the ladder (1, 2, 3, 4, 6, 8, 12, ...) of ``pixels``."""
+        pitch = max(ceil(pixels / self.tokens), 1, self.token_stride // 8)
+        power = 1 << (pitch - 1).bit_length()
+        return self.tokens * (power * 3 // 4 if power >= 4 and power * 3 // 4 >= pitch else power)
+
+    def later_side(self, side: int, box: Window) -> int | None:
+        """Return the side for an object in a window of ``side``: mostly the same one."""
+        extent = max(box.shape)
+        if extent > LARGEST * side:
+            return self._unless_full(self.side_for(extent / SHARE), box)
+        if self.policy.pixels is None and extent < SMALLEST * side:
+            return min(side, self.side_for(extent / SHARE))
+        return side
+
+    def wider(self, view: View) -> View:
+        """Return a view of twice the side around the same centre, at most the full plane."""
+        side = self.side_for(2 * view.side)
+        return self.full if side >= max(self.shape) else self.place(view.window, side)
+
+    def place(self, box: Window, side: int) -> View:
+        """Return the view of ``side`` centred on ``box``, shifted to lie on the plane."""
+        pitch = self.pitch(side)
+        y = _place(box.y0 + box.y1, side, pitch, self.shape[0])
+        x = _place(box.x0 + box.x1, side, pitch, self.shape[1])
+        scale = side / self.image_size
+        fitting = [f for f in self.levels if f <= scale and pitch % f == 0]
+        return View(Window(y, x, y + side, x + side), True, max(fitting, default=1))
+
+    def need(self, box: Window, motion: tuple[float, float], side: int) -> Window:
+        """Return what a window of ``side`` must hold: the box where it is heading, and a margin."""
+        extent = max(box.shape)
+        dy, dx = round(motion[0]), round(motion[1])
+        margin = ceil(extent / 4) + max(abs(dy), abs(dx)) + self.pitch(side)
+        room = (side - self.pitch(side) - extent) // 2
+        return box.shift(dy, dx).grow(max(min(margin, room), 0)).clip(self.shape)
+
+    def tokens_between(self, old: View, new: View) -> tuple[int, int]:
+        """Return how far ``new`` lies from ``old`` in memory tokens; both of one side."""
+        pitch = self.pitch(old.side)
+        dy, dx = new.window.y0 - old.window.y0, new.window.x0 - old.window.x0
+        return dy // pitch, dx // pitch
+
+    def _share_of_plane(self, box: Window) -> float:
+        height, width = box.shape
+        return sqrt((height / self.shape[0]) * (width / self.shape[1]))
+
+    def _unless_full(self, side: int, box: Window) -> int | None:
+        large = max(box.shape) > LARGEST * min(side, max(self.shape))
+        return None if side >= max(self.shape) or large else side
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one object asks of its window.
+
+    Parameters
+    ----------
+    object_id : int
+        Who asks.
+    need : Window
+        What the window must hold.
+    side : int
+        How large it is.
+    before : View or None
+        The window on the frame before.
+    """
+
+    object_id: int
+    need: Window
+    side: int
+    before: View | None = None
+
+
+def share_views(wanted: Sequence[Wanted], rules: ViewRules) -> dict[int, View]:
+    """Give every object a window, and neighbours the same one.
+
+    Windows of the frame before are kept while they hold what they must, because an unmoved
+    window leaves the memory untouched; they are laid out afresh where that takes fewer.
+
+    Parameters
+    ----------
+    wanted : Sequence of Wanted
+        In the order of the object ids.
+    rules : ViewRules
+        Where windows may lie.
+
+    Returns
+    -------
+    dict of int to View
+        One view for each object id.
+    """
+    views: dict[int, View] = {}
+    for side in sorted({item.side for item in wanted}):
+        same = [item for item in wanted if item.side == side]
+        kept = _keep(same, rules)
+        fresh = _cover(same, rules)
+        views |= kept if len(set(kept.values())) <= len(set(fresh.values())) else fresh
+    return views
+
+
+def _keep(wanted: Sequence[Wanted], rules: ViewRules) -> dict[int, View]:
+    views = {
+        item.object_id: item.before
+        for item in wanted
+        if item.before is not None
+        and item.before.side == item.side
+        and item.before.window.contains(item.need)
+    }
+    homeless = []
+    for item in wanted:
+        if item.object_id in views:
+            continue
+        home = _first_holding(item, views.values())
+        if home is None:
+            homeless.append(item)
+        else:
+            views[item.object_id] = home
+    return views | _cover(homeless, rules)
+
+
+def _first_holding(item: Wanted, views: Iterable[View]) -> View | None:
+    return next((view for view in sorted(set(views)) if view.window.contains(item.need)), None)
+
+
+def _cover(wanted: Sequence[Wanted], rules: ViewRules) -> dict[int, View]:
+    views: dict[int, View] = {}
+    left = sorted(wanted, key=lambda item: (item.need, item.object_id))
+    while left:
+        seed = left[0]
+        members, union = [seed], seed.need
+        for item in sorted(left[1:], key=lambda item: _distance(item.need, seed.need)):
+            grown = union.union(item.need)
+            if max(grown.shape) <= item.side - rules.pitch(item.side):
+                members.append(item)
+                union = grown
+        view = rules.place(union, seed.side)
+        views |= {item.object_id: view for item in members}
+        left = [item for item in left if item.object_id not in views]
+    return views
+
+
+def _distance(first: Window, second: Window) -> int:
+    dy = first.y0 + first.y1 - second.y0 - second.y1
+    dx = first.x0 + first.x1 - second.x0 - second.x1
+    return max(abs(dy), abs(dx))
+
+
+def _place(twice_centre: int, side: int, pitch: int, length: int) -> int:
+    start = round((twice_centre - side) / (2 * pitch)) * pitch
+    if length <= side:
+        return (length - side) // (2 * pitch) * pitch
+    last = -(-(length - side) // pitch) * pitch
+    return min(max(start, 0), last)
