@@ -1,0 +1,43 @@
+"""Mask logits as few bytes: quantised to 8 bits with the exact sign, then compressed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numcodecs import Zstd  # type: ignore[import-untyped]
+from numpy.typing import ArrayLike, NDArray
+
+STEP = 0.125
+"""Logits are stored in steps of this, clipped to 127 steps on either side (15.875)."""
+SURE = 127
+"""Steps that a user's own mask stands above or below zero."""
+
+_zstd = Zstd(level=3)
+
+
+def quantise(logits: ArrayLike) -> NDArray[np.int8]:
+    """Return logits in steps of :data:`STEP`; positive stays positive, all else never becomes so.
+
+    NaN counts as the surest background.
+    """
+    values = np.asarray(logits, dtype=np.float32)
+    clean = np.nan_to_num(values / np.float32(STEP), nan=-SURE, posinf=SURE, neginf=-SURE)
+    steps = np.clip(np.rint(clean), -SURE, SURE)
+    signed = np.where(values > 0, np.maximum(steps, 1), np.minimum(steps, 0))
+    return np.asarray(signed, dtype=np.int8)
+
+
+def dequantise(steps: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Undo :func:`quantise` but for rounding; the sign of every pixel is exact."""
+    return np.asarray(steps * np.float32(STEP), dtype=np.float32)
+
+
+def compress(steps: NDArray[np.int8]) -> bytes:
+    """Return the bytes of a crop."""
+    return bytes(_zstd.encode(np.ascontiguousarray(steps))) if steps.size else b""
+
+
+def decompress(payload: bytes, shape: tuple[int, int]) -> NDArray[np.int8]:
+    """Undo :func:`compress`; the array is read-only."""
+    if not payload:
+        return np.zeros(shape, dtype=np.int8)
+    return np.frombuffer(_zstd.decode(payload), dtype=np.int8).reshape(shape)
