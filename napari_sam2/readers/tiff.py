@@ -58,7 +58,7 @@ def _source(file: tifffile.TiffFile, path: Path) -> Source:
     series, keep = file.series[0], _OpenFile(file)
     levels = tuple(_open_level(file, level, keep) for level in series.levels)
     scale, units = _calibration(file)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if len(file.series) > 1:
         notes = (f"{path.name} holds {len(file.series)} series; the first is read.",)
     return Source(
@@ -88,7 +88,7 @@ def _open_level(
     if series.dataoffset is not None and not series.is_multifile:
         array = _map(file, series)
     else:
-        array = zarr.open_array(series.aszarr(), mode="r")  # type: ignore[arg-type]
+        array = zarr.open_array(series.aszarr(), mode="r")
     return WrappedArray(array, keep)
 
 
@@ -139,7 +139,7 @@ def _imagej(
 
 
 def _plain(file: tifffile.TiffFile) -> tuple[dict[str, float], dict[str, str]]:
-    tag = file.pages[0].keyframe.tags.get("ResolutionUnit")
+    tag = file.pages.first.tags.get("ResolutionUnit")
     if tag is None or int(tag.value) not in _RESOLUTION:
         return {}, {}
     length, unit = _RESOLUTION[int(tag.value)]
@@ -148,7 +148,7 @@ def _plain(file: tifffile.TiffFile) -> tuple[dict[str, float], dict[str, str]]:
 
 
 def _pixels_per_unit(file: tifffile.TiffFile, length: float) -> dict[str, float]:
-    tags = file.pages[0].keyframe.tags
+    tags = file.pages.first.tags
     scale = {}
     for axis, name in {"X": "XResolution", "Y": "YResolution"}.items():
         if tag := tags.get(name):

@@ -37,12 +37,24 @@ def read_zarr(location: str, name: str) -> Source:
     UserError
         If it is missing, damaged, or holds no single image.
     """
-    node = open_node(location, name)
     import zarr
 
+    node = open_node(location, name)
     if isinstance(node, zarr.Array):
         return _plain(node, name, _metadata_files(location, ""))
     return _image(node, location, name)
+
+
+def read_group(group: zarr.Group) -> Source:
+    """Open the image of a group that a script already holds.
+
+    Raises
+    ------
+    UserError
+        If it holds no single image.
+    """
+    location = str(group.store_path).removeprefix("file://")
+    return _image(group, location, group.basename or "the group")
 
 
 def open_node(location: str, name: str) -> zarr.Array[Any] | zarr.Group:
