@@ -62,6 +62,10 @@ class MultiScaleAttention(nn.Module):
         projected: Tensor = self.proj(out.transpose(1, 2).reshape(*size, -1))
         return projected
 
+    def _split(self, x: Tensor) -> Tensor:
+        flat = x.flatten(1, 2)
+        return flat.reshape(*flat.shape[:2], self.heads, -1).transpose(1, 2)
+
 
 class MultiScaleBlock(nn.Module):
     """One transformer block; the first of a stage widens channels and halves the grid.

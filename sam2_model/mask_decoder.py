@@ -109,7 +109,8 @@ class MaskDecoder(nn.Module):
         weights = torch.stack(
             [mlp(mask_tokens[:, n]) for n, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        return (weights @ pixels.flatten(2)).unflatten(2, pixels.shape[-2:])
+        masks = weights @ pixels.flatten(2)
+        return masks.reshape(*masks.shape[:2], *pixels.shape[-2:])
 
 
 def stability(logits: Tensor) -> Tensor:

@@ -80,11 +80,9 @@ class MemoryAttention(nn.Module):
         Tensor
             (B, d_model, h, w).
         """
-        size = image.shape[-2:]
-        table = rope_table(image.shape[1], size[0], image.device)
+        table = rope_table(image.shape[1], image.shape[2], image.device)
         x = (image + _POSITION_WEIGHT * place).flatten(2).transpose(1, 2)
         keys = memory + memory_place
         for layer in self.layers:
             x = layer(x, memory, keys, table, pointers)
-        out: Tensor = self.norm(x)
-        return out.transpose(1, 2).unflatten(2, size)
+        return torch.as_tensor(self.norm(x)).transpose(1, 2).reshape(image.shape)

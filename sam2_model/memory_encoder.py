@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ class MaskDownSampler(nn.Module):
         super().__init__()
         widths = (1, 4, 16, 64, 256)
         layers: list[nn.Module] = []
-        for a, b in zip(widths[:-1], widths[1:], strict=True):
+        for a, b in itertools.pairwise(widths):
             layers += [nn.Conv2d(a, b, kernel_size=3, stride=2, padding=1), LayerNorm2d(b)]
             layers += [nn.GELU()]
         layers.append(nn.Conv2d(widths[-1], dim, kernel_size=1))

@@ -51,7 +51,7 @@ class PromptEncoder(nn.Module):
         return self.pe_layer.grid(self.token_side).to(self.no_mask_embed.weight.dtype)
 
     def sparse(self, points: Tensor, labels: Tensor) -> Tensor:
-        """Turn points into tokens; one padding token is always appended.
+        """Turn points into tokens; a padding token follows them, unless there are none.
 
         Parameters
         ----------
@@ -63,14 +63,17 @@ class PromptEncoder(nn.Module):
         Returns
         -------
         Tensor
-            (B, N + 1, d_model).
+            (B, N + 1, d_model), or (B, 0, d_model).
         """
+        if points.shape[1] == 0:
+            return self.no_mask_embed.weight.new_zeros(
+                len(points), 0, self.no_mask_embed.weight.shape[1]
+            )
         points = torch.cat((points.float(), points.new_zeros(len(points), 1, 2).float()), dim=1)
         labels = torch.cat((labels, labels.new_full((len(labels), 1), PointLabel.PADDING)), dim=1)
         place = self.pe_layer((points + 0.5) / self.image_size)
-        kinds = torch.cat(
-            [self.not_a_point_embed.weight, *(e.weight for e in self.point_embeddings)]
-        )
+        embeddings = (self.not_a_point_embed, *self.point_embeddings)
+        kinds = torch.cat([torch.as_tensor(embedding.weight) for embedding in embeddings])
         place = place.masked_fill((labels == PointLabel.PADDING)[..., None], 0.0)
         return place.to(kinds.dtype) + kinds[labels.long() + 1]
 

@@ -237,10 +237,10 @@ class SAM2(nn.Module):
         """Condition a frame's top features on memories: (B, d_model, h, w)."""
         tokens, places = self._spatial_tokens(memories)
         pointers, pointer_places = self._pointer_tokens(memories)
-        batch, dim, *size = len(memories.spatial), *features.top.shape[1:]
+        _, dim, height, width = features.top.shape
         conditioned: Tensor = self.memory_attention(
-            features.top.expand(batch, -1, -1, -1),
-            sine_2d(dim, *size, self.device).to(self.dtype),
+            features.top.expand(len(tokens), -1, -1, -1),
+            sine_2d(dim, height, width, self.device).to(self.dtype),
             torch.cat((tokens, pointers), dim=1),
             torch.cat((places, pointer_places), dim=1),
             pointers.shape[1],
@@ -259,7 +259,7 @@ class SAM2(nn.Module):
     def _pointer_tokens(self, memories: MemoryTokens) -> tuple[Tensor, Tensor]:
         mem_dim = self.config.mem_dim
         parts = self.config.d_model // mem_dim
-        tokens = memories.pointers.to(self.dtype).unflatten(2, (parts, mem_dim)).flatten(1, 2)
+        tokens = memories.pointers.to(self.dtype).reshape(len(memories.pointers), -1, mem_dim)
         if self.config.version is Version.V2_0:
             return tokens, torch.zeros_like(tokens)
         time = sine_1d(memories.distances, self.config.d_model).to(self.dtype)

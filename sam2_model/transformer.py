@@ -40,7 +40,7 @@ class Attention(nn.Module):
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend with queries, keys and values that are projected already."""
-        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+        q, k, v = (t.reshape(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         out: Tensor = self.out_proj(mixed)
         return out
@@ -98,11 +98,10 @@ class TwoWayTransformer(nn.Module):
         tuple of Tensor
             Tokens (B, N, C) and image (B, C, H, W).
         """
-        size = image.shape[-2:]
         place = image_place.flatten(2).transpose(1, 2)
         flat = image.flatten(2).transpose(1, 2)
         out = tokens
         for layer in self.layers:
             out, flat = layer(out, flat, tokens, place)
         look = self.final_attn_token_to_image(out + tokens, flat + place, flat)
-        return self.norm_final_attn(out + look), flat.transpose(1, 2).unflatten(2, size)
+        return self.norm_final_attn(out + look), flat.transpose(1, 2).reshape(image.shape)

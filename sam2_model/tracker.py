@@ -1,0 +1,315 @@
+"""Follow objects from frame to frame. The tracker keeps nothing: states go in and come out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sam2_model.batching import batches, joined, part_of, separate
+from sam2_model.features import Features
+from sam2_model.memory_bank import MemoryEntry, Retention, Selection, TrackState, select
+from sam2_model.sam2 import MAX_POINTERS, SAM2, MaskChoice, MemoryTokens
+from sam2_model.transforms import PointTokens, fill_holes
+
+_PROMPT_CLAMP = 32.0
+_AMBIGUOUS_POINTS = 1
+CPU_OBJECTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """How prompts and memories are used. Every field has the reference's meaning.
+
+    Parameters
+    ----------
+    binarize_prompted : bool
+        Memories of prompted frames come from the thresholded mask, not its probabilities.
+    dynamic_multimask : bool
+        A single mask that is unstable gives way to the best of three.
+    corrections_condition : bool
+        A correction on a tracked frame becomes a conditioning frame. The reference leaves this
+        off, whereby the next propagation overwrites the correction.
+    clear_around_input : bool
+        Forget ordinary memories near a prompted frame when propagation reaches it.
+    fill_hole_area : int
+        Background specks of at most so many low-resolution pixels are filled.
+    non_overlap_masks, non_overlap_memory : bool
+        Each pixel belongs to one object, in results and in memories respectively.
+    max_prompted : int or None
+        How many conditioning frames a frame attends to, nearest first.
+    memory_dtype : torch.dtype
+        Of stored spatial memories.
+    retention : Retention
+        Which memories of tracked frames are kept.
+    objects_per_batch : int or None
+        Objects tracked at once; None takes all on a GPU and a few on a CPU, where larger batches
+        were measured to be slower.
+    """
+
+    binarize_prompted: bool = True
+    dynamic_multimask: bool = True
+    corrections_condition: bool = True
+    clear_around_input: bool = False
+    fill_hole_area: int = 0
+    non_overlap_masks: bool = False
+    non_overlap_memory: bool = False
+    max_prompted: int | None = None
+    memory_dtype: torch.dtype = torch.bfloat16
+    retention: Retention = Retention.WINDOW
+    objects_per_batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in time a step happens.
+
+    Parameters
+    ----------
+    frame : int
+        The frame.
+    reverse : bool
+        Whether time runs backward.
+    frames : int
+        Length of the video; anything from 16 on gives the same results.
+    """
+
+    frame: int
+    reverse: bool = False
+    frames: int = MAX_POINTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked about one object on one frame.
+
+    Parameters
+    ----------
+    points : PointTokens or None
+        Clicks and box corners, (1, N, 2).
+    mask : Tensor or None
+        (1, 1, S, S) bool, taken as the result; excludes points.
+    previous : Tensor or None
+        (S/4, S/4) logits of the object's earlier mask on this frame, which points refine.
+    """
+
+    points: PointTokens | None = None
+    mask: Tensor | None = None
+    previous: Tensor | None = None
+
+
+class Tracker:
+    """Prompts, memories and masks of many objects, on frames that are encoded once.
+
+    Parameters
+    ----------
+    model : SAM2
+        The network, in eval mode.
+    settings : TrackerSettings
+        How it is used.
+    """
+
+    def __init__(self, model: SAM2, settings: TrackerSettings | None = None) -> None:
+        self.model = model
+        self.settings = settings or TrackerSettings()
+
+    @torch.inference_mode()
+    def prompt(
+        self, features: Features, place: Place, prompt: Prompt, state: TrackState | None
+    ) -> MaskChoice:
+        """Segment one object on one frame, without writing a memory.
+
+        Parameters
+        ----------
+        features : Features
+            Of the frame, batch 1.
+        place : Place
+            The frame in time.
+        prompt : Prompt
+            Points, or a mask.
+        state : TrackState or None
+            Memories to attend to (a correction of a tracked frame), or None (a first prompt).
+
+        Returns
+        -------
+        MaskChoice
+            For a batch of one.
+        """
+        if prompt.mask is not None:
+            return self._filled(self.model.adopt(features, prompt.mask))
+        image = self._conditioned(features, place, state)
+        points, previous = prompt.points, prompt.previous
+        hint = None
+        if previous is not None:
+            hint = previous[None, None].float().clamp(-_PROMPT_CLAMP, _PROMPT_CLAMP)
+        decoded = self.model.decode(
+            image,
+            features.high_res,
+            None if points is None else points.points,
+            None if points is None else points.labels,
+            hint,
+        )
+        ambiguous = points is None or points.count <= _AMBIGUOUS_POINTS
+        choice = self.model.choose(
+            decoded, ambiguous=ambiguous, dynamic=self.settings.dynamic_multimask
+        )
+        return self._filled(choice)
+
+    @torch.inference_mode()
+    def remember(
+        self, features: Features, frame: int, choices: Sequence[MaskChoice]
+    ) -> list[MemoryEntry]:
+        """Write prompted masks (each a batch of one) of one frame as memories."""
+        entries: list[MemoryEntry] = []
+        for group in batches(choices, self._batch_size()):
+            choice = joined(group)
+            entries += self._entries(
+                features, frame, choice, choice, binary=self.settings.binarize_prompted
+            )
+        return entries
+
+    @torch.inference_mode()
+    def track(
+        self, features: Features, place: Place, states: Sequence[TrackState]
+    ) -> list[tuple[MaskChoice, TrackState]]:
+        """Follow objects onto a frame.
+
+        Parameters
+        ----------
+        features : Features
+            Of the frame, batch 1.
+        place : Place
+            The frame in time.
+        states : sequence of TrackState
+            One per object.
+
+        Returns
+        -------
+        list of (MaskChoice, TrackState)
+            In the order of ``states``; each choice is a batch of one.
+        """
+        selections = [self._select(state, place) for state in states]
+        choices: list[MaskChoice | None] = [None] * len(states)
+        for group in self._groups(selections):
+            image = self._recall(features, place, [selections[i] for i in group])
+            decoded = self.model.decode(image, features.high_res, None, None, None)
+            choice = self.model.choose(decoded, ambiguous=True, dynamic=False)
+            for row, i in enumerate(group):
+                choices[i] = part_of(choice, slice(row, row + 1))
+        found = [choice for choice in choices if choice is not None]
+        entries = self._remember_tracked(features, place.frame, found)
+        return [
+            (self._filled(choice), self._advanced(state, entry, place))
+            for choice, state, entry in zip(found, states, entries, strict=True)
+        ]
+
+    def shift(self, state: TrackState, rows: int, columns: int) -> TrackState:
+        """Return memories as seen from a window moved by whole tokens; new margins are zero."""
+
+        def moved(spatial: Tensor) -> Tensor:
+            side_y, side_x = spatial.shape[-2:]
+            if abs(rows) >= side_y or abs(columns) >= side_x:
+                return torch.zeros_like(spatial)
+            return F.pad(spatial, (-columns, columns, -rows, rows))
+
+        return state.map(moved)
+
+    def _advanced(self, state: TrackState, entry: MemoryEntry, place: Place) -> TrackState:
+        state = replace(state.with_tracked(entry), reverse=place.reverse)
+        if self.settings.retention is Retention.ALL:
+            return state
+        return state.pruned(place.frame, reverse=place.reverse)
+
+    def _remember_tracked(
+        self, features: Features, frame: int, choices: list[MaskChoice]
+    ) -> list[MemoryEntry]:
+        if not choices:
+            return []
+        whole = joined(choices)
+        seen = whole
+        if self.settings.non_overlap_memory:
+            seen = replace(whole, logits=separate(whole.logits))
+        entries: list[MemoryEntry] = []
+        for rows in batches(range(len(choices)), self._batch_size()):
+            part = slice(rows[0], rows[-1] + 1)
+            entries += self._entries(
+                features, frame, part_of(seen, part), part_of(whole, part), binary=False
+            )
+        return entries
+
+    def _entries(
+        self,
+        features: Features,
+        frame: int,
+        seen: MaskChoice,
+        kept: MaskChoice,
+        *,
+        binary: bool,
+    ) -> list[MemoryEntry]:
+        """Encode ``seen`` masks; ``kept`` ones stay with the memory, holes filled."""
+        spatial = self.model.remember(features, seen.logits, seen.object_score, binary=binary)
+        spatial = spatial.to(self.settings.memory_dtype)
+        logits = self._filled(kept).logits
+        return [
+            MemoryEntry(frame, logits[i, 0], kept.pointer[i], kept.object_score[i], spatial[i])
+            for i in range(len(spatial))
+        ]
+
+    def _conditioned(self, features: Features, place: Place, state: TrackState | None) -> Tensor:
+        if state is None:
+            return self.model.without_memory(features)
+        return self._recall(features, place, [self._select(state, place)])
+
+    def _recall(self, features: Features, place: Place, selections: Sequence[Selection]) -> Tensor:
+        slots, distances = selections[0].layout
+        if not slots and not distances:
+            return self.model.without_memory(features).expand(len(selections), -1, -1, -1)
+        longest = max(1, min(place.frames, MAX_POINTERS) - 1)
+        memories = MemoryTokens(
+            spatial=torch.stack([self._spatial(s, features) for s in selections]),
+            slots=slots,
+            pointers=torch.stack([self._pointers(s) for s in selections]),
+            distances=torch.tensor(distances, device=self.model.device).float() / longest,
+        )
+        return self.model.recall(features, memories)
+
+    def _spatial(self, selection: Selection, features: Features) -> Tensor:
+        found = [e.spatial for e, _ in selection.spatial if e.spatial is not None]
+        empty = features.top.new_zeros(0, self.model.config.mem_dim, *features.top.shape[-2:]).to(
+            self.settings.memory_dtype
+        )
+        return torch.stack(found) if found else empty
+
+    def _pointers(self, selection: Selection) -> Tensor:
+        found = [e.pointer for e, _ in selection.pointers]
+        empty = torch.zeros(0, self.model.config.d_model, device=self.model.device)
+        return torch.stack(found) if found else empty
+
+    def _select(self, state: TrackState, place: Place) -> Selection:
+        return select(
+            state,
+            place.frame,
+            reverse=place.reverse,
+            frames=place.frames,
+            max_prompted=self.settings.max_prompted,
+        )
+
+    def _groups(self, selections: Sequence[Selection]) -> Iterator[list[int]]:
+        """Yield objects whose memories are equally long, a batch at a time."""
+        alike: dict[object, list[int]] = {}
+        for number, selection in enumerate(selections):
+            alike.setdefault(selection.layout, []).append(number)
+        for numbers in alike.values():
+            yield from batches(numbers, self._batch_size())
+
+    def _batch_size(self) -> int:
+        if self.settings.objects_per_batch is not None:
+            return self.settings.objects_per_batch
+        return CPU_OBJECTS if self.model.device.type == "cpu" else sys.maxsize
+
+    def _filled(self, choice: MaskChoice) -> MaskChoice:
+        return replace(choice, logits=fill_holes(choice.logits, self.settings.fill_hole_area))

@@ -1,0 +1,150 @@
+"""The reference cases' protocol, on this package: numpy in, numpy out, float32, CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sam2_model.automatic_mask_generator import AutomaticMaskGenerator, MaskGeneratorSettings
+from sam2_model.config import VARIANTS
+from sam2_model.image_predictor import ImagePredictor, ImageSettings
+from sam2_model.memory_bank import Retention
+from sam2_model.sam2 import SAM2
+from sam2_model.tracker import TrackerSettings
+from sam2_model.transforms import image_pixels
+from sam2_model.video_predictor import VideoPredictor, VideoSession
+
+Array = NDArray[Any]
+
+_SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
+_DEFAULTS: dict[str, Any] = {
+    "binarize_mask_from_pts": True,
+    "dynamic_multimask": True,
+    "non_overlap_masks": False,
+    "add_all_frames_to_correct_as_cond": False,
+    "fill_hole_area": 0,
+    "max_cond_frames_in_attn": -1,
+    "image_size": 1024,
+    "memory_dtype": "bfloat16",
+}
+
+
+class Model:
+    """A network with the reference's options."""
+
+    def __init__(self, network: SAM2, options: Mapping[str, Any]) -> None:
+        self.network = network
+        cap = options["max_cond_frames_in_attn"]
+        self.settings = TrackerSettings(
+            binarize_prompted=options["binarize_mask_from_pts"],
+            dynamic_multimask=options["dynamic_multimask"],
+            corrections_condition=options["add_all_frames_to_correct_as_cond"],
+            fill_hole_area=options["fill_hole_area"],
+            non_overlap_masks=options["non_overlap_masks"],
+            max_prompted=None if cap < 0 else cap,
+            memory_dtype=getattr(torch, options["memory_dtype"]),
+            retention=Retention.ALL,
+        )
+        self.images = ImagePredictor(
+            network, ImageSettings(dynamic_multimask=options["dynamic_multimask"])
+        )
+
+
+def build(variant: str, state_dict: Mapping[str, Array], options: Mapping[str, Any]) -> Model:
+    unknown = set(options) - set(_DEFAULTS)
+    if unknown:
+        raise ValueError(f"unknown options: {sorted(unknown)}")
+    chosen = {**_DEFAULTS, **options}
+    family, size = variant.rsplit("_", 1)
+    config = VARIANTS[f"{family}_{_SIZES[size]}"].resized(chosen["image_size"])
+    with torch.device("meta"):
+        network = SAM2(config)
+    tensors = {key: torch.from_numpy(np.asarray(value)) for key, value in state_dict.items()}
+    network.load_state_dict(tensors, strict=True, assign=True)
+    return Model(network.eval(), chosen)
+
+
+def encode_image(model: Model, image: Array) -> list[Array]:
+    pixels = image_pixels(image, model.network.config.image_size, model.network.device)
+    with torch.inference_mode():
+        return [level[0].numpy() for level in model.network.image_encoder(pixels)]
+
+
+def image_predict(
+    model: Model,
+    image: Array,
+    points: Array | None,
+    labels: Array | None,
+    box: Array | None,
+    mask_input: Array | None,
+    multimask: bool,
+) -> tuple[Array, Array, Array]:
+    encoded = model.images.encode(image)
+    found = model.images.predict(encoded, points, labels, box, mask_input, multimask=multimask)
+    return found.low_res.numpy(), found.ious.numpy(), found.logits.numpy()
+
+
+class Session:
+    """A video session that speaks numpy."""
+
+    def __init__(self, session: VideoSession) -> None:
+        self.session = session
+
+    def add_points(
+        self,
+        frame: int,
+        obj: int,
+        points: Array | None,
+        labels: Array | None,
+        box: Array | None,
+        clear_old: bool,
+    ) -> Array:
+        found = self.session.add_points(frame, obj, points, labels, box, clear_old=clear_old)
+        return found.logits.numpy()
+
+    def add_mask(self, frame: int, obj: int, mask: Array) -> Array:
+        return self.session.add_mask(frame, obj, mask).logits.numpy()
+
+    def propagate(
+        self, start: int | None, max_frames: int | None, reverse: bool
+    ) -> Iterator[tuple[int, list[int], Array]]:
+        for found in self.session.propagate(start, max_frames, reverse=reverse):
+            yield found.frame, list(found.object_ids), found.logits.numpy()
+
+    def clear_prompts(self, frame: int, obj: int) -> None:
+        self.session.clear_prompts(frame, obj)
+
+    def remove_object(self, obj: int) -> None:
+        self.session.remove_object(obj)
+
+    def output(self, frame: int, obj: int) -> dict[str, Any] | None:
+        entry = self.session.entry(frame, obj)
+        if entry is None or entry.logits is None:
+            return None
+        return {
+            "low_res": entry.logits.numpy(),
+            "obj_ptr": entry.pointer.numpy(),
+            "object_score": float(entry.object_score),
+        }
+
+
+def video(model: Model, frames: list[Array]) -> Session:
+    return Session(VideoPredictor(model.network, model.settings).start(frames))
+
+
+def amg(model: Model, image: Array, **settings: Any) -> list[dict[str, Any]]:
+    generator = AutomaticMaskGenerator(model.network, MaskGeneratorSettings(**settings))
+    return [
+        {
+            "bbox": found.bbox,
+            "area": found.area,
+            "predicted_iou": found.predicted_iou,
+            "stability_score": found.stability_score,
+            "point": found.point,
+        }
+        for found in generator.generate(image)
+    ]
