@@ -16,7 +16,7 @@ from napari_sam2.results import Direction, FrameResult
 from napari_sam2.session_settings import SessionSettings
 
 if TYPE_CHECKING:
-    from napari_sam2.prompts import PromptStore
+    from napari_sam2.prompt_store import PromptStore
 
 CERTAIN = 16.0
 """Logit of pixels that the user has decided."""
@@ -25,9 +25,11 @@ CERTAIN = 16.0
 class StoredMasks(Protocol):
     """What is needed of the stored masks."""
 
-    def result(self, object_id: int, frame: int) -> FrameResult | None: ...
+    def result(self, object_id: int, frame: int) -> FrameResult | None:
+        """Return an object's mask on a frame."""
 
-    def locked(self) -> Mapping[int, tuple[int, ...]]: ...
+    def locked(self) -> Mapping[int, tuple[int, ...]]:
+        """Return the locked frames of each object."""
 
 
 class Asking:
@@ -81,9 +83,7 @@ class Asking:
 
     def forget(self, object_id: int) -> None:
         """Drop an object's prompts and choices."""
-        for frame in tuple(self._prompts.frames(object_id)):
-            for prompt in self._prompts.of(object_id, frame):
-                self._prompts.remove(prompt)
+        self._prompts.clear(object_id)
         for kept in (self._chosen, self._corrected):
             for key in [key for key in kept if key[0] == object_id]:
                 del kept[key]

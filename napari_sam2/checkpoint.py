@@ -65,9 +65,10 @@ def pack(checkpoint: Checkpoint) -> bytes:
         "done": checkpoint.done,
         "tracks": [_track_out(track, arrays) for track in checkpoint.tracks],
     }
+    named: dict[str, Any] = {f"a{i}": array for i, array in enumerate(arrays.items)}
+    named["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = BytesIO()
-    text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(buffer, header=text, **{f"a{i}": a for i, a in enumerate(arrays.items)})
+    np.savez(buffer, **named)
     return buffer.getvalue()
 
 

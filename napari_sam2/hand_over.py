@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-
 from napari_sam2.geometry import Window
 from napari_sam2.look import Looker
 from napari_sam2.predictor_protocol import TrackState

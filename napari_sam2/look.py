@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 from napari_sam2.blend import LIMIT
 from napari_sam2.feature_cache import FeatureCache, FeatureKey
@@ -24,20 +24,25 @@ class PlaneReader(Protocol):
     """What is needed of a stack."""
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a plane."""
 
     @property
-    def levels(self) -> tuple[int, ...]: ...
+    def levels(self) -> tuple[int, ...]:
+        """Factors of the pyramid levels."""
 
-    def index(self, frame: int) -> Index: ...
+    def index(self, frame: int) -> Index:
+        """Return the full index of a frame."""
 
-    def read(self, index: Index, window: Window | None = None, level: int = 0) -> NDArray: ...  # type: ignore[type-arg]
+    def read(self, index: Index, window: Window | None = None, level: int = 0) -> NDArray[Any]:
+        """Read a window (C, h, w)."""
 
 
 class ToRGB(Protocol):
     """What is needed of an intensity."""
 
-    def to_rgb(self, planes: NDArray) -> NDArray[np.uint8]: ...  # type: ignore[type-arg]
+    def to_rgb(self, planes: NDArray[Any]) -> NDArray[np.uint8]:
+        """Turn (C, H, W) raw values into (H, W, 3)."""
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,12 @@ class Propagation:
     checkpoint_every: int
     run_id: str
 
-    def run(self, plan: Plan, cancelled: Callable[[], bool]) -> Iterator[FrameDone]:
+    def run(
+        self, plan: Plan, cancelled: Callable[[], bool], *, resume: bool = False
+    ) -> Iterator[FrameDone]:
         """Iterate over the results of one frame after the other.
 
-        After an interruption the same plan goes on from the last checkpoint; frames after it
-        are computed again, identically. What was given is to be stored before the next item is
-        asked for.
+        What was given is to be stored before the next item is asked for.
 
         Parameters
         ----------
@@ -94,13 +94,16 @@ class Propagation:
             What to compute.
         cancelled : Callable
             Asked before each frame; when it says yes, the run keeps a checkpoint and ends.
+        resume : bool
+            Go on from the last checkpoint of the same run. Frames after it are computed again,
+            identically.
 
         Yields
         ------
         FrameDone
             One frame's results, perhaps none.
         """
-        start = self._last()
+        start = self._start(resume)
         before = 0
         for number, sweep in enumerate(plan.sweeps):
             if number >= start.sweep:
@@ -135,8 +138,8 @@ class Propagation:
         after = min(f for f in prompted if f > result.frame)
         return blend(draft, result, (before, after))
 
-    def _last(self) -> Checkpoint:
-        data = self.recorder.last_checkpoint()
+    def _start(self, resume: bool) -> Checkpoint:
+        data = self.recorder.last_checkpoint() if resume else None
         kept = None if data is None else unpack(data)
         fresh = Checkpoint(self.run_id, 0, 0, ())
         return kept if kept is not None and kept.run_id == self.run_id else fresh

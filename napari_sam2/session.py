@@ -18,7 +18,7 @@ from napari_sam2.look import Looker
 from napari_sam2.objects import ObjectList
 from napari_sam2.plan import Plan, PropagationRequest, Sweep, make_plan
 from napari_sam2.preview import Preview, Previewer
-from napari_sam2.propagation import NoRecorder, Propagation, RunRecorder
+from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
 from napari_sam2.results import FrameResult, MaskStatus
 from napari_sam2.scores import ScoreTable
 from napari_sam2.session_settings import SessionSettings
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_sam2.labels import LabelArray
     from napari_sam2.masks import MaskStore
     from napari_sam2.predictor_protocol import Predictor
-    from napari_sam2.prompts import PromptStore
+    from napari_sam2.prompt_store import PromptStore
     from napari_sam2.stack import Stack
 
 
@@ -128,8 +128,9 @@ class SegmentationSession:
         self._cancel = Event()
         self._cache = FeatureCache(self.settings.cache_bytes)
         self._intensity = intensity
-        for object_id in prompts.objects():
+        for object_id in {*prompts.objects(), *masks.objects()}:
             self.objects.add(object_id)
+        prompts.changed.connect(self._asking.prompts_changed)
 
     @property
     def masks(self) -> MaskStore:
@@ -250,7 +251,9 @@ class SegmentationSession:
             request or PropagationRequest(), self._asking.prompted(), self.stack.n_frames
         )
 
-    def propagate(self, request: PropagationRequest | None = None) -> Iterator[FrameResult]:
+    def propagate(
+        self, request: PropagationRequest | None = None, *, resume: bool = False
+    ) -> Iterator[FrameResult]:
         """Follow objects from their prompts through the stack.
 
         Every result is stored before it is given. Between two prompted frames the forward
@@ -260,6 +263,9 @@ class SegmentationSession:
         ----------
         request : PropagationRequest or None
             Which objects, ways and frames; None for all.
+        resume : bool
+            Go on from the recorder's last checkpoint, if it is of the same request, prompts and
+            settings; the results are those of a run without interruption.
 
         Yields
         ------
@@ -276,15 +282,14 @@ class SegmentationSession:
         request = request or PropagationRequest()
         plan = self.plan(request)
         self._cancel.clear()
-        return self._propagate(request, plan)
-
-    def _propagate(self, request: PropagationRequest, plan: Plan) -> Iterator[FrameResult]:
         run_id = self._asking.run_id(request, self.settings)
         run = Propagation(
             self._sweeper, self._storing, self._recorder, self.settings.checkpoint_every, run_id
         )
+        return self._stream(run.run(plan, self._cancel.is_set, resume=resume), plan)
+
+    def _stream(self, frames: Iterator[FrameDone], plan: Plan) -> Iterator[FrameResult]:
         self.run = RunState(0, plan.n_steps)
-        frames = run.run(plan, self._cancel.is_set)
         while True:
             with self._model_lock:
                 frame = next(frames, None)

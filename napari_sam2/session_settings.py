@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from napari_sam2.stop_rule import StopRule
 from napari_sam2.views import ViewPolicy
@@ -29,8 +29,8 @@ class SessionSettings:
         What kept image features may take.
     """
 
-    view: ViewPolicy = ViewPolicy()
-    stop_rule: StopRule | None = StopRule()
+    view: ViewPolicy = field(default_factory=ViewPolicy)
+    stop_rule: StopRule | None = field(default_factory=StopRule)
     stop_in_time: bool = False
     group_size: int = 8
     checkpoint_every: int = 16
