@@ -181,14 +181,21 @@ class MemoryMaskStore:
 
     def put(self, records: Iterable[MaskRecord]) -> tuple[MaskRecord, ...]:
         """Store records unless what is there stands more firmly; return those stored."""
+        offered = list(records)
         with self._lock:
-            return tuple([record for record in records if self._put(record)])
+            return tuple([record for record in offered if self._put(record)])
+
+    def restore(self, records: Iterable[MaskRecord]) -> None:
+        """Store records whatever is there."""
+        with self._lock:
+            for record in records:
+                self._planes.setdefault(record.index, {})[record.object_id] = record
 
     def _put(self, record: MaskRecord) -> bool:
         old = self.get(record.object_id, record.index)
         if old is not None and old.status > record.status:
             return False
-        self._planes.setdefault(record.index, {})[record.object_id] = record
+        self.restore([record])
         return True
 
     def get(self, object_id: int, index: Index) -> MaskRecord | None:
