@@ -19,9 +19,10 @@ def quantise(logits: ArrayLike) -> NDArray[np.int8]:
 
     NaN counts as the surest background.
     """
-    values = np.asarray(logits, dtype=np.float32)
-    clean = np.nan_to_num(values / np.float32(STEP), nan=-SURE, posinf=SURE, neginf=-SURE)
-    steps = np.clip(np.rint(clean), -SURE, SURE)
+    values = np.asarray(logits)
+    most = SURE * STEP
+    clipped = np.clip(np.nan_to_num(values, nan=-most), -most, most).astype(np.float32)
+    steps = np.rint(clipped / np.float32(STEP))
     signed = np.where(values > 0, np.maximum(steps, 1), np.minimum(steps, 0))
     return np.asarray(signed, dtype=np.int8)
 

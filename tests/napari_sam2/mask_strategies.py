@@ -21,12 +21,12 @@ def windows(draw, plane=PLANE):
 
 
 @st.composite
-def records(draw, ids=st.integers(1, 5), frames=st.integers(0, 3)):
+def records(draw):
     window = draw(windows())
-    frame = draw(frames)
+    frame = draw(st.integers(0, 3))
     steps = draw(arrays(np.int8, window.shape, elements=st.integers(-127, 127)))
     result = FrameResult(
-        object_id=draw(ids),
+        object_id=draw(st.integers(1, 5)),
         frame=frame,
         index=(frame, 2),
         window=window,

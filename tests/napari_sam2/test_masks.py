@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from mask_strategies import records
 
 from napari_sam2.database import Database, MaskTable
 from napari_sam2.geometry import Window
@@ -21,8 +22,6 @@ from napari_sam2.mask_codec import STEP, compress, decompress, dequantise, quant
 from napari_sam2.mask_sqlite import SqliteMaskStore
 from napari_sam2.masks import MaskHeader, MaskRecord, MemoryMaskStore
 from napari_sam2.results import Direction, FrameResult, MaskStatus
-
-from mask_strategies import records
 
 
 @pytest.fixture(params=["memory", "sqlite"])
