@@ -89,12 +89,14 @@ class Looker:
         return np.pad(image, pads, mode="edge")[:height, :width]
 
     def ask(self, view: View, question: Question) -> FramePrompt:
-        """Return a question in the view's own pixels."""
+        """Return a question in the view's own pixels; points beyond the view are left out."""
+        points = view.points_in(question.points)
+        inside = np.all((points >= -0.5) & (points <= np.array(view.image_shape) - 0.5), axis=1)
         mask = None if question.mask is None else self.see(view, question.mask) > 0
         corrects = question.previous is not None and question.mask is None
         return FramePrompt(
-            points=view.points_in(question.points),
-            labels=question.labels,
+            points=points[inside],
+            labels=question.labels[inside],
             box=None if question.box is None else view.box_in(question.box),
             mask=mask,
             previous=self.see(view, question.previous) if corrects else None,  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ Path = NDArray[np.float64]
 
 def straight(start: tuple[float, float], step: tuple[float, float], frames: int) -> Path:
     """Return centres (frames, 2) of a disc that moves evenly."""
-    return np.array(start) + np.arange(frames)[:, None] * np.array(step)
+    return np.array(start, float) + np.arange(frames)[:, None] * np.array(step)
 
 
 def movie(
