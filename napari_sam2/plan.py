@@ -143,6 +143,11 @@ class Plan:
 
     sweeps: tuple[Sweep, ...]
 
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """Ids of the objects that are propagated, rising."""
+        return tuple(self.sweeps[0].conditioning)
+
     def steps(self) -> Iterator[tuple[int, int]]:
         """Iterate over (number of the sweep, frame) in the order of computation."""
         for number, sweep in enumerate(self.sweeps):

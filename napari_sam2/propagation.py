@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from napari_sam2.blend import blend
 from napari_sam2.checkpoint import Checkpoint, pack, unpack
+from napari_sam2.geometry import Index
 from napari_sam2.plan import Plan, Role, Sweep, Task
-from napari_sam2.results import FrameResult
+from napari_sam2.results import Direction, FrameResult
 from napari_sam2.sweep import Sweeper
 
 
@@ -30,7 +31,13 @@ class FrameDone:
 
 
 class RunRecorder(Protocol):
-    """Keeps what an interrupted run needs to go on."""
+    """Keeps what is done, and what an interrupted run needs to go on."""
+
+    def mark(self, object_ids: Iterable[int], direction: Direction, index: Index) -> None:
+        """Say that a plane is complete for these objects; called after its last write."""
+
+    def forget(self, object_id: int | None = None) -> None:
+        """Drop what was said about an object, or everything, and the checkpoint."""
 
     def checkpoint(self, data: bytes) -> None:
         """Keep ``data`` in place of the checkpoint before; atomically."""
@@ -48,6 +55,12 @@ class DraftReader(Protocol):
 
 class NoRecorder:
     """Keeps nothing: an interrupted run starts afresh."""
+
+    def mark(self, object_ids: Iterable[int], direction: Direction, index: Index) -> None:
+        """Ignore what is done."""
+
+    def forget(self, object_id: int | None = None) -> None:
+        """Do nothing, as nothing is known."""
 
     def checkpoint(self, data: bytes) -> None:
         """Forget ``data``."""

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from napari_sam2.results import FrameResult
+
+if TYPE_CHECKING:
+    from napari_sam2.masks import MaskHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,19 @@ class ScoreRow:
             view=result.view,
         )
 
+    @classmethod
+    def of_header(cls, frame: int, header: MaskHeader) -> ScoreRow:
+        """Return the row of a stored mask."""
+        return cls(
+            frame=frame,
+            object_id=header.object_id,
+            predicted_iou=round(header.predicted_iou, 6),
+            object_score=round(header.object_score, 6),
+            area=header.area,
+            direction=header.direction.value,
+            view=header.view,
+        )
+
 
 class ScoreTable:
     """The latest row of every object and frame, ordered by object and frame."""
@@ -62,9 +79,8 @@ class ScoreTable:
         self._rows: dict[tuple[int, int], ScoreRow] = {}
         self._lock = Lock()
 
-    def add(self, result: FrameResult) -> None:
-        """Record a result in place of an earlier one of the same object and frame."""
-        row = ScoreRow.of(result)
+    def add(self, row: ScoreRow) -> None:
+        """Record a row in place of an earlier one of the same object and frame."""
         with self._lock:
             self._rows[row.object_id, row.frame] = row
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event, RLock
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from napari_sam2.plan import Plan, PropagationRequest, Sweep, make_plan
 from napari_sam2.preview import Preview, Previewer
 from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
 from napari_sam2.results import FrameResult, MaskStatus
-from napari_sam2.scores import ScoreTable
+from napari_sam2.scores import ScoreRow, ScoreTable
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.storing import Storing
 from napari_sam2.sweep import Sweeper
@@ -90,7 +90,7 @@ class SegmentationSession:
     settings : SessionSettings
         Choices that change results or resources.
     recorder : RunRecorder or None
-        Keeps what an interrupted propagation goes on from.
+        Keeps what is done and what an interrupted propagation goes on from; a Journal is one.
     drafts : MaskStore or None
         Where forward drafts wait for the backward pass; on disk for a run that may be resumed.
 
@@ -130,6 +130,8 @@ class SegmentationSession:
         self._intensity = intensity
         for object_id in {*prompts.objects(), *masks.objects()}:
             self.objects.add(object_id)
+        for frame, header in self._storing.headers():
+            self.scores.add(ScoreRow.of_header(frame, header))
         prompts.changed.connect(self._asking.prompts_changed)
 
     @property
@@ -204,7 +206,7 @@ class SegmentationSession:
         with self._model_lock:
             preview = self._previewer().preview(object_id, frame)
         if store:
-            self._keep(preview.result, reopen=True)
+            self._keep([preview.result], reopen=True)
         return preview
 
     def choose(self, preview: Preview, number: int) -> Preview:
@@ -219,7 +221,7 @@ class SegmentationSession:
         """
         chosen = preview.choose(number)
         self._asking.choose(chosen.result, chosen.chosen)
-        self._keep(chosen.result, reopen=True)
+        self._keep([chosen.result], reopen=True)
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
@@ -235,7 +237,7 @@ class SegmentationSession:
             raise UserError(f"Object {object_id} has no mask on frame {frame} to refine.")
         with self._model_lock:
             refined = self._previewer().refine(before)
-        self._keep(refined, reopen=True)
+        self._keep([refined], reopen=True)
         return refined
 
     def plan(self, request: PropagationRequest | None = None) -> Plan:
@@ -282,6 +284,9 @@ class SegmentationSession:
         request = request or PropagationRequest()
         plan = self.plan(request)
         self._cancel.clear()
+        if not resume:
+            for object_id in plan.objects:
+                self._recorder.forget(object_id)
         run_id = self._asking.run_id(request, self.settings)
         run = Propagation(
             self._sweeper, self._storing, self._recorder, self.settings.checkpoint_every, run_id
@@ -295,12 +300,13 @@ class SegmentationSession:
                 frame = next(frames, None)
             if frame is None:
                 break
-            for result in frame.results:
-                self._keep(result)
+            self._keep(frame.results)
             self.run = RunState(frame.done, plan.n_steps)
             self.events.progress.emit(frame.done, plan.n_steps)
             yield from frame.results
-        self.run = RunState(self.run.done, plan.n_steps, self._cancel.is_set())
+        cancelled = self._cancel.is_set() and not self.run.complete
+        done = self.run.done if cancelled else plan.n_steps
+        self.run = RunState(done, plan.n_steps, cancelled)
 
     def cancel(self) -> None:
         """Stop the propagation after the frame in work; what is done stays. Any thread may call."""
@@ -352,10 +358,12 @@ class SegmentationSession:
             self.events.masks.emit(object_id, index)
         return len(changed)
 
-    def _keep(self, result: FrameResult, *, reopen: bool = False) -> None:
-        if self._storing.put(result, reopen=reopen):
-            self.scores.add(result)
-        self.events.result.emit(result)
+    def _keep(self, results: Sequence[FrameResult], *, reopen: bool = False) -> None:
+        for result in self._storing.put(results, reopen=reopen):
+            self.scores.add(ScoreRow.of(result))
+        for result in results:
+            self._recorder.mark([result.object_id], result.direction, result.index)
+            self.events.result.emit(result)
 
     def _adopt_objects(self) -> None:
         known = len(self.objects)

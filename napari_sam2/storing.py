@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.geometry import Index, Window
+from napari_sam2.label_geometry import CHUNK
 from napari_sam2.masks import MaskHeader, MaskRecord, MemoryMaskStore
 from napari_sam2.results import FrameResult, MaskStatus
 
@@ -48,31 +49,36 @@ class Storing:
         for header in masks.headers():
             self._note(header)
 
-    def put(self, result: FrameResult, *, reopen: bool = False) -> bool:
-        """Keep a result unless the user has accepted another mask there.
+    def put(self, results: Sequence[FrameResult], *, reopen: bool = False) -> list[FrameResult]:
+        """Keep results of one frame unless the user has accepted other masks there.
 
         Parameters
         ----------
-        result : FrameResult
-            The mask.
+        results : sequence of FrameResult
+            Masks of different objects.
         reopen : bool
-            The user asked for this very mask, so it replaces an accepted one too.
+            The user asked for these very masks, so they replace accepted ones too.
 
         Returns
         -------
-        bool
-            Whether it was kept.
+        list of FrameResult
+            Those that were kept.
         """
-        status = MaskStatus.FINAL if result.final else MaskStatus.DRAFT
         with self._lock:
-            old = self.masks.get(result.object_id, result.index)
-            if old is not None and old.status >= MaskStatus.ACCEPTED and not reopen:
-                return False
-            record = MaskRecord.of_result(result, status)
-            if not result.final:
-                self._drafts.put([record])
-            self._replace(old, record)
-        return True
+            kept = [result for result in results if reopen or not self._settled(result)]
+            records = [MaskRecord.of_result(result) for result in kept]
+            self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
+            self._replace(records)
+        return kept
+
+    def _settled(self, result: FrameResult) -> bool:
+        old = self.masks.get(result.object_id, result.index)
+        return old is not None and old.status >= MaskStatus.ACCEPTED
+
+    def headers(self) -> list[tuple[int, MaskHeader]]:
+        """Return (frame, what is known of the mask) for all masks on this stack's frames."""
+        known = self.masks.headers()
+        return [(self._frames[h.index], h) for h in known if h.index in self._frames]
 
     def draft(self, object_id: int, frame: int) -> FrameResult | None:
         """Return the draft of the forward sweep, or None."""
@@ -93,14 +99,11 @@ class Storing:
         self, object_id: int, frames: Iterable[int] | None, status: MaskStatus
     ) -> list[Index]:
         """Change the status of an object's masks and return where."""
-        changed = []
         with self._lock:
-            for index in self._indices(object_id, frames):
-                record = self.masks.get(object_id, index)
-                if record is not None and record.status is not status:
-                    self._replace(record, record.with_status(status))
-                    changed.append(index)
-        return changed
+            found = [self.masks.get(object_id, i) for i in self._indices(object_id, frames)]
+            changed = [r.with_status(status) for r in found if r and r.status is not status]
+            self._replace(changed)
+        return [record.index for record in changed]
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> list[Index]:
         """Delete an object's masks and return where; what they covered shows again."""
@@ -111,20 +114,29 @@ class Storing:
                 self._drafts.delete(object_id, index)
             for header in removed:
                 self._forget(header)
-                self._refresh(header.index, header.window)
+                self._refresh(header.index, [header.window])
         return [header.index for header in removed]
 
     def _indices(self, object_id: int, frames: Iterable[int] | None) -> list[Index]:
         wanted = self._frames if frames is None else {self._stack.index(f) for f in frames}
         return [index for index in self.masks.indices(object_id) if index in wanted]
 
-    def _replace(self, old: MaskRecord | None, new: MaskRecord) -> None:
-        if old is not None:
-            self.masks.delete(old.object_id, old.index)
-            self._forget(old)
-        self.masks.put([new])
-        self._note(new)
-        self._refresh(new.index, new.window if old is None else _around(old.window, new.window))
+    def _replace(self, records: Sequence[MaskRecord]) -> None:
+        """Put records whatever their status, and draw anew what they and the old ones cover."""
+        touched: dict[Index, list[Window]] = {}
+        for record in records:
+            old = self.masks.get(record.object_id, record.index)
+            windows = touched.setdefault(record.index, [])
+            windows.append(record.window)
+            if old is not None:
+                windows.append(old.window)
+                self._forget(old)
+                if old.status > record.status:
+                    self.masks.delete(old.object_id, old.index)
+            self._note(record)
+        self.masks.put(records)
+        for index, windows in touched.items():
+            self._refresh(index, windows)
 
     def _note(self, header: MaskHeader) -> None:
         if header.status is MaskStatus.LOCKED and header.index in self._frames:
@@ -133,9 +145,25 @@ class Storing:
     def _forget(self, header: MaskHeader) -> None:
         self._locked.get(header.object_id, set()).discard(self._frames.get(header.index, -1))
 
-    def _refresh(self, index: Index, window: Window) -> None:
-        if self.labels is not None and not window.empty:
+    def _refresh(self, index: Index, windows: Iterable[Window]) -> None:
+        """Draw labels anew, each chunk once however many masks touch it."""
+        if self.labels is None:
+            return
+        for window in _by_chunk(windows):
             self.labels.refresh(index, window, self.masks)
+
+
+def _by_chunk(windows: Iterable[Window]) -> list[Window]:
+    """Return for every chunk the part of it that the windows cover."""
+    parts: dict[tuple[int, int], Window] = {}
+    for window in windows:
+        for y in range(window.y0 // CHUNK, -(-window.y1 // CHUNK)):
+            for x in range(window.x0 // CHUNK, -(-window.x1 // CHUNK)):
+                chunk = Window(y * CHUNK, x * CHUNK, (y + 1) * CHUNK, (x + 1) * CHUNK)
+                part = window.intersect(chunk)
+                if not part.empty:
+                    parts[y, x] = part.union(parts.get((y, x), part))
+    return list(parts.values())
 
 
 def _result(record: MaskRecord, frame: int) -> FrameResult:
@@ -151,9 +179,3 @@ def _result(record: MaskRecord, frame: int) -> FrameResult:
         final=record.status is not MaskStatus.DRAFT,
         view=record.view,
     )
-
-
-def _around(first: Window, second: Window) -> Window:
-    if first.empty or second.empty:
-        return second if first.empty else first
-    return first.union(second)

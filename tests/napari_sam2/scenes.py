@@ -47,6 +47,7 @@ def session_of(
     masks: MaskStore | None = None,
     drafts: MaskStore | None = None,
     recorder: RunRecorder | None = None,
+    labels: LabelArray | None = None,
 ) -> SegmentationSession:
     """Return a session on a grey array whose first axis is propagated."""
     stack: Stack = open_stack(data, axes=f"{along.upper()}YX", along=along)
@@ -56,7 +57,7 @@ def session_of(
         intensity=Intensity(((0.0, 255.0),)),
         prompts=PromptStore(prompts or [], axis=along),
         masks=masks or MemoryMaskStore(),
-        labels=LabelArray.create(None, stack),
+        labels=labels or LabelArray.create(None, stack),
         settings=settings,
         drafts=drafts,
         recorder=recorder,

@@ -84,7 +84,7 @@ def test_dumped_state_continues_bit_identically(predictor, data):
 
 
 def test_shift_moves_memories_the_way_the_picture_moves(predictor):
-    """A window moved by (dy, dx) sees the old content dy rows higher and dx columns further left."""
+    """A window moved by (dy, dx) sees old content dy rows higher, dx columns further left."""
     image = np.zeros((64, 64, 3), np.uint8)
     state = predictor.condition(predictor.encode(image), 0, [points((20, 20))], [None])[0].state
     spatial = state.prompted[0].spatial

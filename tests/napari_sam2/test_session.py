@@ -154,7 +154,7 @@ def test_accepted_masks_stand_and_locked_ones_condition():
 
 
 def test_delete_shows_what_lies_underneath():
-    data, path = one_disc()
+    data, _ = one_disc()
     whole = MaskPrompt.of(1, 0, np.ones(data.shape[1:], bool))
     disc = MaskPrompt.of(2, 0, data[0] > 100)
     session = session_of(data, [whole, disc], settings=FULL)
@@ -186,7 +186,7 @@ def test_nothing_to_propagate():
     with pytest.raises(UserError, match="No object has a prompt"):
         session_of(data).propagate()
     session = session_of(data, [click(1, 5, path)])
-    with pytest.raises(UserError, match="Object 1 has a prompt|Object 1 has"):
+    with pytest.raises(UserError, match="Object 1 has no prompt"):
         session.propagate(PropagationRequest(objects=(1,), frames=(0, 3)))
     with pytest.raises(UserError, match="reaches beyond"):
         session.propagate(PropagationRequest(frames=(0, 7)))
