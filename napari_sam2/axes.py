@@ -138,18 +138,17 @@ def _fill(known: str, shape: tuple[int, ...], dtype: np.dtype[np.generic], along
 
 
 def _candidates(letters: list[str], lengths: list[int], along: str) -> str:
+    needed = [a for a in "YX" if a not in letters]
     unused = [a for a in "TZC" if a not in letters and not (a == "C" and "S" in letters)]
-    unused += [a for a in "YX" if a not in letters]
-    if len(lengths) > len(unused):
-        raise UserError(
-            f"{len(lengths)} of {len(letters)} axes are not named in the data: give the axes."
-        )
+    if not len(needed) <= len(lengths) <= len(needed) + len(unused):
+        raise UserError(f"The data name only some axes ({''.join(letters)}): give all of them.")
+    lengths = lengths[: len(lengths) - len(needed)]
     few_channels = len(lengths) == 2 and lengths[1] <= 4 and "C" in unused
     if along in unused:
         unused.remove(along)
         unused.insert(0, along)
     chosen = [unused[0], "C"] if few_channels else unused[: len(lengths)]
-    return "".join(sorted(chosen, key="TCZYX".index))
+    return "".join(sorted(chosen, key="TCZ".index) + needed)
 
 
 def parse_at(items: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:

@@ -76,8 +76,9 @@ def read_array(source: Any) -> Source:
 def _pyramid(arrays: list[Any]) -> tuple[WrappedArray, ...]:
     levels = tuple(WrappedArray(array) for array in arrays)
     for fine, coarse in pairwise(levels):
-        same = len(fine.shape) == len(coarse.shape) and fine.dtype == coarse.dtype
-        if not same or any(c > f for f, c in zip(fine.shape, coarse.shape, strict=True)):
+        alike = len(fine.shape) == len(coarse.shape) and fine.dtype == coarse.dtype
+        grows = any(c > f for f, c in zip(fine.shape, coarse.shape, strict=False))
+        if not alike or grows or fine.shape == coarse.shape:
             raise UserError(
                 "A list of arrays is read as one pyramid, finest first, but shapes "
                 f"{[level.shape for level in levels]} do not shrink. Stack the planes in one array."

@@ -56,7 +56,7 @@ def _source(file: tifffile.TiffFile, path: Path) -> Source:
     if not file.series:
         raise UserError(f"{path.name} holds no image.")
     series, keep = file.series[0], _OpenFile(file)
-    levels = tuple(_open_level(file, level, keep) for level in series.levels)
+    levels = tuple(_open_level(file, number, keep) for number in range(len(series.levels)))
     scale, units = _calibration(file)
     notes: tuple[str, ...] = ()
     if len(file.series) > 1:
@@ -79,16 +79,15 @@ class _OpenFile:
         weakref.finalize(self, file.close)
 
 
-def _open_level(
-    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, keep: _OpenFile
-) -> WrappedArray:
+def _open_level(file: tifffile.TiffFile, level: int, keep: _OpenFile) -> WrappedArray:
     import zarr
 
     array: Any
+    series = file.series[0].levels[level]
     if series.dataoffset is not None and not series.is_multifile:
         array = _map(file, series)
     else:
-        array = zarr.open_array(series.aszarr(), mode="r")
+        array = zarr.open_array(file.series[0].aszarr(level=level), mode="r")
     return WrappedArray(array, keep)
 
 

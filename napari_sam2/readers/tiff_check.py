@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from napari_sam2.errors import UserError
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
+_SIZES = dict.fromkeys((1, 2, 6, 7), 1) | dict.fromkeys((3, 8), 2)
+_SIZES |= dict.fromkeys((4, 9, 11, 13), 4) | dict.fromkeys((5, 10, 12, 16, 17, 18), 8)
 _UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _OFFSETS, _COUNTS = (273, 324), (279, 325)
 
@@ -106,8 +107,16 @@ def _page(file: BinaryIO, dialect: _Dialect, offset: int) -> tuple[int, int]:
     tags = {row[0]: row for row in struct.iter_unpack(dialect.entry, table[:-link])}
     starts = _values(file, dialect, tags, _OFFSETS)
     counts = _values(file, dialect, tags, _COUNTS)
-    end = max((a + b for a, b in zip(starts, counts, strict=False)), default=0)
+    pixels = max((a + b for a, b in zip(starts, counts, strict=False)), default=0)
+    end = max(pixels, *(_tag_end(dialect, row) for row in tags.values()), 0)
     return end, int(struct.unpack(dialect.pointer, table[-link:])[0])
+
+
+def _tag_end(dialect: _Dialect, row: tuple[int, int, int, bytes]) -> int:
+    """Last byte of a tag's value, 0 where it lies in the table."""
+    _, kind, count, inline = row
+    length = count * _SIZES.get(kind, 0)
+    return int(struct.unpack(dialect.pointer, inline)[0]) + length if length > len(inline) else 0
 
 
 def _values(

@@ -110,7 +110,12 @@ def _image(group: zarr.Group, location: str, name: str) -> Source:
     attributes: Mapping[str, Any] = dict(group.attrs)
     ome = attributes.get("ome", attributes)
     if images := ome.get("multiscales"):
-        return _multiscale(group, images, location, name)
+        try:
+            return _multiscale(group, images, location, name)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"The OME-Zarr metadata of {name} are damaged: {error}.") from error
     if "plate" in ome:
         raise UserError(f"{name} is a plate of many images: open one field, e.g. {name}/A/1/0.")
     children = sorted(group.keys())
@@ -169,6 +174,8 @@ def _multiscale(
 def _axes(image: Mapping[str, Any], dimensions: int) -> tuple[str, dict[str, str]]:
     """Names and units; versions before 0.3 have none and always meant TCZYX."""
     entries = image.get("axes") or list("tczyx"[-dimensions:])
+    if len(entries) != dimensions:
+        raise ValueError(f"{len(entries)} axes for {dimensions} dimensions")
     names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
     axes = axes_from_words(names)
     units = {
