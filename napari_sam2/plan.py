@@ -193,10 +193,8 @@ def make_plan(
         frames = {object_id: inside for object_id, inside in frames.items() if inside}
     missing = [object_id for object_id, inside in frames.items() if not inside]
     if missing or not frames:
-        who = f"Object {missing[0]} has" if missing else "No object has"
-        raise UserError(
-            f"{who} a prompt on the frames {first}:{stop}; add one, or widen the range."
-        )
+        who = f"Object {missing[0]} has no prompt" if missing else "No object has a prompt"
+        raise UserError(f"{who} on the frames {first}:{stop}; add one, or widen the range.")
     both = request.direction is Ways.BOTH
     sweeps = []
     if request.direction is not Ways.BACKWARD:

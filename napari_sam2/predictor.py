@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_sam2.errors import UserError
 from napari_sam2.predictor_protocol import (
     Candidates,
     Encoding,
@@ -19,13 +21,15 @@ from napari_sam2.predictor_protocol import (
     TrackState,
 )
 from sam2_model import memory_bank
+from sam2_model.config import MICRO, TOKEN_STRIDE, SAM2Config
 from sam2_model.features import Features
 from sam2_model.layers import upsample
 from sam2_model.sam2 import SAM2, MaskChoice
 from sam2_model.tracker import Place, Prompt, Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, PointTokens, frame_pixels, mask_to_square
 
-TOKEN_STRIDE = 16
+MAX_PROMPTED = 8
+"""Conditioning frames that a frame attends to, nearest first, so that cost stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,62 @@ class SAM2Predictor:
             logits, size=(side, side), mode="bilinear", antialias=True
         )
         return small[0, 0]
+
+
+def load_predictor(model: str | Path = "auto", device: str = "auto") -> SAM2Predictor:
+    """Make the predictor of a model.
+
+    Parameters
+    ----------
+    model : str or Path
+        ``"auto"`` or ``"micro"``. Until weights are bundled, a network of that size with seeded
+        random weights stands in, and says so (``info.trained`` is False).
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+
+    Raises
+    ------
+    UserError
+        If the model or the device is not there.
+    """
+    if str(model) not in ("auto", "micro"):
+        raise UserError(f"The model {str(model)!r} is not here: use auto or micro.")
+    return untrained_predictor(MICRO, pick_device(device))
+
+
+def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predictor:
+    """Make a predictor with seeded random weights, equal on every machine."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = SAM2(config)
+    settings = TrackerSettings(max_prompted=MAX_PROMPTED)
+    name = f"{config.name} (untrained)"
+    return SAM2Predictor(
+        network.eval().to(device), name, "seed-0", trained=False, settings=settings
+    )
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Return the device to run on.
+
+    Raises
+    ------
+    UserError
+        If it is unknown or not there.
+    """
+    if wanted == "auto":
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise UserError(f"Unknown device {wanted!r}: use auto, cpu, cuda or mps.") from error
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (device.type == "cuda" and (device.index or 0) >= count) or (
+        device.type == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise UserError(f"The device {wanted} is not available here: use cpu, or auto.")
+    return device
 
 
 def _own(encoding: Encoding) -> EncodedView:

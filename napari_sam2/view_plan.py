@@ -66,8 +66,8 @@ class ViewRules:
         if self.policy.mode is ViewMode.FULL:
             return None
         if self.policy.pixels is not None:
-            pitch = max(ceil(self.policy.pixels / self.tokens), 1)
-            return self._unless_full(pitch * self.tokens, box)
+            side = max(ceil(self.policy.pixels / self.tokens), 1) * self.tokens
+            return self.later_side(side, box)
         if self.policy.mode is ViewMode.AUTO and self._share_of_plane(box) >= SMALL:
             return None
         return self._unless_full(self.side_for(max(box.shape) / SHARE), box)
@@ -85,7 +85,7 @@ class ViewRules:
             return self._unless_full(self.side_for(extent / SHARE), box)
         if self.policy.pixels is None and extent < SMALLEST * side:
             return min(side, self.side_for(extent / SHARE))
-        return side
+        return self._unless_full(side, box)
 
     def wider(self, view: View) -> View:
         """Return a view of twice the side around the same centre, at most the full plane."""
@@ -223,6 +223,6 @@ def _distance(first: Window, second: Window) -> int:
 def _place(twice_centre: int, side: int, pitch: int, length: int) -> int:
     start = round((twice_centre - side) / (2 * pitch)) * pitch
     if length <= side:
-        return (length - side) // (2 * pitch) * pitch
+        return -((side - length) // (2 * pitch) * pitch)
     last = -(-(length - side) // pitch) * pitch
     return min(max(start, 0), last)

@@ -1,0 +1,198 @@
+"""Prompts in, labels out, in one call: the door for scripts and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.errors import UserError
+from napari_sam2.intensity import Intensity, choose_intensity
+from napari_sam2.labels import LabelArray
+from napari_sam2.masks import MemoryMaskStore
+from napari_sam2.plan import PropagationRequest, Ways
+from napari_sam2.prompt_io import axis_of, load_prompts
+from napari_sam2.prompt_store import PromptStore
+from napari_sam2.scores import ScoreTable
+from napari_sam2.session import SegmentationSession
+from napari_sam2.session_settings import SessionSettings
+from napari_sam2.stack import open_stack
+from napari_sam2.views import ViewPolicy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.predictor_protocol import Predictor
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What :func:`segment` gives back.
+
+    Parameters
+    ----------
+    labels : LabelArray
+        Value is the object id; ``labels.array`` is the zarr array, :func:`numpy.asarray` of this
+        object reads it whole.
+    scores : ScoreTable
+        One row per object and frame.
+    session : SegmentationSession
+        To go on: correct, propagate again, export.
+    """
+
+    labels: LabelArray
+    scores: ScoreTable
+    session: SegmentationSession
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all labels, in the input's axes and order without channels."""
+        return np.asarray(self.labels.array[...], dtype=dtype)
+
+
+def open_session(
+    data: Any,
+    prompts: Any = None,
+    *,
+    axes: str | None = None,
+    along: str | None = None,
+    at: dict[str, int] | None = None,
+    channels: Sequence[int] | None = None,
+    model: Predictor | str | Path = "auto",
+    device: str = "auto",
+    intensity: Intensity | None = None,
+    settings: SessionSettings | None = None,
+    output: Path | str | None = None,
+) -> SegmentationSession:
+    """Open a stack and a model for step-by-step work.
+
+    Parameters
+    ----------
+    data : array, path or URL
+        See :func:`napari_sam2.stack.open_stack`; read lazily.
+    prompts : PromptStore, sequence of prompts, dict, path, label array or None
+        What to segment, see :func:`napari_sam2.prompt_io.load_prompts`; more can be added to
+        ``session.prompts``.
+    axes : str or None
+        One letter per dimension, e.g. ``"TYX"``; None takes what the data say.
+    along : str or None
+        The propagated axis; None takes the prompts' axis, else t, else z.
+    at : dict or None
+        Fixed positions on other axes, e.g. ``{"z": 3}``.
+    channels : sequence of int or None
+        Which channels the model sees.
+    model : Predictor, str or Path
+        A predictor, or what :func:`napari_sam2.predictor.load_predictor` takes.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    intensity : Intensity or None
+        Contrast; None samples it once from the data.
+    settings : SessionSettings or None
+        Views, stop rule, memory.
+    output : Path, str or None
+        A zarr folder for the labels, made anew; None keeps them in memory, compressed.
+
+    Raises
+    ------
+    UserError
+        If the data, prompts or model cannot be used.
+    """
+    asked = along or (None if prompts is None else axis_of(prompts))
+    stack = open_stack(data, axes=axes, along=asked, at=at, channels=channels)
+    store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
+    labels = LabelArray.create(None if output is None else Path(output), stack, ids=store.objects())
+    return SegmentationSession(
+        stack,
+        _predictor(model, device),
+        intensity=intensity or choose_intensity(stack),
+        prompts=store,
+        masks=MemoryMaskStore(),
+        labels=labels,
+        settings=settings,
+    )
+
+
+def segment(
+    data: Any,
+    prompts: Any,
+    axes: str | None = None,
+    along: str | None = None,
+    model: Predictor | str | Path = "auto",
+    *,
+    device: str = "auto",
+    at: dict[str, int] | None = None,
+    channels: Sequence[int] | None = None,
+    intensity: Intensity | None = None,
+    direction: str = "both",
+    frames: tuple[int, int] | None = None,
+    view: str = "auto",
+    output: Path | str | None = None,
+) -> Segmentation:
+    """Segment prompted objects through time or depth.
+
+    Parameters
+    ----------
+    data, prompts, axes, along, at, channels, model, device, intensity, output
+        As in :func:`open_session`.
+    direction : str
+        ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames.
+    frames : tuple of int or None
+        Half-open range; labels outside are 0.
+    view : str
+        ``"auto"``, ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
+
+    Returns
+    -------
+    Segmentation
+        Labels, scores, and the session to go on with.
+
+    Raises
+    ------
+    UserError
+        If something given cannot be used.
+    StackReadError
+        If a plane cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sam2 import segment
+    >>> from napari_sam2.prompts import PointPrompt
+    >>> movie = np.zeros((3, 64, 64), np.uint8)
+    >>> movie[:, 20:40, 20:40] = 200
+    >>> result = segment(movie, [PointPrompt(1, 0, (30, 30))], axes="TYX")
+    >>> np.asarray(result).shape
+    (3, 64, 64)
+    """
+    if direction not in {way.value for way in Ways}:
+        raise UserError(f"Direction {direction!r} is not known: use both, forward or backward.")
+    request = PropagationRequest(direction=Ways(direction), frames=frames)
+    settings = SessionSettings(view=ViewPolicy.parse(view))
+    session = open_session(
+        data,
+        prompts,
+        axes=axes,
+        along=along,
+        at=at,
+        channels=channels,
+        model=model,
+        device=device,
+        intensity=intensity,
+        settings=settings,
+        output=output,
+    )
+    for _ in session.propagate(request):
+        pass
+    if session.labels is None:
+        raise AssertionError("open_session always makes labels")
+    return Segmentation(session.labels, session.scores, session)
+
+
+def _predictor(model: Predictor | str | Path, device: str) -> Predictor:
+    if not isinstance(model, str | Path):
+        return model
+    from napari_sam2.predictor import load_predictor
+
+    return load_predictor(model, device)
