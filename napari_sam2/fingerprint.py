@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
 from napari_sam2.layout import lay_out
 from napari_sam2.sampling import sample_windows
-
-if TYPE_CHECKING:
-    from napari_sam2.stack import Stack
+from napari_sam2.stack import Stack
 
 _CHUNKS = 8
 _SIDE = 256
@@ -102,7 +100,7 @@ class Fingerprint:
 def _plainly(stack: Stack) -> Stack:
     """Take the stack as it opens by default, so that the way it is sliced does not matter."""
     layout, _ = lay_out(stack.axes, stack.full_shape, None, {}, None)
-    return replace(stack, layout=layout)
+    return Stack.assemble(stack.source, layout)
 
 
 def _hash_files(files: tuple[Path, ...]) -> str:

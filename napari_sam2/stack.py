@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +17,11 @@ from napari_sam2.geometry import Index, Window
 from napari_sam2.layout import Layout, Slices, lay_out
 from napari_sam2.pyramid import usable_levels
 from napari_sam2.readers import LazyArray, Source, read_source
+from napari_sam2.readers.slabs import SlabArray
 
 _TRIES = 3
 _FIRST_WAIT = 0.05
+_LARGE_CHUNK = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +31,11 @@ class Stack:
     Parameters
     ----------
     source : Source
-        The input as its reader sees it; its levels are those that can be used.
+        The input as its reader sees it.
     layout : Layout
         Which axis is what.
+    arrays : tuple of LazyArray
+        What is read: the usable levels of the source, finest first.
     levels : tuple of int
         Downsampling factor of each pyramid level, finest (1) first.
     notes : tuple of str
@@ -40,8 +44,23 @@ class Stack:
 
     source: Source
     layout: Layout
-    levels: tuple[int, ...] = (1,)
+    arrays: tuple[LazyArray, ...]
+    levels: tuple[int, ...]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def assemble(cls, source: Source, layout: Layout, notes: tuple[str, ...] = ()) -> Stack:
+        """Return the stack of a source that is laid out in some way.
+
+        Parameters
+        ----------
+        source, layout, notes
+            As the attributes; what is worth knowing about levels and chunks is added to the notes.
+        """
+        arrays, factors, skipped = usable_levels(source.levels, layout)
+        axis = layout.axes.find(layout.along)
+        slabs = tuple(array if array.chunks is None else SlabArray(array, axis) for array in arrays)
+        return cls(source, layout, slabs, factors, notes + skipped + _chunk_notes(arrays[0]))
 
     @property
     def name(self) -> str:
@@ -149,7 +168,7 @@ class Stack:
 
     def level_shape(self, level: int) -> tuple[int, int]:
         """Return height and width of a plane at a pyramid level."""
-        lengths = self.source.levels[level].shape
+        lengths = self.arrays[level].shape
         row, column = (lengths[self.axes.index(axis)] for axis in self.layout.plane)
         return row, column
 
@@ -176,7 +195,7 @@ class Stack:
         Returns
         -------
         NDArray
-            (C, h, w) of the input's type, native byte order.
+            (C, h, w) of the input's type, native byte order; the caller's own.
 
         Raises
         ------
@@ -193,11 +212,11 @@ class Stack:
         if window.empty or not whole.contains(window):
             raise ValueError(f"{window} is empty or reaches beyond the plane {self.shape}.")
         part = window if level == 0 else self.level_window(window, level)
-        array = self.source.levels[level]
+        array = self.arrays[level]
         keys = [self.layout.slices(index, part, run) for run in self.layout.channel_runs()]
         blocks = [self.layout.planes(self._fetch(array, key, index)) for key in keys]
         planes = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        return np.ascontiguousarray(planes, dtype=self.dtype)
+        return np.array(planes, dtype=self.dtype, order="C")
 
     def _fetch(self, array: LazyArray, key: Slices, index: Index) -> NDArray[Any]:
         wait = _FIRST_WAIT
@@ -255,7 +274,7 @@ class Stack:
         layout, notes = lay_out(
             self.axes, self.full_shape, along, parse_at(at), self.layout.channels
         )
-        return _assemble(self.source, layout, self.source.notes + notes)
+        return Stack.assemble(self.source, layout, self.source.notes + notes)
 
 
 def open_stack(
@@ -298,12 +317,18 @@ def open_stack(
         named, guesses = parse_axes(axes, array.shape), ()
     picked = None if channels is None else tuple(channels)
     layout, notes = lay_out(named, array.shape, along, parse_at(at), picked)
-    return _assemble(found, layout, found.notes + guesses + notes)
+    return Stack.assemble(found, layout, found.notes + guesses + notes)
 
 
-def _assemble(source: Source, layout: Layout, notes: tuple[str, ...]) -> Stack:
-    arrays, factors, skipped = usable_levels(source.levels, layout)
-    return Stack(replace(source, levels=arrays), layout, factors, notes + skipped)
+def _chunk_notes(array: LazyArray) -> tuple[str, ...]:
+    if array.chunks is None:
+        return ()
+    lengths = [min(pair) for pair in zip(array.chunks, array.shape, strict=True)]
+    size = array.dtype.itemsize * int(np.prod(lengths))
+    if size <= _LARGE_CHUNK:
+        return ()
+    shape = " x ".join(map(str, lengths))
+    return (f"Chunks are large ({shape}, {size >> 20} MiB): every read costs at least one.",)
 
 
 def _check_dtype(dtype: np.dtype[Any], name: str) -> None:

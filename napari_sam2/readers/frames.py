@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.readers.base import Key
-from napari_sam2.readers.cache import BoundedCache
-
-_RECENT_BYTES = 64 << 20
 
 
 class FrameArray:
-    """Frames decoded on demand; the latest few stay, for further windows of the same plane.
+    """Frames decoded on demand, each as one chunk.
 
     Parameters
     ----------
@@ -40,7 +37,6 @@ class FrameArray:
         self.dtype = dtype
         self.chunks = (1, *frame_shape)
         self._load = load
-        self._recent = BoundedCache(_RECENT_BYTES)
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
         first, inside = key[0], key[1:]
@@ -50,10 +46,7 @@ class FrameArray:
         return np.stack([self._frame(number)[inside] for number in numbers])
 
     def _frame(self, number: int) -> NDArray[Any]:
-        frame = self._recent.get(number)
-        if frame is None:
-            frame = self._load(number)
-            if frame.shape != self.shape[1:]:
-                raise ValueError(f"frame {number} has shape {frame.shape}, not {self.shape[1:]}")
-            self._recent.put(number, frame)
+        frame = self._load(number)
+        if frame.shape != self.shape[1:]:
+            raise ValueError(f"frame {number} has shape {frame.shape}, not {self.shape[1:]}")
         return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import numpy as np
@@ -26,6 +27,7 @@ KINDS = {
 }
 
 
+@functools.cache
 def decoded(path, pixels="rgb24"):
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format=pixels) for frame in container.decode(video=0)]
@@ -36,7 +38,7 @@ def video(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("video") / request.param
     codec, options = KINDS[request.param]
     write_video(path, movie(), codec, **options)
-    return path, decoded(path)
+    return path
 
 
 @settings(
@@ -44,11 +46,10 @@ def video(request, tmp_path_factory):
 )
 @given(order=st.lists(st.integers(0, 29), min_size=1, max_size=12), tiny=st.booleans())
 def test_any_order_gives_the_frames_of_the_number(video, monkeypatch, order, tiny):
-    path, frames = video
+    frames = decoded(video)
     size = 1 if tiny else 1 << 20
     monkeypatch.setattr("napari_sam2.readers.video._DECODED_BYTES", size)
-    monkeypatch.setattr("napari_sam2.readers.frames._RECENT_BYTES", size)
-    array = read_video(path).levels[0]
+    array = read_video(video).levels[0]
     assert len(array._load.__self__._times.keys) < len(frames) / 2
     assert array.shape == (len(frames), 48, 64, 3)
     for number in order:
@@ -67,13 +68,13 @@ def test_backward_reading_decodes_a_group_of_pictures_once(tmp_path, monkeypatch
 
 
 def test_a_video_is_a_movie_in_colour(video):
-    path, frames = video
-    stack = open_stack(path)
+    frames = decoded(video)
+    stack = open_stack(video)
     assert (stack.axes, stack.rgb, stack.units[0]) == ("TYXS", True, "second")
     assert stack.scale[0] == pytest.approx(0.1)
     np.testing.assert_array_equal(stack.read((7,)), frames[7].transpose(2, 0, 1))
     with pytest.raises(UserError, match="use one of t, y, x"):
-        open_stack(path, along="z")
+        open_stack(video, along="z")
 
 
 def test_grey_video_has_no_colour_axis(tmp_path):
