@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import zarr
@@ -16,75 +16,8 @@ from zarr.storage import LocalStore, MemoryStore
 from napari_sam2.compose import compose
 from napari_sam2.errors import UserError
 from napari_sam2.geometry import Index, Window
+from napari_sam2.label_geometry import LabelGeometry, label_chunks, label_dtype, tiles
 from napari_sam2.masks import MaskStore
-
-CHUNK = 2048
-"""Chunks span at most this many pixels along the plane's axes, and 1 along the others."""
-
-
-class LabelGeometry(Protocol):
-    """How planes lie in the label array; a Stack is one."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a plane."""
-
-    @property
-    def label_axes(self) -> str:
-        """One letter per axis of the label array."""
-
-    @property
-    def label_shape(self) -> tuple[int, ...]:
-        """Shape of the label array."""
-
-    @property
-    def n_frames(self) -> int:
-        """Number of planes along the propagated axis."""
-
-    def index(self, frame: int) -> Index:
-        """Return the full index of a frame."""
-
-    def label_slices(self, index: Index, window: Window | None = None) -> tuple[int | slice, ...]:
-        """Return where a window of a plane lies in the label array."""
-
-    def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Turn (row, column) to array order or back."""
-
-
-def label_dtype(ids: Iterable[int], wanted: DTypeLike | None = None) -> np.dtype[Any]:
-    """Return the type for labels with these ids: as asked, else uint16, else uint32.
-
-    Raises
-    ------
-    UserError
-        If an id does not fit, or the type asked for is not an unsigned integer.
-    """
-    largest = max(ids, default=0)
-    if wanted is None:
-        dtype = np.dtype(np.uint16 if largest <= _most(np.dtype(np.uint16)) else np.uint32)
-    else:
-        dtype = np.dtype(wanted)
-    if dtype.kind != "u":
-        raise UserError(f"Labels cannot be {dtype}: use uint8, uint16 or uint32.")
-    if largest > _most(dtype):
-        raise UserError(
-            f"Object id {largest} does not fit labels of type {dtype} "
-            f"(at most {_most(dtype)}): renumber the objects or choose a wider type."
-        )
-    return dtype
-
-
-def _most(dtype: np.dtype[Any]) -> int:
-    return int(2 ** (8 * dtype.itemsize) - 1)
-
-
-def label_chunks(geometry: LabelGeometry) -> tuple[int, ...]:
-    """Return the chunk shape: 1 along every axis but the plane's, at most :data:`CHUNK` there."""
-    planes = geometry.label_slices(geometry.index(0))
-    return tuple(
-        min(CHUNK, length) if isinstance(where, slice) else 1
-        for where, length in zip(planes, geometry.label_shape, strict=True)
-    )
 
 
 class LabelArray:
@@ -195,7 +128,7 @@ class LabelArray:
         """Derive the labels of a window of a plane anew from the masks there."""
         with self._locked(index):
             records = store.at(index)
-            for tile in self._tiles(window.clip(self.geometry.shape)):
+            for tile in tiles(window.clip(self.geometry.shape)):
                 self._write(index, tile, compose(records, tile))
 
     def _write(self, index: Index, window: Window, labels: NDArray[Any]) -> None:
@@ -212,14 +145,6 @@ class LabelArray:
         if window is not None and not whole.contains(window):
             raise ValueError(f"{window} reaches beyond the plane {self.geometry.shape}.")
         return whole if window is None else window
-
-    def _tiles(self, window: Window) -> Iterator[Window]:
-        """Cut a window along the chunks, so that memory stays bounded on any plane."""
-        for y in range(window.y0 // CHUNK * CHUNK, window.y1, CHUNK):
-            for x in range(window.x0 // CHUNK * CHUNK, window.x1, CHUNK):
-                tile = window.intersect(Window(y, x, y + CHUNK, x + CHUNK))
-                if not tile.empty:
-                    yield tile
 
     def _locked(self, index: Index) -> RLock:
         with self._guard:
