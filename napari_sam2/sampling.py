@@ -18,8 +18,9 @@ MAX_BYTES = 32 << 20
 _MIN_CHUNKS = 4
 _VALUES_PER_CHUNK = 1 << 16
 _GOLDEN = 0.6180339887498949
-_PERCENTILES = (0.1, 99.9)
+_PERCENTILES = (0.1, 50, 99.9)
 _FAR = 3.0
+_SKEW = 4.0
 _SIGNAL = 2e-5
 _LEAST = 8
 
@@ -61,9 +62,10 @@ def sample_values(stack: Stack, max_chunks: int = MAX_CHUNKS) -> list[NDArray[An
 def robust_limits(values: NDArray[Any]) -> tuple[float, float]:
     """Return contrast limits that a few hot pixels do not move and rare objects still do.
 
-    The 0.1 and 99.9 percentiles; where more than 2 in 100,000 values lie far above (objects
-    in less than a thousandth of the picture), the upper limit reaches into those. Where the
-    percentiles meet (a constant background), the differing values decide.
+    The 0.1 and 99.9 percentiles. Where these hold nothing but background (about as far above
+    the median as below) and more than 2 in 100,000 values lie far above, objects fill less than
+    a thousandth of the picture: the upper limit then reaches into those. Where the percentiles
+    meet (a constant background), the differing values decide.
 
     Parameters
     ----------
@@ -78,11 +80,12 @@ def robust_limits(values: NDArray[Any]) -> tuple[float, float]:
     if not values.size:
         return 0.0, 1.0
     exact = values.astype(np.float64, copy=False).ravel()
-    low, high = (float(v) for v in np.percentile(exact, _PERCENTILES))
+    low, middle, high = (float(v) for v in np.percentile(exact, _PERCENTILES))
     if low == high:
         return _off_background(exact, low)
     far = exact[exact > high + (_FAR - 1) * (high - low)]
-    if far.size >= max(_LEAST, _SIGNAL * exact.size):
+    background = high - middle <= _SKEW * (middle - low)
+    if background and far.size >= max(_LEAST, _SIGNAL * exact.size):
         high = float(np.percentile(far, 90))
     return low, high
 
