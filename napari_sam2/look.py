@@ -13,29 +13,13 @@ from napari_sam2.blend import LIMIT
 from napari_sam2.feature_cache import FeatureCache, FeatureKey
 from napari_sam2.geometry import Index, Window
 from napari_sam2.predictor_protocol import Encoding, FramePrompt, Predictor
+from napari_sam2.prefetch import PlaneReader, PlaneRequest
 from napari_sam2.questions import Patch, Question
+from napari_sam2.reduced import read_reduced
 from napari_sam2.views import View
 
 RIM = 4
 """Pixels kept around a mask, so that boundaries can be blended and compared."""
-
-
-class PlaneReader(Protocol):
-    """What is needed of a stack."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a plane."""
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Factors of the pyramid levels."""
-
-    def index(self, frame: int) -> Index:
-        """Return the full index of a frame."""
-
-    def read(self, index: Index, window: Window | None = None, level: int = 0) -> NDArray[Any]:
-        """Read a window (C, h, w)."""
 
 
 class ToRGB(Protocol):
@@ -77,8 +61,7 @@ class Looker:
         Pixels beyond the plane repeat its edge.
         """
         inside = view.window.clip(self.stack.shape)
-        level = self.stack.levels.index(view.factor)
-        image = self.intensity.to_rgb(self.stack.read(index, inside, level))
+        image = self._pixels(index, inside, view.factor)
         height, width = view.image_shape
         top = (inside.y0 - view.window.y0) // view.factor
         left = (inside.x0 - view.window.x0) // view.factor
@@ -87,6 +70,22 @@ class Looker:
             return image
         pads = ((top, max(bottom, 0)), (left, max(right, 0)), (0, 0))
         return np.pad(image, pads, mode="edge")[:height, :width]
+
+    def request(self, index: Index, view: View) -> PlaneRequest:
+        """Return the read that :meth:`image` will make, so that it can be made ahead."""
+        inside = view.window.clip(self.stack.shape)
+        levels = self.stack.levels
+        return PlaneRequest(
+            index, inside, levels.index(view.factor) if view.factor in levels else 0
+        )
+
+    def _pixels(self, index: Index, inside: Window, factor: int) -> NDArray[np.uint8]:
+        levels = self.stack.levels
+        if factor in levels:
+            return self.intensity.to_rgb(self.stack.read(index, inside, levels.index(factor)))
+        return read_reduced(
+            lambda strip: self.intensity.to_rgb(self.stack.read(index, strip)), inside, factor
+        )
 
     def ask(self, view: View, question: Question) -> FramePrompt:
         """Return a question in the view's own pixels; points beyond the view are left out."""

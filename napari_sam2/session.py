@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event, RLock
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from napari_sam2.geometry import Index
 from napari_sam2.look import Looker
 from napari_sam2.objects import ObjectList
 from napari_sam2.plan import Plan, PropagationRequest, Sweep, make_plan
+from napari_sam2.prefetch import Prefetcher
 from napari_sam2.preview import Preview, Previewer
 from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
 from napari_sam2.results import FrameResult, MaskStatus
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
     from napari_sam2.prompt_store import PromptStore
     from napari_sam2.stack import Stack
+
+
+READ_AHEAD = 32
+"""Windows of the next frame that are read while the model works on this one."""
 
 
 class SessionEvents(SignalGroup):
@@ -288,25 +294,28 @@ class SegmentationSession:
             for object_id in plan.objects:
                 self._recorder.forget(object_id)
         run_id = self._asking.run_id(request, self.settings)
-        run = Propagation(
-            self._sweeper, self._storing, self._recorder, self.settings.checkpoint_every, run_id
-        )
-        return self._stream(run.run(plan, self._cancel.is_set, resume=resume), plan)
+        return self._stream(plan, run_id, resume)
 
-    def _stream(self, frames: Iterator[FrameDone], plan: Plan) -> Iterator[FrameResult]:
+    def _stream(self, plan: Plan, run_id: str, resume: bool) -> Iterator[FrameResult]:
         self.run = RunState(0, plan.n_steps)
-        while True:
-            with self._model_lock:
-                frame = next(frames, None)
-            if frame is None:
-                break
-            self._keep(frame.results)
-            self.run = RunState(frame.done, plan.n_steps)
-            self.events.progress.emit(frame.done, plan.n_steps)
-            yield from frame.results
+        every = self.settings.checkpoint_every
+        with Prefetcher(self.stack, max_planes=READ_AHEAD) as ahead:
+            run = Propagation(
+                partial(self._sweeper, ahead), self._storing, self._recorder, every, run_id
+            )
+            frames = run.run(plan, self._cancel.is_set, resume=resume)
+            while (frame := self._next(frames)) is not None:
+                self._keep(frame.results)
+                self.run = RunState(frame.done, plan.n_steps)
+                self.events.progress.emit(frame.done, plan.n_steps)
+                yield from frame.results
         cancelled = self._cancel.is_set() and not self.run.complete
         done = self.run.done if cancelled else plan.n_steps
         self.run = RunState(done, plan.n_steps, cancelled)
+
+    def _next(self, frames: Iterator[FrameDone]) -> FrameDone | None:
+        with self._model_lock:
+            return next(frames, None)
 
     def cancel(self) -> None:
         """Stop the propagation after the frame in work; what is done stays. Any thread may call."""
@@ -392,9 +401,9 @@ class SegmentationSession:
     def _previewer(self) -> Previewer:
         return Previewer(self.looker, self.rules, self._asking.question)
 
-    def _sweeper(self, sweep: Sweep) -> Sweeper:
-        looker, rules = self.looker, self.rules
+    def _sweeper(self, ahead: Prefetcher, sweep: Sweep) -> Sweeper:
+        looker, rules = replace(self.looker, stack=ahead), self.rules
         size = self.settings.group_size
         beginning = Beginning(looker, rules, self._asking.question, size)
         rule = self.settings.stop_rule_along(self.stack.along)
-        return Sweeper(sweep, looker, rules, beginning, size, rule)
+        return Sweeper(sweep, looker, rules, beginning, size, rule, ahead.want)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from napari_sam2.batches import batches
@@ -14,6 +14,7 @@ from napari_sam2.hand_over import HandOver
 from napari_sam2.look import Looker
 from napari_sam2.plan import Role, Sweep, Task
 from napari_sam2.predictor_protocol import Step
+from napari_sam2.prefetch import PlaneRequest
 from napari_sam2.questions import Patch
 from napari_sam2.recovery import Recovery
 from napari_sam2.results import FrameResult
@@ -59,6 +60,8 @@ class Sweeper:
         Objects in one call of the model; fixed for the run, as sums depend on it.
     stop_rule : StopRule or None
         When a track has ended; None for never.
+    announce : Callable
+        Told which reads the next frame will probably need.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Sweeper:
         beginning: Beginning,
         group_size: int,
         stop_rule: StopRule | None,
+        announce: Callable[[Sequence[PlaneRequest]], None],
     ) -> None:
         self.sweep = sweep
         self.looker = looker
@@ -76,6 +80,7 @@ class Sweeper:
         self.beginning = beginning
         self.group_size = group_size
         self.stop_rule = stop_rule
+        self.announce = announce
         self.hand_over = HandOver(looker, rules)
         self._tracks: dict[int, Track] = {}
 
@@ -157,6 +162,7 @@ class Sweeper:
 
     def _follow(self, frame: int, index: Index, objects: Sequence[int]) -> list[Followed]:
         views = self._views(objects)
+        self._announce(frame, set(views.values()))
         recovery = Recovery(self.looker, self.rules, self.hand_over, self.sweep.reverse)
         found: list[Followed] = []
         for view in sorted(set(views.values())):
@@ -169,6 +175,12 @@ class Sweeper:
             for f in found
             for before in [self._tracks[f.track.object_id]]
         ]
+
+    def _announce(self, frame: int, views: set[View]) -> None:
+        later = frame + self.sweep.frames.step
+        if later in self.sweep.frames:
+            index = self.looker.stack.index(later)
+            self.announce([self.looker.request(index, view) for view in sorted(views)])
 
     def _views(self, objects: Sequence[int]) -> dict[int, View]:
         views: dict[int, View] = {}

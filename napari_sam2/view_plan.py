@@ -15,6 +15,8 @@ SHARE = 1 / 5
 """The share of a window's side that an object should span."""
 LARGEST = 1 / 2
 """An object above this share of its window has outgrown it."""
+MOST_PIXELS = 64 * 1024**2
+"""A window of more pixels is read coarsely even where there is no pyramid."""
 SMALLEST = 1 / 14
 """An object below this share of its window gets a smaller one."""
 
@@ -59,7 +61,7 @@ class ViewRules:
     def full(self) -> View:
         """The whole plane."""
         scale = min(self.shape) / self.image_size
-        return View.full(self.shape, max((f for f in self.levels if f <= scale), default=1))
+        return View.full(self.shape, self._factor(self.shape, scale))
 
     def first_side(self, box: Window) -> int | None:
         """Return the side for an object with these bounds, or None for the full plane."""
@@ -97,9 +99,8 @@ class ViewRules:
         pitch = self.pitch(side)
         y = _place(box.y0 + box.y1, side, pitch, self.shape[0])
         x = _place(box.x0 + box.x1, side, pitch, self.shape[1])
-        scale = side / self.image_size
-        fitting = [f for f in self.levels if f <= scale and pitch % f == 0]
-        return View(Window(y, x, y + side, x + side), True, max(fitting, default=1))
+        factor = self._factor((side, side), side / self.image_size, pitch)
+        return View(Window(y, x, y + side, x + side), True, factor)
 
     def need(self, box: Window, motion: tuple[float, float], side: int) -> Window:
         """Return what a window of ``side`` must hold: the box where it is heading, and a margin."""
@@ -114,6 +115,14 @@ class ViewRules:
         pitch = self.pitch(old.side)
         dy, dx = new.window.y0 - old.window.y0, new.window.x0 - old.window.x0
         return dy // pitch, dx // pitch
+
+    def _factor(self, shape: tuple[int, int], scale: float, pitch: int = 0) -> int:
+        """Return the level that fits the scale, or blocks that keep a huge window in bounds."""
+        fitting = [f for f in self.levels if f <= scale and pitch % f == 0]
+        factor = max(fitting, default=1)
+        while shape[0] * shape[1] > MOST_PIXELS * factor**2:
+            factor *= 2
+        return factor
 
     def _share_of_plane(self, box: Window) -> float:
         height, width = box.shape

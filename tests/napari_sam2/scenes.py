@@ -30,10 +30,15 @@ def movie(
     """Draw discs (T, H, W); a path may hold NaN where its disc is absent."""
     frames = len(paths[0])
     image = np.full((frames, *shape), 20, np.uint8)
-    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    reach = int(radius) + 1
     for path in paths:
         for frame, (y, x) in enumerate(path):
-            image[frame][(yy - y) ** 2 + (xx - x) ** 2 <= radius**2] = value
+            if not np.isnan(y):
+                rows = slice(max(int(y) - reach, 0), int(y) + reach + 2)
+                columns = slice(max(int(x) - reach, 0), int(x) + reach + 2)
+                yy, xx = np.ogrid[: shape[0], : shape[1]]
+                near = (yy[rows] - y) ** 2 + (xx[:, columns] - x) ** 2 <= radius**2
+                image[frame, rows, columns][near] = value
     return image
 
 

@@ -11,6 +11,7 @@ from napari_sam2.feature_cache import FeatureCache
 from napari_sam2.geometry import Window
 from napari_sam2.look import Looker
 from napari_sam2.questions import Patch, Question
+from napari_sam2.reduced import read_reduced
 from napari_sam2.view_plan import ViewRules, Wanted, share_views
 from napari_sam2.views import View, ViewPolicy
 
@@ -220,3 +221,20 @@ def test_points_outside_the_view_are_not_asked():
     asked = eye.ask(view, Question(points, np.array([1, 0])))
     np.testing.assert_array_equal(asked.points, [[10.0, 10.0]])
     np.testing.assert_array_equal(asked.labels, [1])
+
+
+def test_huge_plane_without_a_pyramid_is_seen_in_full_by_blocks():
+    view = rules((60_000, 60_000), "full", levels=(1,)).full
+    assert view.factor == 8
+    assert view.image_shape == (7500, 7500)
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.sampled_from([2, 4, 8]))
+def test_reduced_image_is_the_mean_of_blocks(height, width, factor):
+    plane = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    window = Window(0, 0, height, width)
+    reduced = read_reduced(lambda strip: plane[strip.slices], window, factor)
+    assert reduced.shape == (-(-height // factor), -(-width // factor), 3)
+    corner = plane[:factor, :factor].astype(float)
+    if corner.shape[:2] == (factor, factor):
+        assert np.all(np.abs(reduced[0, 0] - corner.mean(axis=(0, 1))) <= 0.5 + 1e-3)
