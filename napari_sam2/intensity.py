@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -252,25 +252,3 @@ def _pairs(contrast: Limits | Sequence[Limits], channels: int) -> tuple[Limits, 
     if array.shape != (channels, 2):
         raise UserError(f"Give contrast as one pair LOW,HIGH, or {channels} pairs.")
     return tuple((float(low), float(high)) for low, high in array)
-
-
-class NanWatch:
-    """Says once that values are missing, however many planes lack some.
-
-    Parameters
-    ----------
-    report : callable
-        Gets one sentence, at the first plane with NaN.
-    """
-
-    def __init__(self, report: Callable[[str], object]) -> None:
-        self._report = report
-        self.seen = False
-
-    def look(self, planes: NDArray[Any], where: str = "a plane") -> None:
-        """Look at raw planes of any shape; only floats can hold NaN."""
-        if self.seen or planes.dtype.kind != "f" or not np.isnan(planes).any():
-            return
-        self.seen = True
-        extent = "only" if np.isnan(planes).all() else "some"
-        self._report(f"{where} holds {extent} NaN; NaN is shown as the minimum here and elsewhere.")

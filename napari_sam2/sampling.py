@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2.stack import Stack
 
 MAX_CHUNKS = 32
-MAX_BYTES = 32 << 20
+MAX_BYTES = 24 << 20
 _MIN_CHUNKS = 4
 _VALUES_PER_CHUNK = 1 << 16
 _GOLDEN = 0.6180339887498949
@@ -28,7 +28,7 @@ _LEAST = 8
 def sample_windows(stack: Stack, max_chunks: int = MAX_CHUNKS) -> Iterator[tuple[Index, Window]]:
     """Yield chunks spread over frames and plane: always the same ones for the same stack.
 
-    Fewer are taken where chunks are large, so that about 32 MiB are read.
+    Fewer are taken where chunks are large, so that about 24 MiB are read.
     """
     budget = MAX_BYTES // max(1, _cost(stack))
     count = max(1, min(max_chunks, max(_MIN_CHUNKS, budget)))

@@ -23,8 +23,8 @@ def read_source(source: Any) -> Source:
     Parameters
     ----------
     source : path, URL, array or list of arrays
-        Zarr or OME-Zarr (also by URL), TIFF, NIfTI, a folder of images, one image, a video, an
-        array (numpy, dask, zarr, xarray), or a list of arrays that are levels of one pyramid.
+        Zarr or OME-Zarr (also by URL), TIFF, NIfTI, a folder of images, one image, a video, .npy,
+        an array (numpy, dask, zarr, xarray), or a list of arrays that are levels of one pyramid.
 
     Raises
     ------
@@ -93,6 +93,10 @@ def _file(path: Path) -> Source:
         from napari_sam2.readers.video import read_video
 
         return read_video(path)
+    if name.endswith(".npy"):
+        from napari_sam2.readers.arrays import read_npy
+
+        return read_npy(path)
     if name.endswith(ZIPPED_ZARR):
         from napari_sam2.readers.zarr_reader import read_zarr
 

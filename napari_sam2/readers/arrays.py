@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,21 @@ def read_array(source: Any) -> Source:
     data = source.data if dims is not None else source
     axes = axes_from_words(dims) if dims is not None else None
     return Source((WrappedArray(data),), f"the {type(source).__name__}", axes=axes)
+
+
+def read_npy(path: Path) -> Source:
+    """Open a file of :func:`numpy.save`, memory-mapped.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged or truncated.
+    """
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"Cannot open {path.name} as a numpy array: {error}.") from error
+    return Source((WrappedArray(array),), path.name, files=(path,))
 
 
 def _pyramid(arrays: list[Any]) -> tuple[WrappedArray, ...]:

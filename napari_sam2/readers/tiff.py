@@ -55,6 +55,7 @@ def read_tiff(path: Path) -> Source:
 def _source(file: tifffile.TiffFile, path: Path) -> Source:
     if not file.series:
         raise UserError(f"{path.name} holds no image.")
+    _check_codec(file, path)
     series, keep = file.series[0], _OpenFile(file)
     levels = tuple(_open_level(file, number, keep) for number in range(len(series.levels)))
     scale, units = _calibration(file)
@@ -70,6 +71,16 @@ def _source(file: tifffile.TiffFile, path: Path) -> Source:
         files=(path,),
         notes=notes,
     )
+
+
+def _check_codec(file: tifffile.TiffFile, path: Path) -> None:
+    import tifffile
+
+    try:
+        tifffile.TIFF.DECOMPRESSORS[file.pages.first.compression]
+    except KeyError as error:
+        hint = " Install it: pip install imagecodecs" if "imagecodecs" in str(error) else ""
+        raise UserError(f"{path.name} cannot be decompressed: {error.args[0]}.{hint}") from error
 
 
 class _OpenFile:

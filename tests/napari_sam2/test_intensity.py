@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from stack_files import noise
+from stack_files import CountingStore, noise
 
 from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
-from napari_sam2.intensity import CT_WINDOWS, Intensity, NanWatch, choose_intensity
+from napari_sam2.intensity import CT_WINDOWS, Intensity, choose_intensity
+from napari_sam2.nan_watch import NanWatch
+from napari_sam2.prefetch import PlaneRequest, Prefetcher
 from napari_sam2.sampling import robust_limits, sample_windows
 from napari_sam2.stack import open_stack
 
@@ -92,14 +95,28 @@ def test_nan_is_the_minimum_and_infinities_the_limits():
     assert shown[0, :, 0].tolist() == [0, 255, 0, 0, 255]
 
 
-def test_nan_is_said_once():
+@pytest.mark.parametrize("ahead", [False, True])
+def test_nan_is_said_once(ahead):
+    array = noise((4, 8, 9), "float32")
+    array[1:, 3] = np.nan
+    array[2] = np.nan
     said = []
-    watch = NanWatch(said.append)
-    clean, holed = np.zeros((1, 4, 4)), np.full((1, 4, 4), np.nan)
-    for planes in (clean, noise((1, 4, 4)), holed, holed):
-        watch.look(planes, "frame 3")
+    watch = NanWatch(open_stack(array, axes="TYX"), said.append)
+    with Prefetcher(watch) as reader:
+        if ahead:
+            reader.want([PlaneRequest((1,)), PlaneRequest((2,))])
+        for frame in range(4):
+            np.testing.assert_array_equal(reader.read(reader.index(frame))[0], array[frame])
+    assert said == ["Plane (1) holds some NaN: NaN is shown as black, here and after."]
+
+
+def test_a_plane_of_nan_is_said_to_be_one():
+    said = []
+    array = np.full((2, 8, 9), np.nan)
+    NanWatch(open_stack(array, axes="TYX"), said.append).read((1,))
+    assert "nothing but NaN" in said[0]
+    NanWatch(open_stack(noise((2, 8, 9))), said.append).read((1,))
     assert len(said) == 1
-    assert said[0].startswith("frame 3 holds only NaN")
 
 
 @pytest.mark.parametrize("value", [0, -1000, 65535, 1e30, np.nan, np.inf])
@@ -169,6 +186,24 @@ def test_large_chunks_are_fewer():
     lazy = Counted(np.broadcast_to(np.uint16(5), (100, 8192, 8192)), (1, 4096, 4096))
     taken = list(sample_windows(open_stack(lazy, axes="TYX")))
     assert len(taken) == 4
+
+
+@pytest.mark.parametrize("side", [256, 512, 1024])
+def test_a_slide_is_sampled_within_32_mb(tmp_path, side):
+    path = tmp_path / "slide.zarr"
+    zarr.create_array(
+        path, shape=(60_000, 60_000), chunks=(side, side), dtype="u2", compressors=None
+    )
+    slide = zarr.open_array(path, mode="r+")
+    spread = sample_windows(open_stack(slide))
+    for _, window in spread:
+        slide[window.slices] = np.arange(side * side, dtype="u2").reshape(side, side) % 3000
+    store = CountingStore(path)
+    stack = open_stack(zarr.open_array(store, mode="r"))
+    rule = choose_intensity(stack)
+    stack.read((), Window(30_000, 30_000, 31_024, 31_024))
+    assert 2900 < rule.limits[0][1] <= 3000
+    assert 0 < store.bytes <= 32 << 20
 
 
 def test_every_chunk_is_looked_at_where_there_are_few():

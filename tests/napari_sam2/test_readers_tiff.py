@@ -22,6 +22,8 @@ DIALECTS = {
     "big-endian": {"metadata": {"axes": "TYX"}, "byteorder": ">"},
     "big-endian-big": {"metadata": {"axes": "TYX"}, "byteorder": ">", "bigtiff": True},
     "imagej": {"metadata": {"axes": "TYX"}, "imagej": True},
+    "one-directory": {"metadata": {"axes": "TYX"}, "truncate": True},
+    "imagej-one-directory": {"metadata": {"axes": "TYX"}, "imagej": True, "truncate": True},
     "ome": {"metadata": {"axes": "TYX"}, "ome": True},
     "ome-tiled": {"metadata": {"axes": "TYX"}, "ome": True, "tile": (32, 32)},
 }
@@ -136,6 +138,18 @@ def test_series_that_are_not_read_are_said(tmp_path):
 def test_files_that_are_no_tiff(tmp_path, content, words):
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(UserError, match=words):
+        open_stack(tmp_path / "a.tif")
+
+
+def test_a_codec_that_is_not_here_is_named(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", noise((5, 8, 9)), compression="zlib")
+
+    class Missing(dict):
+        def __missing__(self, key):
+            raise KeyError(f"{key!r} requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TIFF, "DECOMPRESSORS", Missing())
+    with pytest.raises(UserError, match="pip install imagecodecs"):
         open_stack(tmp_path / "a.tif")
 
 

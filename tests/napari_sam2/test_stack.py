@@ -51,6 +51,17 @@ def test_empty_arrays_are_refused(shape):
         open_stack(np.zeros(shape))
 
 
+def test_saved_arrays_are_mapped(tmp_path):
+    array = noise((3, 8, 9))
+    np.save(tmp_path / "a.npy", array)
+    stack = open_stack(tmp_path / "a.npy", axes="ZYX")
+    np.testing.assert_array_equal(stack.read((2,))[0], array[2])
+    assert isinstance(stack.source.levels[0].array, np.memmap)
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:200])
+    with pytest.raises(UserError, match="numpy array"):
+        open_stack(tmp_path / "a.npy")
+
+
 @pytest.mark.parametrize("source", [3, None, {"a": 1}, [], [1, 2]])
 def test_things_that_are_no_stack_are_refused(source):
     with pytest.raises(UserError, match="give a path, a URL or an array"):
