@@ -57,6 +57,4 @@ class NanWatch:
         if first:
             amount = "nothing but" if only else "some"
             place = ", ".join(map(str, index))
-            self._report(
-                f"Plane ({place}) holds {amount} NaN: NaN is shown as black, here and after."
-            )
+            self._report(f"Plane ({place}) holds {amount} NaN: shown as black, here and after.")

@@ -57,6 +57,7 @@ def _source(file: tifffile.TiffFile, path: Path) -> Source:
         raise UserError(f"{path.name} holds no image.")
     _check_codec(file, path)
     series, keep = file.series[0], _OpenFile(file)
+    _check_imagej(file, series.size, path)
     levels = tuple(_open_level(file, number, keep) for number in range(len(series.levels)))
     scale, units = _calibration(file)
     notes: tuple[str, ...] = ()
@@ -81,6 +82,13 @@ def _check_codec(file: tifffile.TiffFile, path: Path) -> None:
     except KeyError as error:
         hint = " Install it: pip install imagecodecs" if "imagecodecs" in str(error) else ""
         raise UserError(f"{path.name} cannot be decompressed: {error.args[0]}.{hint}") from error
+
+
+def _check_imagej(file: tifffile.TiffFile, pixels: int, path: Path) -> None:
+    """ImageJ writes one directory for all planes: their number is in its metadata alone."""
+    planes = int((file.imagej_metadata or {}).get("images", 1))
+    if pixels < planes * file.pages.first.size:
+        raise UserError(f"{path.name} is truncated: it does not hold the {planes} planes it names.")
 
 
 class _OpenFile:

@@ -107,7 +107,7 @@ def test_nan_is_said_once(ahead):
             reader.want([PlaneRequest((1,)), PlaneRequest((2,))])
         for frame in range(4):
             np.testing.assert_array_equal(reader.read(reader.index(frame))[0], array[frame])
-    assert said == ["Plane (1) holds some NaN: NaN is shown as black, here and after."]
+    assert said == ["Plane (1) holds some NaN: shown as black, here and after."]
 
 
 def test_a_plane_of_nan_is_said_to_be_one():
