@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, RLock
 from typing import TYPE_CHECKING
 
-from psygnal import Signal, SignalGroup
-
 from napari_sam2.asking import Asking
-from napari_sam2.beginning import Beginning
 from napari_sam2.errors import UserError
-from napari_sam2.feature_cache import FeatureCache
 from napari_sam2.geometry import Index
 from napari_sam2.look import Looker
 from napari_sam2.objects import ObjectList
-from napari_sam2.plan import Plan, PropagationRequest, Sweep, make_plan
+from napari_sam2.plan import Plan, PropagationRequest, make_plan
 from napari_sam2.prefetch import Prefetcher
-from napari_sam2.preview import Preview, Previewer
+from napari_sam2.preview import Preview
 from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
 from napari_sam2.results import FrameResult, MaskStatus
 from napari_sam2.scores import ScoreRow, ScoreTable
+from napari_sam2.session_events import RunState, SessionEvents
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.storing import Storing
-from napari_sam2.sweep import Sweeper
 from napari_sam2.view_plan import ViewRules
+from napari_sam2.workshop import Workshop
 
 if TYPE_CHECKING:
     from napari_sam2.intensity import Intensity
@@ -39,41 +35,6 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 32
 """Windows of the next frame that are read while the model works on this one."""
-
-
-class SessionEvents(SignalGroup):
-    """What a viewer listens to; sent from whatever thread did the work."""
-
-    result = Signal(FrameResult)
-    """A mask was computed and stored."""
-    masks = Signal(int, tuple)
-    """Object id and index of a mask that was changed, accepted or deleted."""
-    objects = Signal()
-    """Objects were added, removed, renamed, hidden."""
-    progress = Signal(int, int)
-    """Frames swept and frames to sweep."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """How far the last propagation came.
-
-    Parameters
-    ----------
-    done, total : int
-        Frames swept and to sweep; a frame that is swept both ways counts twice.
-    cancelled : bool
-        Whether it was stopped before its end.
-    """
-
-    done: int = 0
-    total: int = 0
-    cancelled: bool = False
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.done == self.total
 
 
 class SegmentationSession:
@@ -102,8 +63,7 @@ class SegmentationSession:
 
     Notes
     -----
-    One thread may propagate while others preview, read masks and edit: model calls and
-    changes of stored masks take turns.
+    One thread may propagate while others preview and edit: they take turns.
     """
 
     def __init__(
@@ -132,8 +92,7 @@ class SegmentationSession:
         self._asking = Asking(prompts, self._storing)
         self._model_lock = RLock()
         self._cancel = Event()
-        self._cache = FeatureCache(self.settings.cache_bytes)
-        self._intensity = intensity
+        self._workshop = Workshop(stack, predictor, intensity, self.settings, self._asking.question)
         for object_id in {*prompts.objects(), *masks.objects()}:
             self.objects.add(object_id)
         for frame, header in self._storing.headers():
@@ -153,18 +112,27 @@ class SegmentationSession:
     @property
     def intensity(self) -> Intensity:
         """What the model sees of raw values."""
-        return self._intensity
+        return self._workshop.intensity
 
     @intensity.setter
     def intensity(self, intensity: Intensity) -> None:
         with self._model_lock:
-            self._intensity = intensity
-            self._cache.clear()
+            self._workshop.show(intensity)
 
     @property
     def encodings(self) -> int:
         """How many windows were encoded so far."""
-        return self._cache.encodings
+        return self._workshop.cache.encodings
+
+    @property
+    def looker(self) -> Looker:
+        """The model's eyes, e.g. to show what the model sees."""
+        return self._workshop.looker
+
+    @property
+    def rules(self) -> ViewRules:
+        """Where the model's windows may lie on this stack."""
+        return self._workshop.rules
 
     def add_object(self, name: str = "") -> int:
         """Add an object and return its id."""
@@ -185,7 +153,7 @@ class SegmentationSession:
     def warm(self, frame: int) -> None:
         """Encode a frame ahead of the first click on it."""
         with self._model_lock:
-            self._previewer().warm(frame)
+            self._workshop.previewer().warm(frame)
 
     def preview(self, object_id: int, frame: int, *, store: bool = True) -> Preview:
         """Answer an object's prompts on one frame.
@@ -210,7 +178,7 @@ class SegmentationSession:
             If the object has no prompt on the frame.
         """
         with self._model_lock:
-            preview = self._previewer().preview(object_id, frame)
+            preview = self._workshop.previewer().preview(object_id, frame)
         if store:
             self._keep([preview.result], reopen=True)
         return preview
@@ -242,7 +210,7 @@ class SegmentationSession:
         if before is None or before.window.empty:
             raise UserError(f"Object {object_id} has no mask on frame {frame} to refine.")
         with self._model_lock:
-            refined = self._previewer().refine(before)
+            refined = self._workshop.previewer().refine(before)
         self._keep([refined], reopen=True)
         return refined
 
@@ -301,7 +269,7 @@ class SegmentationSession:
         every = self.settings.checkpoint_every
         with Prefetcher(self.stack, max_planes=READ_AHEAD) as ahead:
             run = Propagation(
-                partial(self._sweeper, ahead), self._storing, self._recorder, every, run_id
+                partial(self._workshop.sweeper, ahead), self._storing, self._recorder, every, run_id
             )
             frames = run.run(plan, self._cancel.is_set, resume=resume)
             while (frame := self._next(frames)) is not None:
@@ -380,30 +348,3 @@ class SegmentationSession:
             self.objects.add(object_id)
         if len(self.objects) != known:
             self.events.objects.emit()
-
-    @property
-    def rules(self) -> ViewRules:
-        """Where the model's windows may lie on this stack."""
-        info = self.predictor.info
-        return ViewRules(
-            self.stack.shape,
-            self.stack.levels,
-            info.image_size,
-            info.token_stride,
-            self.settings.view,
-        )
-
-    @property
-    def looker(self) -> Looker:
-        """The model's eyes on this stack."""
-        return Looker(self.stack, self._intensity, self.predictor, self._cache)
-
-    def _previewer(self) -> Previewer:
-        return Previewer(self.looker, self.rules, self._asking.question)
-
-    def _sweeper(self, ahead: Prefetcher, sweep: Sweep) -> Sweeper:
-        looker, rules = replace(self.looker, stack=ahead), self.rules
-        size = self.settings.group_size
-        beginning = Beginning(looker, rules, self._asking.question, size)
-        rule = self.settings.stop_rule_along(self.stack.along)
-        return Sweeper(sweep, looker, rules, beginning, size, rule, ahead.want)
