@@ -201,7 +201,8 @@ def _frames_axis(axes: str, lengths: tuple[int, ...], along: str | None) -> str:
 
 
 def _channel_hint(axes: str) -> str:
-    return ", or give other axes if C is not the channel axis" if "C" in axes else ""
+    named = next((axis for axis in axes if axis in CHANNEL_AXES), None)
+    return f", or give other axes if {named} is not the channel axis" if named else ""
 
 
 def _fix(

@@ -60,9 +60,9 @@ def _source(file: tifffile.TiffFile, path: Path) -> Source:
     _check_imagej(file, series.size, path)
     levels = tuple(_open_level(file, number, keep) for number in range(len(series.levels)))
     scale, units = _calibration(file)
-    notes: tuple[str, ...] = ()
+    notes = _axis_notes(series.axes, series.shape)
     if len(file.series) > 1:
-        notes = (f"{path.name} holds {len(file.series)} series; the first is read.",)
+        notes += (f"{path.name} holds {len(file.series)} series; the first is read.",)
     return Source(
         levels,
         path.name,
@@ -71,6 +71,17 @@ def _source(file: tifffile.TiffFile, path: Path) -> Source:
         units=units,
         files=(path,),
         notes=notes,
+    )
+
+
+def _axis_notes(axes: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Writers that are given no axes call a short movie colours, and a longer one channels."""
+    if len(axes) != 3 or axes[0] not in "SC" or axes[1:] != "YX":
+        return ()
+    kind = "colour samples" if axes[0] == "S" else "channels"
+    return (
+        f"The file calls its {shape[0]} planes {kind} of one image ({axes}): if they are frames, "
+        "give the axes TYX or ZYX.",
     )
 
 

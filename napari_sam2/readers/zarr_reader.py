@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_sam2.axes import axes_from_words
 from napari_sam2.errors import UserError
 from napari_sam2.readers.arrays import WrappedArray
@@ -159,13 +162,15 @@ def _multiscale(
     if not arrays or len(arrays) != len(paths):
         raise UserError(f"{name} is damaged: its metadata list no arrays.")
     axes, units = _axes(image, arrays[0].ndim)
+    scale = _transform(image, axes, "scale")
     notes = (f"{name} holds {len(images)} images; the first is read.",) if len(images) > 1 else ()
     return Source(
         tuple(_wrap(array) for array in arrays),
         name,
         axes=axes,
-        scale=_scale(image, axes),
+        scale=dict(zip(axes, scale, strict=True)),
         units=units,
+        affine=_affine(axes, scale, _transform(image, axes, "translation")),
         files=_metadata_files(location, paths[0]),
         notes=notes,
     )
@@ -186,11 +191,24 @@ def _axes(image: Mapping[str, Any], dimensions: int) -> tuple[str, dict[str, str
     return axes, units
 
 
-def _scale(image: Mapping[str, Any], axes: str) -> dict[str, float]:
-    dataset = image["datasets"][0]
-    scale = [1.0] * len(axes)
-    for source in (dataset, image):
-        for transform in source.get("coordinateTransformations") or ():
-            if transform.get("type") == "scale":
-                scale = [a * float(b) for a, b in zip(scale, transform["scale"], strict=False)]
-    return dict(zip(axes, scale, strict=True))
+def _transform(image: Mapping[str, Any], axes: str, kind: str) -> list[float]:
+    """Scale or translation by axis: the first level's, then the image's."""
+    values = [1.0 if kind == "scale" else 0.0] * len(axes)
+    for source in (image["datasets"][0], image):
+        for step in source.get("coordinateTransformations") or ():
+            if step.get("type") == "scale":
+                factors = [float(factor) for factor in step["scale"]]
+                values = [v * f for v, f in zip(values, factors, strict=True)]
+            elif step.get("type") == kind:
+                values = [v + float(d) for v, d in zip(values, step[kind], strict=True)]
+    return values
+
+
+def _affine(axes: str, scale: list[float], translation: list[float]) -> NDArray[np.float64] | None:
+    """Scale and translation of the spatial axes as one matrix, where there is a translation."""
+    spatial = [position for position, axis in enumerate(axes) if axis in "ZYX"]
+    if not any(translation[position] for position in spatial):
+        return None
+    matrix = np.diag([*(scale[position] for position in spatial), 1.0])
+    matrix[:-1, -1] = [translation[position] for position in spatial]
+    return matrix

@@ -82,6 +82,18 @@ def test_given_axes_win(tmp_path):
     assert open_stack(tmp_path / "a.tif", axes="zyx").n_frames == 5
 
 
+@pytest.mark.parametrize(("count", "kind"), [(3, "colour samples"), (5, "channels")])
+def test_planes_that_the_writer_named_wrongly_are_pointed_out(tmp_path, count, kind):
+    array = noise((count, 10, 12))
+    options = {"photometric": "rgb", "planarconfig": "separate"} if count == 3 else {"ome": True}
+    tifffile.imwrite(tmp_path / "a.tif", array, **options)
+    assert any(kind in note for note in open_stack(tmp_path / "a.tif").notes)
+    stack = open_stack(tmp_path / "a.tif", axes="TYX")
+    np.testing.assert_array_equal(stack.read((2,))[0], array[2])
+    with pytest.raises(UserError, match="give other axes"):
+        open_stack(tmp_path / "a.tif", along="y")
+
+
 def test_rgb_and_hyperstacks(tmp_path):
     rgb = noise((3, 10, 12, 3), "uint8")
     tifffile.imwrite(tmp_path / "rgb.tif", rgb, photometric="rgb", metadata={"axes": "TYXS"})
