@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from napari_sam2.plan import PropagationRequest
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam2.questions import Patch, Question
+from napari_sam2.questions import Patch, Question, Questions
 from napari_sam2.results import Direction, FrameResult
-from napari_sam2.session_settings import SessionSettings
 
 if TYPE_CHECKING:
     from napari_sam2.prompt_store import PromptStore
@@ -88,13 +85,11 @@ class Asking:
             for key in [key for key in kept if key[0] == object_id]:
                 del kept[key]
 
-    def run_id(self, request: PropagationRequest, settings: SessionSettings) -> str:
-        """Return what tells one run from another: request, settings and questions."""
-        digest = hashlib.sha256(f"{request}{settings}".encode())
-        for object_id, frames in self.prompted().items():
-            for frame in frames:
-                digest.update(_bytes(object_id, frame, self.question(object_id, frame)))
-        return digest.hexdigest()
+    def questions(self, prompted: Mapping[int, Sequence[int]]) -> Questions:
+        """Return all questions of a run as they are now; later edits do not touch them."""
+        return Questions(
+            {(o, f): self.question(o, f) for o, frames in prompted.items() for f in frames}
+        )
 
     def _from_prompts(self, object_id: int, frame: int) -> Question:
         prompts = self._prompts.of(object_id, frame)
@@ -124,13 +119,3 @@ class Asking:
     def _mask_of(self, object_id: int, frame: int) -> Patch:
         result = self._stored.result(object_id, frame)
         return Patch.empty() if result is None else Patch(result.window, result.logits)
-
-
-def _bytes(object_id: int, frame: int, question: Question) -> bytes:
-    parts = [f"{object_id} {frame}".encode(), question.points.tobytes(), question.labels.tobytes()]
-    if question.box is not None:
-        parts.append(question.box.tobytes())
-    for patch in (question.mask, question.previous):
-        if patch is not None:
-            parts += [str(patch.window).encode(), patch.logits.tobytes()]
-    return b"|".join(parts)

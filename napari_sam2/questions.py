@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,3 +111,32 @@ class Question:
         inside = self.points[self.labels == 1] if np.any(self.labels == 1) else self.points
         (y0, x0), (y1, x1) = np.floor(inside.min(axis=0)), np.floor(inside.max(axis=0)) + 1
         return Window(int(y0), int(x0), int(y1), int(x1))
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """All that is asked in one run.
+
+    Parameters
+    ----------
+    asked : Mapping
+        The question of each (object id, frame).
+    """
+
+    asked: Mapping[tuple[int, int], Question]
+
+    def __call__(self, object_id: int, frame: int) -> Question:
+        """Return the question of an object on a frame."""
+        return self.asked[object_id, frame]
+
+    def digest(self, context: str) -> str:
+        """Return a hash of the questions and of ``context``, which tells one run from another."""
+        digest = hashlib.sha256(context.encode())
+        for (object_id, frame), question in sorted(self.asked.items(), key=lambda item: item[0]):
+            digest.update(f"|{object_id} {frame}|".encode())
+            digest.update(question.points.tobytes() + question.labels.tobytes())
+            digest.update(b"" if question.box is None else question.box.tobytes())
+            for patch in (question.mask, question.previous):
+                if patch is not None:
+                    digest.update(str(patch.window).encode() + patch.logits.tobytes())
+        return digest.hexdigest()

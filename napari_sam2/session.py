@@ -16,6 +16,7 @@ from napari_sam2.plan import Plan, PropagationRequest, make_plan
 from napari_sam2.prefetch import Prefetcher
 from napari_sam2.preview import Preview
 from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
+from napari_sam2.questions import Questions
 from napari_sam2.results import FrameResult, MaskStatus
 from napari_sam2.scores import ScoreRow, ScoreTable
 from napari_sam2.session_events import RunState, SessionEvents
@@ -186,12 +187,7 @@ class SegmentationSession:
     def choose(self, preview: Preview, number: int) -> Preview:
         """Take another candidate of a preview; propagation then starts from it.
 
-        Parameters
-        ----------
-        preview : Preview
-            From :meth:`preview`.
-        number : int
-            Which candidate; counts round.
+        ``number`` counts round, so that one key can cycle.
         """
         chosen = preview.choose(number)
         self._asking.choose(chosen.result, chosen.chosen)
@@ -261,15 +257,22 @@ class SegmentationSession:
         if not resume:
             for object_id in plan.objects:
                 self._recorder.forget(object_id)
-        run_id = self._asking.run_id(request, self.settings)
-        return self._stream(plan, run_id, resume)
+        questions = self._asking.questions(plan.sweeps[0].conditioning)
+        run_id = questions.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
+        return self._stream(plan, questions, run_id, resume)
 
-    def _stream(self, plan: Plan, run_id: str, resume: bool) -> Iterator[FrameResult]:
+    def _stream(
+        self, plan: Plan, questions: Questions, run_id: str, resume: bool
+    ) -> Iterator[FrameResult]:
         self.run = RunState(0, plan.n_steps)
         every = self.settings.checkpoint_every
         with Prefetcher(self.stack, max_planes=READ_AHEAD) as ahead:
             run = Propagation(
-                partial(self._workshop.sweeper, ahead), self._storing, self._recorder, every, run_id
+                partial(self._workshop.sweeper, ahead, questions),
+                self._storing,
+                self._recorder,
+                every,
+                run_id,
             )
             frames = run.run(plan, self._cancel.is_set, resume=resume)
             while (frame := self._next(frames)) is not None:
@@ -290,13 +293,7 @@ class SegmentationSession:
         self._cancel.set()
 
     def accept(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Accept an object's masks, so that later objects do not cover them.
-
-        Returns
-        -------
-        int
-            How many masks were accepted.
-        """
+        """Accept an object's masks, so that others do not cover them; return how many."""
         return self._set_status(object_id, frames, MaskStatus.ACCEPTED)
 
     def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:

@@ -12,7 +12,7 @@ from napari_sam2.look import Looker
 from napari_sam2.plan import Sweep
 from napari_sam2.prefetch import Prefetcher
 from napari_sam2.preview import Previewer
-from napari_sam2.questions import Question
+from napari_sam2.questions import Question, Questions
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.sweep import Sweeper
 from napari_sam2.view_plan import ViewRules
@@ -72,10 +72,10 @@ class Workshop:
         """Return what answers prompts on single frames."""
         return Previewer(self.looker, self.rules, self.question)
 
-    def sweeper(self, ahead: Prefetcher, sweep: Sweep) -> Sweeper:
+    def sweeper(self, ahead: Prefetcher, questions: Questions, sweep: Sweep) -> Sweeper:
         """Return what carries the tracks of one sweep, reading through ``ahead``."""
         looker, rules = replace(self.looker, stack=ahead), self.rules
         size = self.settings.group_size
-        beginning = Beginning(looker, rules, self.question, size)
+        beginning = Beginning(looker, rules, questions, size)
         rule = self.settings.stop_rule_along(self.stack.along)
         return Sweeper(sweep, looker, rules, beginning, size, rule, ahead.want)

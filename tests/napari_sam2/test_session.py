@@ -254,3 +254,11 @@ def test_group_size_bounds_a_model_call():
     list(session.propagate())
     assert predictor.calls["track"] == 10
     assert predictor.calls["track calls"] == 6
+
+
+def test_prompts_that_change_during_a_run_do_not_touch_it():
+    data, path = one_disc(12)
+    session = session_of(data, [click(1, 0, path), click(1, 9, path)], settings=FULL)
+    stream = session.propagate()
+    session.prompts.clear()
+    assert sorted(r.frame for r in stream if r.final) == list(range(12))
