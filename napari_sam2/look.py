@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage  # type: ignore[import-untyped]
+from scipy import ndimage
 
 from napari_sam2.blend import LIMIT
 from napari_sam2.feature_cache import FeatureCache, FeatureKey
