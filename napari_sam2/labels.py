@@ -103,6 +103,10 @@ class LabelArray:
             raise UserError(f"There is no label array in {path}: {error}") from error
         return cls(array.with_config({"write_empty_chunks": False}), geometry)
 
+    def check_ids(self, ids: Iterable[int]) -> None:
+        """Raise UserError unless these object ids fit the array's type."""
+        label_dtype(ids, self.dtype)
+
     def read(self, index: Index, window: Window | None = None) -> NDArray[Any]:
         """Return the labels (h, w) of a plane, or of a window that lies on it."""
         where = self.geometry.label_slices(index, self._within(window))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numcodecs import Zstd  # type: ignore[import-untyped]
+from numcodecs import Zstd
 from numpy.typing import ArrayLike, NDArray
 
 STEP = 0.125
