@@ -129,7 +129,10 @@ class LabelArray:
             self._write(index, window, crop)
 
     def refresh(self, index: Index, window: Window, store: MaskStore) -> None:
-        """Derive the labels of a window of a plane anew from the masks there."""
+        """Derive the labels of a window of a plane anew from the masks there.
+
+        The window must cover what changed: of a replaced mask, the old crop and the new one.
+        """
         with self._locked(index):
             records = store.at(index)
             for tile in tiles(window.clip(self.geometry.shape)):
