@@ -151,9 +151,10 @@ class Database:
             return self._connection.execute(query, values).fetchall()
 
     def shrink(self) -> None:
-        """Give the space of deleted rows back to the disk."""
+        """Give the space of deleted rows back to the disk; until then new rows use it."""
         with self._lock:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # Unlike execute, executescript runs the statement to its end.
+            self._connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
         """Close the file; nothing is lost without it, but others cannot use the file before."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore, MemoryStore
 
 from napari_sam2.compose import compose
@@ -46,6 +47,11 @@ class LabelArray:
             )
         self.dtype = label_dtype((), array.dtype)
         self.array: Any = array
+        self._filled: Any = array
+        if isinstance(array, zarr.Array):
+            # Where something is written no chunk stays empty, and zarr need not look for itself,
+            # which takes longer than all the rest.
+            self._filled = array.with_config({"write_empty_chunks": True})
         self.geometry = geometry
         self._locks: defaultdict[Index, RLock] = defaultdict(RLock)
         self._guard = Lock()
@@ -81,6 +87,7 @@ class LabelArray:
             chunks=label_chunks(geometry),
             dtype=label_dtype(ids, dtype),
             fill_value=0,
+            compressors=ZstdCodec(level=1),
             zarr_format=3,
             dimension_names=tuple(geometry.label_axes.lower()),
             attributes=dict(attributes or {}),
@@ -125,8 +132,10 @@ class LabelArray:
         crop = np.asarray(labels)
         if crop.shape != window.shape:
             raise ValueError(f"Labels of shape {crop.shape} do not fill {window}.")
+        self.check_ids([int(crop.max(initial=0))])
         with self._locked(index):
-            self._write(index, window, crop)
+            for tile in tiles(window.clip(self.geometry.shape)):
+                self._write_tile(index, tile, crop[tile.relative_to(window).slices])
 
     def refresh(self, index: Index, window: Window, store: MaskStore) -> None:
         """Derive the labels of a window of a plane anew from the masks there.
@@ -135,17 +144,14 @@ class LabelArray:
         """
         with self._locked(index):
             records = store.at(index)
+            self.check_ids(record.object_id for record in records)
             for tile in tiles(window.clip(self.geometry.shape)):
-                self._write(index, tile, compose(records, tile))
+                self._write_tile(index, tile, compose(records, tile))
 
-    def _write(self, index: Index, window: Window, labels: NDArray[Any]) -> None:
-        inside = window.clip(self.geometry.shape)
-        if inside.empty:
-            return
-        crop = labels[inside.relative_to(window).slices]
-        label_dtype([int(crop.max())], self.dtype)
-        where = self.geometry.label_slices(index, inside)
-        self.array[where] = self.geometry.oriented(crop.astype(self.dtype))
+    def _write_tile(self, index: Index, tile: Window, labels: NDArray[Any]) -> None:
+        array = self._filled if labels.any() else self.array
+        where = self.geometry.label_slices(index, tile)
+        array[where] = self.geometry.oriented(labels.astype(self.dtype))
 
     def _within(self, window: Window | None) -> Window:
         whole = Window.of(self.geometry.shape)

@@ -98,7 +98,8 @@ class SqliteMaskStore:
             rows = connection.execute(f"SELECT {_FIELDS} FROM {self._table} WHERE {where}", values)
             removed = sorted(map(_header, rows.fetchall()), key=lambda header: header.index)
             connection.execute(f"DELETE FROM {self._table} WHERE {where}", values)
-        self._database.shrink()
+        if index is None:
+            self._database.shrink()
         return tuple(removed)
 
     def _select(self, where: str, values: tuple[Any, ...]) -> tuple[MaskRecord, ...]:

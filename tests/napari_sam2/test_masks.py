@@ -181,6 +181,23 @@ def test_drafts_lie_beside_masks(tmp_path):
     database.close()
 
 
+def test_deleting_an_object_frees_the_disk(tmp_path):
+    path = tmp_path / "m.sqlite"
+    database = Database(path)
+    masks = SqliteMaskStore(database)
+    random = np.random.default_rng(0)
+    masks.put(
+        MaskRecord.of_mask(n, (f,), random.random((200, 200)) > 0.5)
+        for n in (1, 2)
+        for f in range(10)
+    )
+    before = path.stat().st_size
+    masks.delete(1)
+    assert path.stat().st_size < before - 40_000
+    assert len(masks.headers()) == 10
+    database.close()
+
+
 class TwoStores(RuleBasedStateMachine):
     """Memory and disk must answer alike after any sequence of operations."""
 
