@@ -70,7 +70,8 @@ def _checked_float(array: NDArray[np.generic]) -> NDArray[np.float32]:
     return array.astype(np.float32)
 
 
-def _normalise(pixels: Tensor) -> Tensor:
+def normalise(pixels: Tensor) -> Tensor:
+    """Standardise RGB in 0..1, (..., 3, H, W), by the statistics SAM 2 was trained with."""
     mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (_MEAN, _STD))
     return (pixels - mean) / std
 
@@ -97,7 +98,7 @@ def image_pixels(image: ArrayLike, size: int, device: torch.device) -> Tensor:
     pixels = torch.tensor(array, device=device).permute(2, 0, 1)[None].float() / scale
     if pixels.shape[-2:] != (size, size):
         pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
-    return _normalise(pixels)
+    return normalise(pixels)
 
 
 def frame_pixels(frame: ArrayLike, size: int, device: torch.device) -> Tensor:
@@ -112,7 +113,7 @@ def frame_pixels(frame: ArrayLike, size: int, device: torch.device) -> Tensor:
     picture = Image.fromarray(np.ascontiguousarray(array, np.uint8))
     resized = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
     pixels = torch.tensor(resized, device=device).permute(2, 0, 1)[None].float() / 255
-    return _normalise(pixels)
+    return normalise(pixels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Training and fine-tuning: synthetic data, simulated clicks, losses and the loop."""

@@ -1,0 +1,60 @@
+"""Train the bundled model: ``python -m sam2_model.training DATA RUN``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import torch
+
+from sam2_model.config import MICRO
+from sam2_model.sam2 import SAM2
+from sam2_model.training.initialise import initialise
+from sam2_model.training.loop import Trainer, TrainingSettings
+from sam2_model.training.recipe import training_source, validation
+from sam2_model.training.schedule import Curriculum, LearningRate
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start a run, or go on with the one in its folder."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    settings = TrainingSettings(
+        steps=options.steps,
+        seconds=options.seconds,
+        seed=options.seed,
+        rate=LearningRate(options.rate, descent=options.descent),
+        curriculum=Curriculum(clips_from=options.clips_from, clip_share=options.clip_share),
+        mixed=options.mixed,
+        validate_every=options.validate_every,
+    )
+    model = initialise(SAM2(MICRO), options.seed).to(options.device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    source, figures = training_source(options.data), validation(options.data)
+    trainer = Trainer(model, source, options.run, settings, figures)
+    trainer.run()
+    trainer.folder.plot()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Train the bundled SAM 2 model.")
+    parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
+    parser.add_argument("run", type=Path, help="folder of the run; continued if it has a run")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=4800.0, help="over all sittings")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
+    parser.add_argument("--descent", type=float, default=0.2, help="share of the run")
+    parser.add_argument("--clips-from", type=float, default=0.28, help="share of the run")
+    parser.add_argument("--clip-share", type=float, default=0.6, help="share of the steps")
+    parser.add_argument("--validate-every", type=float, default=240.0, help="seconds")
+    parser.add_argument("--mixed", action="store_true", help="bfloat16 for the heavy parts")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Clips put together for one training step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sam2_model.training.clicks import Mask
+from sam2_model.training.samples import ClipSample
+from sam2_model.transforms import normalise
+
+_LOSS_STRIDE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Clips of equal length and their objects.
+
+    Parameters
+    ----------
+    pixels : Tensor
+        (C, T, 3, S, S) float32, normalised.
+    masks : Tensor
+        (B, T, S, S) bool, all objects of all clips.
+    coverage : Tensor
+        (B, T, S/2, S/2) float32 in 0..1, for the losses.
+    clip_of : Tensor
+        (B,) int64, each object's clip.
+    """
+
+    pixels: Tensor
+    masks: Tensor
+    coverage: Tensor
+    clip_of: Tensor
+
+    def __len__(self) -> int:
+        """Objects in the batch."""
+        return len(self.clip_of)
+
+    @property
+    def frames(self) -> int:
+        """Frames per clip."""
+        return self.pixels.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Side of the square images in pixels."""
+        return self.pixels.shape[-1]
+
+    @property
+    def present(self) -> Tensor:
+        """(B, T) bool, where each object is seen."""
+        return self.masks.flatten(2).any(2)
+
+    def arrays(self, frame: int) -> list[Mask]:
+        """Return each object's mask on a frame."""
+        return list(self.masks[:, frame].cpu().numpy())
+
+    def seen_on(self, frame: int) -> Batch:
+        """Return the batch without objects that are absent on a frame."""
+        keep = self.present[:, frame]
+        return replace(
+            self,
+            masks=self.masks[keep],
+            coverage=self.coverage[keep],
+            clip_of=self.clip_of[keep],
+        )
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the same batch on another device."""
+        return Batch(
+            self.pixels.to(device),
+            self.masks.to(device),
+            self.coverage.to(device),
+            self.clip_of.to(device),
+        )
+
+
+def collate(samples: Sequence[ClipSample]) -> Batch:
+    """Put clips of equal length and size together.
+
+    Parameters
+    ----------
+    samples : sequence of ClipSample
+        At least one.
+
+    Returns
+    -------
+    Batch
+        On the CPU.
+    """
+    images: NDArray[np.uint8] = np.stack([sample.images for sample in samples])
+    masks = np.concatenate([np.moveaxis(sample.masks, 1, 0) for sample in samples])
+    owners = np.repeat(np.arange(len(samples)), [sample.masks.shape[1] for sample in samples])
+    pixels = torch.from_numpy(images).movedim(-1, 2).float() / 255
+    whole = torch.from_numpy(np.ascontiguousarray(masks))
+    return Batch(
+        normalise(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2]),
+        whole,
+        F.avg_pool2d(whole.float(), _LOSS_STRIDE),
+        torch.from_numpy(owners),
+    )

@@ -1,0 +1,234 @@
+"""The training loop: resumable, seeded, bounded by steps and by time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sam2_model.sam2 import SAM2
+from sam2_model.training.batch import Batch
+from sam2_model.training.losses import Losses, LossWeights
+from sam2_model.training.optimiser import AverageWeights, adamw
+from sam2_model.training.rollout import Rollout
+from sam2_model.training.run_folder import RunFolder
+from sam2_model.training.samples import ClipSource
+from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix, Request
+from sam2_model.training.stream import RequestedBatches, batches
+
+Validate = Callable[[SAM2], Mapping[str, float]]
+
+_PROMPT_STREAM = 2
+_REQUEST_STREAM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How a run goes.
+
+    Parameters
+    ----------
+    steps : int
+        Length of the run; the schedule is laid out over it.
+    seconds : float
+        Time limit over all sittings; the schedule advances by whichever is nearer its end.
+    seed : int
+        Of weights, data and prompts.
+    rate : LearningRate
+        Over the run.
+    curriculum : Curriculum
+        What data.
+    prompts : PromptMix
+        What prompts.
+    loss_weights : LossWeights
+        How losses are added up.
+    weight_decay, clip_norm, average : float
+        Of AdamW; largest norm of a gradient; decay of averaged weights.
+    mixed : bool
+        Run the heavy parts in bfloat16.
+    background : bool
+        Make batches in another process.
+    report_every, validate_every, save_every : float
+        Steps between log rows; seconds between validations and between checkpoints.
+    """
+
+    steps: int = 10_000
+    seconds: float = float("inf")
+    seed: int = 0
+    rate: LearningRate = field(default_factory=LearningRate)
+    curriculum: Curriculum = field(default_factory=Curriculum)
+    prompts: PromptMix = field(default_factory=PromptMix)
+    loss_weights: LossWeights = field(default_factory=LossWeights)
+    weight_decay: float = 0.05
+    clip_norm: float = 1.0
+    average: float = 0.998
+    mixed: bool = False
+    background: bool = True
+    report_every: int = 20
+    validate_every: float = 240.0
+    save_every: float = 120.0
+
+
+@dataclass(slots=True)
+class _Recent:
+    """Losses since the last report, by kind of batch."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, losses: Losses) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        for name in ("total", "cross_entropy", "dice", "iou", "presence"):
+            key = f"{kind}.{name}"
+            self.sums[key] = self.sums.get(key, 0.0) + float(getattr(losses, name).detach())
+
+    def means(self) -> dict[str, float]:
+        return {k: round(v / self.counts[k.split(".")[0]], 5) for k, v in self.sums.items()}
+
+
+class Trainer:
+    """Trains one model into one folder, going on where an earlier sitting stopped.
+
+    Parameters
+    ----------
+    model : SAM2
+        Starting weights; replaced by the folder's, where it has any.
+    source : ClipSource
+        Training data.
+    folder : Path
+        Of the run.
+    settings : TrainingSettings
+        How it goes.
+    validate : callable, optional
+        From the averaged model to figures for the log.
+    """
+
+    def __init__(
+        self,
+        model: SAM2,
+        source: ClipSource,
+        folder: Path,
+        settings: TrainingSettings,
+        validate: Validate | None = None,
+    ) -> None:
+        self.model = model.train()
+        self.folder = RunFolder(folder)
+        self.settings = settings
+        self.validate = validate
+        self.source = source
+        self.optimiser = adamw(model, settings.weight_decay)
+        self.average = AverageWeights(model, settings.average)
+        self.step = 0
+        self.seconds = 0.0
+        self._resume()
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over."""
+        return max(self.step / self.settings.steps, self.seconds / self.settings.seconds)
+
+    def run(self, steps: int | None = None) -> SAM2:
+        """Train to the end, or for some steps only; return the averaged model."""
+        last = self.settings.steps if steps is None else min(self.settings.steps, self.step + steps)
+        recent = _Recent()
+        started, saved, validated = (time.monotonic() - self.seconds), self.seconds, self.seconds
+        for batch in self._batches():
+            if self.step >= last or self.progress >= 1:
+                break
+            kind = "image" if batch.frames == 1 else "clip"
+            losses = self._train_on(batch.to(self.model.device))
+            if losses is not None:
+                recent.add(kind, losses)
+            self.step += 1
+            self.seconds = time.monotonic() - started
+            if self.step % self.settings.report_every == 0:
+                self._report(recent.means())
+                recent = _Recent()
+            if self.seconds - saved > self.settings.save_every:
+                saved = self.seconds
+                self.save()
+            if self.seconds - validated > self.settings.validate_every:
+                validated = self.seconds
+                self._validate()
+        self.save()
+        return self.average.model
+
+    def save(self) -> None:
+        """Write everything that the next sitting needs."""
+        self.folder.save(
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "model": self.model.state_dict(),
+                "average": self.average.model.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "curriculum": asdict(self.settings.curriculum),
+            }
+        )
+
+    def _resume(self) -> None:
+        content = self.folder.load()
+        if content is None:
+            return
+        self.step, self.seconds = content["step"], content["seconds"]
+        self.model.load_state_dict(content["model"])
+        self.average.model.load_state_dict(content["average"])
+        self.optimiser.load_state_dict(content["optimiser"])
+
+    def _requests(self) -> Iterator[Request]:
+        """Yield requests endlessly; drawn ahead of the steps that they are for."""
+        step = self.step
+        while True:
+            rng = np.random.default_rng((self.settings.seed, _REQUEST_STREAM, step))
+            ahead = (step - self.step) / self.settings.steps
+            yield self.settings.curriculum.request(step, self.progress + ahead, rng)
+            step += 1
+
+    def _batches(self) -> Iterator[Batch]:
+        dataset = RequestedBatches(self.source, self.settings.seed)
+        return batches(dataset, self._requests(), background=self.settings.background)
+
+    def _train_on(self, batch: Batch) -> Losses | None:
+        rng = np.random.default_rng((self.settings.seed, _PROMPT_STREAM, self.step))
+        losses = self._losses(batch, rng)
+        if losses is None or not torch.isfinite(losses.total):
+            return None
+        self.optimiser.zero_grad(set_to_none=True)
+        losses.total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        rate = self.settings.rate.at(self.step, self.progress)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        self.average.update(self.model, self.step)
+        return losses
+
+    def _losses(self, batch: Batch, rng: np.random.Generator) -> Losses | None:
+        settings = self.settings
+        rollout = Rollout(self.model, settings.loss_weights, settings.mixed)
+        if batch.frames == 1:
+            seen = batch.seen_on(0)
+            return rollout.images(seen, *settings.prompts.image_plan(rng), rng) if seen else None
+        plan = settings.prompts.clip_plan(batch.frames, rng)
+        seen = batch.seen_on(plan.prompted)
+        return rollout.clip(seen, plan, rng) if seen else None
+
+    def _report(self, means: Mapping[str, float]) -> None:
+        rate = self.settings.rate.at(self.step, self.progress)
+        self.folder.append({**self._now(), "rate": f"{rate:.3e}", **means})
+
+    def _validate(self) -> None:
+        if self.validate is None:
+            return
+        figures = self.validate(self.average.model)
+        self.folder.append({**self._now(), **{k: round(v, 4) for k, v in figures.items()}})
+        name = f"step{self.step:06d}.pt"
+        self.folder.save({"step": self.step, "average": self.average.model.state_dict()}, name)
+
+    def _now(self) -> dict[str, Any]:
+        return {"step": self.step, "seconds": round(self.seconds, 1)}

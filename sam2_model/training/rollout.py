@@ -1,0 +1,246 @@
+"""Run the network as it is used, image by image or along a clip, keeping all gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sam2_model.features import Features
+from sam2_model.layers import upsample
+from sam2_model.mask_decoder import DecodedMasks
+from sam2_model.memory_bank import MemoryEntry, TrackState, select
+from sam2_model.sam2 import MAX_POINTERS, SAM2, MaskChoice, MemoryTokens
+from sam2_model.training.attention import PlainAttention
+from sam2_model.training.batch import Batch
+from sam2_model.training.clicks import Mask
+from sam2_model.training.losses import Losses, LossWeights, mask_loss, mean_losses
+from sam2_model.training.prompting import PointPrompts, PromptKind, corrections, first_prompts
+
+_HINT_LIMIT = 32.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPlan:
+    """What happens along a clip; the same for all objects of a batch.
+
+    Parameters
+    ----------
+    kind : PromptKind
+        First prompt.
+    prompted : int
+        Its frame. Later frames are tracked forward, then earlier ones backward.
+    rounds : int
+        Corrective clicks on the prompted frame.
+    corrected : int or None
+        A frame that gets a corrective click, and becomes a conditioning frame thereby.
+    longest : int
+        What pointers' distances are divided by: the clip's length in the reference's way, or
+        that of a long video.
+    """
+
+    kind: PromptKind
+    prompted: int = 0
+    rounds: int = 0
+    corrected: int | None = None
+    longest: int = MAX_POINTERS - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Differentiable passes over a batch.
+
+    Parameters
+    ----------
+    model : SAM2
+        In training mode, weights in float32.
+    weights : LossWeights
+        How the terms are added up.
+    mixed : bool
+        Run the heavy parts in bfloat16.
+    """
+
+    model: SAM2
+    weights: LossWeights
+    mixed: bool = False
+
+    def images(
+        self, batch: Batch, kind: PromptKind, rounds: int, rng: np.random.Generator
+    ) -> Losses:
+        """Segment the objects of single images, then correct them by clicks.
+
+        Parameters
+        ----------
+        batch : Batch
+            Clips of one frame.
+        kind : PromptKind
+            ``POINT`` or ``BOX``.
+        rounds : int
+            Corrective clicks after the first prompt.
+        rng : numpy.random.Generator
+            Source of chance.
+        """
+        with self._attention():
+            features = self._encode_clip(batch)[0]
+            image = self.model.without_memory(features)
+            losses = self._prompted(features, image, batch, 0, kind, rounds, rng)[1]
+            return mean_losses(losses)
+
+    def clip(self, batch: Batch, plan: ClipPlan, rng: np.random.Generator) -> Losses:
+        """Prompt one frame and track the objects through the others.
+
+        Parameters
+        ----------
+        batch : Batch
+            Clips whose objects are all visible on the prompted frame.
+        plan : ClipPlan
+            What happens.
+        rng : numpy.random.Generator
+            Source of chance.
+        """
+        with self._attention():
+            frames = self._encode_clip(batch)
+            state, losses = self._start(frames[plan.prompted], batch, plan, rng)
+            for frame, reverse in _order(plan.prompted, batch.frames):
+                step = _Step(frame, reverse, plan.longest)
+                state, parts = self._track(frames[frame], batch, step, plan, state)
+                losses += parts
+            return mean_losses(losses)
+
+    def _encode_clip(self, batch: Batch) -> list[Features]:
+        """Encode all frames at once; hand out those of each object, frame by frame."""
+        with self._autocast():
+            features = self.model.encode(batch.pixels.flatten(0, 1))
+        parts = (features.top, features.stride4, features.stride8)
+        clips = len(batch.pixels)
+        split = [p.float().unflatten(0, (clips, -1)) for p in parts]
+        return [
+            Features(*(p[:, frame].index_select(0, batch.clip_of) for p in split))
+            for frame in range(batch.frames)
+        ]
+
+    def _start(
+        self, features: Features, batch: Batch, plan: ClipPlan, rng: np.random.Generator
+    ) -> tuple[TrackState, list[Losses]]:
+        frame = plan.prompted
+        if plan.kind is PromptKind.MASK:
+            losses: list[Losses] = []
+            choice = self.model.adopt(features, batch.masks[:, frame, None])
+        else:
+            image = self.model.without_memory(features)
+            choice, losses = self._prompted(
+                features, image, batch, frame, plan.kind, plan.rounds, rng
+            )
+        entry = self._entry(features, frame, choice, binary=True)
+        return TrackState().with_prompted(entry), losses
+
+    def _prompted(
+        self,
+        features: Features,
+        image: Tensor,
+        batch: Batch,
+        frame: int,
+        kind: PromptKind,
+        rounds: int,
+        rng: np.random.Generator,
+    ) -> tuple[MaskChoice, list[Losses]]:
+        prompts = first_prompts(batch.arrays(frame), kind, rng, self.model.device)
+        decoded = self._decode(features, image, prompts, None)
+        losses = [self._loss(decoded, batch, frame, prompts.ambiguous)]
+        choice = self._choose(decoded, prompts.ambiguous)
+        for _ in range(rounds):
+            prompts = prompts.joined(self._corrections(choice, batch, frame))
+            decoded = self._decode(features, image, prompts, choice.logits)
+            losses.append(self._loss(decoded, batch, frame, False))
+            choice = self._choose(decoded, False)
+        return choice, losses
+
+    def _track(
+        self, features: Features, batch: Batch, step: _Step, plan: ClipPlan, state: TrackState
+    ) -> tuple[TrackState, list[Losses]]:
+        image = self._recall(features, state, step)
+        decoded = self._decode(features, image, None, None)
+        choice = self._choose(decoded, True)
+        losses = [self._loss(decoded, batch, step.frame, True)]
+        if step.frame != plan.corrected:
+            entry = self._entry(features, step.frame, choice, binary=False)
+            return state.with_tracked(entry), losses
+        prompts = self._corrections(choice, batch, step.frame)
+        decoded = self._decode(features, image, prompts, choice.logits)
+        losses.append(self._loss(decoded, batch, step.frame, True))
+        entry = self._entry(features, step.frame, self._choose(decoded, True), binary=True)
+        return state.with_prompted(entry), losses
+
+    def _recall(self, features: Features, state: TrackState, step: _Step) -> Tensor:
+        selection = select(
+            state, step.frame, reverse=step.reverse, frames=MAX_POINTERS, max_prompted=None
+        )
+        slots, distances = selection.layout
+        pointers = [entry.pointer for entry, _ in selection.pointers]
+        empty = features.top.new_zeros(len(features.top), 0, self.model.config.d_model)
+        memories = MemoryTokens(
+            torch.stack([e.spatial for e, _ in selection.spatial if e.spatial is not None], 1),
+            slots,
+            torch.stack(pointers, 1) if pointers else empty,
+            torch.tensor(distances, device=self.model.device).float() / step.longest,
+        )
+        with self._autocast():
+            return self.model.recall(features, memories).float()
+
+    def _decode(
+        self,
+        features: Features,
+        image: Tensor,
+        prompts: PointPrompts | None,
+        previous: Tensor | None,
+    ) -> DecodedMasks:
+        hint = None if previous is None else previous.detach().clamp(-_HINT_LIMIT, _HINT_LIMIT)
+        points = None if prompts is None else prompts.points
+        labels = None if prompts is None else prompts.labels
+        return self.model.decode(image, features.high_res, points, labels, hint)
+
+    def _choose(self, decoded: DecodedMasks, ambiguous: bool) -> MaskChoice:
+        return self.model.choose(decoded, ambiguous=ambiguous, dynamic=False)
+
+    def _entry(
+        self, features: Features, frame: int, choice: MaskChoice, *, binary: bool
+    ) -> MemoryEntry:
+        with self._autocast():
+            spatial = self.model.remember(
+                features, choice.logits, choice.object_score, binary=binary
+            )
+        return MemoryEntry(frame, None, choice.pointer, choice.object_score, spatial.float())
+
+    def _corrections(self, choice: MaskChoice, batch: Batch, frame: int) -> PointPrompts:
+        full = upsample(choice.logits.detach(), (batch.size, batch.size)) > 0
+        predicted: list[Mask] = list(full[:, 0].cpu().numpy())
+        return corrections(predicted, batch.arrays(frame), self.model.device)
+
+    def _loss(self, decoded: DecodedMasks, batch: Batch, frame: int, ambiguous: bool) -> Losses:
+        truth = batch.coverage[:, frame, None]
+        return mask_loss(decoded, truth, ambiguous=ambiguous, weights=self.weights)
+
+    def _attention(self) -> AbstractContextManager[object]:
+        return PlainAttention() if self.model.device.type == "cpu" else nullcontext()
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.mixed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One tracked frame."""
+
+    frame: int
+    reverse: bool
+    longest: int
+
+
+def _order(prompted: int, frames: int) -> Iterator[tuple[int, bool]]:
+    """Yield the frames after the prompted one, then those before it, with the direction."""
+    yield from ((frame, False) for frame in range(prompted + 1, frames))
+    yield from ((frame, True) for frame in range(prompted - 1, -1, -1))
