@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from napari_sam2.errors import UserError
@@ -43,6 +44,10 @@ def parse_json(text: str, name: str) -> Node:
         raise UserError(
             f"{name} is broken JSON at line {error.lineno}, column {error.colno}: {error.msg}."
         ) from error
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{name} holds a number that is too long to be read.") from error
     except RecursionError as error:
         raise UserError(f"{name} is nested too deeply to be read.") from error
 
@@ -64,7 +69,8 @@ class Node:
 
     def fail(self, expected: str) -> UserError:
         """Return the error for a value that is not what is expected."""
-        return UserError(f"{self.place}: expected {expected}, not {json.dumps(self.value)[:60]}.")
+        found = json.dumps(self.value, default=repr, skipkeys=True)
+        return UserError(f"{self.place}: expected {expected}, not {found[:60]}.")
 
     @contextmanager
     def locating(self) -> Iterator[None]:
@@ -97,15 +103,15 @@ class Node:
 
     def items(self) -> list[Node]:
         """Return the members of a list."""
-        if not isinstance(self.value, list):
+        if not isinstance(self.value, (list, tuple)):
             raise self.fail("a list [...]")
         return [self._at(f"[{i}]", value) for i, value in enumerate(self.value)]
 
     def integer(self) -> int:
         """Return a whole number."""
-        if not isinstance(self.value, int) or isinstance(self.value, bool):
+        if not isinstance(self.value, Integral) or isinstance(self.value, bool):
             raise self.fail("a whole number")
-        return self.value
+        return int(self.value)
 
     def text(self) -> str:
         """Return a text."""
@@ -125,9 +131,12 @@ class Node:
 
     def number(self) -> float:
         """Return a number."""
-        if not isinstance(self.value, (int, float)) or isinstance(self.value, bool):
+        if not isinstance(self.value, Real) or isinstance(self.value, bool):
             raise self.fail("a number")
-        return self.value
+        try:
+            return float(self.value)
+        except OverflowError:
+            raise self.fail("a number of usual size") from None
 
     def _two(self) -> list[Node]:
         items = self.items()

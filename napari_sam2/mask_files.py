@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from napari_sam2.prompts import MaskPrompt
 from napari_sam2.safe_files import replacing
 
 _TILE = 256
+_OURS = re.compile(r"[0-9a-f]{16}\.tif")
 Layer = list[MaskPrompt]
 
 
@@ -52,10 +54,10 @@ class MaskFiles:
         return places
 
     def remove_others(self, places: Iterable[str]) -> None:
-        """Remove files that no mask lies in any more."""
+        """Remove files of this class' making that no mask lies in any more."""
         kept = {Path(place).name for place in places}
         for path in self.folder.glob("*.tif"):
-            if path.name not in kept:
+            if _OURS.fullmatch(path.name) and path.name not in kept:
                 path.unlink()
 
     def _write(self, path: Path, layer: Layer) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_sam2.errors import UserError
 from napari_sam2.prompt_io import load_prompts
@@ -110,3 +115,18 @@ def test_napari_points_elsewhere_are_refused(write):
         load_prompts(write("axis-0,axis-1,axis-2\n0,2,3\n"), stack)
     with pytest.raises(UserError, match="row 2: frame 9"):
         load_prompts(write("axis-0,axis-1,axis-2,axis-3\n9,1,3,4\n"), stack)
+
+
+@given(st.lists(st.lists(st.text('0123456789.-e,;\t"nanif ', max_size=5), max_size=6), max_size=4))
+def test_any_table_is_read_or_refused_in_words(cells):
+    stack = open_stack(np.zeros((5, 30, 40), np.uint8), axes="TYX")
+    text = HEADER + "\n".join(",".join(row) for row in cells)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.csv"
+        path.write_text(text)
+        complaint = None
+        try:
+            found = load_prompts(path, stack)
+        except UserError as error:
+            complaint = str(error)
+    assert complaint if complaint is not None else len(found) > 0

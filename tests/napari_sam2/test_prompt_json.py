@@ -97,6 +97,8 @@ BAD = {
     "label": (one_object(points=[POINT | {"label": 3}]), "points[0]: The point"),
     "NaN": (one_object(points=[POINT | {"yx": [float("nan"), 1]}]), "finite"),
     "three coordinates": (one_object(points=[POINT | {"yx": [1, 2, 3]}]), "two values"),
+    "huge coordinates": (one_object(points=[POINT | {"yx": [10**400, 1]}]), "usual size"),
+    "endless number": ('{"version": ' + "1" * 5000 + "}", "too long"),
     "text coordinates": (one_object(points=[POINT | {"yx": ["1", 2]}]), "a number"),
     "points as object": (one_object(points=POINT), "a list"),
     "inverted box": (one_object(boxes=[{"frame": 0, "yx": [[9, 1], [9, 5]]}]), "ends before"),
@@ -208,6 +210,54 @@ def test_masks_that_do_not_overlap_share_a_file(tmp_path):
     third = MaskPrompt(3, 0, np.ones((3, 3)), (5, 1))
     write_prompts_json(tmp_path / "p.json", PromptStore([first, second, third]), SHAPE)
     assert len(list((tmp_path / "p.masks").iterdir())) == 2
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    (tmp_path / "p.masks").mkdir()
+    (tmp_path / "p.masks" / "mine.tif").touch()
+    mask = MaskPrompt(1, 0, np.ones((3, 3)))
+    for prompts in ([mask], []):
+        write_prompts_json(tmp_path / "p.json", PromptStore(prompts), SHAPE)
+    assert [p.name for p in (tmp_path / "p.masks").iterdir()] == ["mine.tif"]
+
+
+def test_a_script_may_give_tuples_and_numpy_numbers(stack):
+    point = {"frame": np.int64(2), "yx": (np.float32(1.5), 2), "label": 1}
+    store = load_prompts(one_object(points=[point]), stack)
+    assert list(store) == [PointPrompt(1, 2, (1.5, 2.0))]
+    with pytest.raises(UserError, match="a number"):
+        load_prompts(one_object(points=[point | {"yx": (object(), 2)}]), stack)
+
+
+words = st.sampled_from(
+    ["version", "axis", "objects", "id", "points", "boxes", "masks", "frame", "yx", "label", "path"]
+)
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | words | st.text(max_size=3)
+documents = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner), max_leaves=12
+)
+
+
+@settings(deadline=None)
+@given(documents, st.sampled_from(["document", "objects", "object", "point", "box", "mask"]))
+def test_any_json_is_read_or_refused_in_words(value, place):
+    document = {
+        "document": value,
+        "objects": {"version": 1, "objects": value},
+        "object": {"version": 1, "objects": [value]},
+        "point": one_object(points=[value]),
+        "box": one_object(boxes=[{"frame": 0, "yx": value}]),
+        "mask": one_object(masks=[{"frame": 0, "path": value, "value": 1}]),
+    }[place]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.json"
+        path.write_text(json.dumps(document))
+        complaint = None
+        try:
+            found = read_prompts_json(path, SHAPE)
+        except UserError as error:
+            complaint = str(error)
+    assert complaint.startswith("p.json") if complaint is not None else len(found) > 0
 
 
 def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
