@@ -1,0 +1,160 @@
+"""Read weights from files that may be damaged, hostile or no weights at all; write our own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sam2_model.config import HieraConfig, SAM2Config, Version
+from sam2_model.errors import CheckpointError
+from sam2_model.sam2 import SAM2
+
+_FREQUENCIES = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Tensors by name, and the sizes of the network where the file says them."""
+
+    tensors: dict[str, Tensor]
+    config: SAM2Config | None = None
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a .pt (bare or under ``"model"``) or .safetensors file; never runs code in it.
+
+    Raises
+    ------
+    CheckpointError
+        If it is absent, empty, a folder, damaged, or something else than weights.
+    """
+    start = _start(path)
+    if start.startswith((b"PK\x03\x04", b"\x80")):
+        return Weights(_read_pickle(path))
+    if start.lstrip()[:1] == b"<":
+        raise CheckpointError(
+            f"{path} is a web page, not weights: its link was followed to a page about the file. "
+            "Use the address of the file itself, or load the model by its name."
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path} only points to weights kept in Git LFS: run git lfs pull.")
+    return _read_safetensors(path)
+
+
+def save_model(model: SAM2, path: Path, *, half: bool = True, notes: str = "") -> None:
+    """Write weights as .safetensors with the network's sizes and a checksum in its metadata.
+
+    Parameters
+    ----------
+    model : SAM2
+        On any device.
+    path : Path
+        Replaced only once everything is written.
+    half : bool
+        Store float16, half the size; the random Fourier frequencies stay float32.
+    notes : str
+        E.g. what it was trained on.
+    """
+    from safetensors.torch import save_file
+
+    kind = torch.float16 if half else torch.float32
+    tensors = {k: v.detach().to("cpu", kind).contiguous() for k, v in model.state_dict().items()}
+    tensors[_FREQUENCIES] = model.state_dict()[_FREQUENCIES].float().cpu()
+    described = json.dumps(asdict(model.config) | {"version": model.config.version.value})
+    metadata = {"config": described, "notes": notes, "sha256": _digest(tensors)}
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        save_file(tensors, partial, metadata)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _start(path: Path) -> bytes:
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: give the .pt or .safetensors file in it.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    if not start:
+        raise CheckpointError(f"{path} is empty: fetch it again.")
+    return start
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.open("rb").read(2) == b"PK":
+            _check_archive(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "nsupported" not in str(error):
+            raise _damaged(path, error) from error
+        raise CheckpointError(
+            f"{path} holds Python code or objects besides tensors; nothing of it was run. "
+            "Take weights from a source you trust, as .safetensors or a bare state dict."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, LookupError, OSError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    state = loaded.get("model", loaded) if isinstance(loaded, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f'{path} holds no state dict, neither bare nor under "model".')
+    return {str(key): value for key, value in state.items()}
+
+
+def _check_archive(path: Path) -> None:
+    """Check the checksums, which torch.load does not."""
+    with zipfile.ZipFile(path) as archive:
+        broken = archive.testzip()
+    if broken is not None:
+        raise zipfile.BadZipFile(f"wrong checksum of {broken}")
+
+
+def _read_safetensors(path: Path) -> Weights:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        config = _config(metadata["config"]) if "config" in metadata else None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, error) from error
+    if metadata.get("sha256", "") not in ("", _digest(tensors)):
+        raise _damaged(path, ValueError("its tensors do not have the checksum it states"))
+    return Weights(tensors, config)
+
+
+def _config(text: str) -> SAM2Config:
+    fields: dict[str, Any] = json.loads(text)
+    trunk: dict[str, Any] = fields["trunk"]
+    trunk = {key: tuple(v) if isinstance(v, list) else v for key, v in trunk.items()}
+    known = {"trunk": HieraConfig(**trunk), "version": Version(fields["version"])}
+    return SAM2Config(**(fields | known))
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        digest.update(key.encode())
+        digest.update(tensors[key].contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CheckpointError(
+        f"{path} is truncated, damaged or no weights file: fetch it again. ({reason})"
+    )

@@ -1,0 +1,124 @@
+"""The models that can be named: where their weights come from and what they are good for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from sam2_model.config import MICRO, VARIANTS, SAM2Config
+from sam2_model.errors import CheckpointError
+
+BUNDLED_MICRO = Path(__file__).parents[1] / "weights" / "micro.safetensors"
+_SHORT_SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file in a repository of the Hugging Face hub."""
+
+    repository: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A model with a name.
+
+    Parameters
+    ----------
+    config : SAM2Config
+        Sizes, and the name.
+    parameters : int
+        Number of weights.
+    download_bytes : int
+        Size of the download, to show before asking the hub; 0 where the file comes along.
+    good_for : str
+        One line for people.
+    source : HubFile or Path
+        On the hub, or in this package.
+    licence : str
+        SPDX identifier of the weights' licence.
+    """
+
+    config: SAM2Config
+    parameters: int
+    download_bytes: int
+    good_for: str
+    source: HubFile | Path
+    licence: str = "Apache-2.0"
+
+    @property
+    def name(self) -> str:
+        """E.g. ``"sam2.1_hiera_tiny"``."""
+        return self.config.name
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Named models and the hub they are fetched from.
+
+    Parameters
+    ----------
+    releases : tuple of Release
+        In the order of preference of :func:`~sam2_model.checkpoint.auto_model_name`.
+    endpoint : str, optional
+        URL of the hub; else that of ``HF_ENDPOINT``.
+    cache : Path, optional
+        Folder of downloads; else that of ``HF_HOME``.
+    """
+
+    releases: tuple[Release, ...]
+    endpoint: str | None = None
+    cache: Path | None = None
+
+    def find(self, name: str) -> Release | None:
+        """Return the model of a name; ``sam2.1_hiera_t`` and ``sam2.1-hiera-tiny`` are known."""
+        wanted = _full_name(name)
+        return next((known for known in self.releases if known.name == wanted), None)
+
+    def get(self, name: str) -> Release:
+        """Return the model of a name.
+
+        Raises
+        ------
+        CheckpointError
+            If there is none; the message suggests close names.
+        """
+        found = self.find(name)
+        if found is None:
+            names = [known.name for known in self.releases]
+            close = get_close_matches(_full_name(name), names, n=3, cutoff=0.5) or names
+            raise CheckpointError(
+                f"There is no model {name!r}. Did you mean {' or '.join(close)}? "
+                "A file of your own is given by its path."
+            )
+        return found
+
+
+def _full_name(name: str) -> str:
+    plain = name.strip().lower().removeprefix("facebook/").replace("-", "_")
+    stem, _, size = plain.rpartition("_")
+    return f"{stem}_{_SHORT_SIZES.get(size, size)}" if stem else size
+
+
+def _released(name: str, parameters: int, download_bytes: int, good_for: str) -> Release:
+    repository = f"facebook/{name.replace('_', '-')}"
+    source = HubFile(repository, f"{name}.pt")
+    return Release(VARIANTS[name], parameters, download_bytes, good_for, source)
+
+
+RELEASES = Registry(
+    (
+        _released("sam2.1_hiera_tiny", 38_962_498, 156_008_466, "interactive work on a CPU"),
+        _released("sam2.1_hiera_small", 46_060_354, 184_416_285, "a little better than tiny"),
+        _released("sam2.1_hiera_base_plus", 80_850_178, 323_606_802, "most work with a GPU"),
+        _released("sam2.1_hiera_large", 224_446_642, 898_083_611, "the best masks, with a GPU"),
+        _released("sam2_hiera_tiny", 38_945_986, 155_906_050, "repeating SAM 2.0 results"),
+        _released("sam2_hiera_small", 46_043_842, 184_309_650, "repeating SAM 2.0 results"),
+        _released("sam2_hiera_base_plus", 80_833_666, 323_493_298, "repeating SAM 2.0 results"),
+        _released("sam2_hiera_large", 224_430_130, 897_952_466, "repeating SAM 2.0 results"),
+        Release(MICRO, 4_515_234, 0, "first steps without a download", BUNDLED_MICRO),
+    )
+)
+"""Meta's eight checkpoints and the bundled small model."""
