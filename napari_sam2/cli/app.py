@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-import click
 import typer
-from rich.console import Console
 
 from napari_sam2 import __version__
-from napari_sam2.cli import doctor
+from napari_sam2.cli import doctor, info
 from napari_sam2.cli.exit_codes import ExitCode
 from napari_sam2.errors import UserError
 
@@ -17,12 +16,14 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Segment and track objects through time or depth with SAM 2.",
 )
+app.command("info")(info.info)
 app.command("doctor")(doctor.doctor)
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"napari-sam2 {__version__}")
         raise typer.Exit
@@ -30,9 +31,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
-    ),
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
+        ),
+    ] = False,
 ) -> None:
     """Take what applies to every command."""
 
@@ -48,27 +52,38 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        An :class:`~napari_sam2.cli.exit_codes.ExitCode`.
+        An :class:`~napari_sam2.cli.exit_codes.ExitCode`, or what the command itself ended with.
+
+    Raises
+    ------
+    Exception
+        Whatever is not the user's to mend, with its traceback.
     """
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="napari-sam2", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.BAD_INPUT
-    except click.Abort:
-        return ExitCode.INTERRUPTED
+        command(arguments, prog_name="napari-sam2")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
         if not is_users(error):
             raise
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True)
+        _complain(str(error))
         return ExitCode.BAD_INPUT
-    return int(code or 0)
+    return ExitCode.DONE
 
 
 def is_users(error: Exception) -> bool:
     """Whether an error is explained by its message alone, which says what to do."""
-    named = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-    return isinstance(error, UserError) or "sam2_model.errors.SAM2Error" in named
+    # By name: importing the class would import the model, and torch with it.
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    return isinstance(error, UserError) or "sam2_model.errors.SAM2Error" in names
+
+
+def _complain(message: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    text = Text.assemble(("Error: ", "bold red"), message)
+    Console(stderr=True).print(text, soft_wrap=True)

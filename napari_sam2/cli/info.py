@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def summary(stack: Stack) -> Table:
 
 
 def _form(stack: Stack) -> Iterator[tuple[str, str]]:
-    size = float(np.prod([float(n) for n in stack.full_shape])) * stack.dtype.itemsize
+    import numpy as np
+
+    size = float(math.prod(stack.full_shape)) * stack.dtype.itemsize
     yield "axes", stack.axes
     yield "shape", " x ".join(map(str, stack.full_shape))
     yield "type", f"{stack.dtype}{' RGB' if stack.rgb else ''}, {_bytes(size)} in all"
@@ -72,6 +74,8 @@ def _reading(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 def _values(stack: Stack) -> Iterator[tuple[str, str]]:
+    import numpy as np
+
     from napari_sam2.intensity import choose_intensity
     from napari_sam2.sampling import sample_values
 
