@@ -38,10 +38,10 @@ _BRIGHTEST = 99.8
 class Shares:
     """How often each kind of data is drawn, relative to the others."""
 
-    fluorescence: float = 0.40
+    fluorescence: float = 0.50
     histology: float = 0.10
-    phase_contrast: float = 0.15
-    synthetic: float = 0.35
+    phase_contrast: float = 0.13
+    synthetic: float = 0.27
 
 
 def training_source(data: Path, shares: Shares | None = None) -> ClipSource:

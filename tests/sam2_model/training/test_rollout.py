@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sam2_model.tracker import Tracker, TrackerSettings
+from sam2_model.training.attention import PlainAttention, plain_attention
+from sam2_model.training.batch import collate
+from sam2_model.training.losses import LossWeights
+from sam2_model.training.optimiser import adamw
+from sam2_model.training.prompting import PromptKind
+from sam2_model.training.rollout import ClipPlan, Rollout
+from sam2_model.transforms import image_pixels
+from sam2_model.video_predictor import VideoPredictor
+from tests.sam2_model.training.discs import Discs, batch, fresh
+
+
+def losses_over(steps: int, run) -> list[float]:
+    model = fresh()
+    optimiser = adamw(model, 0.0)
+    totals = []
+    for _ in range(steps):
+        losses = run(Rollout(model, LossWeights()))
+        optimiser.zero_grad()
+        losses.total.backward()
+        for group in optimiser.param_groups:
+            group["lr"] = 2e-3
+        optimiser.step()
+        totals.append(float(losses.total.detach()))
+    return totals
+
+
+def test_one_batch_of_images_is_learnt() -> None:
+    images = batch()
+    totals = losses_over(
+        40, lambda r: r.images(images, PromptKind.POINT, 1, np.random.default_rng(0))
+    )
+    assert np.isfinite(totals).all()
+    assert totals[-1] < 0.5 * totals[0]
+
+
+def test_one_clip_is_learnt_absence_included() -> None:
+    clips = batch(frames=4, absent=(2,))
+    plan = ClipPlan(PromptKind.MASK)
+    totals = losses_over(30, lambda r: r.clip(clips, plan, np.random.default_rng(0)))
+    assert np.isfinite(totals).all()
+    assert totals[-1] < 0.6 * totals[0]
+
+
+@pytest.mark.parametrize("kind", list(PromptKind))
+@pytest.mark.parametrize("mixed", [False, True])
+def test_every_plan_gives_finite_gradients(kind: PromptKind, mixed: bool) -> None:
+    clips = batch(frames=4, absent=(3,)).seen_on(1)
+    model = fresh()
+    plan = ClipPlan(kind, prompted=1, rounds=1, corrected=3, longest=3)
+    Rollout(model, LossWeights(), mixed).clip(
+        clips, plan, np.random.default_rng(0)
+    ).total.backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(g.isfinite().all() for g in gradients)
+    reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    for part in ("memory_attention", "memory_encoder", "obj_ptr_proj", "image_encoder"):
+        assert any(name.startswith(part) for name in reached), part
+
+
+def test_training_follows_the_same_path_as_tracking() -> None:
+    sample = Discs().sample(np.random.default_rng(1), 4, 1)
+    model = fresh().eval()
+    seen = []
+    decode = model.decode
+
+    def watch(*args):
+        result = decode(*args)
+        seen.append(result.logits.detach())
+        return result
+
+    model.decode = watch
+    clips = batch_of(sample)
+    Rollout(model, LossWeights()).clip(clips, ClipPlan(PromptKind.MASK, longest=3), None)
+    trained = list(seen)
+    seen.clear()
+    session = VideoPredictor(model, TrackerSettings(memory_dtype=torch.float32)).start(
+        list(sample.images)
+    )
+    session.add_mask(0, 1, sample.masks[0, 0])
+    list(session.propagate())
+    assert isinstance(session._tracker, Tracker)
+    for ours, theirs in zip(trained, seen, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def batch_of(sample):
+    made = collate([sample])
+    expected = image_pixels(sample.images[0], 64, torch.device("cpu"))
+    torch.testing.assert_close(made.pixels[0, :1], expected)
+    return made
+
+
+def test_plain_attention_equals_the_fused_one() -> None:
+    q, k, v = (torch.randn(2, 3, n, 8) for n in (5, 7, 7))
+    fused = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(plain_attention(q, k, v), fused)
+    with PlainAttention():
+        inside = torch.nn.functional.scaled_dot_product_attention(q.bfloat16(), k, v)
+    assert inside.dtype is torch.bfloat16
