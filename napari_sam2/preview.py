@@ -78,6 +78,8 @@ class Previewer:
         if question.mask is None and question.box is None and not len(question.points):
             raise UserError(f"Object {object_id} has no prompt on frame {frame}.")
         index = self.looker.stack.index(frame)
+        if question.mask is not None:
+            return Preview((_given(object_id, frame, index, question.mask),))
         view = FirstLook(self.looker, self.rules).view(index, question)
         answer = self._answer(index, view, question)
         return Preview(_results(object_id, frame, index, view, answer, self.looker))
@@ -97,11 +99,16 @@ class Previewer:
         return replace(refined, direction=before.direction, final=before.final)
 
     def _answer(self, index: Index, view: View, question: Question) -> Candidates:
-        if question.mask is not None:
-            logits = self.looker.see(view, question.mask)[None]
-            return Candidates(logits, np.ones(1, dtype=np.float32), 10.0)
         encoding = self.looker.encode(index, view)
         return self.looker.predictor.click(encoding, self.looker.ask(view, question))
+
+
+def _given(object_id: int, frame: int, index: Index, mask: Patch) -> FrameResult:
+    """Return a mask that the user gave, to the pixel."""
+    score = 10.0 if mask.area else -10.0
+    return FrameResult(
+        object_id, frame, index, mask.window, mask.logits, 1.0, score, Direction.PROMPT
+    )
 
 
 def _results(
