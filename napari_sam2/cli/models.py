@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
     from rich.table import Table
 
     from sam2_model.checkpoint import ModelEntry
@@ -37,15 +38,11 @@ def download(
     from sam2_model.checkpoint.load import locate
     from sam2_model.checkpoint.registry import RELEASES
 
-    releases = [RELEASES.get(name) for name in names]
-    for release in releases:
+    for release in [RELEASES.get(name) for name in names]:
         with _bar() as bar:
-            task = bar.add_task(release.name, total=release.download_bytes or None)
-            path = locate(
-                release, progress=lambda here, whole: bar.update(task, completed=here, total=whole)
-            )
-            whole = path.stat().st_size
-            bar.update(task, completed=whole, total=whole)
+            report = partial(_show, bar, bar.add_task(release.name, total=None))
+            path = locate(release, progress=report)
+            report(path.stat().st_size, path.stat().st_size)
         Console().print(f"{release.name} is at {path}", highlight=False, soft_wrap=True)
 
 
@@ -78,6 +75,10 @@ def table(entries: tuple[ModelEntry, ...]) -> Table:
         count = f"{entry.parameters / 1e6:.1f} M"
         made.add_row(entry.name, count, size, here, entry.licence, entry.good_for)
     return made
+
+
+def _show(bar: Progress, task: TaskID, here: int, whole: int) -> None:
+    bar.update(task, completed=here, total=whole)
 
 
 def _bar() -> Progress:

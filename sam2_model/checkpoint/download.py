@@ -121,6 +121,8 @@ def _explain(file: HubFile, error: BaseException) -> str:
     if status is not None:
         return f"The hub answers {status} for {what}: try later, or give a file by its path."
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if "Consistency check" in reason:
+        return f"{what} was cut short on its way and deleted: try again. ({reason})"
     return (
         f"{what} is not on this machine and cannot be fetched: no network, or the hub is away. "
         f"Connect and try again, give a file by its path, or use the model micro. ({reason})"

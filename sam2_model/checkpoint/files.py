@@ -96,8 +96,7 @@ def _start(path: Path) -> bytes:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        if path.open("rb").read(2) == b"PK":
-            _check_archive(path)
+        _check_archive(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "nsupported" not in str(error):
@@ -116,6 +115,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 def _check_archive(path: Path) -> None:
     """Check the checksums, which torch.load does not."""
+    if not zipfile.is_zipfile(path):
+        return
     with zipfile.ZipFile(path) as archive:
         broken = archive.testzip()
     if broken is not None:

@@ -95,7 +95,7 @@ def load_model(
     weights = read_weights(path)
     state = original_state(weights.tensors)
     sizes = config or weights.config or (release and release.config) or recognise(state)
-    check_fit(state, sizes)
+    check_fit(state, sizes, path)
     try:
         model = empty_network(sizes.resized(image_size or sizes.image_size))
     except ValueError as error:

@@ -43,8 +43,17 @@ def recognise(state: Mapping[str, Tensor]) -> SAM2Config:
     return _nearest(_shapes(state))
 
 
-def check_fit(state: Mapping[str, Tensor], config: SAM2Config) -> None:
+def check_fit(state: Mapping[str, Tensor], config: SAM2Config, source: object) -> None:
     """Make sure that tensors have the names and shapes of a network and finite values.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        With the public checkpoints' key names.
+    config : SAM2Config
+        Of the network.
+    source : object
+        Where the tensors are from, for the message.
 
     Raises
     ------
@@ -61,12 +70,12 @@ def check_fit(state: Mapping[str, Tensor], config: SAM2Config) -> None:
             "of another shape": other,
         }
         found = "; ".join(f"{kind}: {_first(keys)}" for kind, keys in faults.items() if keys)
-        raise CheckpointError(f"These weights do not fit {config.name}. {_advice(have)} {found}.")
+        raise CheckpointError(f"{source} does not fit {config.name}. {_advice(have)} {found}.")
     broken = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
     if broken:
         raise CheckpointError(
-            f"Weights are NaN or infinite in {_first(broken)}: the training that made them "
-            "diverged, or the file is damaged. Use an earlier checkpoint."
+            f"{source} has NaN or infinite weights in {_first(broken)}: the training that made "
+            "them diverged, or the file is damaged. Use an earlier checkpoint."
         )
 
 

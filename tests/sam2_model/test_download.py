@@ -1,0 +1,183 @@
+"""Fetching weights from a hub that is slow, breaks off, lies, and goes away and comes back."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+from collections import namedtuple
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+import torch
+from huggingface_hub import constants, file_download
+
+from sam2_model.checkpoint import (
+    auto_model_name,
+    available_models,
+    load_model,
+    weights_hash,
+)
+from sam2_model.checkpoint.registry import HubFile, Registry, Release
+from sam2_model.errors import CheckpointError
+from tests.sam2_model.hub_server import COMMIT, Hub, running
+from tests.sam2_model.networks import SMALL, network
+
+REPOSITORY, FILENAME = "someone/small", "small.pt"
+_Usage = namedtuple("_Usage", "total used free")
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    file = io.BytesIO()
+    torch.save({"model": network().state_dict()}, file)
+    return file.getvalue()
+
+
+@pytest.fixture
+def hub(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 32 * 1024)
+    with running(Hub(content, f"/{REPOSITORY}/resolve/main/{FILENAME}")) as server:
+        yield server
+
+
+@pytest.fixture
+def registry(hub: Hub, tmp_path: Path) -> Registry:
+    release = Release(SMALL, 0, len(hub.content), "tests", HubFile(REPOSITORY, FILENAME))
+    return Registry((release,), endpoint=hub.url, cache=tmp_path / "hub")
+
+
+def _load(registry: Registry, progress: Any = None) -> str:
+    model = load_model("small", device="cpu", registry=registry, progress=progress)
+    return weights_hash(model)
+
+
+def _left_over(registry: Registry) -> list[Path]:
+    assert registry.cache is not None
+    folders = ("blobs", "snapshots")
+    found = [p for name in folders for p in registry.cache.glob(f"models--*/{name}/**/*")]
+    return [path for path in found if path.is_file() or path.is_symlink()]
+
+
+def test_a_slow_hub_reports_progress(hub: Hub, registry: Registry) -> None:
+    hub.pause = 0.002
+    seen: list[tuple[int, int]] = []
+    assert _load(registry, lambda here, whole: seen.append((here, whole))) == weights_hash(
+        network()
+    )
+    assert len(seen) > 3
+    assert [here for here, _ in seen] == sorted(here for here, _ in seen)
+    assert seen[-1] == (len(hub.content), len(hub.content))
+
+
+def test_what_was_fetched_needs_no_network(hub: Hub, registry: Registry) -> None:
+    assert not available_models(registry)[0].is_here
+    first = _load(registry)
+    hub.stop()
+    assert _load(registry) == first
+    assert available_models(registry)[0].is_here
+    assert len(hub.requests) == 1 + 1 + 1  # ours and the client's HEAD, one GET
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_was(hub: Hub, registry: Registry) -> None:
+    hub.cuts = [len(hub.content) // 2]
+    assert _load(registry) == weights_hash(network())
+    _resumed(hub)
+
+
+def test_a_hub_that_goes_away_and_comes_back(hub: Hub, registry: Registry) -> None:
+    hub.cuts, hub.away = [len(hub.content) // 2], 0.5
+    assert _load(registry) == weights_hash(network())
+    _resumed(hub)
+
+
+def _resumed(hub: Hub) -> None:
+    first, *later = hub.ranges
+    assert first is None
+    starts = [int((asked or "").removeprefix("bytes=").rstrip("-")) for asked in later]
+    assert starts
+    assert 0 < starts[-1] <= len(hub.content) // 2
+
+
+def test_a_wrong_hash_is_found_and_the_file_deleted(hub: Hub, registry: Registry) -> None:
+    honest, hub.sha256 = hub.sha256, hashlib.sha256(b"another file").hexdigest()
+    with pytest.raises(CheckpointError, match=r"has the sha256 .* and the hub lists .*deleted"):
+        _load(registry)
+    assert _left_over(registry) == []
+    hub.sha256 = honest
+    assert _load(registry) == weights_hash(network())
+
+
+def test_a_file_shorter_than_listed_is_not_kept(hub: Hub, registry: Registry) -> None:
+    hub.size += 1000
+    with pytest.raises(CheckpointError, match="cut short on its way and deleted: try again"):
+        _load(registry)
+    assert _left_over(registry) == []
+
+
+def test_no_network(hub: Hub, registry: Registry) -> None:
+    hub.stop()
+    with pytest.raises(CheckpointError, match=r"small.pt of someone/small .* no network.*micro"):
+        _load(registry)
+
+
+def test_offline_mode_asks_nothing(
+    hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(CheckpointError, match="not on this machine and cannot be fetched"):
+        _load(registry)
+    assert hub.requests == []
+
+
+def test_a_hub_without_the_file(hub: Hub, registry: Registry) -> None:
+    hub.path = "/elsewhere"
+    with pytest.raises(CheckpointError, match=r"The hub answers 404 for small.pt"):
+        _load(registry)
+
+
+def test_a_full_disk_is_seen_before_the_download(
+    hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(10**9, 10**9 - 100, 100))
+    with pytest.raises(CheckpointError, match=r"too full: \d+ MB are needed .* HF_HOME"):
+        _load(registry)
+    assert hub.ranges == []
+    assert _left_over(registry) == []
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def filling(url: str, temp_file: BinaryIO, **options: object) -> None:
+        temp_file.write(hub.content[:1000])
+        temp_file.flush()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(file_download, "http_get", filling)
+    with pytest.raises(CheckpointError, match=r"disk filled up while small.pt"):
+        _load(registry)
+    assert _left_over(registry) == []
+
+
+def test_auto_takes_what_is_here(hub: Hub, registry: Registry) -> None:
+    larger = replace(registry.releases[0], config=replace(SMALL, name="large"))
+    larger = replace(larger, source=HubFile("someone/large", FILENAME))
+    both = replace(registry, releases=(larger, *registry.releases))
+    assert auto_model_name(both) == "micro"
+    _load(registry)
+    assert auto_model_name(both) == "small"
+    assert load_model("auto", device="cpu", registry=both).config == SMALL
+
+
+def test_the_commit_is_kept(hub: Hub, registry: Registry) -> None:
+    _load(registry)
+    assert COMMIT in {path.parent.name for path in _left_over(registry)}
