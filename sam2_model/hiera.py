@@ -93,13 +93,15 @@ class MultiScaleBlock(nn.Module):
         self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, H, W, dim) to (B, H', W', dim_out)."""
-        normed = self.norm1(x)
-        skip = x if self.proj is None else self.proj(normed)
+        """Map (B, H, W, dim) to (B, H', W', dim_out); sums stay in the norms' precision."""
+        exact, coarse = self.norm1.weight.dtype, self.attn.proj.weight.dtype
+        normed = self.norm1(x).to(coarse)
+        skip = x if self.proj is None else self.proj(normed).to(exact)
         if self.pooled:
             skip = halve(skip)
-        x = skip + self._attend(normed, (skip.shape[1], skip.shape[2]))
-        return x + self.mlp(self.norm2(x))
+        x = skip + self._attend(normed, (skip.shape[1], skip.shape[2])).to(exact)
+        mixed: Tensor = self.mlp(self.norm2(x).to(coarse))
+        return x + mixed.to(exact)
 
     def _attend(self, x: Tensor, size_out: tuple[int, int]) -> Tensor:
         if self.window == 0:
@@ -141,8 +143,8 @@ class Hiera(nn.Module):
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Map normalised (B, 3, S, S) to features (B, C, S/stride, S/stride), finest first."""
-        x = self.patch_embed(pixels)
-        x = x + self._positions(x.shape[1]).to(x.dtype)
+        x = self.patch_embed(pixels).to(self.pos_embed.dtype)
+        x = x + self._positions(x.shape[1])
         features = []
         for number, block in enumerate(self.blocks):
             x = block(x)
@@ -152,9 +154,9 @@ class Hiera(nn.Module):
 
     def _positions(self, side: int) -> Tensor:
         """Background embedding resized to the grid, plus the window embedding tiled over it."""
-        background = F.interpolate(self.pos_embed.float(), size=(side, side), mode="bicubic")
+        background = F.interpolate(self.pos_embed, size=(side, side), mode="bicubic")
         tiles = side // _WINDOW_EMBED_SIDE
-        tiled = self.pos_embed_window.float().tile(1, 1, tiles, tiles)
+        tiled = self.pos_embed_window.tile(1, 1, tiles, tiles)
         return (background + tiled).permute(0, 2, 3, 1)
 
 

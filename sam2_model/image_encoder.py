@@ -17,7 +17,7 @@ class _Lateral(nn.Module):
         self.conv = nn.Conv2d(channels_in, channels_out, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv(x)
+        out: Tensor = self.conv(x.to(self.conv.weight.dtype))
         return out
 
 

@@ -105,22 +105,28 @@ class SAM2(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights, hence of features."""
+        """Of the image encoder's weights, hence of top features."""
         return self.no_mem_embed.dtype
 
     def cast(self, dtype: torch.dtype) -> SAM2:
-        """Cast weights once, keeping the random Fourier frequencies in float32."""
-        fourier = self.sam_prompt_encoder.pe_layer
-        matrix = fourier.positional_encoding_gaussian_matrix.float().clone()
-        self.to(dtype)
-        fourier.positional_encoding_gaussian_matrix = matrix
+        """Cast the weights of the image encoder and of the memory once.
+
+        Prompts and masks keep float32, and so do the encoder's norms and sums: they cost little,
+        and rounding them moves mask borders and clicks.
+        """
+        encoder = self.image_encoder.named_parameters()
+        coarse = [p for name, p in encoder if ".norm" not in name and ".pos_embed" not in name]
+        coarse += [*self.memory_attention.parameters(), *self.memory_encoder.parameters()]
+        for parameter in (*coarse, self.no_mem_embed, self.maskmem_tpos_enc):
+            parameter.data = parameter.data.to(dtype)
         return self
 
     def encode(self, pixels: Tensor) -> Features:
         """Encode normalised images (B, 3, S, S)."""
         stride4, stride8, top = self.image_encoder(pixels.to(self.dtype))
         decoder = self.sam_mask_decoder
-        return Features(top, decoder.conv_s0(stride4), decoder.conv_s1(stride8))
+        exact = decoder.conv_s0.weight.dtype
+        return Features(top, decoder.conv_s0(stride4.to(exact)), decoder.conv_s1(stride8.to(exact)))
 
     def without_memory(self, features: Features) -> Tensor:
         """Return top features (B, d_model, h, w) for a frame that has no memory to attend to."""
@@ -160,7 +166,7 @@ class SAM2(nn.Module):
         sparse = prompt.sparse(points, labels)
         dense = prompt.dense(mask, len(sparse))
         decoded: DecodedMasks = self.sam_mask_decoder(
-            image + dense, prompt.dense_positions(), sparse, high_res
+            image.to(dense.dtype) + dense, prompt.dense_positions(), sparse, high_res
         )
         return decoded
 
@@ -195,7 +201,7 @@ class SAM2(nn.Module):
         low = F.interpolate(
             logits, size=(self.config.mask_side,) * 2, mode="bilinear", antialias=True
         )
-        hint = self.mask_downsample(mask.to(self.dtype))
+        hint = self.mask_downsample(mask.float())
         decoded = self.decode(features.top, features.high_res, None, None, hint)
         pointer = self.choose(decoded, ambiguous=False, dynamic=False).pointer
         present = mask.flatten(1).any(1, keepdim=True)
@@ -230,7 +236,8 @@ class SAM2(nn.Module):
         memory: Tensor = self.memory_encoder(features.top, mask)
         if self.config.version is Version.V2_1:
             absent = (object_score <= 0).to(memory.dtype)[..., None, None]
-            memory = memory + absent * self.no_obj_embed_spatial[..., None, None]
+            unseen = self.no_obj_embed_spatial[..., None, None].to(memory.dtype)
+            memory = memory + absent * unseen
         return memory
 
     def recall(self, features: Features, memories: MemoryTokens) -> Tensor:
@@ -262,8 +269,8 @@ class SAM2(nn.Module):
         tokens = memories.pointers.to(self.dtype).reshape(len(memories.pointers), -1, mem_dim)
         if self.config.version is Version.V2_0:
             return tokens, torch.zeros_like(tokens)
-        time = sine_1d(memories.distances, self.config.d_model).to(self.dtype)
-        place = self.obj_ptr_tpos_proj(time).repeat_interleave(parts, dim=0)
+        time = self.obj_ptr_tpos_proj(sine_1d(memories.distances, self.config.d_model))
+        place = time.to(self.dtype).repeat_interleave(parts, dim=0)
         return tokens, place.expand(len(tokens), -1, -1)
 
     def _pointer(self, token: Tensor, present: Tensor) -> Tensor:

@@ -1,0 +1,120 @@
+"""Half precision, hole filling, image sizes: what must not change the masks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import ndimage
+
+from sam2_model.image_predictor import ImagePredictor, ImageSettings
+from sam2_model.position_encoding import rope_table, rotate, sine_1d, sine_2d
+from sam2_model.transforms import fill_holes, small_components
+from sam2_model.video_predictor import VideoPredictor
+from tests.parity.replay.protocol import image_of
+
+from .networks import clip, network, released
+
+GOLDEN = Path(__file__).parents[1] / "parity" / "golden"
+
+
+def _masks(model: object, image: np.ndarray, call: dict[str, object]) -> np.ndarray:
+    predictor = ImagePredictor(model, ImageSettings(dynamic_multimask=False))  # type: ignore[arg-type]
+    found = predictor.predict(
+        predictor.encode(image),
+        call.get("points"),  # type: ignore[arg-type]
+        call.get("labels"),  # type: ignore[arg-type]
+        call.get("box"),  # type: ignore[arg-type]
+        multimask=False,
+    )
+    return found.masks
+
+
+@pytest.mark.parametrize("name", ["image_t21_256"])
+def test_bfloat16_weights_give_the_same_masks(name: str) -> None:
+    case = json.loads((GOLDEN / f"{name}.json").read_text())
+    image = image_of(case["image"])
+    exact = released("tiny", 256)
+    half = released("tiny", 256).cast(torch.bfloat16)
+    for call in case["calls"]:
+        if call.get("mask_input") is not None:
+            continue
+        a, b = _masks(exact, image, call), _masks(half, image, call)
+        assert (a & b).sum() / (a | b).sum() >= 0.97, call["name"]
+
+
+def test_casting_keeps_click_frequencies() -> None:
+    model = network()
+    before = model.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.clone()
+    model.cast(torch.bfloat16)
+    after = model.sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+    assert after.dtype == torch.float32
+    assert torch.equal(before, after)
+    assert model.dtype == torch.bfloat16
+
+
+def test_bfloat16_video_runs() -> None:
+    session = VideoPredictor(network().cast(torch.bfloat16)).start(clip(4))
+    session.add_points(0, 1, [[30.0, 20.0]], [1])
+    assert all(torch.isfinite(found.logits).all() for found in session.propagate())
+
+
+@pytest.mark.parametrize("size", [32, 96, 224, 512])
+def test_any_multiple_of_32_works(size: int) -> None:
+    model = released("tiny", size)
+    session = VideoPredictor(model).start(clip(2))
+    session.add_points(0, 1, [[30.0, 20.0]], [1])
+    assert [found.logits.shape for found in session.propagate()] == [(1, 1, 48, 60)] * 2
+
+
+@given(
+    plane=arrays.arrays(np.float32, (12, 15), elements=st.sampled_from([-3.0, 2.0])),
+    area=st.integers(1, 30),
+)
+@settings(max_examples=60, deadline=None)
+def test_filling_holes_only_raises_small_ones(plane: np.ndarray, area: int) -> None:
+    filled = fill_holes(torch.from_numpy(plane)[None, None], area)[0, 0].numpy()
+    changed = filled != plane
+    assert (filled >= plane).all()
+    assert (plane[changed] < 0).all()
+    labels, count = ndimage.label(filled <= 0, np.ones((3, 3)))
+    sizes = ndimage.sum_labels(np.ones_like(filled), labels, range(1, count + 1))
+    assert all(size > area for size in np.atleast_1d(sizes))
+
+
+def test_small_components_of_nothing() -> None:
+    assert not small_components(np.zeros((4, 4), bool), 5).any()
+    assert small_components(np.eye(4, dtype=bool), 4).sum() == 4
+    assert not small_components(np.eye(4, dtype=bool), 3).any()
+
+
+def test_rotation_is_complex_multiplication() -> None:
+    device = torch.device("cpu")
+    table = rope_table(8, 3, device)
+    x = torch.randn(2, 18, 8)
+    turned = rotate(x, table)
+    factors = torch.view_as_complex(table.permute(1, 2, 0).contiguous()).repeat(2, 1)
+    pairs = torch.view_as_complex(x.unflatten(-1, (4, 2)).contiguous())
+    wanted = torch.view_as_real(pairs * factors).flatten(-2)
+    torch.testing.assert_close(turned, wanted)
+
+
+def test_rotation_depends_on_distance_alone() -> None:
+    table = rope_table(16, 6, torch.device("cpu"))
+    q, k = torch.randn(1, 1, 16).expand(1, 36, 16), torch.randn(1, 1, 16).expand(1, 36, 16)
+    scores = (rotate(q, table) @ rotate(k, table).transpose(1, 2))[0].view(6, 6, 6, 6)
+    torch.testing.assert_close(scores[1, 1, 2, 4], scores[2, 0, 3, 3])
+
+
+def test_sine_encodings_tell_places_apart() -> None:
+    grid = sine_2d(32, 5, 7, torch.device("cpu"))[0].flatten(1).T
+    assert grid.shape == (35, 32)
+    assert torch.cdist(grid, grid).fill_diagonal_(1).min() > 1e-2
+    times = sine_1d(torch.arange(16) / 15, 32)
+    assert torch.cdist(times, times).fill_diagonal_(1).min() > 1e-3
