@@ -131,7 +131,7 @@ def _read_safetensors(path: Path) -> Weights:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         config = _config(metadata["config"]) if "config" in metadata else None
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise _damaged(path, error) from error
     if metadata.get("sha256", "") not in ("", _digest(tensors)):
         raise _damaged(path, ValueError("its tensors do not have the checksum it states"))

@@ -101,7 +101,7 @@ def load_model(
     except ValueError as error:
         raise InputError(str(error)) from error
     model.load_state_dict(state, strict=True, assign=True)
-    return model.cast(dtype).to(target).eval()
+    return model.float().cast(dtype).to(target).eval()
 
 
 def locate(

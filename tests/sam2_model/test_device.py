@@ -1,0 +1,76 @@
+"""Devices are found or their absence is explained, on made-up machines and this one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sam2_model.device import out_of_memory_advice, resolve_device
+from sam2_model.errors import DeviceError
+
+
+def _machine(
+    monkeypatch: pytest.MonkeyPatch, *, gpus: int = 0, mps: bool = False, cuda: str | None = "12.6"
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "mps", "found"), [(1, True, "cuda"), (0, True, "mps"), (0, False, "cpu")]
+)
+def test_auto(monkeypatch: pytest.MonkeyPatch, gpus: int, mps: bool, found: str) -> None:
+    _machine(monkeypatch, gpus=gpus, mps=mps)
+    assert resolve_device() == torch.device(found)
+
+
+def test_a_device_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, gpus=2, mps=True)
+    for name in ("cpu", "cuda", "cuda:1", "mps"):
+        assert resolve_device(name) == torch.device(name)
+    assert resolve_device(torch.device("cuda", 1)) == torch.device("cuda:1")
+
+
+def test_a_torch_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, cuda=None)
+    with pytest.raises(DeviceError, match=r"built without CUDA.*napari-sam2 doctor.*cpu"):
+        resolve_device("cuda")
+
+
+def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch)
+    with pytest.raises(DeviceError, match="No CUDA GPU is seen: check its driver"):
+        resolve_device("cuda")
+
+
+def test_an_index_too_high(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, gpus=2)
+    with pytest.raises(DeviceError, match=r"no cuda:2: 2 GPU\(s\), the last is cuda:1"):
+        resolve_device("cuda:2")
+
+
+def test_no_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch)
+    with pytest.raises(DeviceError, match="needs a Mac with Apple silicon"):
+        resolve_device("mps")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x"])
+def test_an_unknown_device(name: str) -> None:
+    with pytest.raises(DeviceError, match=r"Unknown device .*: use auto, cpu, cuda"):
+        resolve_device(name)
+
+
+def test_lack_of_memory_is_answered_with_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, gpus=1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**29, 2**33))
+    message = r"0\.5 of 8\.0 GiB are free.*bfloat16.*fewer objects.*image_size.*tiny.*device cpu"
+    with pytest.raises(DeviceError, match=message), out_of_memory_advice():
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+def test_other_errors_pass_through() -> None:
+    with pytest.raises(RuntimeError, match="something else"), out_of_memory_advice():
+        raise RuntimeError("something else")
