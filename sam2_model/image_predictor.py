@@ -141,7 +141,8 @@ class ImagePredictor:
         InputError
             If nothing is asked or a prompt does not fit the image.
         """
-        tokens = self._tokens(image, points, labels, box)
+        coordinates = Coordinates(image.height, image.width, self.model.config.image_size)
+        tokens = coordinates.prompt(points, labels, box, self.model.device)
         hint = None if mask_input is None else self._hint(mask_input)
         if tokens is None and hint is None:
             raise InputError("Nothing was asked: give points with labels, a box or a mask_input")
@@ -165,28 +166,6 @@ class ImagePredictor:
         full = upsample(self._cleaned(logits.float()), (image.height, image.width))
         low = logits.float().clamp(-_LOW_RES_CLAMP, _LOW_RES_CLAMP)
         return ImageMasks(full, ious.float(), low, self.settings.mask_threshold)
-
-    def _tokens(
-        self,
-        image: EncodedImage,
-        points: ArrayLike | None,
-        labels: ArrayLike | None,
-        box: ArrayLike | None,
-    ) -> PointTokens | None:
-        if (points is None) != (labels is None):
-            raise InputError("Points and labels come together: one label per point")
-        coordinates = Coordinates(image.height, image.width, self.model.config.image_size)
-        parts = []
-        if box is not None:
-            parts.append(coordinates.boxes(box, self.model.device))
-        if points is not None and labels is not None:
-            parts.append(coordinates.points(points, labels, self.model.device))
-        if len(parts) == 2 and len(parts[0].points) != len(parts[1].points):
-            raise InputError(
-                f"{len(parts[0].points)} boxes but {len(parts[1].points)} sets of points: "
-                "give as many of each"
-            )
-        return PointTokens.joined(parts) if parts else None
 
     def _hint(self, mask_input: ArrayLike) -> Tensor:
         side = self.model.config.mask_side

@@ -217,6 +217,32 @@ class Coordinates:
         )
         return PointTokens(self._scaled(corners, device), kind)
 
+    def prompt(
+        self,
+        points: ArrayLike | None,
+        labels: ArrayLike | None,
+        box: ArrayLike | None,
+        device: torch.device,
+    ) -> PointTokens | None:
+        """Join boxes and clicks, boxes first; None where neither is given.
+
+        Raises
+        ------
+        InputError
+            If either is wrong, labels are missing, or the numbers of prompts differ.
+        """
+        if (points is None) != (labels is None):
+            raise InputError("Points and labels come together: one label per point")
+        parts = [] if box is None else [self.boxes(box, device)]
+        if points is not None and labels is not None:
+            parts.append(self.points(points, labels, device))
+        if len(parts) == 2 and len(parts[0].points) != len(parts[1].points):
+            raise InputError(
+                f"{len(parts[0].points)} boxes but {len(parts[1].points)} sets of points: "
+                "give as many of each"
+            )
+        return PointTokens.joined(parts) if parts else None
+
     def _inside(self, xy: NDArray[np.float32]) -> None:
         limit = np.asarray((self.width, self.height), np.float32)
         bad = ~((xy >= 0) & (xy <= limit)).all(-1)

@@ -318,20 +318,13 @@ class VideoSession:
         box: ArrayLike | None,
         clear_old: bool,
     ) -> PointTokens:
-        if (points is None) != (labels is None):
-            raise InputError("Points and labels come together: one label per point")
-        if points is None and box is None:
-            raise InputError("Nothing was asked: give points with labels, or a box")
         if box is not None and not clear_old:
             raise InputError("A box starts anew: pass clear_old=True with it")
         model = self._tracker.model
         coordinates = Coordinates(self._shape[0], self._shape[1], model.config.image_size)
-        parts = []
-        if box is not None:
-            parts.append(coordinates.boxes(box, model.device))
-        if points is not None and labels is not None:
-            parts.append(coordinates.points(points, labels, model.device))
-        tokens = PointTokens.joined(parts)
+        tokens = coordinates.prompt(points, labels, box, model.device)
+        if tokens is None:
+            raise InputError("Nothing was asked: give points with labels, or a box")
         if len(tokens.points) != 1:
             raise InputError("One call prompts one object; add the others with their own ids")
         return tokens
