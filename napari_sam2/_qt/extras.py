@@ -1,0 +1,111 @@
+"""What is folded away: seeding from labels, prompt files, what the model sees."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
+
+from napari_sam2._qt.engine import Engine
+from napari_sam2._qt.faults import words
+from napari_sam2._qt.panels import button, column, folded, form, row
+from napari_sam2.prompt_io import load_prompts
+from napari_sam2.prompt_json import write_prompts_json
+from napari_sam2.prompt_labels import LabelsAs
+
+_SEEN_SIDE = 220
+
+
+class Extras(QWidget):
+    """Seldom needed, so folded away.
+
+    Parameters
+    ----------
+    engine : Engine
+        Does what is asked.
+    parent : QWidget or None
+        Owner.
+    """
+
+    def __init__(self, engine: Engine, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self.labels = QComboBox()
+        self.labels.setToolTip("Each label on the frame shown becomes an object.")
+        self.seed_as = QComboBox()
+        for way in LabelsAs:
+            self.seed_as.addItem(f"as {way.value}s", way)
+        self.seed = button("Seed objects", "", "Make objects of a Labels layer.", self.seed_now)
+        self.load = button("Load prompts…", "", "From the command line's JSON.", self._load)
+        self.store = button("Save prompts…", "", "As the command line's JSON.", self._store)
+        self.seen = QLabel("Not looked yet.")
+        self.look = button(
+            "Look again", "", "Take contrast and colours of the layer anew.", self.look_again
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        seeding = column(form(("Labels", self.labels), ("Take", self.seed_as)), self.seed)
+        layout.addWidget(folded("Start from labels", seeding))
+        layout.addWidget(folded("Prompt files", row(self.load, self.store)))
+        layout.addWidget(folded("What the model sees", column(self.seen, self.look)))
+
+    def refresh(self) -> None:
+        """Offer the Labels layers that are the user's."""
+        sync = self._engine.sync
+        self.setEnabled(sync is not None)
+        layers = self._engine.viewer.layers
+        theirs = [
+            layer
+            for layer in layers
+            if isinstance(layer, Labels) and (sync is None or sync.family.role(layer) is None)
+        ]
+        shown = [self.labels.itemData(i) for i in range(self.labels.count())]
+        if shown != theirs:
+            self.labels.clear()
+            for layer in theirs:
+                self.labels.addItem(layer.name, layer)
+        self.seed.setEnabled(bool(theirs))
+
+    def seed_now(self) -> None:
+        """Make an object of every label on the frame that is shown."""
+        layer, sync = self.labels.currentData(), self._engine.sync
+        if layer is None or sync is None:
+            return
+        try:
+            count = sync.seed(layer, self.seed_as.currentData())
+        except ValueError as error:
+            self._engine.fault.emit(words(error))
+            return
+        self._engine.notice.emit(f"{count} objects were made from {layer.name!r}. Follow with G.")
+
+    def look_again(self) -> None:
+        """Re-apply the layer's contrast, and show the frame as the model sees it."""
+        sync = self._engine.sync
+        if sync is None:
+            return
+        self._engine.look_again(self._show)
+
+    def _show(self, image: Any) -> None:
+        data = np.ascontiguousarray(image)
+        height, width = data.shape[:2]
+        picture = QImage(data.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        pixmap = QPixmap.fromImage(picture)
+        self.seen.setPixmap(pixmap.scaledToWidth(_SEEN_SIDE))
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load prompts", "", "Prompts (*.json *.csv)")
+        sync = self._engine.sync
+        if path and sync is not None:
+            try:
+                sync.load(load_prompts(path, sync.session.stack))
+            except ValueError as error:
+                self._engine.fault.emit(words(error))
+
+    def _store(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save prompts", "prompts.json", "JSON (*.json)")
+        sync = self._engine.sync
+        if path and sync is not None:
+            write_prompts_json(Path(path), sync.session.prompts, sync.session.stack.shape)

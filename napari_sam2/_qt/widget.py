@@ -1,0 +1,287 @@
+"""The dock widget "Segment and track"."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
+
+from napari_sam2._qt.engine import Engine
+from napari_sam2._qt.extras import Extras
+from napari_sam2._qt.faults import words
+from napari_sam2._qt.image_box import ImageBox
+from napari_sam2._qt.keys import Action, Keys
+from napari_sam2._qt.model_box import ModelBox
+from napari_sam2._qt.object_list import ObjectList
+from napari_sam2._qt.panels import button, heading, row
+from napari_sam2._qt.run_box import RunBox
+from napari_sam2._qt.status import StatusBox
+from napari_sam2._qt.tool_box import Tool, ToolBox
+from napari_sam2.errors import UserError
+from napari_sam2.finding import find_sync
+from napari_sam2.guide import Situation, next_step
+from napari_sam2.settings import read_settings
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sam2.predictor_protocol import Predictor
+
+_REDRAW = 120
+"""Milliseconds between two redraws of the panels."""
+
+
+class SegmentTrackWidget(QScrollArea):
+    """Click an object, see its mask, follow it, accept it, save.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer that it works in.
+    make_predictor : Callable or None
+        Makes the model in place of the one chosen in the widget.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: "napari.Viewer",
+        make_predictor: "Callable[[], Predictor] | None" = None,
+    ) -> None:
+        super().__init__()
+        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self._make_predictor = make_predictor
+        self._loading = False
+        self._closed = False
+        settings = read_settings()
+        self.engine = Engine(self.viewer)
+        self.keys = Keys(self.viewer, settings.keys)
+        self.images = ImageBox(self.viewer)
+        self.model = ModelBox(settings.model, settings.device)
+        self.tools = ToolBox(self.engine, self.keys.key)
+        self.objects = ObjectList(self.engine)
+        self.run = RunBox(self.engine, self.keys.key)
+        self.status = StatusBox()
+        self.extras = Extras(self.engine)
+        self.accept = button(
+            "Accept, next",
+            self.keys.key(Action.ACCEPT),
+            "Keep this object as it is and go on with a new one.",
+            self.engine.accept,
+        )
+        self.save = button(
+            "Save", self.keys.key(Action.SAVE), "Write the accepted labels to a file.", self._save
+        )
+        self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(_REDRAW)
+        self._redraw.timeout.connect(self.refresh)
+        self._lay_out()
+        self._connect()
+        self._bind_keys()
+        self._start()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setSpacing(6)
+        parts = (
+            self.status,
+            self.images,
+            self.model,
+            heading("Prompts"),
+            self.tools,
+            heading("Objects"),
+            self.objects,
+            self.run,
+            row(self.accept, self.save),
+            self.save_as,
+            self.extras,
+        )
+        for part in parts:
+            layout.addWidget(part)
+        layout.addStretch(1)
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setMinimumWidth(310)
+
+    def _connect(self) -> None:
+        engine = self.engine
+        engine.changed.connect(self._later)
+        engine.began.connect(self._began)
+        engine.notice.connect(self.status.say)
+        engine.fault.connect(self.fault)
+        engine.ran.connect(self.run.show_run)
+        self.images.chosen.connect(self.begin)
+        self.model.chosen.connect(self.load)
+        self.objects.jump.connect(self._jump)
+        self.destroyed.connect(_closer(self.engine, self.keys))
+        self.viewer.layers.events.removed.connect(self._maybe_closing)
+
+    def _bind_keys(self) -> None:
+        tools = self.tools
+        self.keys.bind(
+            {
+                Action.PROPAGATE: self.engine.propagate,
+                Action.STOP: self.engine.stop,
+                Action.ACCEPT: self.engine.accept,
+                Action.CANDIDATE: self.engine.next_candidate,
+                Action.SAVE: self._save,
+                Action.JUMP: self._jump,
+                Action.SIGN: tools.flip,
+                Action.UNDO: lambda: self.engine.sync and self.engine.sync.undo(),
+                Action.REDO: lambda: self.engine.sync and self.engine.sync.redo(),
+                Action.POINT: lambda: tools.use(Tool.POINT),
+                Action.BOX: lambda: tools.use(Tool.BOX),
+                Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
+                Action.PAINT: lambda: tools.use(Tool.PAINT),
+            }
+        )
+
+    def _start(self) -> None:
+        existing = find_sync(self.viewer)
+        if existing is not None:
+            self.engine.adopt(existing)
+            self.model.show_model(existing.lanes.predictor)
+            self.tools.use(Tool.POINT)
+        else:
+            self.load()
+        self.refresh()
+
+    def load(self) -> None:
+        """Load the chosen model in the background, then start on the image."""
+        self._loading = True
+        make = self._make_predictor or self.model.maker()
+        self.engine.load(make, self._loaded)
+        self.refresh()
+
+    def _loaded(self) -> None:
+        self._loading = False
+        self.model.show_model(self.engine.predictor)
+        self.status.clear_fault()
+        if self.engine.sync is None:
+            self.begin()
+
+    def begin(self) -> None:
+        """Start on the image that is chosen."""
+        if self.engine.predictor is None or not self.images.images:
+            return
+        try:
+            self.engine.begin(self.images.images, self.images.axis)
+        except UserError as error:
+            self.fault(words(error))
+            return
+        self.status.clear_fault()
+        self.tools.use(Tool.POINT)
+
+    def fault(self, text: str) -> None:
+        """Say what went wrong, here and as a napari notification."""
+        self._loading = False
+        self.status.show_fault(text)
+        show_error(text)
+        self._later()
+
+    def _began(self) -> None:
+        self.run.show_session()
+        self._later()
+
+    def _jump(self, object_id: int | None = None) -> None:
+        sync = self.engine.sync
+        if sync is None:
+            return
+        worst = self.engine.tally.of(object_id or sync.current)
+        if worst.worst_index is None:
+            self.status.say("This object has no mask yet.")
+        else:
+            sync.show_index(worst.worst_index)
+
+    def _save(self) -> None:
+        self.engine.save()
+
+    def _save_as(self) -> None:
+        kinds = "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr)"
+        path, _ = QFileDialog.getSaveFileName(self, "Save labels", "labels.tif", kinds)
+        if path:
+            self.engine.save(Path(path))
+            show_info(f"Saving to {path}")
+
+    def _later(self) -> None:
+        if not self._redraw.isActive() and not self._closed:
+            self._redraw.start()
+
+    def refresh(self) -> None:
+        """Show everything as it is now."""
+        self.objects.show_objects()
+        self.run.show_run()
+        self.tools.show_sign()
+        self.extras.refresh()
+        self.accept.setEnabled(self.engine.sync is not None)
+        self.save.setEnabled(self.engine.sync is not None)
+        self.save_as.setEnabled(self.engine.sync is not None)
+        self.status.show_next(next_step(self.situation()))
+        self.status.show_states(self._states())
+
+    def situation(self) -> Situation:
+        """Return where the user stands."""
+        sync = self.engine.sync
+        here = Situation(has_image=bool(self.images.images), loading=self._loading)
+        if sync is None:
+            return here
+        tally, current = self.engine.tally, sync.current
+        prompts = sync.session.prompts
+        accepted = sum(tally.of(item.id).accepted for item in sync.lanes.objects)
+        return Situation(
+            has_image=True,
+            loading=self._loading,
+            session=True,
+            prompts=len(prompts.frames(current)),
+            frames_done=tally.of(current).frames,
+            frames=sync.lanes.stack.n_frames,
+            running=self.engine.running is not None,
+            accepted=accepted,
+            unsaved=self.engine.unsaved,
+        )
+
+    def _states(self) -> list[str]:
+        predictor, states = self.engine.predictor, []
+        if predictor is not None:
+            info = predictor.info
+            states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
+            if not info.trained:
+                states.append("untrained model: masks mean nothing")
+        if self.engine.sync is not None and self.engine.unsaved:
+            states.append("not saved")
+        elif self.engine.saved is not None:
+            states.append(f"saved: {self.engine.saved.name}")
+        return states
+
+    def _maybe_closing(self, event: Any) -> None:
+        self._later()
+
+    def release(self) -> None:
+        """Give back keys and threads; called when the widget goes."""
+        if not self._closed:
+            self._closed = True
+            self._redraw.stop()
+            self.run.end_activity()
+            self.images.release()
+            self.viewer.layers.events.removed.disconnect(self._maybe_closing)
+            self.keys.release()
+            self.engine.close()
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802
+        """Release everything with the window."""
+        self.release()
+        super().closeEvent(event)
+
+
+def _closer(engine: Engine, keys: Keys) -> Callable[..., None]:
+    def close(*_: Any) -> None:
+        keys.release()
+        engine.close()
+
+    return close

@@ -1,0 +1,133 @@
+"""Our own layers beside the user's: made when needed, found by identity, never taken for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.layer_points import PointsLayer
+from napari_sam2.layer_shapes import ShapesLayer
+from napari_sam2.viewer_session import placement
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer, Points, Shapes
+
+    from napari_sam2.layer_grid import Grid
+    from napari_sam2.split_labels import SplitLabels
+
+METADATA = "napari_sam2"
+
+
+class Role(Enum):
+    """What a layer of ours is for; the value ends its name."""
+
+    RESULTS = "SAM 2 labels"
+    DRAFTS = "SAM 2 drafts"
+    BOXES = "SAM 2 boxes"
+    POINTS = "SAM 2 points"
+
+
+class LayerFamily:
+    """The layers of one session in one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+        Where they are shown.
+    image : Image
+        Where they lie in the world is copied from it.
+    grid : Grid
+        Their axes.
+    labels : SplitLabels
+        What the Labels layers show.
+    added : Callable
+        Told of every layer that is made, with its role.
+    owner : object
+        Kept in the layers' metadata.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        image: Image,
+        grid: Grid,
+        labels: SplitLabels,
+        added: Callable[[Role, Any], None],
+        owner: object,
+    ) -> None:
+        self.viewer = viewer
+        self.image = image
+        self.grid = grid
+        self.labels = labels
+        self._added = added
+        self._owner = owner
+        self._layers: dict[Role, Layer] = {}
+
+    def find(self, role: Role) -> Any | None:
+        """Return a layer if it is in the viewer, whatever its name or place in the list."""
+        layer = self._layers.get(role)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def role(self, layer: Any) -> Role | None:
+        """Return what a layer is for, or None for the user's."""
+        return next((role for role, ours in self._layers.items() if ours is layer), None)
+
+    def forget(self, role: Role) -> None:
+        """Take note that the user deleted a layer."""
+        self._layers.pop(role, None)
+
+    @property
+    def results(self) -> Labels:
+        """Accepted objects."""
+        return self._get(Role.RESULTS)
+
+    @property
+    def drafts(self) -> Labels:
+        """Objects in work."""
+        return self._get(Role.DRAFTS)
+
+    @property
+    def points(self) -> PointsLayer:
+        """Clicks."""
+        return PointsLayer(self._get(Role.POINTS), self.grid)
+
+    @property
+    def shapes(self) -> ShapesLayer:
+        """Boxes and outlines."""
+        return ShapesLayer(self._get(Role.BOXES), self.grid)
+
+    def remove(self) -> None:
+        """Take the layers out of the viewer."""
+        for role in tuple(self._layers):
+            layer = self.find(role)
+            self.forget(role)
+            if layer is not None:
+                self.viewer.layers.remove(layer)
+
+    def _get(self, role: Role) -> Any:
+        layer = self.find(role)
+        return self._make(role) if layer is None else layer
+
+    def _make(self, role: Role) -> Any:
+        active = self.viewer.layers.selection.active
+        options = {
+            "name": f"{self.image.name} – {role.value}",
+            "metadata": {METADATA: self._owner},
+            **placement(self.image),
+        }
+        layer = self._add(role, options)
+        self._layers[role] = layer
+        if active is not None and active in self.viewer.layers:
+            self.viewer.layers.selection.active = active
+        self._added(role, layer)
+        return layer
+
+    def _add(self, role: Role, options: dict[str, Any]) -> Points | Shapes | Labels:
+        if role is Role.POINTS:
+            return self.viewer.add_points(**PointsLayer.options(self.grid), **options)
+        if role is Role.BOXES:
+            return self.viewer.add_shapes(**ShapesLayer.options(self.grid), **options)
+        if role is Role.RESULTS:
+            return self.viewer.add_labels(self.labels.array, opacity=0.65, **options)
+        return self.viewer.add_labels(self.labels.drafts.array, opacity=0.45, **options)

@@ -1,0 +1,107 @@
+"""Strokes on a napari Labels layer as changes of masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.geometry import Window
+from napari_sam2.layer_grid import Fixed, Grid
+from napari_sam2.results import FrameResult
+
+
+@dataclass(frozen=True, eq=False)
+class Stroke:
+    """What one stroke did to one object on one frame.
+
+    Parameters
+    ----------
+    fixed : tuple
+        Position of the session.
+    object_id : int
+        The object.
+    frame : int
+        The frame.
+    yx : NDArray[np.int64]
+        (N, 2) pixels that changed.
+    added : NDArray[np.bool_]
+        (N,) whether the pixel joined the object or left it.
+    """
+
+    fixed: Fixed
+    object_id: int
+    frame: int
+    yx: NDArray[np.int64]
+    added: NDArray[np.bool_]
+
+    def on(self, before: FrameResult | None) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+        """Return the object's mask after the stroke, as a crop (h, w) with its offset."""
+        (y0, x0), (y1, x1) = self.yx.min(axis=0), self.yx.max(axis=0) + 1
+        window = Window(int(y0), int(x0), int(y1), int(x1))
+        if before is not None and not before.window.empty:
+            window = window.union(before.window)
+        mask = np.zeros(window.shape, bool)
+        if before is not None and not before.window.empty:
+            mask[before.window.relative_to(window).slices] = before.logits > 0
+        local = self.yx - np.array(window.offset)
+        mask[local[:, 0], local[:, 1]] = self.added
+        return mask, window.offset
+
+
+def strokes(item: Iterable[Any], grid: Grid) -> Iterator[Stroke]:
+    """Read the value of a Labels layer's ``paint`` event.
+
+    Parameters
+    ----------
+    item : iterable
+        The atoms of one undoable edit: boxes with a mask and the values before and after, or
+        index arrays with them.
+    grid : Grid
+        Where the layer's coordinates lie in the stack.
+
+    Yields
+    ------
+    Stroke
+        One for each object and frame that gained or lost a pixel.
+    """
+    parts = [_changes(atom) for atom in item]
+    where = np.concatenate([part[0] for part in parts])
+    old = np.concatenate([part[1] for part in parts])
+    new = np.concatenate([part[2] for part in parts])
+    planes = [i for i, axis in enumerate(grid.axes) if axis not in grid.plane]
+    for plane in np.unique(where[:, planes], axis=0):
+        here = np.all(where[:, planes] == plane, axis=1)
+        yield from _of_plane(grid, where[here], old[here], new[here])
+
+
+def _of_plane(
+    grid: Grid, where: NDArray[Any], old: NDArray[Any], new: NDArray[Any]
+) -> Iterator[Stroke]:
+    columns = [grid.axes.index(axis) for axis in grid.plane]
+    fixed, frame = grid.fixed(where[0]), grid.frame(where[0])
+    for object_id in np.unique(np.concatenate([old, new])):
+        touched = (old == object_id) | (new == object_id)
+        if object_id > 0 and touched.any():
+            yx = where[touched][:, columns]
+            yield Stroke(fixed, int(object_id), frame, yx, new[touched] == object_id)
+
+
+def _changes(atom: Sequence[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return coordinates (N, ndim), values before and after (N,)."""
+    if hasattr(atom, "slice_key"):
+        corner = np.array([s.start if isinstance(s, slice) else s for s in atom.slice_key])
+        lengths = [s.stop - s.start if isinstance(s, slice) else 1 for s in atom.slice_key]
+        mask = np.ones(lengths, bool) if atom.mask is None else np.reshape(atom.mask, lengths)
+        where = np.argwhere(mask) + corner
+        return where, _spread(atom.old_values, len(where)), _spread(atom.new_value, len(where))
+    indices, before, after = atom
+    where = np.stack([np.asarray(i) for i in np.broadcast_arrays(*indices)], axis=1)
+    return where, _spread(before, len(where)), _spread(after, len(where))
+
+
+def _spread(values: Any, count: int) -> NDArray[Any]:
+    return np.broadcast_to(np.asarray(values).reshape(-1), (count,))

@@ -1,0 +1,169 @@
+"""File > Open through Stack, for what napari does not open lazily; File > Save for label stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.readers.base import LazyArray
+    from napari_sam2.stack import Stack
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return a reader for a path that Stack can open, else None.
+
+    Nothing is read but what tells the format and the axes.
+    """
+    from napari_sam2.errors import UserError
+    from napari_sam2.stack import open_stack
+
+    if isinstance(path, list) or not path:
+        return None
+    try:
+        open_stack(path)
+    except (UserError, OSError):
+        return None
+    return read
+
+
+def read(path: str) -> list[LayerData]:
+    """Open a file or folder as image layers, one for each channel, lazily and calibrated.
+
+    Returns
+    -------
+    list of layer data
+        Dask arrays (levels of one where the file is a pyramid), options and ``"image"``.
+
+    Raises
+    ------
+    UserError
+        If it cannot be used.
+    """
+    from napari_sam2.stack import open_stack
+
+    stack = open_stack(path)
+    levels = [_dask(level) for level in stack.source.levels]
+    channel = stack.layout.channel_axis
+    data: Any = levels if len(levels) > 1 else levels[0]
+    options: dict[str, Any] = {"name": stack.name, **calibration(stack), "multiscale": len(levels) > 1}
+    if channel == "S":
+        return [(data, {**options, "rgb": True}, "image")]
+    if channel == "C":
+        return [(data, {**options, "channel_axis": stack.axes.index("C")}, "image")]
+    return [(data, options, "image")]
+
+
+def calibration(stack: Stack) -> dict[str, Any]:
+    """Return pixel sizes, units, axis labels and the affine of a stack, as layer options."""
+    options: dict[str, Any] = {
+        "scale": stack.scale,
+        "units": tuple(_unit(unit) for unit in stack.units),
+        "axis_labels": tuple(stack.label_axes.lower()),
+    }
+    if stack.affine is not None:
+        options["affine"] = _padded(stack.affine, len(stack.label_axes))
+        options["scale"] = tuple(
+            1.0 if axis in "ZYX" else size
+            for axis, size in zip(stack.label_axes, stack.scale, strict=True)
+        )
+    return options
+
+
+def _padded(affine: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
+    """Return the affine of the spatial axes for all axes; those in front stay as they are."""
+    whole, size = np.eye(ndim + 1), len(affine)
+    whole[-size:, -size:] = affine
+    return whole
+
+
+def _unit(unit: str) -> str:
+    import pint
+
+    try:
+        pint.Unit(unit)
+    except Exception:
+        return "pixel"
+    return unit
+
+
+def _dask(array: LazyArray) -> Any:
+    import dask.array as da
+
+    chunks = array.chunks or _planes(array.shape)
+    return da.from_array(array, chunks=chunks, asarray=False, fancy=False, meta=np.empty(0, array.dtype))
+
+
+def _planes(shape: Sequence[int]) -> tuple[int, ...]:
+    kept = 3 if len(shape) > 2 and shape[-1] in (3, 4) else 2
+    return (1,) * (len(shape) - kept) + tuple(shape[-kept:])
+
+
+def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write a Labels layer as .tif or .zarr, with pixel sizes and units.
+
+    Parameters
+    ----------
+    path : str
+        Ends in .tif, .tiff or .zarr.
+    data : array
+        Label stack; written plane by plane.
+    meta : dict
+        Options of the layer: scale, units and axis labels are kept.
+
+    Returns
+    -------
+    list of str
+        What was written.
+
+    Raises
+    ------
+    UserError
+        If the format does not suit, or something is there.
+    """
+    from napari_sam2.geometry import Window
+    from napari_sam2.output_paths import Output
+    from napari_sam2.outputs import begin_output, finish_output
+    from napari_sam2.saving import discard_parts
+    from napari_sam2.stack import open_stack
+
+    axes = _axes(meta.get("axis_labels", ()), data.ndim)
+    stack = open_stack(data, axes=axes)
+    output = Output.parse(Path(path))
+    output.check_free()
+    largest = max(int(np.asarray(stack.read(i)).max()) for i in _all_planes(stack))
+    target = begin_output(output, _calibrated(stack, meta), [largest])
+    for index in _all_planes(stack):
+        target.write(index, Window.of(stack.shape), stack.read(index)[0])
+    finish_output(output, _calibrated(stack, meta), target, [largest])
+    discard_parts(output)
+    return [path]
+
+
+def _all_planes(stack: Stack) -> list[tuple[int, ...]]:
+    axes = stack.layout.index_axes
+    return list(np.ndindex(*(stack.layout.length(axis) for axis in axes)))
+
+
+def _calibrated(stack: Stack, meta: dict[str, Any]) -> Stack:
+    from dataclasses import replace
+
+    axes = stack.label_axes
+    scale = dict(zip(axes, map(float, meta.get("scale", (1.0,) * len(axes))), strict=True))
+    units = dict(zip(axes, map(str, meta.get("units", ("pixel",) * len(axes))), strict=True))
+    return replace(stack, source=replace(stack.source, scale=scale, units=units))
+
+
+def _axes(labels: Sequence[str], ndim: int) -> str:
+    from napari_sam2.axes import UNNAMED, axes_from_words
+
+    named = axes_from_words(labels)
+    usual = {2: "YX", 3: "TYX", 4: "TZYX"}.get(ndim, "")
+    return named if len(named) == ndim and UNNAMED not in named else usual

@@ -1,0 +1,61 @@
+"""The user's settings of the plugin, as napari keeps them for the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sam2._qt.keys import Action
+
+PLUGIN = "napari-sam2"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Choices that outlive a session.
+
+    Parameters
+    ----------
+    model, device : str
+        What is loaded first.
+    ending : str
+        Format of saved labels.
+    hover : bool
+        Show a preview under the mouse.
+    keys : mapping of Action to str
+        Keys in place of the usual ones.
+    """
+
+    model: str = "micro"
+    device: str = "auto"
+    ending: str = ".tif"
+    hover: bool = False
+    keys: Mapping[Action, str] = field(default_factory=dict)
+
+
+def read_settings() -> Settings:
+    """Return the settings; the usual ones where napari does not know the plugin."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        found: Any = get_plugin_settings(PLUGIN)
+    except (KeyError, ValueError):
+        return Settings()
+    return Settings() if found is None else _settings(found)
+
+
+def _settings(found: Any) -> Settings:
+    from napari_sam2._qt.keys import Action
+
+    usual = Settings()
+    model, keys = getattr(found, "model", None), getattr(found, "keys", None)
+    chosen = {a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action}
+    return Settings(
+        model=getattr(model, "size", usual.model),
+        device=getattr(model, "device", usual.device),
+        ending=getattr(getattr(found, "output", None), "ending", usual.ending),
+        hover=getattr(getattr(found, "interaction", None), "hover", usual.hover),
+        keys=chosen,
+    )

@@ -1,0 +1,50 @@
+"""A viewer with a movie, and the widget on it with a predictor of a few lines."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from driver import Driver
+from fakes import FakePredictor
+from scenes import movie, straight
+
+PATHS = [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 2), 8)]
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    """Two discs that move through 8 frames of 80 x 96 pixels."""
+    return movie((80, 96), PATHS)
+
+
+@pytest.fixture
+def predictor() -> FakePredictor:
+    return FakePredictor()
+
+
+@pytest.fixture
+def open_widget(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, predictor: FakePredictor, tmp_path: Path
+) -> Iterator[Callable[..., Driver]]:
+    """Open a viewer and the widget in it; threads must be gone at the end."""
+    drivers: list[Driver] = []
+
+    def start(*images: Any, **options: Any) -> Driver:
+        driver = Driver.open(make_napari_viewer(), qtbot, predictor, tmp_path, images, options)
+        drivers.append(driver)
+        return driver
+
+    yield start
+    for driver in drivers:
+        driver.close()
+    left = [t.name for t in threading.enumerate() if t.name.startswith("napari-sam2")]
+    assert left == []
