@@ -1,4 +1,7 @@
-"""Train the bundled model: ``python -m sam2_model.training DATA RUN``."""
+"""Train the bundled model: ``python -m sam2_model.training DATA RUN``.
+
+Several processes train together when started by ``torchrun --nproc-per-node 2 -m``.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from sam2_model.config import MICRO
 from sam2_model.sam2 import SAM2
 from sam2_model.training.initialise import initialise
 from sam2_model.training.loop import Trainer, TrainingSettings
+from sam2_model.training.peers import join_peers
 from sam2_model.training.recipe import training_source, validation
 from sam2_model.training.schedule import Curriculum, LearningRate
 
@@ -33,9 +37,11 @@ def main(arguments: list[str] | None = None) -> None:
     model = initialise(SAM2(MICRO), options.seed).to(options.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     source, figures = training_source(options.data), validation(options.data)
-    trainer = Trainer(model, source, options.run, settings, figures)
+    peers = join_peers()
+    trainer = Trainer(model, source, options.run, settings, figures, peers)
     trainer.run()
-    trainer.folder.plot()
+    if peers.rank == 0:
+        trainer.folder.plot()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from sam2_model.sam2 import SAM2
 from sam2_model.training.batch import Batch
 from sam2_model.training.losses import Losses, LossWeights
 from sam2_model.training.optimiser import AverageWeights, adamw
+from sam2_model.training.peers import Alone, Peers
 from sam2_model.training.rollout import Rollout
 from sam2_model.training.run_folder import RunFolder
 from sam2_model.training.samples import ClipSource
@@ -23,6 +24,7 @@ from sam2_model.training.stream import RequestedBatches, batches
 
 Validate = Callable[[SAM2], Mapping[str, float]]
 
+_PEER_SEED = 7919
 _PROMPT_STREAM = 2
 _REQUEST_STREAM = 3
 
@@ -106,6 +108,8 @@ class Trainer:
         How it goes.
     validate : callable, optional
         From the averaged model to figures for the log.
+    peers : Peers, optional
+        Processes that train the same model; the one of rank 0 writes the folder.
     """
 
     def __init__(
@@ -115,12 +119,14 @@ class Trainer:
         folder: Path,
         settings: TrainingSettings,
         validate: Validate | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self.model = model.train()
         self.folder = RunFolder(folder)
         self.settings = settings
         self.validate = validate
         self.source = source
+        self.peers: Peers = peers or Alone()
         self.optimiser = adamw(model, settings.weight_decay)
         self.average = AverageWeights(model, settings.average)
         self.step = 0
@@ -141,11 +147,12 @@ class Trainer:
             if self.step >= last or self.progress >= 1:
                 break
             kind = "image" if batch.frames == 1 else "clip"
-            losses = self._train_on(batch.to(self.model.device))
+            losses = self._train_on(batch.to(self.model.device), started)
             if losses is not None:
                 recent.add(kind, losses)
             self.step += 1
-            self.seconds = time.monotonic() - started
+            if self.peers.rank > 0:
+                continue
             if self.step % self.settings.report_every == 0:
                 self._report(recent.means())
                 recent = _Recent()
@@ -155,7 +162,8 @@ class Trainer:
             if self.seconds - validated > self.settings.validate_every:
                 validated = self.seconds
                 self._validate()
-        self.save()
+        if self.peers.rank == 0:
+            self.save()
         return self.average.model
 
     def save(self) -> None:
@@ -190,23 +198,30 @@ class Trainer:
             step += 1
 
     def _batches(self) -> Iterator[Batch]:
-        dataset = RequestedBatches(self.source, self.settings.seed)
+        seed = self.settings.seed + _PEER_SEED * self.peers.rank
+        dataset = RequestedBatches(self.source, seed)
         return batches(dataset, self._requests(), background=self.settings.background)
 
-    def _train_on(self, batch: Batch) -> Losses | None:
-        rng = np.random.default_rng((self.settings.seed, _PROMPT_STREAM, self.step))
-        losses = self._losses(batch, rng)
-        if losses is None or not torch.isfinite(losses.total):
-            return None
+    def _train_on(self, batch: Batch, started: float) -> Losses | None:
+        seeds = (self.settings.seed, _PROMPT_STREAM, self.step, self.peers.rank)
+        losses = self._losses(batch, np.random.default_rng(seeds))
+        usable = losses is not None and bool(torch.isfinite(losses.total))
         self.optimiser.zero_grad(set_to_none=True)
-        losses.total.backward()
+        if losses is not None and usable:
+            losses.total.backward()
+        spent = time.monotonic() - started
+        any_usable, self.seconds = self.peers.average(self.model.parameters(), usable, spent)
+        if any_usable:
+            self._update()
+        return losses if usable else None
+
+    def _update(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         rate = self.settings.rate.at(self.step, self.progress)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.step()
         self.average.update(self.model, self.step)
-        return losses
 
     def _losses(self, batch: Batch, rng: np.random.Generator) -> Losses | None:
         settings = self.settings

@@ -75,9 +75,9 @@ class Curriculum:
 
     clips_from: float = 0.3
     clip_share: float = 0.6
-    images: int = 8
+    images: int = 4
     image_objects: int = 4
-    clips: int = 2
+    clips: int = 1
     clip_objects: int = 3
     shortest: int = 4
     longest: int = 8
@@ -113,7 +113,7 @@ class PromptMix:
     image_point: float = 0.6
     clip_mask: float = 0.4
     clip_point: float = 0.4
-    corrections: int = 2
+    corrections: int = 1
     corrected_clip: float = 0.3
     first_frame: float = 0.6
 

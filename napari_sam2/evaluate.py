@@ -1,0 +1,220 @@
+"""Prompt a labelled stack from its own truth, propagate, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.errors import UserError
+from napari_sam2.evaluate_scores import Agreement, Summary, compare, summarise
+from napari_sam2.evaluate_tracks import TrackScores, track_scores
+from napari_sam2.geometry import Window
+from napari_sam2.label_image import plane_reader
+from napari_sam2.plan import PropagationRequest, Ways
+from napari_sam2.prompt_labels import LabelsAs, prompts_from_labels
+from napari_sam2.prompt_store import PromptStore
+from napari_sam2.segmentation import open_session
+from napari_sam2.session_settings import SessionSettings
+from napari_sam2.stack import Stack, open_stack
+from napari_sam2.views import ViewPolicy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_sam2.label_image import LabelSource
+    from napari_sam2.labels import LabelArray
+    from napari_sam2.predictor_protocol import Predictor
+    from napari_sam2.prompts import Prompt
+
+Plane = NDArray[np.integer]
+_SPACE = frozenset("zyx")
+
+
+class PromptFrame(Enum):
+    """Where each object is prompted."""
+
+    AUTO = "auto"
+    FIRST = "first"
+    MIDDLE = "middle"
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a model is evaluated.
+
+    Parameters
+    ----------
+    prompt : LabelsAs
+        A click in the deepest pixel, a box, or the true mask.
+    frame : PromptFrame
+        The frame on which an object is first seen, or the middle of those on which it is seen;
+        ``AUTO`` takes the middle along an axis of space and the first along time.
+    view : ViewPolicy
+        What the model sees.
+    tracks : bool
+        Whether SEG, TRA and identity switches are wanted.
+    max_objects : int or None
+        Take so many objects at most, spread over all.
+    """
+
+    prompt: LabelsAs = LabelsAs.CENTER
+    frame: PromptFrame = PromptFrame.AUTO
+    view: ViewPolicy = field(default_factory=ViewPolicy)
+    tracks: bool = False
+    max_objects: int | None = None
+
+    def forward(self, stack: Stack) -> bool:
+        """Whether objects are followed forward from their first frame, not both ways."""
+        if self.frame is PromptFrame.AUTO:
+            return stack.along not in _SPACE
+        return self.frame is PromptFrame.FIRST
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Parameters
+    ----------
+    rows : tuple of Agreement
+        One per object and frame on which it is, or was said to be.
+    summary : Summary
+        Means.
+    tracks : TrackScores or None
+        Where wanted.
+    """
+
+    rows: tuple[Agreement, ...]
+    summary: Summary
+    tracks: TrackScores | None
+
+
+def evaluate(
+    images: Any,
+    labels: LabelSource,
+    model: Predictor | str | Path = "auto",
+    settings: EvaluationSettings | None = None,
+    *,
+    axes: str | None = None,
+    along: str | None = None,
+    at: dict[str, int] | None = None,
+    device: str = "auto",
+) -> Evaluation:
+    """Prompt each object once, follow it through the stack, and compare with the truth.
+
+    Parameters
+    ----------
+    images : array, path or URL
+        See :func:`napari_sam2.stack.open_stack`.
+    labels : array_like
+        Whole numbers, (frames, H, W) or the input's shape without channels; 0 is background.
+    model : Predictor, str or Path
+        As :func:`napari_sam2.segmentation.open_session` takes it.
+    settings : EvaluationSettings or None
+        Prompts and views.
+    axes, along, at, device
+        As in :func:`napari_sam2.segmentation.open_session`.
+
+    Returns
+    -------
+    Evaluation
+        Frames on which an object was prompted count in its Dice and J&F only.
+
+    Raises
+    ------
+    UserError
+        If shapes do not match or there is no object.
+    """
+    chosen = settings or EvaluationSettings()
+    stack = open_stack(images, axes=axes, along=along, at=at)
+    truth = _Truth(stack, labels)
+    forward = chosen.forward(stack)
+    places = truth.prompt_frames(first=forward, limit=chosen.max_objects)
+    session = open_session(
+        images,
+        PromptStore(truth.prompts(places, chosen.prompt), axis=stack.along),
+        axes=axes,
+        along=along,
+        at=at,
+        model=model,
+        device=device,
+        settings=SessionSettings(view=chosen.view),
+    )
+    way = Ways.FORWARD if forward else Ways.BOTH
+    for _ in session.propagate(PropagationRequest(direction=way)):
+        pass
+    if session.labels is None:
+        raise AssertionError("open_session always makes labels")
+    outcome = _Outcome(truth, session.labels, places)
+    rows = tuple(outcome.rows(forward=forward))
+    tracks = outcome.tracks() if chosen.tracks else None
+    return Evaluation(rows, summarise(rows, stack.n_frames), tracks)
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The true labels, plane by plane."""
+
+    stack: Stack
+    labels: LabelSource
+
+    def plane(self, frame: int) -> Plane:
+        plane: Plane = plane_reader(self.labels, self.stack, frame)(Window.of(self.stack.shape))
+        return plane
+
+    def prompt_frames(self, *, first: bool, limit: int | None) -> dict[int, int]:
+        """Return the frame on which each object is prompted."""
+        seen: dict[int, list[int]] = {}
+        for frame in range(self.stack.n_frames):
+            for label in np.unique(self.plane(frame)).tolist():
+                if label:
+                    seen.setdefault(label, []).append(frame)
+        if not seen:
+            raise UserError("The labels are 0 throughout: there is no object to evaluate.")
+        ids = sorted(seen)
+        if limit is not None and limit < len(ids):
+            ids = [ids[i] for i in np.linspace(0, len(ids) - 1, limit).round().astype(int)]
+        return {i: seen[i][0] if first else seen[i][len(seen[i]) // 2] for i in ids}
+
+    def prompts(self, places: dict[int, int], kind: LabelsAs) -> Iterator[Prompt]:
+        for frame in sorted(set(places.values())):
+            plane = self.plane(frame)
+            here = [label for label, at in places.items() if at == frame]
+            chosen = np.where(np.isin(plane, here), plane, 0)
+            yield from prompts_from_labels(chosen, self.stack, kind, frame)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """The truth beside what came of the prompts."""
+
+    truth: _Truth
+    predicted: LabelArray
+    places: dict[int, int]
+
+    def rows(self, *, forward: bool) -> Iterator[Agreement]:
+        """Compare each object on each frame; with ``forward``, from its prompt on."""
+        planes = {frame: self.truth.plane(frame) for frame in set(self.places.values())}
+        for frame in range(self.truth.stack.n_frames):
+            true, predicted = self.truth.plane(frame), self._plane(frame)
+            for label, place in self.places.items():
+                if not (forward and frame < place):
+                    first = planes[place] == label
+                    masks = (true == label, predicted == label, first)
+                    yield compare(label, frame, *masks, prompted=frame == place)
+
+    def tracks(self) -> TrackScores:
+        """Score the chosen objects' identities."""
+        frames = range(self.truth.stack.n_frames)
+        ids = list(self.places)
+        true = (np.where(np.isin(p, ids), p, 0) for p in map(self.truth.plane, frames))
+        return track_scores(true, map(self._plane, frames))
+
+    def _plane(self, frame: int) -> Plane:
+        plane: Plane = self.predicted.read(self.truth.stack.index(frame))
+        return plane
