@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from napari_sam2.geometry import Index
 from napari_sam2.layer_grid import Fixed, Grid
 from napari_sam2.masks import MaskStore, MemoryMaskStore
 from napari_sam2.objects import ObjectList
 from napari_sam2.prompt_store import PromptStore
 from napari_sam2.session import SegmentationSession
 from napari_sam2.session_settings import SessionSettings
+from napari_sam2.tally import Tally
 
 if TYPE_CHECKING:
     from napari_sam2.intensity import Intensity
@@ -51,6 +53,7 @@ class Lanes:
         self.labels = labels
         self.masks: MaskStore = MemoryMaskStore()
         self.objects = ObjectList()
+        self.tally = Tally()
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
@@ -105,6 +108,12 @@ class Lanes:
             settings=self.settings,
         )
         session.objects = self.objects
+        session.events.result.connect(self.tally.add)
+        session.events.masks.connect(self._status_changed)
         for made in self._listeners:
             made(session)
         return session
+
+    def _status_changed(self, object_id: int, index: Index) -> None:
+        record = self.masks.get(object_id, index)
+        self.tally.set_status(object_id, index, None if record is None else record.status)

@@ -1,4 +1,4 @@
-"""Our own layers beside the user's: made when needed, found by identity, never taken for granted."""
+"""Our own layers beside the user's: made when needed, found by identity."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class LayerFamily:
     def _make(self, role: Role) -> Any:
         active = self.viewer.layers.selection.active
         options = {
-            "name": f"{self.image.name} – {role.value}",
+            "name": f"{self.image.name} - {role.value}",
             "metadata": {METADATA: self._owner},
             **placement(self.image),
         }

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
+from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
 from napari_sam2.layer_grid import Fixed, Grid
+from napari_sam2.layer_points import Key
+from napari_sam2.prompt_labels import LabelsAs, prompts_from_labels
+from napari_sam2.prompts import MaskPrompt, Prompt
 from napari_sam2.results import FrameResult
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_sam2.lanes import Lanes
+    from napari_sam2.stack import Stack
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +87,51 @@ def strokes(item: Iterable[Any], grid: Grid) -> Iterator[Stroke]:
     for plane in np.unique(where[:, planes], axis=0):
         here = np.all(where[:, planes] == plane, axis=1)
         yield from _of_plane(grid, where[here], old[here], new[here])
+
+
+def painted(item: Iterable[Any], lanes: Lanes) -> list[tuple[Key, tuple[Prompt, ...]]]:
+    """Return what a ``paint`` event says: each object that it touched is now as painted."""
+    changes: list[tuple[Key, tuple[Prompt, ...]]] = []
+    for stroke in strokes(item, lanes.grid):
+        before = lanes[stroke.fixed].result(stroke.object_id, stroke.frame)
+        mask, offset = stroke.on(before)
+        prompts: tuple[Prompt, ...] = ()
+        if mask.any():
+            prompts = (MaskPrompt(stroke.object_id, stroke.frame, mask, offset),)
+        changes.append(((stroke.fixed, stroke.object_id, stroke.frame), prompts))
+    return changes
+
+
+def layer_prompts(
+    layer: Labels, stack: Stack, labels_as: LabelsAs, frame: int
+) -> tuple[Prompt, ...]:
+    """Return prompts for every label of a layer on one frame.
+
+    Raises
+    ------
+    UserError
+        If the layer does not have the shape of the stack's labels.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    if tuple(data.shape) != tuple(stack.label_shape):
+        raise UserError(
+            f"The layer {layer.name!r} has shape {tuple(data.shape)}, the image "
+            f"{tuple(stack.label_shape)}: choose labels of this image."
+        )
+    plane = stack.oriented(np.asarray(data[stack.label_slices(stack.index(frame))]))
+    return tuple(prompts_from_labels(plane, stack, labels_as, frame))
+
+
+def hide_labels(layer: Labels, hidden: Sequence[int]) -> None:
+    """Make labels transparent; the others keep their colours."""
+    usual = layer.metadata.setdefault("usual_colormap", layer.colormap)
+    if not hidden:
+        layer.colormap = usual
+        return
+    ids = range(1, max(*hidden, 254) + 1)
+    colours: dict[int | None, Any] = {i: usual.map(i) for i in ids}
+    colours.update(dict.fromkeys(hidden, "transparent"))
+    layer.colormap = DirectLabelColormap(color_dict={**colours, None: "transparent"})
 
 
 def _of_plane(

@@ -6,42 +6,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from napari.utils.colormaps import DirectLabelColormap
-from psygnal import Signal, SignalGroup
-
-from napari_sam2.errors import UserError
 from napari_sam2.geometry import Index
 from napari_sam2.lanes import Lanes
 from napari_sam2.layer_family import LayerFamily, Role
 from napari_sam2.layer_grid import Fixed
-from napari_sam2.layer_labels import strokes
+from napari_sam2.layer_labels import hide_labels, layer_prompts, painted
 from napari_sam2.layer_points import INSIDE, OUTSIDE, Key
-from napari_sam2.prompt_labels import LabelsAs, prompts_from_labels
-from napari_sam2.prompt_undo import Edit, PromptUndo
+from napari_sam2.prompt_edits import PromptEdits
+from napari_sam2.prompt_labels import LabelsAs
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from napari_sam2.results import Direction, MaskStatus
+from napari_sam2.sync_events import SyncEvents
+from napari_sam2.viewer_place import ViewerPlace
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
+    from napari_sam2.preview import Preview
     from napari_sam2.prompt_store import PromptStore
     from napari_sam2.session import SegmentationSession
-
-
-class SyncEvents(SignalGroup):
-    """What a widget or a script listens to; sent from the thread that changed a layer."""
-
-    asked = Signal(object)
-    """A key (position, object id, frame) whose mask is to be computed."""
-    current = Signal(int)
-    """Another object is in work, or the sign of the next click changed."""
-    objects = Signal()
-    """Objects, prompts or masks changed."""
-    notice = Signal(str)
-    """Plain words for the user."""
-    lost = Signal(str)
-    """The image is gone or has changed; the words say how."""
 
 
 class LayerSync:
@@ -67,7 +49,8 @@ class LayerSync:
         self.grid = lanes.grid
         self.events = SyncEvents()
         self.family = LayerFamily(viewer, images[0], self.grid, lanes.labels, self._adopt, self)
-        self.undo_steps = PromptUndo()
+        self.edits = PromptEdits(lanes, self.events)
+        self.place = ViewerPlace(viewer, images[0], self.grid)
         self.sign = INSIDE
         self.current = 0
         self._busy = False
@@ -98,47 +81,19 @@ class LayerSync:
         return all(image in self.viewer.layers for image in self.images)
 
     @property
-    def point(self) -> Any:
-        """Where the viewer's sliders stand, in pixels of the image."""
-        world = self.viewer.dims.point
-        return self.images[0].world_to_data(world[-self.images[0].ndim :])
-
-    @property
     def frame(self) -> int:
         """The frame that the viewer shows."""
-        return self.grid.frame(self.point)
+        return self.place.frame
 
     @property
     def fixed(self) -> Fixed:
         """Where the viewer stands on the other axes."""
-        return self.grid.fixed(self.point)
+        return self.place.fixed
 
     @property
     def session(self) -> SegmentationSession:
         """The session of what the viewer shows."""
         return self.lanes[self.fixed]
-
-    def go_to(self, frame: int) -> None:
-        """Show a frame."""
-        if self.grid.along in self.grid.axes:
-            axis = self.grid.axes.index(self.grid.along)
-            data = list(self.point)
-            data[axis] = frame
-            world = self.images[0].data_to_world(data)
-            offset = self.viewer.dims.ndim - self.images[0].ndim
-            self.viewer.dims.set_point(offset + axis, world[axis])
-
-    def show_index(self, index: Index) -> None:
-        """Show a plane, by its full index."""
-        axes = [axis for axis in self.grid.axes if axis not in self.grid.plane]
-        data = list(self.point)
-        for axis, position in zip(axes, index, strict=True):
-            data[self.grid.axes.index(axis)] = position
-        world = self.images[0].data_to_world(data)
-        offset = self.viewer.dims.ndim - self.images[0].ndim
-        for axis in axes:
-            at = self.grid.axes.index(axis)
-            self.viewer.dims.set_point(offset + at, world[at])
 
     def seed(self, layer: Labels, labels_as: LabelsAs) -> int:
         """Make an object of every label of a layer, on the frame that is shown.
@@ -148,17 +103,8 @@ class LayerSync:
         UserError
             If the layer does not have the image's shape.
         """
-        session, frame = self.session, self.frame
-        data = layer.data[0] if layer.multiscale else layer.data
-        if tuple(data.shape) != tuple(self.grid.lengths):
-            raise UserError(
-                f"The layer {layer.name!r} has shape {tuple(data.shape)}, the image "
-                f"{tuple(self.grid.lengths)}: choose labels of this image."
-            )
-        where = session.stack.label_slices(session.stack.index(frame))
-        plane = session.stack.oriented(np.asarray(data[where]))
-        found = tuple(prompts_from_labels(plane, session.stack, labels_as, frame))
-        self._edit([((self.fixed, p.object_id, frame), (p,)) for p in found])
+        found = layer_prompts(layer, self.session.stack, labels_as, self.frame)
+        self.edits.edit([((self.fixed, p.object_id, p.frame), (p,)) for p in found])
         self.show_prompts()
         return len(found)
 
@@ -166,7 +112,7 @@ class LayerSync:
         """Take prompts from a file, in place of those of the same objects and frames."""
         fixed = self.fixed
         places = {(p.object_id, p.frame) for p in prompts}
-        self._edit([((fixed, o, f), prompts.of(o, f)) for o, f in sorted(places)])
+        self.edits.edit([((fixed, o, f), prompts.of(o, f)) for o, f in sorted(places)])
         self.show_prompts()
 
     def start_object(self) -> int:
@@ -201,39 +147,30 @@ class LayerSync:
 
     def accepted(self, object_id: int) -> bool:
         """Whether all masks of an object are accepted."""
-        headers = self.lanes.masks.headers(object_id)
-        return bool(headers) and all(h.status >= MaskStatus.ACCEPTED for h in headers)
+        return self.edits.accepted(object_id)
 
     def undo(self) -> bool:
         """Take the last prompt back, with its mask; return whether there was one."""
-        step = self.undo_steps.undo()
-        self._replay([(edit, edit.before) for edit in reversed(step)], masks=True)
-        return bool(step)
+        return self._show_replayed(self.edits.undo())
 
     def redo(self) -> bool:
         """Make the prompt that was taken back again."""
-        step = self.undo_steps.redo()
-        self._replay([(edit, edit.after) for edit in step], masks=False)
-        return bool(step)
+        return self._show_replayed(self.edits.redo())
 
-    def _replay(self, edits: list[tuple[Edit, tuple[Prompt, ...]]], *, masks: bool) -> None:
-        for edit, prompts in edits:
-            fixed, object_id, frame = edit.key
-            session = self.lanes[fixed]
-            session.prompts.set(object_id, frame, prompts)
-            if masks and edit.mask is not None:
-                session._keep([edit.mask], reopen=True)
-                self.refresh([edit.mask.index])
-            else:
-                self._answer(edit.key)
-        self.show_prompts()
-        self.events.objects.emit()
+    def _show_replayed(self, changed: tuple[Index, ...] | None) -> bool:
+        if changed is not None:
+            self.show_prompts()
+            self.refresh(changed)
+        return changed is not None
+
+    def answer(self, key: Key) -> Preview:
+        """Compute a mask that was asked for, here and now."""
+        return self.edits.answer(key)
 
     def refresh(self, indices: Iterable[Index] | None = None) -> None:
         """Draw the labels again if one of the planes is shown; None for any."""
         shown = self.session.stack.index(self.frame)
-        flat = self.viewer.dims.ndisplay == 2 and self._plane_shown()
-        if indices is not None and flat and shown not in set(indices):
+        if indices is not None and self.place.plane_shown() and shown not in set(indices):
             return
         for role in (Role.RESULTS, Role.DRAFTS):
             layer = self.family.find(role)
@@ -247,11 +184,6 @@ class LayerSync:
             layer = self.family.find(role)
             if layer is not None:
                 hide_labels(layer, hidden)
-
-    def _plane_shown(self) -> bool:
-        offset = self.viewer.dims.ndim - len(self.grid.axes)
-        shown = {axis - offset for axis in self.viewer.dims.displayed}
-        return shown == {self.grid.axes.index(axis) for axis in self.grid.plane}
 
     def show_prompts(self) -> None:
         """Make the prompt layers hold what the sessions hold."""
@@ -314,19 +246,9 @@ class LayerSync:
             self._shapes_of = set(wanted)
 
     def _painted(self, event: Any) -> None:
-        if self._busy:
-            return
-        changes: list[tuple[Key, tuple[Prompt, ...]]] = []
-        for stroke in strokes(event.value, self.grid):
-            session = self.lanes[stroke.fixed]
-            mask, offset = stroke.on(session.result(stroke.object_id, stroke.frame))
-            key = (stroke.fixed, stroke.object_id, stroke.frame)
-            prompts: tuple[Prompt, ...] = ()
-            if mask.any():
-                prompts = (MaskPrompt(stroke.object_id, stroke.frame, mask, offset),)
-            changes.append((key, prompts))
-        self._edit(changes)
-        self.show_prompts()
+        if not self._busy:
+            self.edits.edit(painted(event.value, self.lanes))
+            self.show_prompts()
 
     def _apply(
         self,
@@ -342,17 +264,16 @@ class LayerSync:
             new = merged(now, wanted.get(key, []))
             if new != now:
                 changes.append((key, new))
-        self._edit(changes)
-        if any(isinstance(p, MaskPrompt) for _, new in changes for p in new) or known is None:
-            self._drop_leftovers(changes)
+        self.edits.edit(changes)
+        self._drop_leftovers(changes)
 
     def _drop_leftovers(self, changes: list[tuple[Key, tuple[Prompt, ...]]]) -> None:
         """Take prompts off the layers that gave way to the newest."""
-        shown = self.family.points.prompts(), self.family.shapes.prompts()
+        points, shapes = self.family.points.prompts(), self.family.shapes.prompts()
         for key, new in changes:
             kinds = {type(prompt) for prompt in new}
-            if (key in shown[0]) != (PointPrompt in kinds) or (
-                key in shown[1] and not kinds & {BoxPrompt, MaskPrompt}
+            if (key in points) != (PointPrompt in kinds) or (
+                key in shapes and not kinds & {BoxPrompt, MaskPrompt}
             ):
                 self.show_prompts()
                 return
@@ -365,40 +286,6 @@ class LayerSync:
             if isinstance(prompt, kinds)
         }
 
-    def _edit(self, changes: list[tuple[Key, tuple[Prompt, ...]]]) -> None:
-        step = []
-        for key, new in changes:
-            fixed, object_id, frame = key
-            session = self.lanes[fixed]
-            before, mask = session.prompts.of(object_id, frame), session.result(object_id, frame)
-            step.append(Edit(key, before, new, mask))
-            self.lanes.objects.add(object_id)
-            session.prompts.set(object_id, frame, new)
-            if self.accepted(object_id):
-                session.reopen(object_id)
-                self.events.notice.emit(f"Object {object_id} is open again for your correction.")
-            self._answer(key)
-        if step:
-            self.undo_steps.note(tuple(step))
-            self.events.objects.emit()
-
-    def _answer(self, key: Key) -> None:
-        """Ask for the mask of what is said now; where nothing is said, drop what was answered."""
-        fixed, object_id, frame = key
-        session = self.lanes[fixed]
-        prompts = session.prompts.of(object_id, frame)
-        if any(not isinstance(p, PointPrompt) or p.label for p in prompts) or (
-            prompts and session.result(object_id, frame) is not None
-        ):
-            self.events.asked.emit(key)
-            return
-        result = session.result(object_id, frame)
-        if result is not None and result.direction is Direction.PROMPT:
-            session.clear(object_id, [frame])
-            self.refresh([result.index])
-        if prompts:
-            self.events.notice.emit("Click inside the object first: a point outside only trims it.")
-
     def _removed(self, event: Any) -> None:
         if event.value in self.images:
             self.events.lost.emit(
@@ -410,7 +297,7 @@ class LayerSync:
         if role is not None:
             self.family.forget(role)
             self.events.notice.emit(
-                f"The layer of {role.value} was deleted; nothing is lost, it comes back when needed."
+                f"The layer of {role.value} was deleted; nothing is lost, it returns when needed."
             )
 
     def _image_changed(self, event: Any) -> None:
@@ -430,20 +317,14 @@ class LayerSync:
         return shape == tuple(self.grid.lengths)
 
 
-def hide_labels(layer: Labels, hidden: Sequence[int]) -> None:
-    """Make labels transparent; the others keep their colours."""
-    usual = layer.metadata.setdefault("usual_colormap", layer.colormap)
-    if not hidden:
-        layer.colormap = usual
-        return
-    ids = range(1, max(*hidden, 254) + 1)
-    colours: dict[int | None, Any] = {i: usual.map(i) for i in ids}
-    colours.update(dict.fromkeys(hidden, "transparent"))
-    layer.colormap = DirectLabelColormap(color_dict={**colours, None: "transparent"})
-
-
-_DONE = ("added", "removed", "changed", "actiontype.added", "actiontype.removed",
-         "actiontype.changed")
+_DONE = (
+    "added",
+    "removed",
+    "changed",
+    "actiontype.added",
+    "actiontype.removed",
+    "actiontype.changed",
+)
 
 
 def _with_points(now: tuple[Prompt, ...], points: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
@@ -458,4 +339,3 @@ def _with_shape(now: tuple[Prompt, ...], shapes: list[Prompt]) -> tuple[Prompt, 
     if shapes and isinstance(shapes[0], MaskPrompt):
         return (shapes[0],)
     return tuple(p for p in now if isinstance(p, PointPrompt)) + tuple(shapes)
-

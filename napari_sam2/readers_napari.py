@@ -53,7 +53,11 @@ def read(path: str) -> list[LayerData]:
     levels = [_dask(level) for level in stack.source.levels]
     channel = stack.layout.channel_axis
     data: Any = levels if len(levels) > 1 else levels[0]
-    options: dict[str, Any] = {"name": stack.name, **calibration(stack), "multiscale": len(levels) > 1}
+    options: dict[str, Any] = {
+        "name": stack.name,
+        **calibration(stack),
+        "multiscale": len(levels) > 1,
+    }
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]
     if channel == "C":
@@ -98,7 +102,9 @@ def _dask(array: LazyArray) -> Any:
     import dask.array as da
 
     chunks = array.chunks or _planes(array.shape)
-    return da.from_array(array, chunks=chunks, asarray=False, fancy=False, meta=np.empty(0, array.dtype))
+    return da.from_array(  # type: ignore[no-untyped-call]
+        array, chunks=chunks, asarray=False, fancy=False, meta=np.empty(0, array.dtype)
+    )
 
 
 def _planes(shape: Sequence[int]) -> tuple[int, ...]:

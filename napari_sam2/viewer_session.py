@@ -141,8 +141,10 @@ def stack_of(
     first = images[0]
     axes = layer_axes(first, dims_labels, along)
     for other in images[1:]:
-        if other.rgb or first.rgb or tuple(_levels(other)[0].shape) != tuple(
-            _levels(first)[0].shape
+        if (
+            other.rgb
+            or first.rgb
+            or tuple(_levels(other)[0].shape) != tuple(_levels(first)[0].shape)
         ):
             raise UserError(
                 f"The channels {first.name!r} and {other.name!r} differ in shape or are RGB: "

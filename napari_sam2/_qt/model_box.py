@@ -49,7 +49,9 @@ class ModelBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form(("Model", self.model)))
         layout.addWidget(
-            folded("About the model", form(("Device", self.device), ("", self._file), ("", self.words)))
+            folded(
+                "About the model", form(("Device", self.device), ("", self._file), ("", self.words))
+            )
         )
         self.model.currentIndexChanged.connect(lambda _: self.chosen.emit())
         self.device.currentIndexChanged.connect(lambda _: self.chosen.emit())
@@ -84,7 +86,7 @@ class ModelBox(QWidget):
         about = self.model.currentData(_TOOLTIP) or ""
         trained = "" if info.trained else " Its weights are random: for trying things out only."
         self.words.setText(
-            f"{info.name} on {info.device}, sees {info.image_size} × {info.image_size} pixels."
+            f"{info.name} on {info.device}, sees {info.image_size} x {info.image_size} pixels."
             f"{trained} {about}"
         )
 

@@ -79,10 +79,10 @@ class ObjectList(QTreeWidget):
 
     def _match(self, ids: list[int]) -> None:
         """Add and remove rows so that they are of these objects."""
-        for row in reversed(range(self.topLevelItemCount())):
-            if self.topLevelItem(row).data(0, _ID) not in ids:
-                self.takeTopLevelItem(row)
-        shown = [self.topLevelItem(row).data(0, _ID) for row in range(self.topLevelItemCount())]
+        for number, shown_id in reversed(list(enumerate(self._ids()))):
+            if shown_id not in ids:
+                self.takeTopLevelItem(number)
+        shown = self._ids()
         for row, object_id in enumerate(ids):
             if object_id not in shown:
                 item = QTreeWidgetItem()
@@ -92,16 +92,20 @@ class ObjectList(QTreeWidget):
                 )
                 self.insertTopLevelItem(row, item)
 
-    def _fill(self, row: QTreeWidgetItem, item: Any) -> None:
+    def _ids(self) -> list[int]:
+        rows = (self.topLevelItem(number) for number in range(self.topLevelItemCount()))
+        return [int(row.data(0, _ID)) for row in rows if row is not None]
+
+    def _fill(self, row: QTreeWidgetItem | None, item: Any) -> None:
         sync = self._engine.sync
-        if sync is None:
+        if sync is None or row is None:
             return
         prompts = sum(
             len(session.prompts.of(item.id, frame))
             for _, session in sync.lanes
             for frame in session.prompts.frames(item.id)
         )
-        progress = self._engine.tally.of(item.id)
+        progress = sync.lanes.tally.of(item.id)
         texts = (item.name, str(prompts or ""), _frames(progress), _score(progress))
         for column, text in enumerate(texts):
             if row.text(column) != text:
@@ -156,9 +160,9 @@ class ObjectList(QTreeWidget):
         """Return what can be done with an object."""
         menu = QMenu(self)
         menu.addAction("Go to its worst frame", lambda: self.jump.emit(object_id))
-        menu.addAction("Open again for corrections", lambda: self._engine.reopen(object_id))
+        menu.addAction("Open again for corrections", lambda: self._engine.keeping.reopen(object_id))
         menu.addSeparator()
-        menu.addAction("Delete object", lambda: self._engine.delete(object_id))
+        menu.addAction("Delete object", lambda: self._engine.keeping.delete(object_id))
         return menu
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 
@@ -66,8 +74,10 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     """Return content that is folded away at first."""
     made = QCollapsible(title)
     made.setDuration(0)
-    made.layout().setContentsMargins(0, 0, 0, 0)
-    content.layout().setContentsMargins(6, 2, 0, 6)
+    for widget, margins in ((made, (0, 0, 0, 0)), (content, (6, 2, 0, 6))):
+        layout = widget.layout()
+        if layout is not None:
+            layout.setContentsMargins(*margins)
     made.addWidget(content)
     made.collapse(animate=False)
     return made

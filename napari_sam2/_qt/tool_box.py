@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -45,11 +46,14 @@ class ToolBox(QWidget):
             Tool.PAINT: ("Paint", Action.PAINT, "Paint, fill and erase the mask by hand."),
         }
         self.buttons = {
-            tool: button(text, key(action), tip, lambda t=tool: self.use(t), checkable=True)
+            tool: button(text, key(action), tip, partial(self.use, tool), checkable=True)
             for tool, (text, action, tip) in tips.items()
         }
         self.sign = button(
-            "Inside", key(Action.SIGN), "Whether clicks are inside or outside the object.", self.flip
+            "Inside",
+            key(Action.SIGN),
+            "Whether clicks lie in the object or outside.",
+            self.flip,
         )
         self.candidate = button(
             "Another mask",

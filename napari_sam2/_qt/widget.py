@@ -55,7 +55,7 @@ class SegmentTrackWidget(QScrollArea):
         self._loading = False
         self._closed = False
         settings = read_settings()
-        self.engine = Engine(self.viewer)
+        self.engine = Engine(self.viewer, settings.ending)
         self.keys = Keys(self.viewer, settings.keys)
         self.images = ImageBox(self.viewer)
         self.model = ModelBox(settings.model, settings.device)
@@ -68,7 +68,7 @@ class SegmentTrackWidget(QScrollArea):
             "Accept, next",
             self.keys.key(Action.ACCEPT),
             "Keep this object as it is and go on with a new one.",
-            self.engine.accept,
+            self.engine.keeping.accept,
         )
         self.save = button(
             "Save", self.keys.key(Action.SAVE), "Write the accepted labels to a file.", self._save
@@ -128,7 +128,7 @@ class SegmentTrackWidget(QScrollArea):
             {
                 Action.PROPAGATE: self.engine.propagate,
                 Action.STOP: self.engine.stop,
-                Action.ACCEPT: self.engine.accept,
+                Action.ACCEPT: self.engine.keeping.accept,
                 Action.CANDIDATE: self.engine.next_candidate,
                 Action.SAVE: self._save,
                 Action.JUMP: self._jump,
@@ -193,20 +193,20 @@ class SegmentTrackWidget(QScrollArea):
         sync = self.engine.sync
         if sync is None:
             return
-        worst = self.engine.tally.of(object_id or sync.current)
+        worst = sync.lanes.tally.of(object_id or sync.current)
         if worst.worst_index is None:
             self.status.say("This object has no mask yet.")
         else:
-            sync.show_index(worst.worst_index)
+            sync.place.show_index(worst.worst_index)
 
     def _save(self) -> None:
-        self.engine.save()
+        self.engine.keeping.save()
 
     def _save_as(self) -> None:
         kinds = "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr)"
         path, _ = QFileDialog.getSaveFileName(self, "Save labels", "labels.tif", kinds)
         if path:
-            self.engine.save(Path(path))
+            self.engine.keeping.save(Path(path))
             show_info(f"Saving to {path}")
 
     def _later(self) -> None:
@@ -231,7 +231,7 @@ class SegmentTrackWidget(QScrollArea):
         here = Situation(has_image=bool(self.images.images), loading=self._loading)
         if sync is None:
             return here
-        tally, current = self.engine.tally, sync.current
+        tally, current = sync.lanes.tally, sync.current
         prompts = sync.session.prompts
         accepted = sum(tally.of(item.id).accepted for item in sync.lanes.objects)
         return Situation(

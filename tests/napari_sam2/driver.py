@@ -57,7 +57,9 @@ class Driver:
         self.until(lambda: not engine._live.busy and not engine._runner.busy)
 
     def click(self, *where: float) -> None:
-        """Add a point as the tool does."""
+        """Go to a frame and add a point there as the tool does."""
+        if len(where) > 2:
+            self.viewer.dims.set_point(0, where[0] * self.viewer.layers[0].scale[0])
         self.sync.family.points.layer.add(np.array(where, float))
         self.actions.append("click")
 

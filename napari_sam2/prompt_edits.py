@@ -1,0 +1,118 @@
+"""Changes of prompts by the user: kept for undo, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_sam2.geometry import Index
+from napari_sam2.lanes import Lanes
+from napari_sam2.layer_points import Key
+from napari_sam2.preview import Preview
+from napari_sam2.prompt_undo import Edit, PromptUndo
+from napari_sam2.prompts import PointPrompt, Prompt
+from napari_sam2.results import Direction
+from napari_sam2.sync_events import SyncEvents
+
+Change = tuple[Key, tuple[Prompt, ...]]
+
+
+class PromptEdits:
+    """Applies what the user says to the sessions, and takes it back.
+
+    Parameters
+    ----------
+    lanes : Lanes
+        The sessions.
+    events : SyncEvents
+        Told what is to be computed.
+    """
+
+    def __init__(self, lanes: Lanes, events: SyncEvents) -> None:
+        self._lanes = lanes
+        self._events = events
+        self._steps = PromptUndo()
+        self._opening: set[int] = set()
+
+    def accepted(self, object_id: int) -> bool:
+        """Whether all masks of an object are accepted, and no correction has come since."""
+        return self._lanes.tally.of(object_id).accepted and object_id not in self._opening
+
+    def edit(self, changes: Sequence[Change]) -> None:
+        """Say other things about objects on frames; one step of undo."""
+        step = []
+        for key, new in changes:
+            fixed, object_id, frame = key
+            session = self._lanes[fixed]
+            before, mask = session.prompts.of(object_id, frame), session.result(object_id, frame)
+            session.prompts.set(object_id, frame, new)
+            step.append(Edit(key, before, new, mask))
+            self._lanes.objects.add(object_id)
+            if new and self.accepted(object_id):
+                self._opening.add(object_id)
+                self._events.notice.emit(f"Object {object_id} is open again for your correction.")
+            self._ask(key)
+        if step:
+            self._steps.note(tuple(step))
+            self._events.objects.emit()
+
+    def answer(self, key: Key) -> Preview:
+        """Compute the mask of an object on a frame; any thread may call.
+
+        Raises
+        ------
+        UserError
+            If nothing is said there any more.
+        """
+        fixed, object_id, frame = key
+        session = self._lanes[fixed]
+        if object_id in self._opening:
+            session.reopen(object_id)
+            self._opening.discard(object_id)
+        return session.preview(object_id, frame)
+
+    def undo(self) -> tuple[Index, ...] | None:
+        """Take the last step back; return the planes that changed, None if there was no step."""
+        step = self._steps.undo()
+        return self._replay([(e, e.before) for e in reversed(step)], masks=True) if step else None
+
+    def redo(self) -> tuple[Index, ...] | None:
+        """Make the step again that was taken back last; see :meth:`undo`."""
+        step = self._steps.redo()
+        return self._replay([(e, e.after) for e in step], masks=False) if step else None
+
+    def forget(self, object_id: int) -> None:
+        """Drop the steps of an object that was deleted."""
+        self._steps.forget(object_id)
+        self._opening.discard(object_id)
+
+    def _replay(
+        self, edits: Sequence[tuple[Edit, tuple[Prompt, ...]]], *, masks: bool
+    ) -> tuple[Index, ...]:
+        changed: list[Index] = []
+        for edit, prompts in edits:
+            fixed, object_id, frame = edit.key
+            session = self._lanes[fixed]
+            session.prompts.set(object_id, frame, prompts)
+            if masks and edit.mask is not None:
+                session._keep([edit.mask], reopen=True)
+                self._events.withdrawn.emit(edit.key)
+            else:
+                self._ask(edit.key)
+            changed.append(session.stack.index(frame))
+        self._events.objects.emit()
+        return tuple(changed)
+
+    def _ask(self, key: Key) -> None:
+        """Ask for the mask of what is said now; where nothing is said, drop what was answered."""
+        fixed, object_id, frame = key
+        session = self._lanes[fixed]
+        prompts, result = session.prompts.of(object_id, frame), session.result(object_id, frame)
+        inside = any(not isinstance(p, PointPrompt) or p.label for p in prompts)
+        if inside or (prompts and result is not None):
+            self._events.asked.emit(key)
+            return
+        self._events.withdrawn.emit(key)
+        if result is not None and result.direction is Direction.PROMPT:
+            session.clear(object_id, [frame])
+        if prompts:
+            self._events.notice.emit("Click inside the object first: points outside trim it.")
