@@ -1,0 +1,123 @@
+"""Take the pictures of the documentation from the real widget with a real model.
+
+Run it with a screen, or under ``xvfb-run -s "-screen 0 1500x950x24"``::
+
+    python docs/make_screenshots.py docs/images
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+from napari_sam2._qt.widget import SegmentTrackWidget
+
+SIZE = (1400, 860)
+
+
+def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
+    """Let the viewer run until something is so."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.02)
+    rest = time.monotonic() + 0.6
+    while time.monotonic() < rest:
+        QApplication.processEvents()
+        time.sleep(0.02)
+
+
+class Session:
+    """A viewer with a sample and the widget, and where its pictures go."""
+
+    def __init__(self, sample: str, folder: Path, model: str) -> None:
+        self.folder = folder
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(*SIZE)
+        self.viewer.open_sample("napari-sam2", sample)
+        make = _maker(model) if model else None
+        self.widget = SegmentTrackWidget(self.viewer, make)
+        self.viewer.window.add_dock_widget(self.widget, name="Segment and track", area="right")
+        wait(lambda: self.widget.engine.sync is not None)
+        self.sync: Any = self.widget.engine.sync
+        self.suggested = np.array(self.viewer.layers["Click here first"].data)
+        self.viewer.layers["Click here first"].visible = False
+        self.viewer.dims.set_current_step(0, int(self.suggested[0][0]))
+        self.viewer.fit_to_view()
+
+    def idle(self) -> None:
+        engine = self.widget.engine
+        wait(lambda: not engine._live.busy and not engine._runner.busy)
+
+    def shoot(self, name: str) -> None:
+        wait(lambda: True)
+        self.viewer.screenshot(str(self.folder / name), canvas_only=False, flash=False)
+
+    def close(self) -> None:
+        self.widget.release()
+        self.viewer.close()
+
+
+def _maker(model: str) -> Callable[[], Any]:
+    from napari_sam2.predictor import load_predictor
+
+    return lambda: load_predictor(model)
+
+
+def pictures(folder: Path, model: str) -> None:
+    """One picture of each step of the quick start."""
+    session = Session("moving_cells", folder, model)
+    engine, sync = session.widget.engine, session.sync
+    session.shoot("1-open.png")
+    sync.family.points.layer.add(session.suggested[0])
+    session.idle()
+    session.shoot("2-click.png")
+    engine.propagate()
+    wait(lambda: engine.running is not None and engine.running.run.done >= 8)
+    session.shoot("3-propagate.png")
+    session.idle()
+    animation(session, folder / "propagation.gif")
+    session.viewer.dims.set_current_step(0, 12)
+    engine.keeping.accept()
+    session.idle()
+    session.shoot("4-accept.png")
+    engine.keeping.save(folder / "labels.tif")
+    session.idle()
+    session.shoot("5-save.png")
+    (folder / "labels.tif").unlink(missing_ok=True)
+    session.close()
+    volume = Session("organ_volume", folder, model)
+    volume.sync.family.points.layer.add(volume.suggested[0])
+    volume.idle()
+    volume.widget.extras.look_again()
+    volume.idle()
+    volume.shoot("6-volume.png")
+    volume.close()
+
+
+def animation(session: Session, path: Path) -> None:
+    """Write what the canvas shows, frame by frame, as a small animation."""
+    from PIL import Image
+
+    frames = []
+    for frame in range(session.sync.lanes.stack.n_frames):
+        session.viewer.dims.set_current_step(0, frame)
+        QApplication.processEvents()
+        shot = Image.fromarray(session.viewer.screenshot(canvas_only=True, flash=False)[..., :3])
+        frames.append(shot.resize((shot.width // 2, shot.height // 2)).quantize(64))
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=120, loop=0)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NAPARI_CONFIG", "")
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
+    target.mkdir(parents=True, exist_ok=True)
+    pictures(target, sys.argv[2] if len(sys.argv) > 2 else "")
