@@ -13,62 +13,66 @@ from pathlib import Path
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
-_screen: subprocess.Popen[bytes] | None = None
-_rendering = True
-
-
-def _xcb_ready() -> bool:
-    libraries = ("xcb-icccm", "xcb-keysyms", "xcb-cursor", "xkbcommon-x11")
-    return bool(shutil.which("Xvfb")) and all(ctypes.util.find_library(n) for n in libraries)
+_SCREEN = pytest.StashKey[subprocess.Popen[bytes]]()
+_DRAWS = pytest.StashKey[bool]()
+_DEBIAN = "xvfb libxcb-icccm4 libxcb-keysyms1 libxcb-cursor0 libxkbcommon-x11-0"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Use the user's own screen, else a private Xvfb, else Qt's offscreen platform."""
-    global _rendering
+    """Give Qt a private screen, else the user's own, else none at all ("offscreen")."""
     os.environ.setdefault("NAPARI_ASYNC", "0")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    if not sys.platform.startswith("linux"):
-        return
-    asked_offscreen = os.environ.get("QT_QPA_PLATFORM") == "offscreen"
-    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if shown and not asked_offscreen:
-        return
-    if _xcb_ready() and not asked_offscreen:
-        _start_screen()
-        return
-    _rendering = False
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    config.stash[_DRAWS] = not sys.platform.startswith("linux") or _find_screen(config)
+    if not config.stash[_DRAWS]:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 
-def _start_screen() -> None:
-    global _screen
+def _find_screen(config: pytest.Config) -> bool:
+    """Return whether there is an X server or Wayland to draw on."""
+    if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+        return False
+    # Workers of pytest-xdist inherit the screen of the process that started them.
+    if "PYTEST_XDIST_WORKER" not in os.environ and _can_start_screen():
+        return _start_screen(config)
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _can_start_screen() -> bool:
+    libraries = ("xcb-icccm", "xcb-keysyms", "xcb-cursor", "xkbcommon-x11")
+    return bool(shutil.which("Xvfb")) and all(map(ctypes.util.find_library, libraries))
+
+
+def _start_screen(config: pytest.Config) -> bool:
     read, write = os.pipe()
-    _screen = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1100x24", "-nolisten", "tcp"],
+    size = ["-screen", "0", "1600x1100x24"]
+    config.stash[_SCREEN] = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), *size, "-nolisten", "tcp"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
     os.close(write)
-    with os.fdopen(read) as number:
-        os.environ["DISPLAY"] = f":{number.readline().strip()}"
-    os.environ["QT_QPA_PLATFORM"] = "xcb"
-    os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    if number:
+        os.environ.update(DISPLAY=f":{number}", QT_QPA_PLATFORM="xcb")
+        os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
+    return bool(number)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _screen is not None:
-        _screen.terminate()
-        _screen.wait(5)
+    """End the private screen."""
+    if screen := config.stash.get(_SCREEN, None):
+        screen.terminate()
+        screen.wait(5)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if _rendering:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what draws where nothing can be drawn on."""
+    if config.stash[_DRAWS]:
         return
-    skip = pytest.mark.skip(
-        reason="no X server with OpenGL; apt-get install xvfb libxcb-icccm4 libxcb-keysyms1"
-    )
+    skip = pytest.mark.skip(reason=f"no X server with OpenGL; apt-get install {_DEBIAN}")
     for item in items:
-        if "rendering" in item.keywords:
+        if item.get_closest_marker("rendering"):
             item.add_marker(skip)
 
 
@@ -88,9 +92,9 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _gl_queries_without_gl() -> Iterator[None]:
+def _gl_queries_without_gl(request: pytest.FixtureRequest) -> Iterator[None]:
     """Answer the two limits that napari asks OpenGL for, where there is no OpenGL."""
-    if _rendering or "napari" not in sys.modules:
+    if request.config.stash[_DRAWS] or "napari" not in sys.modules:
         yield
         return
     import napari._vispy.utils.gl as napari_gl
