@@ -6,6 +6,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.colormaps import CyclicLabelColormap
+
 from napari_sam2.layer_points import PointsLayer
 from napari_sam2.layer_shapes import ShapesLayer
 from napari_sam2.viewer_session import placement
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from napari_sam2.split_labels import SplitLabels
 
 METADATA = "napari_sam2"
+COLOURS = (
+    "transparent", "#39a7ff", "#ffb02e", "#3ddc97", "#ff6f91", "#b388ff", "#f9f871", "#00d4c8",
+    "#ff8552", "#8be04e", "#f78fe0", "#5b8cff", "#e5c07b", "#4dd0e1", "#ff5c5c", "#a0d468",
+    "#c792ea", "#ffd166", "#26c6a2", "#ef9a9a",
+)  # fmt: skip
+"""Of the labels, bright enough for grey images; napari repeats them."""
 
 
 class Role(Enum):
@@ -128,6 +136,7 @@ class LayerFamily:
             return self.viewer.add_points(**PointsLayer.options(self.grid), **options)
         if role is Role.BOXES:
             return self.viewer.add_shapes(**ShapesLayer.options(self.grid), **options)
+        options["colormap"] = CyclicLabelColormap(COLOURS)
         if role is Role.RESULTS:
-            return self.viewer.add_labels(self.labels.array, opacity=0.65, **options)
-        return self.viewer.add_labels(self.labels.drafts.array, opacity=0.45, **options)
+            return self.viewer.add_labels(self.labels.array, opacity=0.6, **options)
+        return self.viewer.add_labels(self.labels.drafts.array, opacity=0.4, **options)

@@ -1,6 +1,7 @@
 """What the widget does, off the GUI thread: load, look ahead, answer, propagate, accept, save."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -151,7 +152,8 @@ class Engine(QObject):
 
     def close(self) -> None:
         """End all threads; what is done stays in the layers."""
-        self._timer.stop()
+        with suppress(RuntimeError):
+            self._timer.stop()
         if self.sync is not None:
             self.sync.detach()
         self._live.close()
@@ -236,7 +238,9 @@ class Engine(QObject):
             return
         request = PropagationRequest(ids, self.direction, self.frames)
         self._runs += 1
-        self._runner.submit(("run", self._runs), partial(self._run, session, request), self._run_ended)
+        self._runner.submit(
+            ("run", self._runs), partial(self._run, session, request), self._run_ended
+        )
 
     def _run(self, session: SegmentationSession, request: PropagationRequest) -> bool:
         self.pace = Pace()

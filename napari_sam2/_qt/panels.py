@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QToolButton,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -17,10 +18,11 @@ from superqt import QCollapsible
 
 def button(
     text: str, key: str, tip: str, call: Callable[[], Any], *, checkable: bool = False
-) -> QToolButton:
+) -> QPushButton:
     """Return a button with its key on it, e.g. ``Propagate [G]``."""
-    made = QToolButton()
+    made = QPushButton()
     made.setText(f"{text}  [{key}]" if key else text)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     made.setToolTip(f"{tip} Key: {key}." if key else tip)
     made.setCheckable(checkable)
     made.setSizePolicy(made.sizePolicy().Policy.Expanding, made.sizePolicy().Policy.Fixed)
@@ -74,6 +76,8 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     """Return content that is folded away at first."""
     made = QCollapsible(title)
     made.setDuration(0)
+    made.setCollapsedIcon("▸")
+    made.setExpandedIcon("▾")
     for widget, margins in ((made, (0, 0, 0, 0)), (content, (6, 2, 0, 6))):
         layout = widget.layout()
         if layout is not None:

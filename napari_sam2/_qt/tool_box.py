@@ -67,8 +67,8 @@ class ToolBox(QWidget):
         layout.setSpacing(4)
         layout.addWidget(row(self.buttons[Tool.POINT], self.buttons[Tool.BOX]))
         layout.addWidget(row(self.buttons[Tool.OUTLINE], self.buttons[Tool.PAINT]))
-        layout.addWidget(row(self.sign, self.candidate))
-        layout.addWidget(self.undo)
+        layout.addWidget(row(self.sign, self.undo))
+        layout.addWidget(self.candidate)
 
     def use(self, tool: Tool) -> None:
         """Make a tool the one that the mouse uses."""

@@ -1,6 +1,7 @@
 """The dock widget "Segment and track"."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,6 @@ class SegmentTrackWidget(QScrollArea):
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._make_predictor = make_predictor
         self._loading = False
-        self._closed = False
         settings = read_settings()
         self.engine = Engine(self.viewer, settings.ending)
         self.keys = Keys(self.viewer, settings.keys)
@@ -97,8 +97,8 @@ class SegmentTrackWidget(QScrollArea):
             heading("Objects"),
             self.objects,
             self.run,
-            row(self.accept, self.save),
-            self.save_as,
+            self.accept,
+            row(self.save, self.save_as),
             self.extras,
         )
         for part in parts:
@@ -119,7 +119,16 @@ class SegmentTrackWidget(QScrollArea):
         self.images.chosen.connect(self.begin)
         self.model.chosen.connect(self.load)
         self.objects.jump.connect(self._jump)
-        self.destroyed.connect(_closer(self.engine, self.keys))
+        removed = self.viewer.layers.events.removed
+        self._release = _Release(
+            self._redraw.stop,
+            self.keys.release,
+            self.images.release,
+            lambda: removed.disconnect(self._maybe_closing),
+            self.run.end_activity,
+            self.engine.close,
+        )
+        self.destroyed.connect(self._release)
         self.viewer.layers.events.removed.connect(self._maybe_closing)
 
     def _bind_keys(self) -> None:
@@ -210,7 +219,7 @@ class SegmentTrackWidget(QScrollArea):
             show_info(f"Saving to {path}")
 
     def _later(self) -> None:
-        if not self._redraw.isActive() and not self._closed:
+        if not self._redraw.isActive():
             self._redraw.start()
 
     def refresh(self) -> None:
@@ -264,14 +273,7 @@ class SegmentTrackWidget(QScrollArea):
 
     def release(self) -> None:
         """Give back keys and threads; called when the widget goes."""
-        if not self._closed:
-            self._closed = True
-            self._redraw.stop()
-            self.run.end_activity()
-            self.images.release()
-            self.viewer.layers.events.removed.disconnect(self._maybe_closing)
-            self.keys.release()
-            self.engine.close()
+        self._release()
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
         """Release everything with the window."""
@@ -279,9 +281,14 @@ class SegmentTrackWidget(QScrollArea):
         super().closeEvent(event)
 
 
-def _closer(engine: Engine, keys: Keys) -> Callable[..., None]:
-    def close(*_: Any) -> None:
-        keys.release()
-        engine.close()
+class _Release:
+    """Lets go of the viewer and ends threads, once, whether or not Qt's objects still live."""
 
-    return close
+    def __init__(self, *steps: Callable[[], Any]) -> None:
+        self._steps = list(steps)
+
+    def __call__(self, *_: Any) -> None:
+        steps, self._steps = self._steps, []
+        for step in steps:
+            with suppress(RuntimeError):
+                step()

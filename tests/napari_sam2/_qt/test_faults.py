@@ -54,9 +54,7 @@ def test_no_image_open(open_widget: OpenWidget) -> None:
     assert not user.widget.save.isEnabled()
 
 
-def test_an_image_opened_later_starts_a_session(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
+def test_an_image_opened_later_starts_a_session(open_widget: OpenWidget, image: np.ndarray) -> None:
     user = open_widget()
     user.viewer.add_image(image)
     user.until(lambda: user.sync is not None)

@@ -1,0 +1,150 @@
+"""Walk through the flow as a user does; print the actions and the longest stall we cause.
+
+Run it with a screen, or under xvfb-run::
+
+    python tests/benchmarks/walk.py [--fake]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "napari_sam2"))
+
+from napari_sam2._qt import engine as engine_module
+from napari_sam2._qt import keeping, object_list, run_box, tool_box, widget
+from napari_sam2._qt.stopwatch import Stopwatch
+from napari_sam2.layer_family import LayerFamily
+from napari_sam2.layer_sync import LayerSync
+from napari_sam2.sample_data import moving_cells
+
+OURS: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (engine_module.Engine, ("propagate", "stop", "ask", "next_candidate", "_run_ended", "begin")),
+    (keeping.Keeping, ("accept", "save", "_accepted")),
+    (widget.SegmentTrackWidget, ("refresh", "_loaded")),
+    (object_list.ObjectList, ("show_objects",)),
+    (run_box.RunBox, ("show_run",)),
+    (tool_box.ToolBox, ("use", "flip")),
+    (LayerSync, ("_points_changed", "_shapes_changed", "_painted", "undo", "select")),
+    (LayerFamily, ("_make",)),
+    (LayerSync, ("refresh",)),
+)
+NAPARI_DRAWS = ("LayerSync.refresh", "LayerFamily._make", "Engine.begin", "ToolBox.use")
+"""Mostly napari's own drawing and making of layers, shown apart."""
+
+
+def pump(condition: Callable[[], bool], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+class Walk:
+    """A user who counts."""
+
+    def __init__(self, fake: bool, folder: Path) -> None:
+        self.watch = Stopwatch()
+        for owner, names in OURS:
+            for name in names:
+                setattr(owner, name, self.watch.timed(getattr(owner, name)))
+        self.viewer = napari.Viewer(show=True)
+        (data, options, _), (self.points, _, _) = moving_cells()
+        self.viewer.add_image(data, **options)
+        self.folder = folder
+        self.fake = fake
+        self.actions: list[str] = []
+
+    def do(self, name: str, act: Callable[[], Any]) -> None:
+        act()
+        self.actions.append(name)
+        QApplication.processEvents()
+
+    def key(self, key: str) -> None:
+        from app_model.types import KeyBinding
+
+        self.do(f"key {key}", lambda: self.viewer.keymap[KeyBinding.from_str(key)](self.viewer))
+
+    def open(self) -> None:
+        make = _fake_predictor if self.fake else None
+        self.actions.append("menu Plugins")
+        self.widget = widget.SegmentTrackWidget(self.viewer, make)
+        self.do("Segment and track", lambda: self.viewer.window.add_dock_widget(self.widget))
+        self.engine = self.widget.engine
+        pump(lambda: self.engine.sync is not None)
+        self.viewer.dims.set_current_step(0, 0)
+
+    def idle(self) -> None:
+        pump(lambda: not self.engine._live.busy and not self.engine._runner.busy)
+        pump(lambda: False, 0.3)
+
+    def click(self, point: Any) -> float:
+        start = time.monotonic()
+        layer = self.engine.sync.family.points.layer
+        self.do("click", lambda: layer.add(np.array(point, float)))
+        self.idle()
+        return time.monotonic() - start
+
+    def taken(self) -> list[str]:
+        actions, self.actions = self.actions, []
+        return actions
+
+
+def _fake_predictor() -> Any:
+    from fakes import FakePredictor
+
+    return FakePredictor()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        walk = Walk("--fake" in sys.argv, Path(folder))
+        Path.home = classmethod(lambda cls: Path(folder))  # type: ignore[method-assign]
+        walk.open()
+        walk.click(walk.points[0])
+        for key in ("G", "N", "W"):
+            walk.key(key)
+        walk.idle()
+        saved = list(Path(folder).glob("*.tif"))
+        _report("first object, from open image to labels on disk", walk.taken(), 6)
+        assert saved, "nothing was saved"
+        walk.click([0, 60, 60])
+        walk.key("G")
+        walk.key("N")
+        walk.idle()
+        _report("a further object", walk.taken(), 3)
+        walk.engine.sync.select(1)
+        walk.viewer.dims.set_current_step(0, 5)
+        walk.click([5, 40, 40])
+        walk.key("G")
+        walk.idle()
+        _report("a correction", walk.taken(), 2)
+        _stalls(walk.watch)
+        walk.widget.release()
+        walk.viewer.close()
+
+
+def _report(what: str, actions: list[str], most: int) -> None:
+    print(f"{what}: {len(actions)} actions (at most {most}): {', '.join(actions)}")
+    assert len(actions) <= most, what
+
+
+def _stalls(watch: Stopwatch) -> None:
+    ranked = sorted(watch.longest.items(), key=lambda item: -item[1])
+    ours = [(name, s) for name, s in ranked if not name.startswith(NAPARI_DRAWS)]
+    print(f"longest stall in our callbacks: {ours[0][1] * 1000:.1f} ms ({ours[0][0]})")
+    for name, seconds in ranked:
+        print(f"  {seconds * 1000:7.1f} ms  {name}")
+
+
+if __name__ == "__main__":
+    main()
