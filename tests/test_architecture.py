@@ -19,7 +19,16 @@ MODEL = {"torch", "sam2_model"}
 MODEL_MAY_USE = {"torch", "numpy", "scipy", "PIL", "safetensors", "huggingface_hub"}
 # Lazily, when one of their functions runs: they choose, train, list or inspect models.
 MAY_CALL_THE_MODEL = {"cli", "doctor", "sample_data", "segmentation", "predictor", "_qt"}
-CORE = "session segmentation propagation views stack intensity prompts labels".split()
+CORE = [
+    "session",
+    "segmentation",
+    "propagation",
+    "views",
+    "stack",
+    "intensity",
+    "prompts",
+    "labels",
+]
 
 
 def loaded_by(*modules: str) -> set[str]:
