@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_sam2 import __version__
-from napari_sam2.cli import doctor, info, models
+from napari_sam2.cli import doctor, evaluate, info, models, segment, train
 from napari_sam2.cli.exit_codes import ExitCode
 from napari_sam2.errors import UserError
 
@@ -19,8 +19,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Segment and track objects through time or depth with SAM 2.",
 )
+app.command("segment")(segment.segment)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
+app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 
 

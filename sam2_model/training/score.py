@@ -1,0 +1,143 @@
+"""Figures of the model card: ``python -m sam2_model.training.score DATA WEIGHTS``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sam2_model.checkpoint import load_model
+from sam2_model.image_predictor import ImagePredictor
+from sam2_model.sam2 import SAM2
+from sam2_model.training.clicks import tight_box
+from sam2_model.training.evaluate import clip_scores, follow, image_iou, iou
+from sam2_model.training.prompting import PromptKind
+from sam2_model.training.real_images import Part, StillClips, dsb_stills, t98g_stills
+from sam2_model.training.recipe import native_windows
+from sam2_model.training.samples import ClipSample, ClipSource
+from sam2_model.training.synthetic import SyntheticClips
+
+_CLIP_FRAMES = 24
+_CLIP_OBJECTS = 3
+_SEED = 20_000
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print one JSON object per line, as figures become known."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    model = load_model(options.weights, device="cpu")
+    for name, figures in scores(model, options.data, options.clips):
+        sys.stdout.write(json.dumps({name: figures}) + "\n")
+        sys.stdout.flush()
+
+
+def scores(model: SAM2, data: Path, clips: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Score on images that were held out and on clips made of them.
+
+    Parameters
+    ----------
+    model : SAM2
+        In eval mode.
+    data : Path
+        Folder with ``dsb2018`` and ``t98g_stills``.
+    clips : int
+        Clips of each kind.
+
+    Yields
+    ------
+    tuple of (str, dict)
+        What was scored, and its figures.
+    """
+    for group in ("fluo", "hist"):
+        stills = dsb_stills(data / "dsb2018", Part.VALIDATION, group)
+        windows = native_windows(stills, np.random.default_rng(_SEED), sys.maxsize)
+        yield f"dsb2018 {group}, 256 px windows", _images(model, windows)
+    stills = t98g_stills(data / "t98g_stills", Part.VALIDATION)
+    windows = native_windows(stills, np.random.default_rng(_SEED), sys.maxsize)
+    yield "t98g_stills, 256 px windows", _images(model, windows)
+    held_out = StillClips(dsb_stills(data / "dsb2018", Part.VALIDATION, "fluo"), (1.0, 3.0))
+    for name, source in (("dsb2018 clips", held_out), ("synthetic clips", SyntheticClips())):
+        movies = _movies(source, clips)
+        for kind in PromptKind:
+            yield f"{name}, {kind.value}", asdict(clip_scores(model, movies, kind))
+        yield f"{name}, no memory", {"mean_iou": without_memory(model, movies)}
+    yield "milliseconds", _speed(model, _movies(held_out, 1)[0])
+
+
+def without_memory(model: SAM2, samples: list[ClipSample]) -> float:
+    """Segment each frame alone, prompted by the box of the mask before it."""
+    predictor = ImagePredictor(model)
+    found: list[float] = []
+    for sample in samples:
+        frames = [predictor.encode(image) for image in sample.images]
+        for truth in np.moveaxis(sample.masks, 1, 0):
+            if not truth[0].any():
+                continue
+            mask: NDArray[np.bool_] = truth[0]
+            for frame, true in zip(frames[1:], truth[1:], strict=True):
+                if mask.any():
+                    box = tight_box(mask)
+                    mask = predictor.predict(frame, box=box, multimask=False).masks[0, 0]
+                if true.any():
+                    found.append(iou(mask, true))
+    return float(np.mean(found))
+
+
+def _images(model: SAM2, windows: list[ClipSample]) -> dict[str, float]:
+    kinds = (PromptKind.POINT, PromptKind.BOX)
+    figures = {kind.value: image_iou(model, windows, kind) for kind in kinds}
+    return figures | {"objects": sum(window.masks.shape[1] for window in windows)}
+
+
+def _movies(source: ClipSource, count: int) -> list[ClipSample]:
+    return [
+        source.sample(np.random.default_rng((_SEED, n)), _CLIP_FRAMES, _CLIP_OBJECTS)
+        for n in range(count)
+    ]
+
+
+def _speed(model: SAM2, sample: ClipSample) -> dict[str, float]:
+    predictor = ImagePredictor(model)
+
+    def click() -> None:
+        predictor.predict(predictor.encode(sample.images[0]), [[100, 100]], [1])
+
+    present = [k for k in range(sample.masks.shape[1]) if sample.masks[0, k].any()][:1]
+    first = sample.masks[0, present]
+
+    def track() -> None:
+        follow(model, sample.images, first, PromptKind.MASK)
+
+    return {"click": _median(click), "tracked frame": _median(track) / len(sample.images)}
+
+
+def _median(run: Callable[[], None], repeats: int = 5) -> float:
+    run()
+    spent = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        spent.append((time.perf_counter() - started) * 1000)
+    return round(float(np.median(spent)), 1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Score the bundled model.")
+    parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
+    parser.add_argument("weights", help="name or file")
+    parser.add_argument("--clips", type=int, default=20, help="of each kind")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
