@@ -146,7 +146,7 @@ def _of_plane(
             yield Stroke(fixed, int(object_id), frame, yx, new[touched] == object_id)
 
 
-def _changes(atom: Sequence[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _changes(atom: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return coordinates (N, ndim), values before and after (N,)."""
     if hasattr(atom, "slice_key"):
         corner = np.array([s.start if isinstance(s, slice) else s for s in atom.slice_key])

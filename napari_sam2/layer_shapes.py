@@ -116,11 +116,9 @@ class ShapesLayer:
         mask = np.zeros((max(min(y1, rows) - y0, 0), max(min(x1, columns) - x0, 0)), bool)
         if mask.size:
             local = yx - (y0, x0)
-            if kind == "ellipse":
-                centre, radii = local.mean(axis=0), np.ptp(local, axis=0) / 2
-                inside = draw.ellipse(*centre, *radii, shape=mask.shape)
-            else:
-                inside = draw.polygon(local[:, 0], local[:, 1], shape=mask.shape)
+            outline = _ellipse(local) if kind == "ellipse" else local
+            rows_of, columns_of = outline[:, 0], outline[:, 1]
+            inside = draw.polygon(rows_of, columns_of, mask.shape)  # type: ignore[no-untyped-call]
             mask[inside] = True
         return mask, (int(y0), int(x0))
 
@@ -128,6 +126,14 @@ class ShapesLayer:
         (y0, x0), (y1, x1) = box.yx0, box.yx1
         around = ((y0, x0), (y0, x1), (y1, x1), (y1, x0))
         return np.array([self.grid.point(fixed, box.frame, (y - 0.5, x - 0.5)) for y, x in around])
+
+
+def _ellipse(corners: Vertices) -> Vertices:
+    """Return points (64, 2) on the ellipse in a box (4, 2), which may be turned."""
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
+    centre = corners.mean(axis=0)
+    first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    return np.asarray(centre + np.cos(angle) * first + np.sin(angle) * second)
 
 
 def _pair(values: NDArray[np.float64]) -> tuple[float, float]:

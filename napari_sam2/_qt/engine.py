@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2._qt.faults import words
 from napari_sam2._qt.keeping import Keeping
-from napari_sam2._qt.looking import LookAhead, leave_a_core
+from napari_sam2._qt.looking import LookAhead, import_ahead, leave_a_core
 from napari_sam2._qt.pace import Pace
 from napari_sam2._qt.worker import Background
 from napari_sam2.geometry import Index
@@ -95,7 +95,11 @@ class Engine(QObject):
             done()
             self.changed.emit()
 
-        self._live.submit("load", lambda: leave_a_core(make()), use, urgency=9)
+        def work() -> "Predictor":
+            import_ahead()
+            return leave_a_core(make())
+
+        self._live.submit("load", work, use, urgency=9)
 
     def begin(self, images: Sequence[Image], along: str | None = None) -> None:
         """Start on an image, or several as channels.

@@ -1,6 +1,8 @@
 """Encode what the user sees, then its neighbours, before the first click."""
 
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2._qt.worker import Background
@@ -41,6 +43,13 @@ class LookAhead:
             self._background.drop(slot)
             if 0 <= near < session.stack.n_frames:
                 self._background.submit(slot, partial(session.warm, near), urgency=_NEAR)
+
+
+def import_ahead() -> None:
+    """Import what the first layer and the first run would make the user wait for."""
+    for name in ("pandas", "tqdm.auto", "skimage.draw", "zarr", "dask.array"):
+        with suppress(ImportError):
+            import_module(name)
 
 
 def leave_a_core(predictor: "Predictor") -> "Predictor":

@@ -34,3 +34,52 @@ def test_click_propagate_accept_save(
     saved = tifffile.imread(user.folder / "movie-labels.tif")
     np.testing.assert_array_equal(saved, user.labels())
     assert user.actions == ["click", "G", "N", "W"]
+
+
+def test_a_volume_with_a_real_network(
+    open_widget: OpenWidget, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_sam2.predictor import load_predictor
+    from napari_sam2.sample_data import organ_volume
+
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    (data, options, _), (points, _, _) = organ_volume()
+    user = open_widget(data[12:20], **options)
+    user.sync.lanes.use(load_predictor("micro"))
+    middle = [4, *points[0][1:]]
+    user.viewer.dims.set_current_step(0, 4)
+    user.sync.family.points.layer.add(middle)
+    user.settle()
+    assert user.sync.session.result(1, 4) is not None
+    user.key("G")
+    user.settle()
+    done = [user.sync.session.result(1, frame) for frame in range(8)]
+    assert all(result is not None and np.isfinite(result.predicted_iou) for result in done)
+    user.key("N")
+    user.key("W")
+    user.settle()
+    (saved,) = tmp_path.glob("*.tif")
+    assert tifffile.imread(saved).shape == (8, *data.shape[1:])
+
+
+def test_the_widget_is_found_by_its_name(make_napari_viewer: Callable[..., Any]) -> None:
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_distribution("napari-sam2")
+    manifest.validate_imports()
+    (widget,) = manifest.contributions.widgets or []
+    assert widget.display_name == "Segment and track"
+    menus = manifest.contributions.menus or {}
+    assert set(menus) == {"napari/layers/segment", "napari/layers/track"}
+
+
+def test_samples_are_what_they_say() -> None:
+    from napari_sam2 import sample_data
+
+    for sample in (sample_data.moving_cells, sample_data.nuclei_volume, sample_data.organ_volume):
+        (image, options, kind), (points, _, other) = sample()
+        assert (kind, other) == ("image", "points")
+        assert image.dtype == np.uint8
+        assert image.ndim == len(options["axis_labels"]) == 3
+        frame, y, x = points[0]
+        assert image[frame, y, x] > 0
