@@ -137,6 +137,11 @@ class Output:
             else:
                 part.unlink()
 
+    def discard_labels(self) -> None:
+        """Delete the zarr folder of a run that has not written any labels yet."""
+        if self._zarr.is_dir() and not self._zarr.is_symlink():
+            shutil.rmtree(self._zarr)
+
 
 def _is_zarr(folder: Path) -> bool:
     return any((folder / mark).exists() for mark in _ZARR_MARKS)

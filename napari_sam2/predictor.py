@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam2.errors import UserError
 from napari_sam2.predictor_protocol import (
     Candidates,
     Encoding,
@@ -21,7 +20,10 @@ from napari_sam2.predictor_protocol import (
     TrackState,
 )
 from sam2_model import memory_bank
+from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
+from sam2_model.checkpoint.registry import BUNDLED_MICRO
 from sam2_model.config import MICRO, TOKEN_STRIDE, SAM2Config
+from sam2_model.device import resolve_device
 from sam2_model.features import Features
 from sam2_model.layers import upsample
 from sam2_model.sam2 import SAM2, MaskChoice
@@ -215,19 +217,24 @@ def load_predictor(model: str | Path = "auto", device: str = "auto") -> SAM2Pred
     Parameters
     ----------
     model : str or Path
-        ``"auto"`` or ``"micro"``. Until weights are bundled, a network of that size with seeded
-        random weights stands in, and says so (``info.trained`` is False).
+        ``"auto"`` (a SAM 2.1 that was downloaded, else ``"micro"``), a name that ``napari-sam2
+        models list`` shows, or a weights file. Where ``micro`` does not come with the
+        installation, a network of its size with seeded random weights stands in, and says so
+        (``info.trained`` is False).
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
 
     Raises
     ------
-    UserError
-        If the model or the device is not there.
+    SAM2Error
+        If the model or the device cannot be had.
     """
-    if str(model) not in ("auto", "micro"):
-        raise UserError(f"The model {str(model)!r} is not here: use auto or micro.")
-    return untrained_predictor(MICRO, pick_device(device))
+    name = auto_model_name() if model == "auto" else model
+    if name == MICRO.name and not BUNDLED_MICRO.is_file():
+        return untrained_predictor(MICRO, resolve_device(device))
+    network = load_model(name, device=device)
+    shown = Path(name).name
+    return SAM2Predictor(network, shown, weights_hash(network), settings=_settings())
 
 
 def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predictor:
@@ -235,34 +242,14 @@ def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predict
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = SAM2(config)
-    settings = TrackerSettings(max_prompted=MAX_PROMPTED)
     name = f"{config.name} (untrained)"
     return SAM2Predictor(
-        network.eval().to(device), name, "seed-0", trained=False, settings=settings
+        network.eval().to(device), name, "seed-0", trained=False, settings=_settings()
     )
 
 
-def pick_device(wanted: str) -> torch.device:
-    """Return the device to run on.
-
-    Raises
-    ------
-    UserError
-        If it is unknown or not there.
-    """
-    if wanted == "auto":
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise UserError(f"Unknown device {wanted!r}: use auto, cpu, cuda or mps.") from error
-    count = torch.cuda.device_count() if device.type == "cuda" else 1
-    if (device.type == "cuda" and (device.index or 0) >= count) or (
-        device.type == "mps" and not torch.backends.mps.is_available()
-    ):
-        raise UserError(f"The device {wanted} is not available here: use cpu, or auto.")
-    return device
+def _settings() -> TrackerSettings:
+    return TrackerSettings(max_prompted=MAX_PROMPTED)
 
 
 def _own(encoding: Encoding) -> EncodedView:

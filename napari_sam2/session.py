@@ -13,7 +13,6 @@ from napari_sam2.geometry import Index
 from napari_sam2.look import Looker
 from napari_sam2.objects import ObjectList
 from napari_sam2.plan import Plan, PropagationRequest, make_plan
-from napari_sam2.prefetch import Prefetcher
 from napari_sam2.preview import Preview
 from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
 from napari_sam2.questions import Questions
@@ -30,12 +29,9 @@ if TYPE_CHECKING:
     from napari_sam2.labels import LabelArray
     from napari_sam2.masks import MaskStore
     from napari_sam2.predictor_protocol import Predictor
+    from napari_sam2.prefetch import PlaneReader
     from napari_sam2.prompt_store import PromptStore
     from napari_sam2.stack import Stack
-
-
-READ_AHEAD = 32
-"""Windows of the next frame that are read while the model works on this one."""
 
 
 class SegmentationSession:
@@ -61,6 +57,8 @@ class SegmentationSession:
         Keeps what is done and what an interrupted propagation goes on from; a Journal is one.
     drafts : MaskStore or None
         Where forward drafts wait for the backward pass; on disk for a run that may be resumed.
+    reader : PlaneReader or None
+        Reads planes in place of the stack, e.g. a :class:`~napari_sam2.nan_watch.NanWatch`.
 
     Notes
     -----
@@ -79,6 +77,7 @@ class SegmentationSession:
         settings: SessionSettings | None = None,
         recorder: RunRecorder | None = None,
         drafts: MaskStore | None = None,
+        reader: PlaneReader | None = None,
     ) -> None:
         self.stack = stack
         self.predictor = predictor
@@ -93,7 +92,9 @@ class SegmentationSession:
         self._asking = Asking(prompts, self._storing)
         self._model_lock = RLock()
         self._cancel = Event()
-        self._workshop = Workshop(stack, predictor, intensity, self.settings, self._asking.question)
+        self._workshop = Workshop(
+            stack, predictor, intensity, self.settings, self._asking.question, reader or stack
+        )
         for object_id in {*prompts.objects(), *masks.objects()}:
             self.objects.add(object_id)
         for frame, header in self._storing.headers():
@@ -266,7 +267,7 @@ class SegmentationSession:
     ) -> Iterator[FrameResult]:
         self.run = RunState(0, plan.n_steps)
         every = self.settings.checkpoint_every
-        with Prefetcher(self.stack, max_planes=READ_AHEAD) as ahead:
+        with self._workshop.ahead() as ahead:
             run = Propagation(
                 partial(self._workshop.sweeper, ahead, questions),
                 self._storing,

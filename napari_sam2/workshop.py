@@ -10,7 +10,7 @@ from napari_sam2.beginning import Beginning
 from napari_sam2.feature_cache import FeatureCache
 from napari_sam2.look import Looker
 from napari_sam2.plan import Sweep
-from napari_sam2.prefetch import Prefetcher
+from napari_sam2.prefetch import PlaneReader, Prefetcher
 from napari_sam2.preview import Previewer
 from napari_sam2.questions import Question, Questions
 from napari_sam2.session_settings import SessionSettings
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
     from napari_sam2.stack import Stack
 
+READ_AHEAD = 32
+"""Windows that are read ahead."""
+
 
 @dataclass
 class Workshop:
@@ -30,7 +33,7 @@ class Workshop:
     Parameters
     ----------
     stack : Stack
-        Where planes are read from.
+        Tells the form of planes.
     predictor : Predictor
         The model.
     intensity : Intensity
@@ -39,6 +42,8 @@ class Workshop:
         Choices that change results or resources.
     question : Callable
         Gives the question of (object id, frame).
+    reader : PlaneReader
+        Where planes are read from.
     """
 
     stack: Stack
@@ -46,6 +51,7 @@ class Workshop:
     intensity: Intensity
     settings: SessionSettings
     question: Callable[[int, int], Question]
+    reader: PlaneReader
     cache: FeatureCache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +72,11 @@ class Workshop:
     @property
     def looker(self) -> Looker:
         """The model's eyes on this stack."""
-        return Looker(self.stack, self.intensity, self.predictor, self.cache)
+        return Looker(self.reader, self.intensity, self.predictor, self.cache)
+
+    def ahead(self) -> Prefetcher:
+        """Return what reads the windows of the next frame while the model works on this one."""
+        return Prefetcher(self.reader, max_planes=READ_AHEAD)
 
     def previewer(self) -> Previewer:
         """Return what answers prompts on single frames."""
