@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_sam2 import __version__
-from napari_sam2.cli import doctor, evaluate, info, models, segment
+from napari_sam2.cli import doctor, evaluate, info, models, segment, train
 from napari_sam2.cli.exit_codes import ExitCode
 from napari_sam2.errors import UserError
 
@@ -23,6 +23,7 @@ app.command("segment")(segment.segment)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 
 
