@@ -2,69 +2,101 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sam2_model.training.synthetic import LabelledStack
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 
 def moving_cells() -> list[LayerData]:
-    """Return a movie of cells that move and divide, with a point to begin with."""
-    image, labels = _scene("FLUORESCENCE", seed=5, frames=24, shape=(256, 320), volume=False)
-    options = {
-        "name": "Cells that move and divide",
-        "scale": (10.0, 0.65, 0.65),
-        "units": ("minute", "micrometer", "micrometer"),
-        "axis_labels": ("t", "y", "x"),
-    }
-    return [(image, options, "image"), _suggestion(labels, options)]
+    """Make a movie of nuclei that move and divide.
+
+    Returns
+    -------
+    list of LayerData
+        The image (TYX), true labels, true tracks with their lineage, both hidden, and a points
+        layer that shows where to click first.
+    """
+    from sam2_model.training.story import Story
+    from sam2_model.training.synthetic import Encoding, MovieSpec, generate_movie
+
+    spec = MovieSpec(
+        frames=24,
+        shape=(256, 320),
+        count=16,
+        radius=15.0,
+        story=Story(speed=0.1, divided=0.3),
+        encoding=Encoding.CAMERA,
+    )
+    stack = generate_movie(spec, seed=5)
+    layers = _layers(stack, "Cells that move and divide", first=0)
+    return [*layers[:-1], _tracks(stack), layers[-1]]
 
 
 def nuclei_volume() -> list[LayerData]:
-    """Return a volume of nuclei, with a point to begin with."""
-    image, labels = _scene("FLUORESCENCE", seed=11, frames=32, shape=(224, 256), volume=True)
-    options = {
-        "name": "Nuclei in a volume",
-        "scale": (2.0, 0.5, 0.5),
-        "units": ("micrometer",) * 3,
-        "axis_labels": ("z", "y", "x"),
-    }
-    return [(image, options, "image"), _suggestion(labels, options)]
+    """Make a volume of nuclei.
+
+    Returns
+    -------
+    list of LayerData
+        The image (ZYX), hidden true labels, and a point to begin with.
+    """
+    from sam2_model.training.synthetic import Encoding, VolumeSpec, generate_volume
+
+    spec = VolumeSpec(slices=32, shape=(224, 256), count=24, radius=16.0, encoding=Encoding.CAMERA)
+    return _layers(generate_volume(spec, seed=11), "Nuclei in a volume", first=16)
 
 
 def organ_volume() -> list[LayerData]:
-    """Return an organ-like volume, with a point to begin with."""
-    image, labels = _scene("ORGANS", seed=3, frames=32, shape=(256, 256), volume=True)
-    options = {
-        "name": "Organ-like volume",
-        "scale": (2.5, 1.0, 1.0),
-        "units": ("millimeter",) * 3,
-        "axis_labels": ("z", "y", "x"),
-    }
-    return [(image, options, "image"), _suggestion(labels, options)]
+    """Make an organ-like volume in Hounsfield units.
+
+    Returns
+    -------
+    list of LayerData
+        The image (ZYX, int16), hidden true labels, and a point to begin with.
+    """
+    from sam2_model.training.synthetic import Encoding, Style, VolumeSpec, generate_volume
+
+    spec = VolumeSpec(
+        style=Style.ORGANS,
+        count=7,
+        radius=30.0,
+        encoding=Encoding.HOUNSFIELD,
+        scale=(2.5, 1.0, 1.0),
+    )
+    return _layers(generate_volume(spec, seed=3), "Organ-like volume", first=16)
 
 
-def _scene(
-    style: str, *, seed: int, frames: int, shape: tuple[int, int], volume: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    from sam2_model.training.synthetic import draw_scene
-    from sam2_model.training.synthetic_sprites import Style
+def _layers(stack: LabelledStack, name: str, first: int) -> list[LayerData]:
+    place = _place(stack)
+    limits = [float(v) for v in np.percentile(stack.images, (0.1, 99.9))]
+    return [
+        (stack.images, {"name": name, "contrast_limits": limits, **place}, "image"),
+        (stack.labels, {"name": f"Truth: {name}", "visible": False, **place}, "labels"),
+        _suggestion(stack.labels, first, place),
+    ]
 
-    rng = np.random.default_rng(seed)
-    values, labels = draw_scene(Style[style], rng, frames, volume=volume, shape=shape).render()
-    return (values.clip(0, 1) * 255).astype(np.uint8), labels
+
+def _place(stack: LabelledStack) -> dict[str, Any]:
+    axes = tuple(stack.axes.lower())
+    return {"scale": stack.scale, "units": stack.units, "axis_labels": axes}
 
 
-def _suggestion(labels: NDArray[np.uint16], options: dict[str, Any]) -> LayerData:
-    """Return a layer with a point in the middle of a good first object."""
+def _suggestion(labels: NDArray[np.uint16], frame: int, place: dict[str, Any]) -> LayerData:
+    """Show a point in the middle of an object of middling size, away from the edges."""
     from napari_sam2.prompt_labels import deepest
 
-    frame = len(labels) // 2 if options["axis_labels"][0] == "z" else 0
-    ids, counts = np.unique(labels[frame][labels[frame] > 0], return_counts=True)
-    y, x = deepest(labels[frame] == ids[np.argsort(counts)[len(counts) // 2]])
-    kept = {key: options[key] for key in ("scale", "units", "axis_labels")}
+    plane = labels[frame]
+    at_edge = np.unique(np.concatenate((plane[0], plane[-1], plane[:, 0], plane[:, -1])))
+    ids, counts = np.unique(plane[plane > 0], return_counts=True)
+    whole = ~np.isin(ids, at_edge)
+    ids, counts = ids[whole], counts[whole]
+    y, x = deepest(plane == ids[np.argsort(counts)[len(counts) // 2]])
     shown = {
         "name": "Click here first",
         "face_color": "transparent",
@@ -73,4 +105,19 @@ def _suggestion(labels: NDArray[np.uint16], options: dict[str, Any]) -> LayerDat
         "size": 14,
         "symbol": "ring",
     }
-    return [[frame, y, x]], {**kept, **shown}, "points"
+    return [[frame, y, x]], {**place, **shown}, "points"
+
+
+def _tracks(stack: LabelledStack) -> LayerData:
+    """Return the true centres (id, t, y, x) with the lineage as napari's graph."""
+    from scipy import ndimage
+
+    rows = []
+    for t, plane in enumerate(stack.labels):
+        ids = np.unique(plane[plane > 0])
+        centres = np.asarray(ndimage.center_of_mass(plane > 0, plane, ids))
+        rows += [(int(i), t, y, x) for i, (y, x) in zip(ids, centres.tolist(), strict=True)]
+    seen = {row[0] for row in rows}
+    graph = {d: [m] for d, m in stack.parents.items() if d in seen and m in seen}
+    options = {"name": "Truth: tracks", "visible": False, "graph": graph, **_place(stack)}
+    return np.array(sorted(rows)), options, "tracks"

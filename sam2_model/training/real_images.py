@@ -1,15 +1,9 @@
-"""Real, labelled stills as clips: cut out, moved and deformed, on their own background."""
+"""Real, labelled stills as clips: seen through moving warps, or cut out and set in motion."""
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
-from pathlib import Path as FilePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,94 +11,38 @@ from PIL import Image as Picture
 from scipy import ndimage
 
 from sam2_model.training import augment
+from sam2_model.training.cutouts import cut, emptied, widened
+from sam2_model.training.motion import Motion, still
 from sam2_model.training.samples import SIDE, ClipSample, sample_of
-from sam2_model.training.scenes import Blend, Path, Scene, Sprite, hidden, moving, wander
+from sam2_model.training.scenes import Blend, Clip, Labels, Scene, glowing
+from sam2_model.training.stills import (
+    Part,
+    Still,
+    dsb_stills,
+    read_still,
+    t98g_stills,
+    validation_components,
+)
+from sam2_model.training.story import Story, draw_story
+from sam2_model.training.warps import draw_warp, seen_through
 
-_VALIDATION_SHARE = 0.15
-_HALO = 2
+__all__ = [
+    "Part",
+    "Still",
+    "StillClips",
+    "dsb_stills",
+    "read_still",
+    "t98g_stills",
+    "validation_components",
+]
+
+_NATIVE = 0.35
+_TRIES = 50
+_LIGHT = 0.35
 _GLOW = 6
-
-
-class Part(Enum):
-    """Which side of a split."""
-
-    TRAINING = "training"
-    VALIDATION = "validation"
-
-
-@dataclass(frozen=True, slots=True)
-class Still:
-    """A labelled image on disk.
-
-    Parameters
-    ----------
-    image, mask : pathlib.Path
-        8-bit grey or RGB picture, and 16-bit instance labels.
-    group : str
-        Kind of picture, e.g. ``"fluo_256x256"``.
-    """
-
-    image: FilePath
-    mask: FilePath
-    group: str
-
-
-def read_still(still: Still) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Read an image (H, W) or (H, W, 3) and its labels (H, W)."""
-    picture = Picture.open(still.image)
-    image = np.asarray(picture.convert("L" if picture.mode in ("L", "I;16") else "RGB"))
-    return image, np.asarray(Picture.open(still.mask)).astype(np.uint16)
-
-
-def dsb_stills(folder: FilePath, part: Part, prefix: str = "") -> list[Still]:
-    """List the images of a part of dsb2018; parts share no mosaic component.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The data set, with its manifest.json.
-    part : Part
-        Training or validation (about 15 % of the components).
-    prefix : str
-        Only groups that start so, e.g. ``"fluo"``.
-    """
-    entries = json.loads((folder / "manifest.json").read_text())
-    held_out = validation_components([(e["component"], e["group"]) for e in entries])
-    return [
-        Still(folder / "images" / f"{e['id']}.png", folder / "masks" / f"{e['id']}.png", e["group"])
-        for e in entries
-        if e["group"].startswith(prefix)
-        and (e["component"] in held_out) is (part is Part.VALIDATION)
-    ]
-
-
-def validation_components(images: Sequence[tuple[int, str]]) -> frozenset[int]:
-    """Choose whole components to hold out, about 15 % of each group's images.
-
-    Parameters
-    ----------
-    images : sequence of (int, str)
-        Every image's component and group.
-    """
-    sizes = Counter(group for _, group in images)
-    inside: dict[int, Counter[str]] = {}
-    for component, group in images:
-        inside.setdefault(component, Counter())[group] += 1
-    taken: Counter[str] = Counter()
-    held_out = set()
-    for component in sorted(inside, key=lambda c: zlib.crc32(f"component {c}".encode())):
-        groups = inside[component]
-        if all(taken[g] + n <= max(1, _VALIDATION_SHARE * sizes[g]) for g, n in groups.items()):
-            taken += groups
-            held_out.add(component)
-    return frozenset(held_out)
-
-
-def t98g_stills(folder: FilePath, part: Part) -> list[Still]:
-    """List the phase contrast stills; every sixth is for validation."""
-    images = sorted((folder / "images").glob("*.png"))
-    wanted = [i for i in range(len(images)) if (i % 6 == 5) is (part is Part.VALIDATION)]
-    return [Still(images[i], folder / "masks" / images[i].name, "t98g") for i in wanted]
+_STEPPED = 1.6
+_WARPED_IMAGES = 0.5
+_WARPED_LIGHT, _WARPED_SOLID = 0.25, 0.55
 
 
 class StillClips:
@@ -113,122 +51,189 @@ class StillClips:
     Parameters
     ----------
     stills : sequence of Still
-        To draw from.
+        To draw from; each is read once.
     zoom : tuple of float
-        Range of magnifications; 1 is the native scale.
+        Range of magnifications; 1 is the native scale, which more than a third have.
+    volumes : float
+        Share of the clips whose objects begin, swell and end as in a volume's slices.
     """
 
-    def __init__(self, stills: Sequence[Still], zoom: tuple[float, float] = (0.6, 2.2)) -> None:
+    def __init__(
+        self,
+        stills: Sequence[Still],
+        zoom: tuple[float, float] = (0.6, 2.2),
+        volumes: float = 0.15,
+    ) -> None:
         if not stills:
             raise ValueError("There are no stills to make clips of")
         self.stills = list(stills)
         self.zoom = zoom
-        self._read = lru_cache(maxsize=None)(read_still)
+        self.volumes = volumes
+        self._read = lru_cache(maxsize=None)(_read)
 
     def sample(self, rng: np.random.Generator, frames: int, objects: int) -> ClipSample:
         """Make a clip; see :class:`sam2_model.training.samples.ClipSource`."""
-        for _ in range(50):
-            still = self.stills[rng.integers(len(self.stills))]
-            image, labels = self._window(still, rng)
-            if frames > 1:
-                images, tracked = _moved(image, labels, rng, frames)
-            else:
-                images, tracked = image[None], labels[None]
-            sample = sample_of(augment.clip(images, rng), tracked, rng, objects)
+        story = draw_story(rng, frames, self.volumes) if frames > 1 else Story()
+        for _ in range(_TRIES):
+            values, labels = self.clip(rng, frames, story)
+            images = values.clip(0, 255).astype(np.uint8)
+            images = images[..., 0] if images.shape[-1] == 1 else images
+            sample = sample_of(augment.clip(images, rng), labels, rng, objects)
             if sample is not None:
                 return sample
         raise ValueError("No object of these stills is large enough to be prompted")
 
-    def _window(
-        self, still: Still, rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-        """Cut a 256 px window that holds an object, at a random magnification."""
-        image, labels = self._read(still)
+    def clip(self, rng: np.random.Generator, frames: int, story: Story) -> Clip:
+        """Make a clip before its look is varied: values in 0..255, and all objects' labels."""
+        image, labels = self._read(self.stills[rng.integers(len(self.stills))])
+        zoom = self._zoom(labels, rng)
+        if frames == 1:
+            if rng.random() < _WARPED_IMAGES:
+                return _warped(image, labels, zoom, rng, 1, story)
+            window, numbers = _window(image, labels, zoom, rng)
+            return Clip(window[None].astype(np.float32), numbers[None])
+        light = image.shape[-1] == 1 and float(np.median(image[::4, ::4])) < _LIGHT * 255
+        if not story.volume and rng.random() < (_WARPED_LIGHT if light else _WARPED_SOLID):
+            return _warped(image, labels, zoom, rng, frames, story)
+        window, numbers = _window(image, labels, zoom, rng)
+        blend = Blend.LIGHT if light else Blend.OVER
+        return _moved(window, numbers, rng, frames, story, blend, zoom)
+
+    def _zoom(self, labels: Labels, rng: np.random.Generator) -> float:
+        """Draw a magnification at which the window lies within the picture."""
         zoom = float(np.exp(rng.uniform(*np.log(self.zoom))))
-        if rng.random() < 0.35:
+        if rng.random() < _NATIVE:
             zoom = 1.0
-        side = round(SIDE / zoom)
-        pad = [(0, max(0, side - n)) for n in labels.shape]
-        labels = np.pad(labels, pad, mode="reflect")
-        image = np.pad(image, [*pad, *[(0, 0)] * (image.ndim - 2)], mode="reflect")
-        values = np.unique(labels)[1:]
-        centre = np.asarray(labels.shape) / 2
-        if len(values):
-            centre = np.argwhere(labels == rng.choice(values)).mean(0)
-        corner = centre - side / 2 + rng.uniform(-0.35, 0.35, 2) * side
-        y, x = np.clip(corner, 0, np.asarray(labels.shape) - side).astype(int)
-        image, labels = image[y : y + side, x : x + side], labels[y : y + side, x : x + side]
-        return resized(image, labels)
+        return max(zoom, SIDE / min(labels.shape))
 
 
-def resized(
-    image: NDArray[np.uint8], labels: NDArray[np.uint16]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Resize a window to 256 x 256, with labels numbered from 1."""
-    if labels.shape != (SIDE, SIDE):
-        picture = Picture.fromarray(image).resize((SIDE, SIDE), Picture.Resampling.BICUBIC)
-        image = np.asarray(picture)
+def _read(still: Still) -> tuple[NDArray[np.uint8], Labels]:
+    """Read a picture (H, W, C) of 256 pixels or more a side, and its labels."""
+    image, labels = read_still(still)
+    image = image if image.ndim == 3 else image[..., None]
+    pad = [(0, max(0, SIDE - n)) for n in labels.shape]
+    return np.pad(image, [*pad, (0, 0)], mode="edge"), np.pad(labels, pad)
+
+
+def _some_place(labels: Labels, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Choose a pixel of an object, if there is any: all objects are equally likely."""
+    where = [box for box in ndimage.find_objects(labels) if box is not None]
+    if not where:
+        return np.array(labels.shape) / 2
+    box = where[rng.integers(len(where))]
+    return np.array([(s.start + s.stop) / 2 for s in box])
+
+
+def _window(
+    image: NDArray[np.uint8], labels: Labels, zoom: float, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], Labels]:
+    """Cut a window that holds an object and make it 256 x 256."""
+    side = min(round(SIDE / zoom), *labels.shape)
+    centre = _some_place(labels, rng) + rng.uniform(-0.35, 0.35, 2) * side
+    corner = np.clip(centre - side / 2, 0, np.array(labels.shape) - side).astype(int)
+    part = tuple(slice(c, c + side) for c in corner)
+    return _resized(image[part], labels[part])
+
+
+def _resized(image: NDArray[np.uint8], labels: Labels) -> tuple[NDArray[np.uint8], Labels]:
+    side = len(labels)
+    if side != SIDE:
+        planes = [
+            Picture.fromarray(np.ascontiguousarray(plane)).resize((SIDE, SIDE), 3)
+            for plane in np.moveaxis(image, -1, 0)
+        ]
+        image = np.stack([np.asarray(p) for p in planes], axis=-1)
         nearest = Picture.fromarray(labels.astype(np.int32)).resize((SIDE, SIDE), 0)
-        labels = np.asarray(nearest)
-    _, numbered = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
-    return image, numbered[:-1].reshape(SIDE, SIDE).astype(np.uint16)
+        labels = np.asarray(nearest).astype(np.uint16)
+    return image, _rounded(numbered(labels)[None], SIDE / side)[0]
+
+
+def numbered(labels: Labels) -> Labels:
+    """Give objects the numbers from 1, without gaps."""
+    present = np.bincount(labels.ravel()) > 0
+    present[0] = False
+    table = np.cumsum(present) * present
+    renumbered: Labels = table.astype(np.uint16)[labels]
+    return renumbered
+
+
+def _warped(
+    image: NDArray[np.uint8],
+    labels: Labels,
+    zoom: float,
+    rng: np.random.Generator,
+    frames: int,
+    story: Story,
+) -> Clip:
+    """Look at a still through a window that moves and bends; some objects are gone for a while."""
+    room = np.array(labels.shape) - SIDE / zoom
+    centre = np.clip(_some_place(labels, rng) - SIDE / zoom / 2, 0, room) + SIDE / zoom / 2
+    warp = draw_warp(rng, centre, zoom, frames, 6 * story.speed + story.drift)
+    outside = np.median(image[::4, ::4][labels[::4, ::4] == 0], axis=0).astype(np.float32)
+    absent = np.zeros(frames, bool)
+    bare, kept = image, labels
+    if story.hidden:
+        length = int(rng.integers(1, max(1, round(story.longest_gap * frames)) + 1))
+        start = int(rng.integers(0, frames - length + 1))
+        absent[start : start + length] = True
+        gone = rng.random(int(labels.max()) + 1) < story.hidden
+        gone[0] = False
+        kept = np.where(gone[labels], 0, labels).astype(np.uint16)
+        erased = emptied(image.astype(np.float32), gone[labels], 3)
+        bare = np.where((kept > 0)[..., None], image, erased).astype(np.uint8)
+    views = [
+        seen_through(warp, t, *((bare, kept) if absent[t] else (image, labels)), outside)
+        for t in range(frames)
+    ]
+    numbers = numbered(np.stack([n for _, n in views]))
+    return Clip(np.stack([v for v, _ in views]), _rounded(numbers, zoom))
+
+
+def _rounded(labels: Labels, zoom: float) -> Labels:
+    """Round off the steps that magnified labels (T, 256, 256) have."""
+    if zoom < _STEPPED:
+        return labels
+    out = np.zeros_like(labels)
+    for plane, target in zip(labels, out, strict=True):
+        for number, box in enumerate(ndimage.find_objects(plane), 1):
+            if box is not None:
+                part = widened(box, plane.shape)
+                inside = (plane[part] == number).astype(np.float32)
+                smooth = ndimage.gaussian_filter(inside, 0.6 * zoom, truncate=2, mode="nearest")
+                target[part][smooth > 0.5] = number
+    return out
 
 
 def _moved(
-    image: NDArray[np.uint8], labels: NDArray[np.uint16], rng: np.random.Generator, frames: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Let every object of a still move by itself over the background that it leaves."""
-    planes = image[..., None] if image.ndim == 2 else image
-    values = planes.astype(np.float32) / 255
-    where = ndimage.find_objects(labels)
-    light = image.ndim == 2 and float(np.median(values)) < 0.35
-    starts = [_centre(box) for box in where if box is not None]
-    speed = float(rng.choice((0.5, 2.0, 5.0, 9.0)))
-    common = wander(rng, frames, speed / 2)
-    paths = [moving(rng, start, frames, speed) for start in starts]
-    paths = [Path(p.centre + common, p.angle, p.scale, p.squeeze) for p in paths]
-    if rng.random() < 0.4:
-        paths = [hidden(p, rng) if rng.random() < 0.3 else p for p in paths]
-    drawn = []
-    for channel in range(planes.shape[-1]):
-        plane = values[..., channel]
-        sprites = [_cut(plane, labels, n, box) for n, box in enumerate(where, 1) if box is not None]
-        blend = Blend.LIGHT if light else Blend.OVER
-        scene = Scene(emptied(plane, labels), sprites, paths, common, blend)
-        picture, tracked = scene.render()
-        drawn.append(picture)
-    out = (np.stack(drawn, axis=-1).clip(0, 1) * 255).astype(np.uint8)
-    return (out[..., 0] if image.ndim == 2 else out), tracked
+    image: NDArray[np.uint8],
+    labels: Labels,
+    rng: np.random.Generator,
+    frames: int,
+    story: Story,
+    blend: Blend,
+    zoom: float,
+) -> Clip:
+    """Let every object of a window move by itself over the background that it leaves."""
+    picture = image.astype(np.float32)
+    where = [(n, b) for n, b in enumerate(ndimage.find_objects(labels), 1) if b is not None]
+    motions = [_own_motion(box, rng, frames, story) for _, box in where]
+    sprites = [cut(picture, labels, n, box) for n, box in where]
+    background = emptied(picture, labels, round(_GLOW * zoom**0.8))
+    scene = Scene(background, sprites, motions, np.zeros((frames, 2)), blend)
+    values, tracked = scene.render()
+    if story.volume and blend is Blend.LIGHT:
+        values = glowing(values, float(rng.uniform(0, 0.2)))
+    return Clip(values, tracked)
 
 
-def _padded(box: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice, slice]:
-    rows, columns = (
-        slice(max(0, s.start - _HALO - 1), min(n, s.stop + _HALO + 1))
-        for s, n in zip(box, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _centre(box: tuple[slice, slice]) -> NDArray[np.float64]:
-    padded = _padded(box, (SIDE, SIDE))
-    return np.asarray([(s.start + s.stop) / 2 for s in padded])
-
-
-def _cut(
-    plane: NDArray[np.float32], labels: NDArray[np.uint16], number: int, box: tuple[slice, slice]
-) -> Sprite:
-    part = _padded(box, labels.shape)
-    inside = (labels[part] == number).astype(np.float32)
-    alpha = ndimage.uniform_filter(inside, 3)
-    return Sprite(plane[part].copy(), np.where(inside > 0, np.maximum(alpha, 0.55), alpha * 0.9))
-
-
-def emptied(plane: NDArray[np.float32], labels: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Fill the objects' places with the background nearest to them."""
-    covered = ndimage.binary_dilation(labels > 0, iterations=_GLOW)
-    if covered.all():
-        return np.full_like(plane, float(np.percentile(plane, 10)))
-    nearest = ndimage.distance_transform_edt(covered, return_distances=False, return_indices=True)
-    filled = plane[tuple(nearest)]
-    smooth = ndimage.uniform_filter(filled, 9)
-    return np.where(covered, smooth, plane).astype(np.float32)
+def _own_motion(
+    box: tuple[slice, ...], rng: np.random.Generator, frames: int, story: Story
+) -> Motion:
+    # A pixel's centre has whole coordinates, so a box's centre lies half a pixel before.
+    start = np.array([(s.start + s.stop - 1) / 2 for s in widened(box, (SIDE, SIDE))])
+    radius = float(np.mean([s.stop - s.start for s in box])) / 2
+    motion = story.motion(rng, start, frames, radius)
+    if all(s.start > 0 and s.stop < SIDE for s in box):
+        return motion
+    # The rest of an object at the edge is unknown: it may go, but not come nearer.
+    return still(start, frames).only(motion.scale > 0)

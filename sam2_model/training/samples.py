@@ -107,7 +107,7 @@ def sample_of(
     chosen = choose_objects(labels, rng, objects)
     if not chosen:
         return None
-    masks = np.stack([labels == value for value in chosen], axis=1)
+    masks: NDArray[np.bool_] = np.stack([labels == value for value in chosen], axis=1)
     if images.ndim == 3:
         images = np.repeat(images[..., None], 3, axis=-1)
-    return ClipSample(images, masks, masks.any((2, 3)))
+    return ClipSample(images, masks, np.asarray(masks.any((2, 3))))

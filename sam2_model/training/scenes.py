@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sam2_model.training.motion import Motion, Numbers
+
 Image = NDArray[np.float32]
+Labels = NDArray[np.uint16]
+_SMALLEST = 0.08
 
 
 class Blend(Enum):
@@ -27,32 +32,23 @@ class Sprite:
     Parameters
     ----------
     values : NDArray[np.float32]
-        (h, w) intensities in 0..1.
+        (h, w, C) intensities in 0..1.
     alpha : NDArray[np.float32]
-        (h, w) opacity in 0..1; the true mask is where it exceeds one half.
+        (h, w) opacity in 0..1; of its halo and of the light around it too.
+    cover : NDArray[np.float32]
+        (h, w) in 0..1; the true mask is where it exceeds one half.
     """
 
     values: Image
     alpha: Image
+    cover: Image
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """An object's motion, one entry per frame.
+class Clip(NamedTuple):
+    """Frames (T, H, W, C) in 0..1 and labels (T, H, W), 0 for the background."""
 
-    Parameters
-    ----------
-    centre : NDArray[np.float64]
-        (T, 2) y and x in pixels.
-    angle, scale, squeeze : NDArray[np.float64]
-        (T,) rotation in radians, size (0 hides the object) and elongation, all relative to the
-        sprite.
-    """
-
-    centre: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    squeeze: NDArray[np.float64]
+    values: Image
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,123 +58,146 @@ class Scene:
     Parameters
     ----------
     background : NDArray[np.float32]
-        (H, W) in 0..1.
+        (H, W, C) in 0..1.
     sprites : sequence of Sprite
-        Later ones lie in front.
-    paths : sequence of Path
+        Later ones lie in front; the label of each is its position, counted from 1.
+    motions : sequence of Motion
         One per sprite.
     drift : NDArray[np.float64]
         (T, 2) motion of the background in pixels.
     blend : Blend
         How objects add to what is behind.
+    parents : mapping of int to int
+        From a daughter's label to its mother's.
     """
 
     background: Image
     sprites: Sequence[Sprite]
-    paths: Sequence[Path]
-    drift: NDArray[np.float64]
+    motions: Sequence[Motion]
+    drift: Numbers
     blend: Blend = Blend.OVER
+    parents: Mapping[int, int] = field(default_factory=dict)
 
-    def render(self) -> tuple[Image, NDArray[np.uint16]]:
-        """Draw all frames: intensities (T, H, W) and labels, sprite number + 1."""
-        frames = [self._frame(t) for t in range(len(self.drift))]
-        return np.stack([f for f, _ in frames]), np.stack([labels for _, labels in frames])
-
-    def _frame(self, t: int) -> tuple[Image, NDArray[np.uint16]]:
-        canvas = self.background.copy()
-        if self.drift[t].any():
-            canvas = ndimage.shift(canvas, self.drift[t], order=1, mode="mirror")
-        labels = np.zeros(canvas.shape, np.uint16)
-        for number, (sprite, path) in enumerate(zip(self.sprites, self.paths, strict=True), 1):
-            if path.scale[t] > 0.05:
-                self._draw(canvas, labels, number, sprite, path, t)
-        return canvas, labels
+    def render(self) -> Clip:
+        """Draw all frames."""
+        shape = (len(self.drift), *self.background.shape)
+        values, labels = np.empty(shape, np.float32), np.zeros(shape[:3], np.uint16)
+        for frame, shift in zip(values, self.drift, strict=True):
+            frame[...] = shifted(self.background, shift)
+        for number, (sprite, motion) in enumerate(zip(self.sprites, self.motions, strict=True), 1):
+            planes = _planes(sprite)
+            for t in (int(t) for t in np.flatnonzero(motion.scale > _SMALLEST)):
+                self._draw(values[t], labels[t], number, planes, motion, t)
+        return Clip(values, labels)
 
     def _draw(
-        self,
-        canvas: Image,
-        labels: NDArray[np.uint16],
-        number: int,
-        sprite: Sprite,
-        path: Path,
-        t: int,
+        self, canvas: Image, labels: Labels, number: int, planes: Image, motion: Motion, t: int
     ) -> None:
-        patch = posed(sprite, path, t)
-        height, width = patch.values.shape
-        y, x = np.round(path.centre[t] - np.asarray((height, width)) / 2).astype(int)
-        y0, x0 = max(y, 0), max(x, 0)
-        y1, x1 = min(y + height, canvas.shape[0]), min(x + width, canvas.shape[1])
-        if y1 <= y0 or x1 <= x0:
+        patch, (rows, columns) = posed(planes, motion, t, labels.shape)
+        if patch.size == 0:
             return
-        part = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
-        alpha, values = patch.alpha[part], patch.values[part]
-        target = canvas[y0:y1, x0:x1]
-        solid = target + alpha * (values - target)
-        target[...] = np.maximum(target, solid) if self.blend is Blend.LIGHT else solid
-        labels[y0:y1, x0:x1][alpha > 0.5] = number
+        alpha, target = patch[..., -2:-1], canvas[rows, columns]
+        solid = target + alpha * np.float32(motion.fade[t]) * (patch[..., :-2] - target)
+        if self.blend is Blend.LIGHT:
+            np.maximum(target, solid, out=target)
+        else:
+            target[...] = solid
+        labels[rows, columns][patch[..., -1] > 0.5] = number
 
 
-def posed(sprite: Sprite, path: Path, t: int) -> Sprite:
-    """Turn, scale and stretch a sprite as its path says for frame ``t``."""
-    scale, squeeze = path.scale[t], path.squeeze[t]
-    cos, sin = np.cos(path.angle[t]), np.sin(path.angle[t])
-    turn = np.asarray(((cos, -sin), (sin, cos)))
-    forward = turn @ np.diag((scale * squeeze, scale / squeeze))
-    if np.allclose(forward, np.eye(2), atol=1e-3):
-        return sprite
-    shape = np.asarray(sprite.alpha.shape)
-    extent = np.ceil(np.abs(forward) @ shape).astype(int) + 2
-    inverse = np.linalg.inv(forward)
-    offset = (shape - 1) / 2 - inverse @ ((extent - 1) / 2)
-    values, alpha = (
-        ndimage.affine_transform(
-            plane, inverse, offset, tuple(extent), order=1, mode=mode, prefilter=False
-        )
-        for plane, mode in ((sprite.values, "nearest"), (sprite.alpha, "constant"))
+def shifted(image: Image, shift: Numbers) -> Image:
+    """Move an image by whole pixels, mirrored at its edges."""
+    dy, dx = np.round(shift).astype(int)
+    if not (dy or dx):
+        return image
+    rows, columns = (
+        _mirrored(np.arange(n) - d, n) for n, d in zip(image.shape[:2], (dy, dx), strict=True)
     )
-    return Sprite(values, alpha)
+    return image[rows[:, None], columns]
 
 
-def wander(rng: np.random.Generator, frames: int, speed: float) -> NDArray[np.float64]:
-    """Return a smooth random walk (T, 2) from the origin, about ``speed`` pixels a frame."""
-    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.5, frames))
-    pace = speed * np.abs(1 + 0.4 * rng.normal(size=frames))
-    steps = pace[:, None] * np.stack((np.sin(heading), np.cos(heading)), axis=1)
-    steps[0] = 0
-    return np.cumsum(steps, axis=0)
+def _mirrored(index: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    folded = index % (2 * n)
+    return np.where(folded < n, folded, 2 * n - 1 - folded)
 
 
-def sway(rng: np.random.Generator, frames: int, strength: float) -> NDArray[np.float64]:
-    """Return a slow change (T,) that starts at 0 and stays near it."""
-    return np.cumsum(rng.normal(0, strength, frames)) * (np.arange(frames) > 0)
+def _planes(sprite: Sprite) -> Image:
+    """Put values, alpha and cover together, with a transparent rim."""
+    values = np.pad(sprite.values, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    rest = (np.pad(plane, 1)[..., None] for plane in (sprite.alpha, sprite.cover))
+    return np.concatenate((values, *rest), axis=2, dtype=np.float32)
 
 
-def moving(rng: np.random.Generator, start: NDArray[np.float64], frames: int, speed: float) -> Path:
-    """Return a living object's path: it wanders, turns and changes shape slowly."""
-    return Path(
-        start + wander(rng, frames, speed),
-        sway(rng, frames, 0.08),
-        np.exp(sway(rng, frames, 0.015)),
-        np.exp(sway(rng, frames, 0.02)),
+def posed(
+    planes: Image, motion: Motion, t: int, shape: tuple[int, ...]
+) -> tuple[Image, tuple[slice, slice]]:
+    """Turn, scale, stretch and place a sprite.
+
+    Parameters
+    ----------
+    planes : NDArray[np.float32]
+        (h, w, C + 2), transparent at its rim.
+    motion : Motion
+        Of the object.
+    t : int
+        Frame.
+    shape : tuple of int
+        Height and width of the canvas.
+
+    Returns
+    -------
+    patch : NDArray[np.float32]
+        (h', w', C + 2), the part that lies on the canvas; perhaps empty.
+    where : tuple of slice
+        Its place on the canvas.
+    """
+    scale, squeeze = motion.scale[t], motion.squeeze[t]
+    cos, sin = np.cos(motion.angle[t]), np.sin(motion.angle[t])
+    forward = np.array(((cos, -sin), (sin, cos))) * (scale * squeeze, scale / squeeze)
+    half = np.abs(forward) @ (np.array(planes.shape[:2]) / 2)
+    low = np.maximum(np.floor(motion.centre[t] - half), 0).astype(int)
+    high = np.minimum(np.ceil(motion.centre[t] + half) + 1, shape[:2]).astype(int)
+    where = slice(low[0], high[0]), slice(low[1], high[1])
+    if (high <= low).any():
+        return planes[:0], where
+    inverse = np.linalg.inv(forward).astype(np.float32)
+    rows, columns = (
+        np.arange(a, b, dtype=np.float32) - np.float32(c)
+        for a, b, c in zip(low, high, motion.centre[t], strict=True)
     )
+    middle = [(n - 1) / 2 for n in planes.shape[:2]]
+    y = inverse[0, 0] * rows[:, None] + inverse[0, 1] * columns + np.float32(middle[0])
+    x = inverse[1, 0] * rows[:, None] + inverse[1, 1] * columns + np.float32(middle[1])
+    return sampled(planes, y, x), where
 
 
-def hidden(path: Path, rng: np.random.Generator) -> Path:
-    """Return the path with a gap of one to a third of the frames in which nothing is seen."""
-    frames = len(path.scale)
-    length = int(rng.integers(1, max(2, frames // 3 + 1)))
-    start = int(rng.integers(0, frames - length + 1))
-    scale = path.scale.copy()
-    scale[start : start + length] = 0
-    return Path(path.centre, path.angle, scale, path.squeeze)
+def sampled(planes: Image | NDArray[np.uint8], y: Image, x: Image) -> Image:
+    """Interpolate (H, W, C) linearly at points of one shape, clamped to its edges.
+
+    Much quicker than :func:`scipy.ndimage.map_coordinates` for many small images.
+    """
+    height, width = planes.shape[:2]
+    y = np.clip(y, 0, height - 1.001, dtype=np.float32)
+    x = np.clip(x, 0, width - 1.001, dtype=np.float32)
+    row, column = y.astype(np.int32), x.astype(np.int32)
+    down, right = ((p - i.astype(np.float32))[..., None] for p, i in ((y, row), (x, column)))
+    flat = planes.reshape(height * width, -1)
+    corner = row * width + column
+
+    def at(offset: int) -> Image:
+        return flat.take(corner + offset, axis=0).astype(np.float32, copy=False)
+
+    top, bottom = at(0), at(width)
+    top += right * (at(1) - top)
+    bottom += right * (at(width + 1) - bottom)
+    bottom -= top
+    bottom *= down
+    top += bottom
+    return top
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Image:
-    """Return smooth noise of unit spread whose features are about ``grain`` pixels wide."""
-    small = (int(shape[0] / grain) + 3, int(shape[1] / grain) + 3)
-    coarse = rng.normal(size=small).astype(np.float32)
-    if grain <= 1:
-        return coarse[: shape[0], : shape[1]]
-    zoomed = ndimage.zoom(coarse, (shape[0] / (small[0] - 2), shape[1] / (small[1] - 2)), order=1)
-    cut: Image = zoomed[: shape[0], : shape[1]]
-    return cut / (cut.std() + 1e-6)
+def glowing(values: Image, share: float) -> Image:
+    """Let each slice of a light volume (T, H, W, C) receive a share of its neighbours' light."""
+    kernel = np.array((share, 1 - 2 * share, share), np.float32)
+    mixed: Image = ndimage.convolve1d(values, kernel, axis=0, mode="nearest")
+    return mixed

@@ -1,26 +1,222 @@
-"""Synthetic movies and volumes: training clips, sample data and the demo's input."""
+"""Synthetic movies and volumes with their true labels, and training clips made of them.
+
+They are napari's sample data and the demo's input too. Needs numpy and scipy only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from sam2_model.training import augment
+from sam2_model.training.noise import noise
 from sam2_model.training.samples import SIDE, ClipSample, sample_of
-from sam2_model.training.scenes import Path, Scene, Sprite, hidden, moving, wander
-from sam2_model.training.synthetic_sprites import (
-    Look,
-    Style,
-    blend_of,
-    draw_background,
-    draw_count,
-    draw_look,
-    draw_radius,
-    draw_sprite,
-)
+from sam2_model.training.scenes import Image, Labels, Scene, glowing
+from sam2_model.training.story import Story, draw_story
+from sam2_model.training.synthetic_looks import Style
+from sam2_model.training.synthetic_scenes import Cast, draw_scene
+
+__all__ = [
+    "Encoding",
+    "LabelledStack",
+    "MovieSpec",
+    "Style",
+    "SyntheticClips",
+    "VolumeSpec",
+    "generate_movie",
+    "generate_volume",
+]
+
+_GLOW = 0.12
+_PHOTONS = 400.0
+
+
+class Encoding(Enum):
+    """Numbers that intensities are stored as.
+
+    ``BYTES``: uint8. ``CAMERA``: uint16, an offset of 100 and up to 4000 counts above it.
+    ``HOUNSFIELD``: int16, -1000 (air) to 400.
+    """
+
+    BYTES = "bytes"
+    CAMERA = "camera"
+    HOUNSFIELD = "hounsfield"
+
+
+@dataclass(frozen=True, slots=True)
+class MovieSpec:
+    """A time-lapse.
+
+    Parameters
+    ----------
+    style : Style
+        How it looks.
+    frames : int
+        Length.
+    shape : tuple of int
+        Height and width in pixels.
+    count, radius : int and float, optional
+        Objects in the first frame and their typical radius in pixels; drawn if None.
+    story : Story
+        What happens.
+    blur : float
+        Share of the frames that are out of focus.
+    bleaching : float
+        Share of the signal lost from frame to frame.
+    shading : float
+        Unevenness of the light, 0 for none.
+    noise : float
+        Noise of the camera, 0 for none, 1 for a lot.
+    encoding : Encoding
+        Numbers that intensities are stored as.
+    scale : tuple of float
+        Minutes per frame, micrometres per pixel (y, x).
+    """
+
+    style: Style = Style.FLUORESCENCE
+    frames: int = 24
+    shape: tuple[int, int] = (256, 256)
+    count: int | None = None
+    radius: float | None = None
+    story: Story = field(default_factory=lambda: Story(speed=0.12, divided=0.15, hidden=0.1))
+    blur: float = 0.0
+    bleaching: float = 0.005
+    shading: float = 0.1
+    noise: float = 0.25
+    encoding: Encoding = Encoding.BYTES
+    scale: tuple[float, float, float] = (10.0, 0.65, 0.65)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A volume; parameters as in :class:`MovieSpec`, ``scale`` per slice and per pixel."""
+
+    style: Style = Style.FLUORESCENCE
+    slices: int = 32
+    shape: tuple[int, int] = (256, 256)
+    count: int | None = None
+    radius: float | None = None
+    shading: float = 0.05
+    noise: float = 0.3
+    encoding: Encoding = Encoding.BYTES
+    scale: tuple[float, float, float] = (2.0, 0.5, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStack:
+    """A movie or a volume with its truth.
+
+    Parameters
+    ----------
+    images : NDArray
+        (T, H, W) or (Z, H, W), with a last axis of 3 colours for histology and some shapes.
+    labels : NDArray[np.uint16]
+        (T, H, W) or (Z, H, W); an object keeps its number, 0 is background.
+    parents : mapping of int to int
+        From a daughter's number to its mother's.
+    axes : str
+        ``"TYX"``, ``"ZYX"``, or these with ``"C"`` last.
+    scale : tuple of float
+        Step along each of the three axes.
+    units : tuple of str
+        Of ``scale``, as pint names.
+    """
+
+    images: NDArray[Any]
+    labels: Labels
+    parents: Mapping[int, int]
+    axes: str
+    scale: tuple[float, float, float]
+    units: tuple[str, str, str]
+
+
+def generate_movie(spec: MovieSpec, seed: int) -> LabelledStack:
+    """Make a time-lapse; the same spec and seed give the same one.
+
+    Parameters
+    ----------
+    spec : MovieSpec
+        What to make.
+    seed : int
+        Not negative.
+    """
+    rng = np.random.default_rng((seed, spec.frames))
+    cast = Cast(spec.count, spec.radius)
+    scene = draw_scene(spec.style, rng, spec.frames, spec.story, spec.shape, cast)
+    values, labels = scene.render()
+    values = _faded(values, spec.bleaching, spec.shading, rng)
+    for t in np.flatnonzero(rng.random(spec.frames) < spec.blur):
+        values[t] = ndimage.gaussian_filter(values[t], (2.0, 2.0, 0), truncate=2.5)
+    images = _recorded(_coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
+    parents = scene.parents if isinstance(scene, Scene) else {}
+    axes = "TYXC" if images.ndim == 4 else "TYX"
+    units = ("minute", "micrometer", "micrometer")
+    return LabelledStack(images, labels, parents, axes, spec.scale, units)
+
+
+def generate_volume(spec: VolumeSpec, seed: int) -> LabelledStack:
+    """Make a volume of ellipsoids and tubes; the same spec and seed give the same one.
+
+    Parameters
+    ----------
+    spec : VolumeSpec
+        What to make.
+    seed : int
+        Not negative.
+    """
+    rng = np.random.default_rng((seed, spec.slices, 1))
+    cast = Cast(spec.count, spec.radius)
+    scene = draw_scene(spec.style, rng, spec.slices, Story(volume=True), spec.shape, cast)
+    values, labels = scene.render()
+    values = _faded(glowing(values, _GLOW), 0.0, spec.shading, rng)
+    images = _recorded(_coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
+    axes = "ZYXC" if images.ndim == 4 else "ZYX"
+    unit = "millimeter" if spec.style is Style.ORGANS else "micrometer"
+    return LabelledStack(images, labels, {}, axes, spec.scale, (unit, unit, unit))
+
+
+def _faded(values: Image, bleaching: float, shading: float, rng: np.random.Generator) -> Image:
+    light = 1 + shading * noise(rng, (values.shape[1], values.shape[2]), 120)
+    signal = (1 - bleaching) ** np.arange(len(values), dtype=np.float32)
+    return values * light[..., None] * signal[:, None, None, None]
+
+
+def _coloured(values: Image, style: Style, rng: np.random.Generator) -> Image:
+    """Stain histology; drop the only channel of grey pictures."""
+    if style is Style.HISTOLOGY:
+        return stained(values[..., 0], rng)
+    return values if values.shape[-1] == 3 else values[..., 0]
+
+
+def stained(values: Image, rng: np.random.Generator) -> Image:
+    """Colour grey tissue (..., H, W) from purple nuclei over pink to white gaps."""
+    stops = np.array(((0.3, 0.15, 0.5), (0.8, 0.55, 0.75), (0.95, 0.93, 0.95)))
+    stops = (stops + rng.normal(0, 0.07, stops.shape)).clip(0, 1)
+    levels = np.linspace(0, 1, 256)
+    table = np.stack([np.interp(levels, (0.1, 0.65, 1), stop) for stop in stops.T], axis=1)
+    coloured: Image = table.astype(np.float32)[(values.clip(0, 1) * 255).astype(np.uint8)]
+    return coloured
+
+
+def _recorded(
+    values: Image, strength: float, encoding: Encoding, rng: np.random.Generator
+) -> NDArray[Any]:
+    """Add shot and read noise, and store."""
+    values = values.clip(0, 1)
+    if strength:
+        spread = strength * (0.02 + np.sqrt(values / _PHOTONS))
+        values = values + spread * rng.standard_normal(values.shape, np.float32)
+    if encoding is Encoding.CAMERA:
+        return (100 + 4000 * values).clip(0, 65535).astype(np.uint16)
+    if encoding is Encoding.HOUNSFIELD:
+        return (1400 * values - 1000).round().astype(np.int16)
+    return (255 * values).clip(0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,146 +238,11 @@ class SyntheticClips:
         """Make a clip; see :class:`sam2_model.training.samples.ClipSource`."""
         while True:
             style = self.styles[int(rng.integers(len(self.styles)))]
-            scene = draw_scene(style, rng, frames, volume=rng.random() < self.volumes)
-            values, labels = scene.render()
-            images = (values.clip(0, 1) * 255).astype(np.uint8)
-            if style is Style.HISTOLOGY:
-                images = _stained(images, rng)
+            story = draw_story(rng, frames, self.volumes)
+            values, labels = draw_scene(style, rng, frames, story, (SIDE, SIDE)).render()
+            if story.volume and frames > 1 and rng.random() < 0.5:
+                values = glowing(values, float(rng.uniform(0, 0.25)))
+            images = (_coloured(values, style, rng).clip(0, 1) * 255).astype(np.uint8)
             sample = sample_of(augment.clip(images, rng), labels, rng, objects)
             if sample is not None:
                 return sample
-
-
-def draw_scene(
-    style: Style,
-    rng: np.random.Generator,
-    frames: int,
-    *,
-    volume: bool = False,
-    shape: tuple[int, int] = (SIDE, SIDE),
-) -> Scene:
-    """Draw a scene with its objects and their paths.
-
-    Parameters
-    ----------
-    style : Style
-        How it looks.
-    rng : numpy.random.Generator
-        Source of chance.
-    frames : int
-        Length of the paths.
-    volume : bool
-        Frames are slices: objects stay in place, swell and end.
-    shape : tuple of int
-        Height and width in pixels.
-    """
-    look, radius = draw_look(style, rng), draw_radius(style, rng)
-    count = max(1, round(draw_count(style, radius, rng) * shape[0] * shape[1] / SIDE**2))
-    radii = radius * np.exp(rng.normal(0, 0.18, count))
-    sprites = [draw_sprite(float(r), look, rng) for r in radii]
-    starts = _placed(radii, shape, rng)
-    paths = [_path(start, rng, frames, float(radius), volume=volume) for start in starts]
-    common = wander(rng, frames, float(rng.choice((0, 0.5, 2)))) if frames > 1 else np.zeros((1, 2))
-    paths = [replace(path, centre=path.centre + common) for path in paths]
-    if not volume and frames > 2 and rng.random() < 0.4:
-        paths = [hidden(path, rng) if rng.random() < 0.3 else path for path in paths]
-    background = draw_background(shape, look, rng)
-    sprites, paths = _divided(sprites, paths, rng, volume=volume)
-    sprites, paths = _distracted(sprites, paths, look, rng, frames, shape)
-    return Scene(background, sprites, paths, common, blend_of(style))
-
-
-def _placed(
-    radii: NDArray[np.float64], shape: tuple[int, int], rng: np.random.Generator
-) -> list[NDArray[np.float64]]:
-    """Place objects so that they touch rather than cover each other, where there is room."""
-    clustered = rng.random() < 0.5
-    middle = rng.uniform(0.2, 0.8, 2) * shape
-    placed: list[NDArray[np.float64]] = []
-    for number, radius in enumerate(radii):
-        best, best_gap = rng.uniform(0, 1, 2) * shape, -np.inf
-        for _ in range(8):
-            spread = np.asarray(shape) * 0.2
-            point = rng.normal(middle, spread) if clustered else rng.uniform(0, 1, 2) * shape
-            gaps = [float(np.hypot(*(point - p))) - radius - radii[i] for i, p in enumerate(placed)]
-            gap = min(gaps, default=0.0)
-            if gap > best_gap:
-                best, best_gap = point, gap
-            if gap >= 0 and (not clustered or number < 2):
-                break
-        placed.append(best)
-    return placed
-
-
-def _path(
-    start: NDArray[np.float64],
-    rng: np.random.Generator,
-    frames: int,
-    radius: float,
-    *,
-    volume: bool,
-) -> Path:
-    if not volume:
-        speed = radius * float(np.exp(rng.uniform(np.log(0.02), np.log(0.6))))
-        return moving(rng, start, frames, min(speed, 14))
-    path = moving(rng, start, frames, radius * rng.uniform(0, 0.12))
-    return replace(path, scale=slice_scale(rng, frames), angle=path.angle * 0.5)
-
-
-def slice_scale(rng: np.random.Generator, frames: int) -> NDArray[np.float64]:
-    """Relative size (frames,) of an object's cut through a volume: an ellipsoid or a tube.
-
-    An ellipsoid's slices follow a half circle and end; a tube's stay and end at once.
-    """
-    depth = frames * rng.uniform(0.4, 1.6)
-    place = (np.arange(frames) - rng.uniform(0, frames)) / (depth / 2)
-    if rng.random() < 0.3:
-        return (np.abs(place) < 1).astype(float)
-    return np.sqrt(np.clip(1 - place**2, 0, 1))
-
-
-def _divided(
-    sprites: list[Sprite], paths: list[Path], rng: np.random.Generator, *, volume: bool
-) -> tuple[list[Sprite], list[Path]]:
-    """Let some objects become two: the object ends and two smaller ones begin beside it."""
-    frames = len(paths[0].scale)
-    if volume or frames < 4 or rng.random() < 0.75:
-        return sprites, paths
-    sprites, paths = list(sprites), list(paths)
-    for number in np.flatnonzero(rng.random(len(paths)) < 0.15):
-        at, parent = int(rng.integers(2, frames - 1)), paths[number]
-        side = 0.4 * min(sprites[number].alpha.shape)
-        angle = rng.uniform(0, 2 * np.pi)
-        away = side * np.asarray((np.sin(angle), np.cos(angle)))
-        apart = np.clip((np.arange(frames) - at + 1) / 3, 0, 1)[:, None]
-        after = np.where(np.arange(frames) >= at, 0.72, 0.0)
-        paths[number] = replace(parent, scale=parent.scale * (np.arange(frames) < at))
-        for sign in (-1, 1):
-            sprites.append(sprites[number])
-            centre = parent.centre + sign * away * apart
-            paths.append(replace(parent, centre=centre, scale=parent.scale * after))
-    return sprites, paths
-
-
-def _distracted(
-    sprites: list[Sprite],
-    paths: list[Path],
-    look: Look,
-    rng: np.random.Generator,
-    frames: int,
-    shape: tuple[int, int],
-) -> tuple[list[Sprite], list[Path]]:
-    """Now and then pass a large flat object in front of everything: an occlusion."""
-    if frames < 4 or rng.random() < 0.85:
-        return sprites, paths
-    occluder = draw_sprite(rng.uniform(15, 40), replace(look, halo=0.0), rng)
-    start = rng.uniform(0, 1, 2) * shape
-    return [*sprites, occluder], [*paths, moving(rng, start, frames, rng.uniform(6, 20))]
-
-
-def _stained(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Colour grey tissue from purple (dark) to pink or white (bright)."""
-    dark = np.asarray((90, 50, 130)) + rng.normal(0, 20, 3)
-    bright = np.asarray((235, 205, 225)) + rng.normal(0, 15, 3)
-    share = images[..., None].astype(np.float32) / 255
-    return (dark + share * (bright - dark)).clip(0, 255).astype(np.uint8)

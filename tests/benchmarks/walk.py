@@ -58,7 +58,9 @@ class Walk:
             for name in names:
                 setattr(owner, name, self.watch.timed(getattr(owner, name)))
         self.viewer = napari.Viewer(show=True)
-        (data, options, _), (self.points, _, _) = moving_cells()
+        layers = moving_cells()
+        data, options, _ = layers[0]
+        self.points = layers[-1][0]
         self.viewer.add_image(data, **options)
         self.folder = folder
         self.fake = fake

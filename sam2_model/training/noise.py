@@ -1,0 +1,50 @@
+"""Smooth random fields, quick enough for every training sample."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Field:
+    """Draw a smooth field of zero mean and unit spread.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    shape : tuple of int
+        Height and width in pixels.
+    grain : float
+        Width of its features in pixels; 1 or less gives white noise.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (H, W); a field of random spline coefficients, one every ``grain`` pixels.
+    """
+    if grain <= 1:
+        return rng.standard_normal(shape, np.float32)
+    rows, columns = (_splines(n, grain, float(rng.uniform())) for n in shape)
+    coarse = rng.standard_normal((rows[0][-1] + 4, columns[0][-1] + 4), np.float32)
+    field = _blended(_blended(coarse, *rows).T, *columns).T
+    return (field - field.mean()) / (field.std() + np.float32(1e-6))
+
+
+def _splines(n: int, grain: float, phase: float) -> tuple[NDArray[np.int64], Field]:
+    """First of the four knots around each of n pixels, and their cubic B-spline weights (4, n)."""
+    place = np.arange(n) / grain + phase
+    first = place.astype(np.int64)
+    u = place - first
+    weights = ((1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3)
+    return first, (np.stack(weights) / 6).astype(np.float32)
+
+
+def _blended(coarse: Field, first: NDArray[np.int64], weights: Field) -> Field:
+    """Blend rows; a product of matrices would be as quick but for BLAS threads on busy cores."""
+    field = weights[0][:, None] * coarse[first]
+    for k in range(1, 4):
+        field += weights[k][:, None] * coarse[first + k]
+    return field

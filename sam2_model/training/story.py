@@ -1,0 +1,66 @@
+"""What happens in a clip: motion, divisions, disappearances, or slices of a volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sam2_model.training.motion import Motion, Numbers, hidden, living, through_slices
+
+_FASTEST = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What happens in a clip.
+
+    Parameters
+    ----------
+    volume : bool
+        Frames are slices: objects begin, swell, shrink and end along z.
+    speed : float
+        Typical motion in radii per frame.
+    drift : float
+        Motion common to everything in pixels per frame.
+    divided, hidden : float
+        Shares of the objects that divide, and that are gone for a while.
+    longest_gap : float
+        Share of the frames for which they may be gone.
+    occluder : bool
+        Whether something passes in front.
+    """
+
+    volume: bool = False
+    speed: float = 0.1
+    drift: float = 0.0
+    divided: float = 0.0
+    hidden: float = 0.0
+    longest_gap: float = 0.34
+    occluder: bool = False
+
+    def motion(
+        self, rng: np.random.Generator, start: Numbers, frames: int, radius: float
+    ) -> Motion:
+        """Draw what one object does, given its place and radius in pixels."""
+        if self.volume:
+            return through_slices(rng, start, frames, radius)
+        pace = min(radius * self.speed, _FASTEST) * rng.uniform(0.5, 1.5)
+        motion = living(rng, start, frames, pace)
+        if self.hidden and rng.random() < self.hidden:
+            return hidden(motion, rng, max(1, round(self.longest_gap * frames)))
+        return motion
+
+
+def draw_story(rng: np.random.Generator, frames: int, volumes: float = 0.25) -> Story:
+    """Draw what happens in a training clip of some frames; a share is ``volumes``."""
+    if frames == 1:
+        return Story()
+    return Story(
+        volume=rng.random() < volumes,
+        speed=float(np.exp(rng.uniform(np.log(0.02), np.log(0.6)))),
+        drift=float(rng.choice((0, 0.5, 2.0))),
+        divided=0.15 if frames > 3 and rng.random() < 0.25 else 0.0,
+        hidden=0.3 if frames > 2 and rng.random() < 0.4 else 0.0,
+        occluder=frames > 3 and rng.random() < 0.15,
+    )

@@ -1,0 +1,137 @@
+"""What pictures of each style have in common: intensities, textures, sizes, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+
+import numpy as np
+
+from sam2_model.training.scenes import Blend
+
+
+class Style(Enum):
+    """How a scene looks."""
+
+    FLUORESCENCE = "fluorescence"
+    PHASE_CONTRAST = "phase contrast"
+    BRIGHT_FIELD = "bright field"
+    HISTOLOGY = "histology"
+    MEMBRANES = "membranes"
+    ORGANS = "organs"
+    SHAPES = "shapes"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Drawn anew for every scene, within its style's limits; intensities in 0..1.
+
+    Parameters
+    ----------
+    ground, body : float
+        Mean intensity of the background and of the objects.
+    ground_texture, body_texture : float
+        Spread of either.
+    ground_grain, body_grain : float
+        Width of their features in pixels.
+    rim, halo, haze : float
+        Intensity added along the outline: inside, just outside, and far outside.
+    nucleus, spots : float
+        Intensity added by one large and by several small spots within an object.
+    roughness : float
+        How far outlines are from ellipses.
+    softness : float
+        Width of the edge in pixels.
+    variety : float
+        How much objects differ in intensity.
+    clutter : float
+        Contrast of shapes in the background that are no objects.
+    """
+
+    ground: float
+    body: float
+    ground_texture: float
+    body_texture: float
+    ground_grain: float
+    body_grain: float
+    rim: float
+    halo: float
+    haze: float
+    nucleus: float
+    spots: float
+    roughness: float
+    softness: float
+    variety: float
+    clutter: float
+
+
+_LIMITS: Mapping[Style, tuple[tuple[float, float], ...]] = {
+    Style.FLUORESCENCE: (
+        (0.01, 0.15), (0.2, 0.9), (0.0, 0.02), (0.01, 0.09), (20, 80), (2, 7),
+        (-0.08, 0.06), (0.0, 0.02), (0.0, 0.12), (0.0, 0.0), (-0.15, 0.3),
+        (0.0, 0.22), (0.8, 3.0), (0.1, 0.4), (0.0, 0.06),
+    ),
+    Style.PHASE_CONTRAST: (
+        (0.4, 0.6), (0.32, 0.6), (0.01, 0.05), (0.02, 0.1), (10, 60), (2, 5),
+        (-0.25, 0.1), (0.08, 0.4), (0.0, 0.04), (-0.15, 0.1), (-0.35, 0.3),
+        (0.15, 0.7), (0.6, 1.4), (0.02, 0.1), (0.0, 0.1),
+    ),
+    Style.BRIGHT_FIELD: (
+        (0.5, 0.8), (0.35, 0.75), (0.01, 0.05), (0.02, 0.1), (10, 80), (2, 8),
+        (-0.35, 0.1), (0.0, 0.15), (0.0, 0.0), (-0.2, 0.1), (-0.3, 0.1),
+        (0.05, 0.4), (0.6, 2.2), (0.02, 0.1), (0.0, 0.2),
+    ),
+    Style.HISTOLOGY: (
+        (0.55, 0.85), (0.15, 0.5), (0.04, 0.13), (0.03, 0.1), (3, 25), (2, 5),
+        (-0.15, 0.05), (0.0, 0.1), (-0.05, 0.0), (0.0, 0.0), (-0.15, 0.2),
+        (0.05, 0.3), (0.7, 2.0), (0.05, 0.15), (0.0, 0.12),
+    ),
+    Style.MEMBRANES: (
+        (0.1, 0.35), (0.55, 0.8), (0.02, 0.08), (0.02, 0.1), (2, 8), (2, 8),
+        (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (-0.4, 0.0),
+        (0.1, 0.4), (0.7, 2.0), (0.02, 0.12), (0.0, 0.0),
+    ),
+    Style.ORGANS: (
+        (0.25, 0.55), (0.25, 0.85), (0.02, 0.08), (0.01, 0.05), (20, 70), (3, 15),
+        (-0.05, 0.1), (0.0, 0.03), (0.0, 0.0), (-0.15, 0.15), (0.0, 0.1),
+        (0.1, 0.45), (0.8, 3.0), (0.05, 0.2), (0.05, 0.2),
+    ),
+    Style.SHAPES: (
+        (0.1, 0.9), (0.1, 0.9), (0.0, 0.2), (0.0, 0.2), (3, 60), (2, 20),
+        (-0.3, 0.3), (0.0, 0.1), (0.0, 0.0), (-0.3, 0.3), (-0.3, 0.3),
+        (0.0, 0.6), (0.4, 1.5), (0.1, 0.35), (0.0, 0.25),
+    ),
+}  # fmt: skip
+
+_CROWDED = {Style.HISTOLOGY}
+_LARGE = {Style.ORGANS, Style.SHAPES}
+_CONTRAST = 0.12
+
+
+def blend_of(style: Style) -> Blend:
+    """Return how objects of a style add to what is behind them."""
+    return Blend.LIGHT if style is Style.FLUORESCENCE else Blend.OVER
+
+
+def draw_look(style: Style, rng: np.random.Generator) -> Look:
+    """Draw a look within a style's limits; objects always differ from the background."""
+    limits = zip(fields(Look), _LIMITS[style], strict=True)
+    look = Look(**{field.name: float(rng.uniform(*span)) for field, span in limits})
+    visible = max(abs(look.body - look.ground), abs(look.rim), look.halo) > _CONTRAST
+    return look if visible else draw_look(style, rng)
+
+
+def draw_radius(style: Style, rng: np.random.Generator) -> float:
+    """Draw the typical radius of a scene's objects in pixels: 4.5 to 60, most near 15."""
+    if style in _LARGE:
+        return float(np.exp(rng.uniform(np.log(9), np.log(60))))
+    smallest = 10 if style is Style.MEMBRANES else 4.5
+    return float(np.exp(np.clip(rng.normal(np.log(15), 0.5), np.log(smallest), np.log(50))))
+
+
+def draw_count(style: Style, radius: float, area: int, rng: np.random.Generator) -> int:
+    """Draw how many objects of a radius a picture of ``area`` pixels holds: 1 to 60 per 256 px."""
+    room = area / (np.pi * radius**2)
+    share = rng.uniform(0.3, 0.7) if style in _CROWDED else rng.uniform(0.03, 0.45)
+    return int(np.clip(round(room * share), 1, max(1, 60 * area // 256**2)))
