@@ -46,7 +46,7 @@ class Driver:
     def sync(self) -> Any:
         return self.widget.engine.sync
 
-    def until(self, condition: Any, timeout: int = 20000) -> None:
+    def until(self, condition: Any, timeout: int = 120000) -> None:
         self.qtbot.waitUntil(condition, timeout=timeout)
 
     def settle(self) -> None:

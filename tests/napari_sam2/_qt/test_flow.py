@@ -36,6 +36,7 @@ def test_click_propagate_accept_save(
     assert user.actions == ["click", "G", "N", "W"]
 
 
+@pytest.mark.slow
 def test_a_volume_with_a_real_network(
     open_widget: OpenWidget, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
