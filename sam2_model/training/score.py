@@ -19,14 +19,12 @@ from sam2_model.image_predictor import ImagePredictor
 from sam2_model.sam2 import SAM2
 from sam2_model.training.clicks import tight_box
 from sam2_model.training.evaluate import clip_scores, follow, image_iou, iou
+from sam2_model.training.held_out import held_out_stills, held_out_synthetic
 from sam2_model.training.prompting import PromptKind
-from sam2_model.training.real_images import Part, StillClips, dsb_stills, t98g_stills
+from sam2_model.training.real_images import Part, dsb_stills, t98g_stills
 from sam2_model.training.recipe import native_windows
-from sam2_model.training.samples import ClipSample, ClipSource
-from sam2_model.training.synthetic import SyntheticClips
+from sam2_model.training.samples import ClipSample
 
-_CLIP_FRAMES = 24
-_CLIP_OBJECTS = 3
 _SEED = 20_000
 
 
@@ -64,13 +62,12 @@ def scores(model: SAM2, data: Path, clips: int) -> Iterator[tuple[str, dict[str,
     stills = t98g_stills(data / "t98g_stills", Part.VALIDATION)
     windows = native_windows(stills, np.random.default_rng(_SEED), sys.maxsize)
     yield "t98g_stills, 256 px windows", _images(model, windows)
-    held_out = StillClips(dsb_stills(data / "dsb2018", Part.VALIDATION, "fluo"), (1.0, 3.0))
-    for name, source in (("dsb2018 clips", held_out), ("synthetic clips", SyntheticClips())):
-        movies = _movies(source, clips)
+    dsb = held_out_stills(data / "dsb2018", clips)
+    for name, movies in (("dsb2018", dsb), ("synthetic", held_out_synthetic(clips))):
         for kind in PromptKind:
-            yield f"{name}, {kind.value}", asdict(clip_scores(model, movies, kind))
-        yield f"{name}, no memory", {"mean_iou": without_memory(model, movies)}
-    yield "milliseconds", _speed(model, _movies(held_out, 1)[0])
+            yield f"{name} clips, {kind.value}", asdict(clip_scores(model, movies, kind))
+        yield f"{name} clips, no memory", {"mean_iou": without_memory(model, movies)}
+    yield "milliseconds", _speed(model, dsb[0])
 
 
 def without_memory(model: SAM2, samples: list[ClipSample]) -> float:
@@ -96,13 +93,6 @@ def _images(model: SAM2, windows: list[ClipSample]) -> dict[str, float]:
     kinds = (PromptKind.POINT, PromptKind.BOX)
     figures = {kind.value: image_iou(model, windows, kind) for kind in kinds}
     return figures | {"objects": sum(window.masks.shape[1] for window in windows)}
-
-
-def _movies(source: ClipSource, count: int) -> list[ClipSample]:
-    return [
-        source.sample(np.random.default_rng((_SEED, n)), _CLIP_FRAMES, _CLIP_OBJECTS)
-        for n in range(count)
-    ]
 
 
 def _speed(model: SAM2, sample: ClipSample) -> dict[str, float]:

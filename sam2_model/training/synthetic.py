@@ -153,7 +153,7 @@ def generate_movie(spec: MovieSpec, seed: int) -> LabelledStack:
     values = _faded(values, spec.bleaching, spec.shading, rng)
     for t in np.flatnonzero(rng.random(spec.frames) < spec.blur):
         values[t] = ndimage.gaussian_filter(values[t], (2.0, 2.0, 0), truncate=2.5)
-    images = _recorded(_coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
+    images = _recorded(coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
     parents = scene.parents if isinstance(scene, Scene) else {}
     axes = "TYXC" if images.ndim == 4 else "TYX"
     units = ("minute", "micrometer", "micrometer")
@@ -175,7 +175,7 @@ def generate_volume(spec: VolumeSpec, seed: int) -> LabelledStack:
     scene = draw_scene(spec.style, rng, spec.slices, Story(volume=True), spec.shape, cast)
     values, labels = scene.render()
     values = _faded(glowing(values, _GLOW), 0.0, spec.shading, rng)
-    images = _recorded(_coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
+    images = _recorded(coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
     axes = "ZYXC" if images.ndim == 4 else "ZYX"
     unit = "millimeter" if spec.style is Style.ORGANS else "micrometer"
     return LabelledStack(images, labels, {}, axes, spec.scale, (unit, unit, unit))
@@ -187,8 +187,8 @@ def _faded(values: Image, bleaching: float, shading: float, rng: np.random.Gener
     return values * light[..., None] * signal[:, None, None, None]
 
 
-def _coloured(values: Image, style: Style, rng: np.random.Generator) -> Image:
-    """Stain histology; drop the only channel of grey pictures."""
+def coloured(values: Image, style: Style, rng: np.random.Generator) -> Image:
+    """Stain histology, and drop the only channel of grey pictures (T, H, W, C)."""
     if style is Style.HISTOLOGY:
         return stained(values[..., 0], rng)
     return values if values.shape[-1] == 3 else values[..., 0]
@@ -242,7 +242,7 @@ class SyntheticClips:
             values, labels = draw_scene(style, rng, frames, story, (SIDE, SIDE)).render()
             if story.volume and frames > 1 and rng.random() < 0.5:
                 values = glowing(values, float(rng.uniform(0, 0.25)))
-            images = (_coloured(values, style, rng).clip(0, 1) * 255).astype(np.uint8)
+            images = (coloured(values, style, rng).clip(0, 1) * 255).astype(np.uint8)
             sample = sample_of(augment.clip(images, rng), labels, rng, objects)
             if sample is not None:
                 return sample

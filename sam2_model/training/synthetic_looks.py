@@ -70,7 +70,7 @@ _LIMITS: Mapping[Style, tuple[tuple[float, float], ...]] = {
     Style.FLUORESCENCE: (
         (0.01, 0.15), (0.2, 0.9), (0.0, 0.02), (0.01, 0.09), (20, 80), (2, 7),
         (-0.08, 0.06), (0.0, 0.02), (0.0, 0.12), (0.0, 0.0), (-0.15, 0.3),
-        (0.0, 0.22), (0.8, 3.0), (0.1, 0.4), (0.0, 0.06),
+        (0.0, 0.16), (0.8, 3.0), (0.1, 0.4), (0.0, 0.06),
     ),
     Style.PHASE_CONTRAST: (
         (0.4, 0.6), (0.32, 0.6), (0.01, 0.05), (0.02, 0.1), (10, 60), (2, 5),
@@ -115,10 +115,11 @@ def blend_of(style: Style) -> Blend:
 
 
 def draw_look(style: Style, rng: np.random.Generator) -> Look:
-    """Draw a look within a style's limits; objects always differ from the background."""
+    """Draw a look within a style's limits; objects always stand out from the background."""
     limits = zip(fields(Look), _LIMITS[style], strict=True)
     look = Look(**{field.name: float(rng.uniform(*span)) for field, span in limits})
-    visible = max(abs(look.body - look.ground), abs(look.rim), look.halo) > _CONTRAST
+    contrast = abs(look.body - look.ground) - look.ground_texture
+    visible = max(contrast, abs(look.rim), look.halo) > _CONTRAST
     return look if visible else draw_look(style, rng)
 
 
