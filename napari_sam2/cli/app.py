@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_sam2 import __version__
-from napari_sam2.cli import doctor, evaluate, info, models, segment, train
+from napari_sam2.cli import demo, doctor, evaluate, info, models, segment, train
 from napari_sam2.cli.exit_codes import ExitCode
 from napari_sam2.errors import UserError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     help="Segment and track objects through time or depth with SAM 2.",
 )
 app.command("segment")(segment.segment)
+app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.evaluate)

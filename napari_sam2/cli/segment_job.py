@@ -145,7 +145,7 @@ def _check_choices(options: SegmentOptions, output: Output) -> None:
 
 
 def _check_free(output: Output) -> None:
-    """A folder of a run that was never begun is in nobody's way."""
+    """Refuse to write over anything, but a folder of a run that was never begun."""
     folder = output.run_folder
     unbegun = folder.is_dir() and not RunFolder.exists(folder)
     if not (unbegun and output.existing() == (folder,)):
