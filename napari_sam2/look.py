@@ -93,6 +93,7 @@ class Looker:
         inside = np.all((points >= -0.5) & (points <= np.array(view.image_shape) - 0.5), axis=1)
         mask = None if question.mask is None else self.see(view, question.mask) > 0
         corrects = question.previous is not None and question.mask is None
+        corrects = corrects and not question.drifted
         return FramePrompt(
             points=points[inside],
             labels=question.labels[inside],

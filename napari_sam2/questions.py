@@ -103,7 +103,20 @@ class Question:
             return self.mask.box
         if self.box is not None:
             return self.box_window
-        return None if self.previous is None else self.previous.box
+        before = None if self.previous is None else self.previous.box
+        if before is None or not self.drifted:
+            return before
+        height, width = before.shape
+        y0, x0 = self.centre.y0 - height // 2, self.centre.x0 - width // 2
+        return Window(y0, x0, y0 + height, x0 + width).union(self.centre)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether a click says that the object is elsewhere than its earlier mask."""
+        before = None if self.previous is None else self.previous.box
+        if before is None or not np.any(self.labels == 1):
+            return False
+        return not before.grow(max(before.shape) // 2).contains(self.centre)
 
     @property
     def centre(self) -> Window:

@@ -8,6 +8,7 @@ from fakes import FakePredictor
 from scenes import click, iou, movie, session_of, straight
 
 from napari_sam2.errors import UserError
+from napari_sam2.geometry import Window
 from napari_sam2.plan import PropagationRequest, Ways
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam2.results import Direction, MaskStatus
@@ -262,3 +263,21 @@ def test_prompts_that_change_during_a_run_do_not_touch_it():
     stream = session.propagate()
     session.prompts.clear()
     assert sorted(r.frame for r in stream if r.final) == list(range(12))
+
+
+@pytest.mark.parametrize("view", ["auto", "zoom"])
+def test_correction_far_from_a_drifted_mask(view):
+    there = straight((60, 60), (0, 1), 6)
+    elsewhere = straight((420, 400), (0, 1), 6)
+    data = movie((512, 512), [there, elsewhere])
+    settings = SessionSettings(view=ViewPolicy.parse(view))
+    session = session_of(data, [click(1, 0, there)], settings=settings)
+    list(session.propagate())
+    session.prompts.add(click(1, 3, elsewhere))
+    preview = session.preview(1, 3)
+    y, x = elsewhere[3]
+    assert preview.result.window.contains(Window(int(y), int(x), int(y) + 1, int(x) + 1))
+    found = {r.frame: r for r in session.propagate() if r.final}
+    y0, x0 = found[4].window.offset
+    assert abs(y0 - elsewhere[4][0]) < 30
+    assert abs(x0 - elsewhere[4][1]) < 30
