@@ -48,7 +48,7 @@ def nuclei_volume() -> list[LayerData]:
     """
     from sam2_model.training.synthetic import Encoding, VolumeSpec, generate_volume
 
-    spec = VolumeSpec(slices=32, shape=(224, 256), count=24, radius=16.0, encoding=Encoding.CAMERA)
+    spec = VolumeSpec(slices=32, shape=(224, 256), count=45, radius=15.0, encoding=Encoding.CAMERA)
     return _layers(generate_volume(spec, seed=11), "Nuclei in a volume", first=16)
 
 
@@ -64,12 +64,13 @@ def organ_volume() -> list[LayerData]:
 
     spec = VolumeSpec(
         style=Style.ORGANS,
-        count=7,
-        radius=30.0,
+        count=9,
+        radius=28.0,
+        tubes=0.3,
         encoding=Encoding.HOUNSFIELD,
         scale=(2.5, 1.0, 1.0),
     )
-    return _layers(generate_volume(spec, seed=3), "Organ-like volume", first=16)
+    return _layers(generate_volume(spec, seed=1), "Organ-like volume", first=16)
 
 
 def _layers(stack: LabelledStack, name: str, first: int) -> list[LayerData]:

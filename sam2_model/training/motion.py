@@ -91,26 +91,27 @@ def hidden(motion: Motion, rng: np.random.Generator, longest: int) -> Motion:
     return motion.without(start, length)
 
 
-def through_slices(rng: np.random.Generator, start: Numbers, slices: int, radius: float) -> Motion:
-    """Return the cuts of a solid through a volume, one per slice.
+def ellipsoid(
+    rng: np.random.Generator, start: Numbers, slices: int, radius: float, depth: float
+) -> Motion:
+    """Return the cuts of an ellipsoid through a volume, one per slice.
 
     Parallel cuts of an ellipsoid are similar ellipses on a straight line, whose size follows a
-    half circle, so that a cut that shrinks and shifts is exact. A tube goes on, winds, and ends.
+    half circle, so that a cut that shrinks and shifts is exact.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         Source of chance.
     start : NDArray[np.float64]
-        (2,) y and x of the solid's middle in pixels.
+        (2,) y and x of its middle in pixels.
     slices : int
         Number of slices.
     radius : float
         Of the largest cut in pixels.
+    depth : float
+        From its first to its last cut in slices.
     """
-    if rng.random() < 0.3:
-        return _tube(rng, start, slices, radius)
-    depth = max(2.5, slices * rng.uniform(0.3, 1.6))
     place = (np.arange(slices) - rng.uniform(0, slices - 1)) / (depth / 2)
     scale = np.sqrt(np.clip(1 - place**2, 0, 1))
     tilt = rng.normal(0, 0.25 * radius, 2)
@@ -118,7 +119,8 @@ def through_slices(rng: np.random.Generator, start: Numbers, slices: int, radius
     return replace(upright, centre=start + place[:, None] * tilt)
 
 
-def _tube(rng: np.random.Generator, start: Numbers, slices: int, radius: float) -> Motion:
+def tube(rng: np.random.Generator, start: Numbers, slices: int, radius: float) -> Motion:
+    """Return the cuts of a tube that winds through a volume, begins and ends."""
     course = wander(rng, slices, radius * rng.uniform(0, 0.25))
     length = int(rng.integers(max(2, slices // 3), 2 * slices + 2))
     first = int(rng.integers(-length // 2, max(1, slices - 1)))

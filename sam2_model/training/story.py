@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2_model.training.motion import Motion, Numbers, hidden, living, through_slices
+from sam2_model.training.motion import Motion, Numbers, ellipsoid, hidden, living, tube
 
 _FASTEST = 14.0
 
@@ -27,6 +27,11 @@ class Story:
         Shares of the objects that divide, and that are gone for a while.
     longest_gap : float
         Share of the frames for which they may be gone.
+    step : float
+        Distance of a volume's slices in pixels, so that solids are about as deep as wide; 0 for
+        solids of any depth.
+    tubes : float
+        Share of a volume's solids that are tubes, the others being ellipsoids.
     occluder : bool
         Whether something passes in front.
     """
@@ -37,6 +42,8 @@ class Story:
     divided: float = 0.0
     hidden: float = 0.0
     longest_gap: float = 0.34
+    step: float = 0.0
+    tubes: float = 0.3
     occluder: bool = False
 
     def motion(
@@ -44,12 +51,19 @@ class Story:
     ) -> Motion:
         """Draw what one object does, given its place and radius in pixels."""
         if self.volume:
-            return through_slices(rng, start, frames, radius)
+            if rng.random() < self.tubes:
+                return tube(rng, start, frames, radius)
+            return ellipsoid(rng, start, frames, radius, self._depth(rng, frames, radius))
         pace = min(radius * self.speed, _FASTEST) * rng.uniform(0.5, 1.5)
         motion = living(rng, start, frames, pace)
         if self.hidden and rng.random() < self.hidden:
             return hidden(motion, rng, max(1, round(self.longest_gap * frames)))
         return motion
+
+    def _depth(self, rng: np.random.Generator, frames: int, radius: float) -> float:
+        if self.step:
+            return max(2.5, 2 * radius / self.step * rng.uniform(0.7, 1.3))
+        return max(2.5, frames * rng.uniform(0.3, 1.6))
 
 
 def draw_story(rng: np.random.Generator, frames: int, volumes: float = 0.25) -> Story:

@@ -95,13 +95,25 @@ class MovieSpec:
 
 @dataclass(frozen=True, slots=True)
 class VolumeSpec:
-    """A volume; parameters as in :class:`MovieSpec`, ``scale`` per slice and per pixel."""
+    """A volume; parameters that are not listed are those of :class:`MovieSpec`.
+
+    Parameters
+    ----------
+    slices : int
+        Number of slices.
+    tubes : float
+        Share of the objects that are tubes; the others are ellipsoids, as deep as wide.
+    scale : tuple of float
+        Distance of the slices and of the pixels (y, x), in micrometres, or in millimetres for
+        organs.
+    """
 
     style: Style = Style.FLUORESCENCE
     slices: int = 32
     shape: tuple[int, int] = (256, 256)
     count: int | None = None
     radius: float | None = None
+    tubes: float = 0.0
     shading: float = 0.05
     noise: float = 0.3
     encoding: Encoding = Encoding.BYTES
@@ -172,7 +184,8 @@ def generate_volume(spec: VolumeSpec, seed: int) -> LabelledStack:
     """
     rng = np.random.default_rng((seed, spec.slices, 1))
     cast = Cast(spec.count, spec.radius)
-    scene = draw_scene(spec.style, rng, spec.slices, Story(volume=True), spec.shape, cast)
+    story = Story(volume=True, step=spec.scale[0] / spec.scale[2], tubes=spec.tubes)
+    scene = draw_scene(spec.style, rng, spec.slices, story, spec.shape, cast)
     values, labels = scene.render()
     values = _faded(glowing(values, _GLOW), 0.0, spec.shading, rng)
     images = _recorded(coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
