@@ -12,9 +12,9 @@ from scipy import ndimage
 from sam2_model.training.real_images import StillClips
 from sam2_model.training.samples import MIN_AREA, SIDE, ClipSample
 from sam2_model.training.scenes import Clip
+from sam2_model.training.stains import coloured
 from sam2_model.training.stills import Part, dsb_stills
 from sam2_model.training.story import Story
-from sam2_model.training.synthetic import coloured
 from sam2_model.training.synthetic_looks import Style
 from sam2_model.training.synthetic_scenes import draw_scene
 

@@ -24,6 +24,8 @@ class Motion:
         (T,) size; 0 where nothing is seen.
     squeeze : NDArray[np.float64]
         (T,) elongation along the sprite's rows.
+    bend, taper : NDArray[np.float64]
+        (T,) curvature along the rows, and widening from first to last row; 0 for none.
     fade : NDArray[np.float64]
         (T,) opacity in 0..1; a faded object is still there.
     """
@@ -32,6 +34,8 @@ class Motion:
     angle: Numbers
     scale: Numbers
     squeeze: Numbers
+    bend: Numbers
+    taper: Numbers
     fade: Numbers
 
     @property
@@ -51,8 +55,9 @@ class Motion:
 
 def still(start: Numbers, frames: int) -> Motion:
     """Stay in place."""
-    ones = np.ones(frames)
-    return Motion(np.tile(start, (frames, 1)).astype(float), 0 * ones, ones, ones, ones)
+    zeros, ones = np.zeros(frames), np.ones(frames)
+    centre = np.tile(start, (frames, 1)).astype(float)
+    return Motion(centre, zeros, ones, ones, zeros, zeros, ones)
 
 
 def wander(rng: np.random.Generator, frames: int, speed: float) -> Numbers:
@@ -80,6 +85,8 @@ def living(rng: np.random.Generator, start: Numbers, frames: int, speed: float) 
         sway(rng, frames, 0.08),
         np.exp(sway(rng, frames, 0.02)),
         np.exp(sway(rng, frames, 0.025)),
+        sway(rng, frames, 0.04),
+        sway(rng, frames, 0.04),
         np.exp(-np.abs(sway(rng, frames, 0.03))),
     )
 

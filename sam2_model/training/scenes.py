@@ -131,7 +131,7 @@ def _planes(sprite: Sprite) -> Image:
 def posed(
     planes: Image, motion: Motion, t: int, shape: tuple[int, ...]
 ) -> tuple[Image, tuple[slice, slice]]:
-    """Turn, scale, stretch and place a sprite.
+    """Turn, scale, stretch, bend and place a sprite.
 
     Parameters
     ----------
@@ -154,7 +154,8 @@ def posed(
     scale, squeeze = motion.scale[t], motion.squeeze[t]
     cos, sin = np.cos(motion.angle[t]), np.sin(motion.angle[t])
     forward = np.array(((cos, -sin), (sin, cos))) * (scale * squeeze, scale / squeeze)
-    half = np.abs(forward) @ (np.array(planes.shape[:2]) / 2)
+    stretched = 1 + abs(motion.bend[t]) + abs(motion.taper[t])
+    half = stretched * np.abs(forward) @ (np.array(planes.shape[:2]) / 2)
     low = np.maximum(np.floor(motion.centre[t] - half), 0).astype(int)
     high = np.minimum(np.ceil(motion.centre[t] + half) + 1, shape[:2]).astype(int)
     where = slice(low[0], high[0]), slice(low[1], high[1])
@@ -165,10 +166,19 @@ def posed(
         np.arange(a, b, dtype=np.float32) - np.float32(c)
         for a, b, c in zip(low, high, motion.centre[t], strict=True)
     )
-    middle = [(n - 1) / 2 for n in planes.shape[:2]]
-    y = inverse[0, 0] * rows[:, None] + inverse[0, 1] * columns + np.float32(middle[0])
-    x = inverse[1, 0] * rows[:, None] + inverse[1, 1] * columns + np.float32(middle[1])
-    return sampled(planes, y, x), where
+    y = inverse[0, 0] * rows[:, None] + inverse[0, 1] * columns
+    x = inverse[1, 0] * rows[:, None] + inverse[1, 1] * columns
+    middle = (np.array(planes.shape[:2]) - 1) / 2
+    x = _deformed(y, x, float(middle[0]), float(motion.bend[t]), float(motion.taper[t]))
+    return sampled(planes, y + np.float32(middle[0]), x + np.float32(middle[1])), where
+
+
+def _deformed(y: Image, x: Image, half: float, bend: float, taper: float) -> Image:
+    """Shift and stretch columns, the more the farther from the middle row; return new columns."""
+    if not (bend or taper):
+        return x
+    along = y * np.float32(1 / half)
+    return x * (1 + np.float32(taper) * along) + np.float32(bend * half) * (along**2 - 1 / 3)
 
 
 def sampled(planes: Image | NDArray[np.uint8], y: Image, x: Image) -> Image:

@@ -44,7 +44,7 @@ class Still:
 def read_still(still: Still) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     """Read an image (H, W) or (H, W, 3) and its labels (H, W)."""
     picture = Image.open(still.image)
-    image = np.asarray(picture.convert("L" if picture.mode in ("L", "I;16") else "RGB"))
+    image = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"))
     return image, np.asarray(Image.open(still.mask)).astype(np.uint16)
 
 

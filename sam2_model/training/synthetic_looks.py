@@ -66,6 +66,7 @@ class Look:
     clutter: float
 
 
+# Lowest and highest value of every field of Look, in their order.
 _LIMITS: Mapping[Style, tuple[tuple[float, float], ...]] = {
     Style.FLUORESCENCE: (
         (0.01, 0.15), (0.2, 0.9), (0.0, 0.02), (0.01, 0.09), (20, 80), (2, 7),
