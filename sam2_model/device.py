@@ -44,7 +44,11 @@ def out_of_memory_advice() -> Iterator[None]:
     """Turn a GPU's lack of memory into a :class:`DeviceError` that says what would fit."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
+    except RuntimeError as error:
+        # MPS has no exception of its own for this.
+        on_mps = str(error).startswith("MPS backend out of memory")
+        if not (on_mps or isinstance(error, torch.cuda.OutOfMemoryError)):
+            raise
         raise DeviceError(f"{_memory()} {_ADVICE}") from error
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sam2_model.config import SAM2Config, Version
+from sam2_model.device import out_of_memory_advice
 from sam2_model.features import Features
 from sam2_model.image_encoder import ImageEncoder
 from sam2_model.layers import MLP, upsample
@@ -121,6 +122,7 @@ class SAM2(nn.Module):
             parameter.data = parameter.data.to(dtype)
         return self
 
+    @out_of_memory_advice()
     def encode(self, pixels: Tensor) -> Features:
         """Encode normalised images (B, 3, S, S)."""
         stride4, stride8, top = self.image_encoder(pixels.to(self.dtype))
@@ -132,6 +134,7 @@ class SAM2(nn.Module):
         """Return top features (B, d_model, h, w) for a frame that has no memory to attend to."""
         return features.top + self.no_mem_embed.view(1, -1, 1, 1)
 
+    @out_of_memory_advice()
     def decode(
         self,
         image: Tensor,
@@ -209,6 +212,7 @@ class SAM2(nn.Module):
         score = present.float() * _MEMORY_SCALE + _MEMORY_BIAS
         return MaskChoice(low, torch.ones_like(score), pointer, score)
 
+    @out_of_memory_advice()
     def remember(
         self, features: Features, logits: Tensor, object_score: Tensor, *, binary: bool
     ) -> Tensor:
@@ -240,6 +244,7 @@ class SAM2(nn.Module):
             memory = memory + absent * unseen
         return memory
 
+    @out_of_memory_advice()
     def recall(self, features: Features, memories: MemoryTokens) -> Tensor:
         """Condition a frame's top features on memories: (B, d_model, h, w)."""
         tokens, places = self._spatial_tokens(memories)

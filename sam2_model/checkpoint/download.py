@@ -6,12 +6,16 @@ import errno
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sam2_model.checkpoint.registry import HubFile, Registry
 from sam2_model.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfFileMetadata
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes of the whole."""
@@ -30,53 +34,114 @@ def cached_file(registry: Registry, file: HubFile) -> Path | None:
 def fetch(registry: Registry, file: HubFile, progress: Progress | None = None) -> Path:
     """Return a file of the hub, downloading it unless it is here.
 
+    A download that the network breaks off is kept, and the next call goes on with it.
+
     Raises
     ------
     CheckpointError
         If there is no network or no space, or if what came is not what the hub lists.
     """
+    from huggingface_hub import constants
+
     found = cached_file(registry, file)
     if found is not None:
         return found
+    if registry.offline or constants.HF_HUB_OFFLINE:
+        raise CheckpointError(
+            f"{file.filename} of {file.repository} is not on this machine, and offline mode is on: "
+            "unset HF_HUB_OFFLINE and offline, give a file by its path, or use the model micro."
+        )
     # Which exceptions a failed connection raises depends on the hub client's HTTP library.
     try:
         return _download(registry, file, progress)
     except CheckpointError:
         raise
     except Exception as error:
-        _drop_partial(registry, file)
         raise CheckpointError(_explain(file, error)) from error
+
+
+def discard_damaged(path: Path) -> bool:
+    """Delete a cached file whose content is not what the hub listed; whether it was so.
+
+    The cache names contents by their sha256. Where it cannot (no symbolic links), nothing is done.
+    """
+    content = path.resolve()
+    if not _SHA256.fullmatch(content.name) or _sha256(content) == content.name:
+        return False
+    path.unlink()
+    content.unlink(missing_ok=True)
+    return True
 
 
 def _download(registry: Registry, file: HubFile, progress: Progress | None) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    repository, name, endpoint = file.repository, file.filename, registry.endpoint
-    url = hf_hub_url(repository, name, endpoint=endpoint)
-    listed = get_hf_file_metadata(url, endpoint=endpoint)
-    _check_space(_cache_folder(registry), listed.size or 0)
-    path = Path(
-        hf_hub_download(
-            repository,
-            name,
-            cache_dir=registry.cache,
-            endpoint=endpoint,
-            tqdm_class=None if progress is None else _reporting(progress),
+    url = hf_hub_url(file.repository, file.filename, endpoint=registry.endpoint)
+    listed = get_hf_file_metadata(url, endpoint=registry.endpoint)
+    if listed.etag is None or listed.commit_hash is None:
+        raise CheckpointError(
+            f"What answers at {url} is not the hub. Does this network want a login in the browser "
+            "first? Is HF_ENDPOINT right?"
         )
+    with _place(registry, file, listed.etag) as content:
+        if not content.exists():
+            _transfer(url, content, listed, progress)
+    linked = hf_hub_download(
+        file.repository, file.filename, cache_dir=registry.cache, endpoint=registry.endpoint
     )
-    _verify(path, listed.size, listed.etag)
-    return path
+    return Path(linked)
 
 
-def _cache_folder(registry: Registry) -> Path:
+@contextmanager
+def _place(registry: Registry, file: HubFile, etag: str) -> Iterator[Path]:
+    """Lend the place of a content in the hub client's cache to one process at a time."""
     from huggingface_hub import constants
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
-    return Path(registry.cache or constants.HF_HUB_CACHE)
+    cache = Path(registry.cache or constants.HF_HUB_CACHE)
+    folder = f"models--{file.repository.replace('/', '--')}"
+    lock, content = cache / ".locks" / folder / f"{etag}.lock", cache / folder / "blobs" / etag
+    for path in (lock, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
+        yield content
+
+
+def _transfer(url: str, content: Path, listed: HfFileMetadata, progress: Progress | None) -> None:
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    partial = content.with_name(f"{content.name}.partial")
+    try:
+        with partial.open("ab") as out:
+            here = out.tell()
+            _check_space(content.parent, (listed.size or 0) - here)
+            http_get(
+                url,
+                out,
+                resume_size=here,
+                headers=build_hf_headers(headers={"Accept-Encoding": "identity"}),
+                expected_size=listed.size,
+                displayed_filename=url.rpartition("/")[2],
+                tqdm_class=None if progress is None else _reporting(progress),
+            )
+        _verify(partial, url, listed)
+    except Exception as error:
+        if _is_useless(error, partial):
+            partial.unlink(missing_ok=True)
+        raise
+    partial.replace(content)
+
+
+def _is_useless(error: Exception, partial: Path) -> bool:
+    """Whether nothing can go on from a partial file; it can after a broken connection."""
+    from_the_network = getattr(error, "response", None) is not None
+    wrong = isinstance(error, CheckpointError | OSError) and not from_the_network
+    return wrong or not partial.stat().st_size
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise CheckpointError(
             f"The disk of {folder} is too full: {needed / 1e6:.0f} MB are needed and "
@@ -84,48 +149,42 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _verify(path: Path, size: int | None, etag: str | None) -> None:
-    wrong = ""
-    if size is not None and path.stat().st_size != size:
-        wrong = f"has {path.stat().st_size} bytes and the hub lists {size}"
-    elif etag is not None and _SHA256.fullmatch(etag):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != etag:
-            wrong = f"has the sha256 {digest[:12]}... and the hub lists {etag[:12]}..."
+def _verify(path: Path, url: str, listed: HfFileMetadata) -> None:
+    size, wrong = path.stat().st_size, ""
+    if listed.size is not None and size != listed.size:
+        wrong = f"has {size} bytes and the hub lists {listed.size}"
+    elif listed.etag is not None and _SHA256.fullmatch(listed.etag):
+        digest = _sha256(path)
+        if digest != listed.etag:
+            wrong = f"has the sha256 {digest[:12]}... and the hub lists {listed.etag[:12]}..."
     if wrong:
-        path.resolve().unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
         raise CheckpointError(
-            f"What came as {path.name} {wrong}: it was deleted. Try again; if it happens again, "
+            f"What came from {url} {wrong}: it was deleted. Try again; if it happens again, "
             "something between here and the hub changes files."
         )
 
 
-def _drop_partial(registry: Registry, file: HubFile) -> None:
-    folder = _cache_folder(registry) / f"models--{file.repository.replace('/', '--')}" / "blobs"
-    for partial in folder.glob("*.incomplete"):
-        partial.unlink(missing_ok=True)
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _explain(file: HubFile, error: BaseException) -> str:
+def _explain(file: HubFile, error: Exception) -> str:
     what = f"{file.filename} of {file.repository}"
-    cause: BaseException | None = error
-    while cause is not None:
-        if getattr(cause, "errno", None) == errno.ENOSPC or "No space left" in str(cause):
-            return (
-                f"The disk filled up while {what} came; nothing was left behind. Free some space."
-            )
-        cause = cause.__cause__ or cause.__context__
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:
         return f"The hub answers {status} for {what}: try later, or give a file by its path."
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if getattr(error, "errno", None) == errno.ENOSPC:
+        return f"The disk filled up while {what} came; nothing was left behind. Free some space."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{what} cannot be stored: {reason}. Set HF_HOME to a folder that can be written."
     if "Consistency check" in reason:
         return f"{what} was cut short on its way and deleted: try again. ({reason})"
     return (
         f"{what} is not on this machine and cannot be fetched: no network, or the hub is away. "
-        f"Connect and try again, give a file by its path, or use the model micro. ({reason})"
+        "Connect and try again (what came already is kept), give a file by its path, or use the "
+        f"model micro. ({reason})"
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from sam2_model.checkpoint.download import Progress, cached_file, fetch
-from sam2_model.checkpoint.files import read_weights
+from sam2_model.checkpoint.download import Progress, cached_file, discard_damaged, fetch
+from sam2_model.checkpoint.files import Weights, read_weights
 from sam2_model.checkpoint.keys import original_state
 from sam2_model.checkpoint.recognise import check_fit, empty_network, recognise
 from sam2_model.checkpoint.registry import RELEASES, Registry, Release
 from sam2_model.config import SAM2Config, Version
-from sam2_model.device import resolve_device
+from sam2_model.device import out_of_memory_advice, resolve_device
 from sam2_model.errors import CheckpointError, InputError
 from sam2_model.sam2 import SAM2
 
@@ -57,6 +58,7 @@ def load_model(
     dtype: torch.dtype = torch.float32,
     image_size: int | None = None,
     progress: Progress | None = None,
+    offline: bool = False,
     config: SAM2Config | None = None,
     registry: Registry = RELEASES,
 ) -> SAM2:
@@ -75,6 +77,8 @@ def load_model(
         Side of the square input, a multiple of 32; else that of the model.
     progress : callable, optional
         Called with the bytes that are here and the bytes of the whole download.
+    offline : bool
+        Never ask the hub, as with ``HF_HUB_OFFLINE``.
     config : SAM2Config, optional
         Sizes of a network that neither its file nor its shapes tell.
     registry : Registry
@@ -90,9 +94,12 @@ def load_model(
         If `image_size` cannot be used.
     """
     target = resolve_device(device)
+    registry = replace(registry, offline=offline or registry.offline)
     release = _release(name_or_path, registry)
-    path = Path(name_or_path) if release is None else locate(release, registry, progress)
-    weights = read_weights(path)
+    if release is None:
+        path, weights = Path(name_or_path), read_weights(Path(name_or_path))
+    else:
+        path, weights = _release_weights(release, registry, progress)
     state = original_state(weights.tensors)
     sizes = config or weights.config or (release and release.config) or recognise(state)
     check_fit(state, sizes, path)
@@ -101,7 +108,8 @@ def load_model(
     except ValueError as error:
         raise InputError(str(error)) from error
     model.load_state_dict(state, strict=True, assign=True)
-    return model.float().cast(dtype).to(target).eval()
+    with out_of_memory_advice():
+        return model.float().cast(dtype).to(target).eval()
 
 
 def locate(
@@ -139,13 +147,44 @@ def auto_model_name(registry: Registry = RELEASES) -> str:
     return "micro"
 
 
-def weights_hash(model: SAM2) -> str:
-    """Return a sha256 over names, shapes and a few values of every tensor; equal on all devices."""
-    state = model.state_dict()
-    samples = [v.flatten()[:: max(1, v.numel() // _SAMPLES)][:_SAMPLES] for v in state.values()]
-    digest = hashlib.sha256("".join(f"{k}{tuple(v.shape)}" for k, v in state.items()).encode())
-    digest.update(torch.cat([sample.float() for sample in samples]).cpu().numpy().tobytes())
+def weights_hash(weights: SAM2 | str | Path) -> str:
+    """Return a sha256 over names, shapes and a few values of every tensor.
+
+    Parameters
+    ----------
+    weights : SAM2, str or Path
+        A network on any device, or a file; they agree where the network has float32 weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read.
+    """
+    if isinstance(weights, SAM2):
+        state: dict[str, Tensor] = weights.state_dict()
+    else:
+        state = original_state(read_weights(Path(weights)).tensors)
+    digest = hashlib.sha256()
+    samples = []
+    for key, value in sorted(state.items()):
+        digest.update(f"{key}{tuple(value.shape)}".encode())
+        samples.append(value.flatten()[:: max(1, value.numel() // _SAMPLES)][:_SAMPLES].float())
+    digest.update(torch.cat(samples).cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _release_weights(
+    release: Release, registry: Registry, progress: Progress | None
+) -> tuple[Path, Weights]:
+    """Read a named model's weights; a file that was damaged in the cache is fetched again."""
+    path = locate(release, registry, progress)
+    try:
+        return path, read_weights(path)
+    except CheckpointError:
+        if isinstance(release.source, Path) or not discard_damaged(path):
+            raise
+    path = locate(release, registry, progress)
+    return path, read_weights(path)
 
 
 def _is_here(release: Release, registry: Registry) -> bool:

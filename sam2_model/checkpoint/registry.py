@@ -10,7 +10,9 @@ from sam2_model.config import MICRO, VARIANTS, SAM2Config
 from sam2_model.errors import CheckpointError
 
 BUNDLED_MICRO = Path(__file__).parents[1] / "weights" / "micro.safetensors"
-_SHORT_SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
+_SIZES = ("tiny", "small", "base_plus", "large")
+_SHORT_SIZES = dict(zip(("t", "s", "b+", "l"), _SIZES, strict=True))
+_SHORT_STEMS = {"": "sam2.1_hiera", "sam2.1": "sam2.1_hiera", "sam2": "sam2_hiera"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,19 @@ class Registry:
         URL of the hub; else that of ``HF_ENDPOINT``.
     cache : Path, optional
         Folder of downloads; else that of ``HF_HOME``.
+    offline : bool
+        Never ask the hub, as with ``HF_HUB_OFFLINE``.
     """
 
     releases: tuple[Release, ...]
     endpoint: str | None = None
     cache: Path | None = None
+    offline: bool = False
 
     def find(self, name: str) -> Release | None:
-        """Return the model of a name; ``sam2.1_hiera_t`` and ``sam2.1-hiera-tiny`` are known."""
-        wanted = _full_name(name)
-        return next((known for known in self.releases if known.name == wanted), None)
+        """Return the model of a name; ``t``, ``sam2_b+`` and ``sam2.1-hiera-tiny`` are known."""
+        by_name = {known.name: known for known in self.releases}
+        return by_name.get(name) or by_name.get(_full_name(name))
 
     def get(self, name: str) -> Release:
         """Return the model of a name.
@@ -98,8 +103,9 @@ class Registry:
 
 def _full_name(name: str) -> str:
     plain = name.strip().lower().removeprefix("facebook/").replace("-", "_")
-    stem, _, size = plain.rpartition("_")
-    return f"{stem}_{_SHORT_SIZES.get(size, size)}" if stem else size
+    stem, _, size = plain.replace("base_plus", "b+").rpartition("_")
+    full = _SHORT_SIZES.get(size, size)
+    return f"{_SHORT_STEMS.get(stem, stem)}_{full}" if full in _SIZES else plain
 
 
 def _released(name: str, parameters: int, download_bytes: int, good_for: str) -> Release:

@@ -66,4 +66,4 @@ def test_all_names_are_checked_before_anything_is_fetched() -> None:
 def test_download_without_a_network() -> None:
     shown = runner.invoke(app, ["download", "sam2.1_hiera_tiny"])
     assert isinstance(shown.exception, CheckpointError)
-    assert "cannot be fetched: no network" in str(shown.exception)
+    assert "offline mode is on" in str(shown.exception)

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _BLOCK = 16 * 1024
+_STORE = "/store/content"
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Hub:
         Seconds during which connections are refused after a cut.
     sha256, size : str and int
         What is claimed of the file.
+    portal : bool
+        Answer everything with a login page, as the network of a hotel does.
     """
 
     content: bytes
@@ -41,6 +44,7 @@ class Hub:
     away: float = 0
     sha256: str = ""
     size: int = 0
+    portal: bool = False
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     port: int = 0
 
@@ -114,13 +118,20 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self) -> None:
-        if self._known():
-            self._headers(200, 0)
+        if self.hub.portal:
+            self._page()
+        elif self._known():
+            self._describe(200)
 
     def do_GET(self) -> None:
-        if not self._known():
-            return
+        if self.path == _STORE:
+            self._content()
+        elif self._known():
+            self._describe(302)
+
+    def _content(self) -> None:
         asked = self.headers.get("Range")
+        self.hub.requests.append(("GET", asked))
         start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
         self._headers(206 if asked else 200, start)
         rest = self.hub.content[start:]
@@ -135,16 +146,31 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.split("?")[0] != self.hub.path:
             self.send_error(404)
             return False
-        self.hub.requests.append((self.command, self.headers.get("Range")))
+        if self.command == "HEAD":
+            self.hub.requests.append(("HEAD", None))
         return True
+
+    def _describe(self, status: int) -> None:
+        """Say what the file is and, to who wants it, where it is stored."""
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", self.hub.url + _STORE)
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", '"of-the-pointer"')
+        self.send_header("X-Linked-ETag", f'"{self.hub.sha256}"')
+        self.send_header("X-Linked-Size", str(self.hub.size))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _page(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
 
     def _headers(self, status: int, start: int) -> None:
         length = len(self.hub.content)
         self.send_response(status)
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{self.hub.sha256}"')
-        self.send_header("X-Linked-ETag", f'"{self.hub.sha256}"')
-        self.send_header("X-Linked-Size", str(self.hub.size))
         self.send_header("Content-Length", str(length - start))
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{length - 1}/{length}")

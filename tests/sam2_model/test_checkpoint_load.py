@@ -93,12 +93,28 @@ def test_an_absent_device_is_said_first(tmp_path: Path) -> None:
         load_model(tmp_path / "absent.pt", device="gpu")
 
 
+@pytest.mark.parametrize("release", RELEASES.releases, ids=lambda release: release.name)
+def test_every_model_is_found_by_its_name(release: Release) -> None:
+    assert RELEASES.get(release.name) is release
+    assert RELEASES.get(release.name.replace("_", "-").upper()) is release
+
+
 @pytest.mark.parametrize(
-    "name",
-    ["sam2.1_hiera_b+", "sam2.1_hiera_base_plus", "facebook/sam2.1-hiera-base-plus"],
+    ("name", "full"),
+    [
+        ("t", "sam2.1_hiera_tiny"),
+        ("small", "sam2.1_hiera_small"),
+        ("b+", "sam2.1_hiera_base_plus"),
+        ("base_plus", "sam2.1_hiera_base_plus"),
+        ("sam2.1_b+", "sam2.1_hiera_base_plus"),
+        ("sam2.1_hiera_b+", "sam2.1_hiera_base_plus"),
+        ("facebook/sam2.1-hiera-base-plus", "sam2.1_hiera_base_plus"),
+        ("sam2_l", "sam2_hiera_large"),
+        ("sam2-base-plus", "sam2_hiera_base_plus"),
+    ],
 )
-def test_a_model_has_several_spellings(name: str) -> None:
-    assert RELEASES.get(name).name == "sam2.1_hiera_base_plus"
+def test_a_model_has_several_spellings(name: str, full: str) -> None:
+    assert RELEASES.get(name).name == full
 
 
 def test_an_unknown_name_gets_suggestions() -> None:
@@ -137,3 +153,13 @@ def test_the_file_keeps_its_sizes(tmp_path: Path) -> None:
     config = replace(SMALL, name="odd", image_size=96, memory_layers=2)
     save_model(_micro(config=config), tmp_path / "odd.safetensors")
     assert read_weights(tmp_path / "odd.safetensors").config == config
+
+
+def test_a_file_has_the_hash_of_its_network(tmp_path: Path) -> None:
+    save_model(network(), tmp_path / "a.safetensors", half=False)
+    torch.save({"model": network().state_dict()}, tmp_path / "a.pt")
+    expected = weights_hash(network())
+    assert weights_hash(tmp_path / "a.safetensors") == expected
+    assert weights_hash(str(tmp_path / "a.pt")) == expected
+    with pytest.raises(CheckpointError, match="There is no file"):
+        weights_hash(tmp_path / "absent.pt")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from sam2_model.device import out_of_memory_advice, resolve_device
 from sam2_model.errors import DeviceError
+from sam2_model.video_predictor import VideoPredictor
+from tests.sam2_model.networks import network
 
 
 def _machine(
@@ -74,3 +77,34 @@ def test_lack_of_memory_is_answered_with_what_would_fit(monkeypatch: pytest.Monk
 def test_other_errors_pass_through() -> None:
     with pytest.raises(RuntimeError, match="something else"), out_of_memory_advice():
         raise RuntimeError("something else")
+
+
+def test_lack_of_memory_on_a_mac_is_answered_too() -> None:
+    with pytest.raises(DeviceError, match="out of memory"), out_of_memory_advice():
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)")
+
+
+@pytest.mark.parametrize("step", ["encode", "decode", "remember", "recall"])
+def test_every_step_of_the_network_gives_the_advice(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    model = network()
+    parts = {
+        "encode": (model.image_encoder, "forward"),
+        "decode": (model.sam_mask_decoder, "forward"),
+        "remember": (model.memory_encoder, "forward"),
+        "recall": (model.memory_attention, "forward"),
+    }
+    module, method = parts[step]
+    monkeypatch.setattr(module, method, full)
+    video = VideoPredictor(model).start(np.zeros((2, 32, 32), dtype=np.uint8))
+
+    def use() -> None:
+        video.add_points(0, 1, [[16, 16]], [1])
+        list(video.propagate())
+
+    with pytest.raises(DeviceError, match=r"out of memory.*What takes less"):
+        use()

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,7 @@ from sam2_model.checkpoint import (
     load_model,
     weights_hash,
 )
+from sam2_model.checkpoint.download import cached_file
 from sam2_model.checkpoint.registry import HubFile, Registry, Release
 from sam2_model.errors import CheckpointError
 from tests.sam2_model.hub_server import COMMIT, Hub, running
@@ -84,7 +86,7 @@ def test_what_was_fetched_needs_no_network(hub: Hub, registry: Registry) -> None
     hub.stop()
     assert _load(registry) == first
     assert available_models(registry)[0].is_here
-    assert len(hub.requests) == 1 + 1 + 1  # ours and the client's HEAD, one GET
+    assert hub.ranges == [None]
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(hub: Hub, registry: Registry) -> None:
@@ -99,12 +101,78 @@ def test_a_hub_that_goes_away_and_comes_back(hub: Hub, registry: Registry) -> No
     _resumed(hub)
 
 
+def test_a_download_given_up_goes_on_at_the_next_try(
+    hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = len(hub.content) // 2
+    with monkeypatch.context() as patch:
+        patch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+        hub.cuts = [half] + [0] * 20
+        with pytest.raises(CheckpointError, match=r"try again \(what came already is kept"):
+            _load(registry)
+    assert not available_models(registry)[0].is_here
+    [partial] = _left_over(registry)
+    kept = partial.stat().st_size
+    assert 0 < kept <= half
+    hub.cuts, tried = [], len(hub.ranges)
+    seen: list[tuple[int, int]] = []
+    assert _load(registry, lambda *here: seen.append(here)) == weights_hash(network())
+    assert hub.ranges[tried:] == [f"bytes={kept}-"]
+    assert seen[0][0] > kept
+    assert seen[-1] == (len(hub.content), len(hub.content))
+    assert not partial.exists()
+
+
+def test_an_interrupted_download_goes_on_at_the_next_try(hub: Hub, registry: Registry) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _load(registry, _press_ctrl_c)
+    [partial] = _left_over(registry)
+    kept = partial.stat().st_size
+    assert _load(registry) == weights_hash(network())
+    assert hub.ranges == [None, f"bytes={kept}-"]
+
+
+def test_a_partial_file_that_was_changed_is_found(hub: Hub, registry: Registry) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _load(registry, _press_ctrl_c)
+    [partial] = _left_over(registry)
+    partial.write_bytes(b"x" * partial.stat().st_size)
+    with pytest.raises(CheckpointError, match=r"has the sha256 .* it was deleted"):
+        _load(registry)
+    assert _left_over(registry) == []
+    assert _load(registry) == weights_hash(network())
+
+
+def test_two_at_once_fetch_once(hub: Hub, registry: Registry) -> None:
+    hub.pause = 0.002
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: _load(registry), range(2))
+    assert first == second
+    assert hub.ranges == [None]
+
+
+def _press_ctrl_c(here: int, whole: int) -> None:
+    if here > whole // 2:
+        raise KeyboardInterrupt
+
+
 def _resumed(hub: Hub) -> None:
     first, *later = hub.ranges
     assert first is None
     starts = [int((asked or "").removeprefix("bytes=").rstrip("-")) for asked in later]
     assert starts
     assert 0 < starts[-1] <= len(hub.content) // 2
+
+
+def test_a_file_damaged_in_the_cache_is_fetched_again(hub: Hub, registry: Registry) -> None:
+    first = _load(registry)
+    file = registry.releases[0].source
+    assert isinstance(file, HubFile)
+    cached = cached_file(registry, file)
+    assert cached is not None
+    os.truncate(cached, 1000)
+    assert _load(registry) == first
+    assert hub.ranges == [None, None]
 
 
 def test_a_wrong_hash_is_found_and_the_file_deleted(hub: Hub, registry: Registry) -> None:
@@ -129,13 +197,36 @@ def test_no_network(hub: Hub, registry: Registry) -> None:
         _load(registry)
 
 
+@pytest.mark.parametrize("by_argument", [True, False])
 def test_offline_mode_asks_nothing(
-    hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, registry: Registry, monkeypatch: pytest.MonkeyPatch, by_argument: bool
 ) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(CheckpointError, match="not on this machine and cannot be fetched"):
-        _load(registry)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", not by_argument)
+    message = "not on this machine, and offline mode is on: unset HF_HUB_OFFLINE"
+    with pytest.raises(CheckpointError, match=message):
+        load_model("small", device="cpu", registry=registry, offline=by_argument)
     assert hub.requests == []
+
+
+def test_offline_mode_loads_what_is_here(hub: Hub, registry: Registry) -> None:
+    first, asked = _load(registry), len(hub.requests)
+    loaded = load_model("small", device="cpu", registry=registry, offline=True)
+    assert weights_hash(loaded) == first
+    assert len(hub.requests) == asked
+
+
+def test_a_network_that_wants_a_login(hub: Hub, registry: Registry) -> None:
+    hub.portal = True
+    with pytest.raises(CheckpointError, match=r"is not the hub\. .* login in the browser"):
+        _load(registry)
+    assert _left_over(registry) == []
+
+
+def test_a_cache_that_cannot_be_written(hub: Hub, registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    elsewhere = replace(registry, cache=tmp_path / "a file")
+    with pytest.raises(CheckpointError, match=r"cannot be stored: .*Set HF_HOME to a folder"):
+        _load(elsewhere)
 
 
 def test_a_hub_without_the_file(hub: Hub, registry: Registry) -> None:
