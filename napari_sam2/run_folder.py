@@ -223,38 +223,15 @@ class RunFolder:
         UserError
             If a file is missing, damaged or of a newer version.
         """
-        fields = _run_in(self.path)
-        height, width = (node.integer() for node in fields["plane"].items())
-        prompts = read_prompts_json(self.path / _PROMPTS, (height, width), partial=True)
-        model = fields["model"].fields(("name", "weights_hash", "trained"))
-        return RunDescription(
-            prompts=prompts.snapshot(),
-            model=ModelIdentity(
-                model["name"].text(), model["weights_hash"].text(), bool(model["trained"].value)
-            ),
-            input=Fingerprint.from_json(fields["input"].value),
-            settings=fields["settings"].value,
-            shape=(height, width),
-        )
+        return _describe(self.path)
 
     def compare_for_resume(self, now: RunDescription) -> tuple[Difference, ...]:
         """Return what differs from the run as it was begun; empty where it can go on."""
         return compare(self.describe(), now)
 
     def check_resume(self, now: RunDescription) -> None:
-        """Refuse to go on with anything but what the run was begun with.
-
-        Raises
-        ------
-        UserError
-            Naming each difference: prompts, model, input or settings.
-        """
-        if differences := self.compare_for_resume(now):
-            raise UserError(
-                "Cannot resume, because this is another run than before. "
-                + "; ".join(map(str, differences))
-                + ". Use the same as before, overwrite, or choose another output."
-            )
+        """Refuse to go on with another run; see :func:`check_same_run`."""
+        check_same_run(self.path, now)
 
     def save_prompts(self, prompts: PromptStore | PromptSnapshot, shape: tuple[int, int]) -> None:
         """Save prompts, atomically; masks among them are of a plane of ``shape``."""
@@ -274,6 +251,40 @@ class RunFolder:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def check_same_run(path: Path, now: RunDescription) -> None:
+    """Refuse to go on with anything but what the run in a folder was begun with.
+
+    The folder is not written to.
+
+    Raises
+    ------
+    UserError
+        Naming each difference: prompts, model, input or settings.
+    """
+    if differences := compare(_describe(path), now):
+        raise UserError(
+            "Cannot resume, because this is another run than before. "
+            + "; ".join(map(str, differences))
+            + ". Use the same as before, overwrite, or choose another output."
+        )
+
+
+def _describe(path: Path) -> RunDescription:
+    fields = _run_in(path)
+    height, width = (node.integer() for node in fields["plane"].items())
+    prompts = read_prompts_json(path / _PROMPTS, (height, width), partial=True)
+    model = fields["model"].fields(("name", "weights_hash", "trained"))
+    return RunDescription(
+        prompts=prompts.snapshot(),
+        model=ModelIdentity(
+            model["name"].text(), model["weights_hash"].text(), bool(model["trained"].value)
+        ),
+        input=Fingerprint.from_json(fields["input"].value),
+        settings=fields["settings"].value,
+        shape=(height, width),
+    )
 
 
 def _run_out(description: RunDescription) -> dict[str, Any]:

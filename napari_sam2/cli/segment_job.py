@@ -19,7 +19,7 @@ from napari_sam2.predictor_protocol import Predictor
 from napari_sam2.prompt_io import axis_of, load_prompts
 from napari_sam2.prompt_labels import LabelsAs
 from napari_sam2.prompt_store import PromptStore
-from napari_sam2.run_folder import ModelIdentity, RunDescription, RunFolder
+from napari_sam2.run_folder import ModelIdentity, RunDescription, RunFolder, check_same_run
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.stack import Stack, open_stack
 from napari_sam2.views import ViewPolicy
@@ -180,8 +180,7 @@ def _check_resume(output: Output, description: RunDescription) -> bool:
     """Whether there is a run to go on with, which must be the same."""
     if not RunFolder.exists(output.run_folder):
         return False
-    with RunFolder.open(output.run_folder) as folder:
-        folder.check_resume(description)
+    check_same_run(output.run_folder, description)
     return True
 
 
