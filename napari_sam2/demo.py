@@ -157,13 +157,12 @@ def write_pictures(files: DemoFiles) -> float:
 
 def overlay(plane: NDArray[np.uint8], labels: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a grey picture (H, W, 3) with each object tinted and outlined in its colour."""
-    from skimage.segmentation import find_boundaries
+    from scipy import ndimage
 
     picture = np.repeat(plane[..., None].astype(np.float32), 3, axis=2)
-    edges = find_boundaries(labels, mode="inner")
     for label in set(np.unique(labels)) - {0}:
         tint = np.array(colour(int(label))[:3], np.float32)
         inside = labels == label
         picture[inside] = 0.7 * picture[inside] + 0.3 * tint
-        picture[inside & edges] = tint
+        picture[inside & ~ndimage.binary_erosion(inside)] = tint
     return picture.clip(0, 255).astype(np.uint8)

@@ -121,7 +121,7 @@ def boundary_f(truth: Mask, predicted: Mask) -> float:
     if not truth.any() and not predicted.any():
         return 1.0
     radius = int(np.ceil(_BOUNDARY_SHARE * np.hypot(*truth.shape)))
-    tolerance: Mask = disk(radius, bool)  # type: ignore[no-untyped-call]
+    tolerance: Mask = disk(radius, bool)
     window = _around(truth | predicted, tolerance.shape[0] + 2)
     near, far = contour(truth)[window], contour(predicted)[window]
     precision = _share(far, ndimage.binary_dilation(near, tolerance))

@@ -118,7 +118,7 @@ class ShapesLayer:
             local = yx - (y0, x0)
             outline = _ellipse(local) if kind == "ellipse" else local
             rows_of, columns_of = outline[:, 0], outline[:, 1]
-            inside = draw.polygon(rows_of, columns_of, mask.shape)  # type: ignore[no-untyped-call]
+            inside = draw.polygon(rows_of, columns_of, mask.shape)
             mask[inside] = True
         return mask, (int(y0), int(x0))
 

@@ -22,17 +22,23 @@ class Encoding(Protocol):
     """
 
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the image that was encoded, in pixels."""
+        ...
 
     @property
-    def nbytes(self) -> int: ...
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        ...
 
 
 class TrackState(Protocol):
     """What the model remembers of one object in one direction; an opaque value."""
 
     @property
-    def nbytes(self) -> int: ...
+    def nbytes(self) -> int:
+        """Memory it holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ class Predictor(Protocol):
         prompts: Sequence[FramePrompt],
         states: Sequence[TrackState | None],
     ) -> list[Step]:
-        """Start or correct tracks: each prompt's frame becomes a conditioning frame of its state."""
+        """Start or correct tracks; each prompt's frame becomes conditioning in its state."""
 
     def track(
         self, encoding: Encoding, frame: int, states: Sequence[TrackState], *, reverse: bool
@@ -165,7 +171,7 @@ class Predictor(Protocol):
         *,
         conditioning: bool,
     ) -> list[TrackState]:
-        """Write given masks (H, W logits) into fresh or existing states as memories of this frame."""
+        """Write masks (H, W logits) into fresh or existing states as memories of this frame."""
 
     def shift(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
         """Return the state as seen from a window moved by (dy, dx) whole memory tokens."""

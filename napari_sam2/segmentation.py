@@ -154,22 +154,8 @@ def segment(
         If something given cannot be used.
     StackReadError
         If a plane cannot be read.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari_sam2 import segment
-    >>> from napari_sam2.prompts import PointPrompt
-    >>> movie = np.zeros((3, 64, 64), np.uint8)
-    >>> movie[:, 20:40, 20:40] = 200
-    >>> result = segment(movie, [PointPrompt(1, 0, (30, 30))], axes="TYX")
-    >>> np.asarray(result).shape
-    (3, 64, 64)
     """
-    if direction not in {way.value for way in Ways}:
-        raise UserError(f"Direction {direction!r} is not known: use both, forward or backward.")
-    request = PropagationRequest(direction=Ways(direction), frames=frames)
-    settings = SessionSettings(view=ViewPolicy.parse(view))
+    request = PropagationRequest(direction=_ways(direction), frames=frames)
     session = open_session(
         data,
         prompts,
@@ -180,7 +166,7 @@ def segment(
         model=model,
         device=device,
         intensity=intensity,
-        settings=settings,
+        settings=SessionSettings(view=ViewPolicy.parse(view)),
         output=output,
     )
     for _ in session.propagate(request):
@@ -188,6 +174,12 @@ def segment(
     if session.labels is None:
         raise AssertionError("open_session always makes labels")
     return Segmentation(session.labels, session.scores, session)
+
+
+def _ways(direction: str) -> Ways:
+    if direction not in {way.value for way in Ways}:
+        raise UserError(f"Direction {direction!r} is not known: use both, forward or backward.")
+    return Ways(direction)
 
 
 def _predictor(model: Predictor | str | Path, device: str) -> Predictor:

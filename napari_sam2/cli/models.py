@@ -68,7 +68,9 @@ def table(entries: tuple[ModelEntry, ...]) -> Table:
     """Return the models as a table."""
     from rich.table import Table
 
-    made = Table("name", "parameters", "download", "here", "licence", "good for")
+    made = Table()
+    for heading in ("name", "parameters", "download", "here", "licence", "good for"):
+        made.add_column(heading, no_wrap=heading == "name")
     for entry in entries:
         size = f"{entry.download_bytes / 1e6:.0f} MB" if entry.download_bytes else "none"
         here = "yes" if entry.is_here else "no"
@@ -90,4 +92,5 @@ def _bar() -> Progress:
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
         progress.TimeRemainingColumn(),
+        transient=True,
     )

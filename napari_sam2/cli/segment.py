@@ -36,28 +36,32 @@ class AxisChoice(StrEnum):
     X = "x"
 
 
+_Prompts = Annotated[
+    Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
+]
+_Along = Annotated[
+    AxisChoice | None,
+    typer.Option(help="Axis to follow objects along.", show_default="the prompts', else t, z"),
+]
+_Contrast = Annotated[
+    str | None, typer.Option(metavar="LO,HI", help="Values shown as black and white.")
+]
+_Direction = Annotated[DirectionChoice, typer.Option(help="Ways to go from the prompts.")]
+
+
 def segment(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")],
-    prompts: Annotated[
-        Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
-    ],
+    prompts: _Prompts,
     output: Annotated[Path, typer.Option(help="Labels: .zarr, .ome.zarr or .tif.")],
     model: Annotated[str, typer.Option(help="auto, a name, or a weights file.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     axes: Annotated[str | None, typer.Option(help="One letter per dimension: TCZYX.")] = None,
-    along: Annotated[
-        AxisChoice | None,
-        typer.Option(help="Axis to follow objects along.", show_default="the prompts', else t, z"),
-    ] = None,
+    along: _Along = None,
     at: Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")] = None,
     channel: Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")] = None,
-    contrast: Annotated[
-        str | None, typer.Option(metavar="LO,HI", help="Values shown as black and white.")
-    ] = None,
+    contrast: _Contrast = None,
     window: Annotated[str | None, typer.Option(help="CT window, e.g. ct-abdomen.")] = None,
-    direction: Annotated[
-        DirectionChoice, typer.Option(help="Ways to go from the prompts.")
-    ] = DirectionChoice.BOTH,
+    direction: _Direction = DirectionChoice.BOTH,
     frames: Annotated[
         str | None, typer.Option("--range", metavar="A:B", help="Frames A to B - 1 only.")
     ] = None,

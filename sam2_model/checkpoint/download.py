@@ -6,6 +6,7 @@ import errno
 import hashlib
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes of the whole."""
 
+_PAUSE = 1.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -108,36 +110,47 @@ def _place(registry: Registry, file: HubFile, etag: str) -> Iterator[Path]:
 
 
 def _transfer(url: str, content: Path, listed: HfFileMetadata, progress: Progress | None) -> None:
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
-
+    """Fetch a content; a broken connection is taken up again as long as something comes."""
     partial = content.with_name(f"{content.name}.partial")
-    try:
-        with partial.open("ab") as out:
-            here = out.tell()
-            _check_space(content.parent, (listed.size or 0) - here)
-            http_get(
-                url,
-                out,
-                resume_size=here,
-                headers=build_hf_headers(headers={"Accept-Encoding": "identity"}),
-                expected_size=listed.size,
-                displayed_filename=url.rpartition("/")[2],
-                tqdm_class=None if progress is None else _reporting(progress),
-            )
-        _verify(partial, url, listed)
-    except Exception as error:
-        if _is_useless(error, partial):
-            partial.unlink(missing_ok=True)
-        raise
+    here = -1
+    while True:
+        try:
+            _append(url, partial, listed, progress)
+            break
+        except Exception as error:
+            before, here = here, partial.stat().st_size if partial.exists() else 0
+            if _is_useless(error, here):
+                partial.unlink(missing_ok=True)
+                raise
+            if here <= before:
+                raise
+            time.sleep(_PAUSE)
     partial.replace(content)
 
 
-def _is_useless(error: Exception, partial: Path) -> bool:
-    """Whether nothing can go on from a partial file; it can after a broken connection."""
+def _append(url: str, partial: Path, listed: HfFileMetadata, progress: Progress | None) -> None:
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    with partial.open("ab") as out:
+        here = out.tell()
+        _check_space(partial.parent, (listed.size or 0) - here)
+        http_get(
+            url,
+            out,
+            resume_size=here,
+            headers=build_hf_headers(headers={"Accept-Encoding": "identity"}),
+            expected_size=listed.size,
+            displayed_filename=url.rpartition("/")[2],
+            tqdm_class=None if progress is None else _reporting(progress),
+        )
+    _verify(partial, url, listed)
+
+
+def _is_useless(error: Exception, here: int) -> bool:
+    """Whether nothing can go on from what is here; it can after a broken connection."""
     from_the_network = getattr(error, "response", None) is not None
-    wrong = isinstance(error, CheckpointError | OSError) and not from_the_network
-    return wrong or not partial.stat().st_size
+    return not here or (isinstance(error, CheckpointError | OSError) and not from_the_network)
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -65,7 +65,8 @@ def main() -> None:
             times[n].append((time.perf_counter() - begun) / given.objects * 1e3)
     base = statistics.median(times[1])
     print(
-        f"{given.model} at {model.config.image_size} px, {given.objects} objects, {given.threads} threads"
+        f"{given.model} at {model.config.image_size} px, {given.objects} objects, "
+        f"{given.threads} threads"
     )
     print("objects per batch   ms per object-frame   relative to 1")
     for n in sizes:
