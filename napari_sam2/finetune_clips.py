@@ -116,7 +116,7 @@ def _cut(
         return None
     chosen = rng.permutation(seen)[:objects]
     masks = np.stack([labels == value for value in chosen], axis=1)
-    return ClipSample(images, masks, masks.any(axis=(2, 3)))
+    return ClipSample(images, masks, np.asarray(masks.any(axis=(2, 3))))
 
 
 def _window(mask: NDArray[np.bool_], rng: np.random.Generator) -> Window:
