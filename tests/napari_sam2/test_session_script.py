@@ -10,6 +10,7 @@ from scenes import click, iou, movie, straight
 
 import napari_sam2
 from napari_sam2.errors import UserError
+from sam2_model.errors import SAM2Error
 
 PATH = straight((30, 20), (2, 3), 5)
 DATA = movie((96, 128), [PATH])
@@ -60,7 +61,14 @@ def test_labels_of_other_axes_are_left_alone():
     assert not labels[:, 1].any()
 
 
-def test_stand_in_model_says_that_it_is_untrained():
+def test_the_bundled_model_is_trained():
+    session = napari_sam2.open_session(DATA, axes="TYX", model="micro", device="cpu")
+    assert session.predictor.info.trained
+    assert session.predictor.info.name == "micro"
+
+
+def test_stand_in_model_says_that_it_is_untrained(monkeypatch, tmp_path):
+    monkeypatch.setattr("napari_sam2.predictor.BUNDLED_MICRO", tmp_path / "missing.safetensors")
     session = napari_sam2.open_session(DATA, axes="TYX", model="micro", device="cpu")
     assert not session.predictor.info.trained
     assert "untrained" in session.predictor.info.name
@@ -71,15 +79,15 @@ def test_stand_in_model_says_that_it_is_untrained():
     [
         ({"direction": "sideways"}, "sideways"),
         ({"view": "near"}, "Cannot read the view"),
-        ({"model": "nothing.pt"}, "not here"),
-        ({"model": "auto", "device": "cuda:77"}, "not available"),
+        ({"model": "nothing.pt"}, "There is no file"),
+        ({"model": "auto", "device": "cuda:77"}, "CUDA|cuda"),
         ({"model": "auto", "device": "toaster"}, "Unknown device"),
         ({"frames": (4, 4)}, "empty"),
     ],
 )
 def test_bad_options(options, message):
     given = {"model": FakePredictor()} | options
-    with pytest.raises(UserError, match=message):
+    with pytest.raises((UserError, SAM2Error), match=message):
         napari_sam2.segment(DATA, [click(1, 0, PATH)], axes="TYX", **given)
 
 
