@@ -68,9 +68,9 @@ def table(entries: tuple[ModelEntry, ...]) -> Table:
     """Return the models as a table."""
     from rich.table import Table
 
-    made = Table()
+    made = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "parameters", "download", "here", "licence", "good for"):
-        made.add_column(heading, no_wrap=heading == "name")
+        made.add_column(heading, no_wrap=heading != "good for")
     for entry in entries:
         size = f"{entry.download_bytes / 1e6:.0f} MB" if entry.download_bytes else "none"
         here = "yes" if entry.is_here else "no"

@@ -24,6 +24,8 @@ from napari_sam2.session_settings import SessionSettings
 from napari_sam2.stack import Stack, open_stack
 from napari_sam2.views import ViewPolicy
 
+_CACHE_OF_1024 = 2**26
+
 
 @dataclass(frozen=True)
 class Job:
@@ -90,10 +92,10 @@ def prepare(options: SegmentOptions) -> Job:
     )
     _check_places(options, output, stack, frames)
     intensity = choose_intensity(stack, parse_contrast(options.contrast), options.window)
-    settings = SessionSettings(view=view)
     request = PropagationRequest(direction=Ways(options.direction), frames=frames)
     predictor = load_predictor(options.model, options.device)
     info = predictor.info
+    settings = SessionSettings(view=view, cache_bytes=_cache_bytes(info.image_size))
     description = RunDescription(
         prompts=prompts.snapshot(),
         model=ModelIdentity(info.name, info.weights_hash, info.trained),
@@ -182,6 +184,11 @@ def _check_resume(output: Output, description: RunDescription) -> bool:
         return False
     check_same_run(output.run_folder, description)
     return True
+
+
+def _cache_bytes(image_size: int) -> int:
+    """Return room for a few frames: a run passes each once, and needs none that has gone by."""
+    return max(2**24, _CACHE_OF_1024 * image_size**2 // 1024**2)
 
 
 def _facts(
