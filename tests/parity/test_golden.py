@@ -26,7 +26,7 @@ def _is_small(case: dict[str, Any]) -> bool:
     return case.get("options", {}).get("image_size") == 256
 
 
-def _build(case: dict[str, Any]) -> adapter.Model:
+def build_case(case: dict[str, Any]) -> adapter.Model:
     family, size = case["variant"].rsplit("_", 1)
     with torch.device("meta"):
         network = SAM2(VARIANTS[f"{family}_{SIZES[size]}"])
@@ -39,7 +39,7 @@ def _replay(name: str) -> list[Any]:
     case = CASES[name]
     with np.load(GOLDEN / f"{name}.npz") as stored:
         wanted = dict(stored)
-    found = protocol.run(adapter, _build(case), case)
+    found = protocol.run(adapter, build_case(case), case)
     return failures(protocol.compare(found, wanted), case)
 
 
@@ -62,7 +62,7 @@ def test_a_wrong_network_fails() -> None:
     """The judge must notice a time encoding that is shifted by one slot."""
     name = "video_t21_256_fp32mem_mask"
     case = CASES[name]
-    model = _build(case)
+    model = build_case(case)
     with torch.no_grad():
         encoding = model.network.maskmem_tpos_enc
         encoding.copy_(encoding.roll(1, dims=0))

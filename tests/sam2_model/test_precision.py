@@ -18,6 +18,7 @@ from sam2_model.position_encoding import rope_table, rotate, sine_1d, sine_2d
 from sam2_model.transforms import fill_holes, small_components
 from sam2_model.video_predictor import VideoPredictor
 from tests.parity.replay.protocol import image_of
+from tests.parity.test_golden import build_case
 
 from .networks import clip, network, released
 
@@ -36,12 +37,17 @@ def _masks(model: object, image: np.ndarray, call: dict[str, object]) -> np.ndar
     return found.masks
 
 
-@pytest.mark.parametrize("name", ["image_t21_256"])
+FULL_SIZE = ["image_t21", "image_t21_unstable", "image_s20_1024px"]
+
+
+@pytest.mark.parametrize(
+    "name", ["image_t21_256", *(pytest.param(name, marks=pytest.mark.slow) for name in FULL_SIZE)]
+)
 def test_bfloat16_weights_give_the_same_masks(name: str) -> None:
     case = json.loads((GOLDEN / f"{name}.json").read_text())
     image = image_of(case["image"])
-    exact = released("tiny", 256)
-    half = released("tiny", 256).cast(torch.bfloat16)
+    exact = build_case(case).network
+    half = build_case(case).network.cast(torch.bfloat16)
     for call in case["calls"]:
         if call.get("mask_input") is not None:
             continue
