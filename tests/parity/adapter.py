@@ -18,19 +18,14 @@ from sam2_model.tracker import TrackerSettings
 from sam2_model.transforms import image_pixels
 from sam2_model.video_predictor import VideoPredictor, VideoSession
 
+try:
+    from protocol import DEFAULT_OPTIONS  # beside the program that replays cases of its own
+except ModuleNotFoundError:
+    from .replay.protocol import DEFAULT_OPTIONS
+
 Array = NDArray[Any]
 
 _SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
-_DEFAULTS: dict[str, Any] = {
-    "binarize_mask_from_pts": True,
-    "dynamic_multimask": True,
-    "non_overlap_masks": False,
-    "add_all_frames_to_correct_as_cond": False,
-    "fill_hole_area": 0,
-    "max_cond_frames_in_attn": -1,
-    "image_size": 1024,
-    "memory_dtype": "bfloat16",
-}
 
 
 class Model:
@@ -55,10 +50,10 @@ class Model:
 
 
 def build(variant: str, state_dict: Mapping[str, Array], options: Mapping[str, Any]) -> Model:
-    unknown = set(options) - set(_DEFAULTS)
+    unknown = set(options) - set(DEFAULT_OPTIONS)
     if unknown:
         raise ValueError(f"unknown options: {sorted(unknown)}")
-    chosen = {**_DEFAULTS, **options}
+    chosen = {**DEFAULT_OPTIONS, **options}
     family, size = variant.rsplit("_", 1)
     config = VARIANTS[f"{family}_{_SIZES[size]}"].resized(chosen["image_size"])
     with torch.device("meta"):
