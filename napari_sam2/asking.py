@@ -65,6 +65,17 @@ class Asking:
             return question
         return replace(question, previous=self._previous(object_id, frame))
 
+    def question_with(self, click: PointPrompt) -> Question:
+        """Return what would be asked if there were one more click; nothing is taken note of."""
+        object_id, frame = click.object_id, click.frame
+        if frame in self._stored.locked().get(object_id, ()):
+            return self.question(object_id, frame)
+        now = self._from_prompts(object_id, frame)
+        points = np.concatenate([now.points, np.array([click.yx], dtype=np.float64)])
+        labels = np.append(now.labels, np.int64(click.label))
+        before = self._corrected.get((object_id, frame)) or self._tracked(object_id, frame)
+        return Question(points, labels, now.box, previous=before if now.box is None else None)
+
     def choose(self, result: FrameResult, number: int) -> None:
         """Take a candidate for what the prompts mean; the first one needs no choice."""
         key = result.object_id, result.frame
@@ -110,11 +121,17 @@ class Asking:
         """Return the tracked mask that the prompts correct, as it was when they came."""
         key = object_id, frame
         if key not in self._corrected:
-            result = self._stored.result(object_id, frame)
-            if result is None or result.direction is Direction.PROMPT or result.window.empty:
+            tracked = self._tracked(object_id, frame)
+            if tracked is None:
                 return None
-            self._corrected[key] = Patch(result.window, result.logits)
+            self._corrected[key] = tracked
         return self._corrected[key]
+
+    def _tracked(self, object_id: int, frame: int) -> Patch | None:
+        result = self._stored.result(object_id, frame)
+        if result is None or result.direction is Direction.PROMPT or result.window.empty:
+            return None
+        return Patch(result.window, result.logits)
 
     def _mask_of(self, object_id: int, frame: int) -> Patch:
         result = self._stored.result(object_id, frame)

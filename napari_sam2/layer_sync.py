@@ -222,8 +222,11 @@ class LayerSync:
             layer.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
         if role is Role.DRAFTS:
             layer.events.selected_label.connect(self._label_picked)
-        elif role in (Role.POINTS, Role.BOXES) and any(len(s.prompts) for _, s in self.lanes):
+        if role in (Role.POINTS, Role.BOXES) and any(len(s.prompts) for _, s in self.lanes):
             self.show_prompts()
+        elif self.current:
+            self._tell_layers()
+        self.events.made.emit(role, layer)
 
     def _label_picked(self, event: Any) -> None:
         picked = int(event.source.selected_label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from napari_sam2.predictor_protocol import (
 )
 from sam2_model import memory_bank
 from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
-from sam2_model.checkpoint.registry import BUNDLED_MICRO
+from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
 from sam2_model.config import MICRO, TOKEN_STRIDE, SAM2Config
 from sam2_model.device import resolve_device
 from sam2_model.features import Features
@@ -211,7 +211,13 @@ class SAM2Predictor:
         return small[0, 0]
 
 
-def load_predictor(model: str | Path = "auto", device: str = "auto") -> SAM2Predictor:
+def load_predictor(
+    model: str | Path = "auto",
+    device: str = "auto",
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    registry: Registry | None = None,
+) -> SAM2Predictor:
     """Make the predictor of a model.
 
     Parameters
@@ -223,16 +229,21 @@ def load_predictor(model: str | Path = "auto", device: str = "auto") -> SAM2Pred
         (``info.trained`` is False).
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    progress : callable or None
+        Called during a download with the bytes that are here and those of the whole.
+    registry : Registry or None
+        What names mean; None for the released models.
 
     Raises
     ------
     SAM2Error
         If the model or the device cannot be had.
     """
-    name = auto_model_name() if model == "auto" else model
+    known = registry or RELEASES
+    name = auto_model_name(known) if model == "auto" else model
     if name == MICRO.name and not BUNDLED_MICRO.is_file():
         return untrained_predictor(MICRO, resolve_device(device))
-    network = load_model(name, device=device)
+    network = load_model(name, device=device, progress=progress, registry=known)
     shown = Path(name).name
     return SAM2Predictor(network, shown, weights_hash(network), settings=_settings())
 

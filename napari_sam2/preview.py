@@ -66,15 +66,15 @@ class Previewer:
         if self.rules.first_side(self.rules.full.window) is None:
             self.looker.encode(self.looker.stack.index(frame), self.rules.full)
 
-    def preview(self, object_id: int, frame: int) -> Preview:
-        """Answer an object's prompts on a frame.
+    def preview(self, object_id: int, frame: int, question: Question | None = None) -> Preview:
+        """Answer an object's prompts on a frame, or another question about it.
 
         Raises
         ------
         UserError
             If there are none.
         """
-        question = self.question(object_id, frame)
+        question = self.question(object_id, frame) if question is None else question
         if question.mask is None and question.box is None and not len(question.points):
             raise UserError(f"Object {object_id} has no prompt on frame {frame}.")
         index = self.looker.stack.index(frame)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
     from napari_sam2.prefetch import PlaneReader
     from napari_sam2.prompt_store import PromptStore
+    from napari_sam2.prompts import PointPrompt
     from napari_sam2.stack import Stack
 
 
@@ -157,7 +158,7 @@ class SegmentationSession:
         with self._model_lock:
             self._workshop.previewer().warm(frame)
 
-    def preview(self, object_id: int, frame: int, *, store: bool = True) -> Preview:
+    def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
         """Answer an object's prompts on one frame.
 
         Parameters
@@ -166,8 +167,8 @@ class SegmentationSession:
             The object.
         frame : int
             Position along the propagated axis.
-        store : bool
-            Keep the mask as the object's mask on this frame; False for a hover preview.
+        trial : PointPrompt or None
+            Answer as if there were this click too, and keep nothing: for a hover preview.
 
         Returns
         -------
@@ -179,9 +180,10 @@ class SegmentationSession:
         UserError
             If the object has no prompt on the frame.
         """
+        question = None if trial is None else self._asking.question_with(trial)
         with self._model_lock:
-            preview = self._workshop.previewer().preview(object_id, frame)
-        if store:
+            preview = self._workshop.previewer().preview(object_id, frame, question)
+        if trial is None:
             self._keep([preview.result], reopen=True)
         return preview
 

@@ -24,6 +24,8 @@ class Settings:
         Format of saved labels.
     hover : bool
         Show a preview under the mouse.
+    hint : bool
+        Show the hint for those who are new.
     keys : mapping of Action to str
         Keys in place of the usual ones.
     """
@@ -32,18 +34,39 @@ class Settings:
     device: str = "auto"
     ending: str = ".tif"
     hover: bool = False
+    hint: bool = True
     keys: Mapping[Action, str] = field(default_factory=dict)
 
 
 def read_settings() -> Settings:
     """Return the settings; the usual ones where napari does not know the plugin."""
+    found = _found()
+    return Settings() if found is None else _settings(found)
+
+
+def keep_hover(hover: bool) -> None:
+    """Let new widgets show a preview under the mouse, or not."""
+    _keep("hover", hover)
+
+
+def keep_hint(hint: bool) -> None:
+    """Let new widgets show the hint for those who are new, or not."""
+    _keep("hint", hint)
+
+
+def _keep(name: str, value: bool) -> None:
+    interaction = getattr(_found(), "interaction", None)
+    if getattr(interaction, name, value) != value:
+        setattr(interaction, name, value)
+
+
+def _found() -> Any:
     from napari.settings import get_plugin_settings
 
     try:
-        found: Any = get_plugin_settings(PLUGIN)
+        return get_plugin_settings(PLUGIN)
     except (KeyError, ValueError):
-        return Settings()
-    return Settings() if found is None else _settings(found)
+        return None
 
 
 def _settings(found: Any) -> Settings:
@@ -51,11 +74,13 @@ def _settings(found: Any) -> Settings:
 
     usual = Settings()
     model, keys = getattr(found, "model", None), getattr(found, "keys", None)
+    interaction = getattr(found, "interaction", None)
     chosen = {a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action}
     return Settings(
         model=getattr(model, "size", usual.model),
         device=getattr(model, "device", usual.device),
         ending=getattr(getattr(found, "output", None), "ending", usual.ending),
-        hover=getattr(getattr(found, "interaction", None), "hover", usual.hover),
+        hover=getattr(interaction, "hover", usual.hover),
+        hint=getattr(interaction, "hint", usual.hint),
         keys=chosen,
     )

@@ -20,3 +20,5 @@ class SyncEvents(SignalGroup):
     """The image is gone or has changed; the words say how."""
     withdrawn = Signal(object)
     """A key of which nothing is to be computed any more."""
+    made = Signal(object, object)
+    """Role and layer of ours that was added to the viewer, e.g. again after it was deleted."""

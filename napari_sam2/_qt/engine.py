@@ -1,6 +1,6 @@
 """What the widget does, off the GUI thread: load, look ahead, answer, propagate, accept, save."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2._qt.faults import words
+from napari_sam2._qt.faults import Fault, is_memory
+from napari_sam2._qt.hover import Hover
 from napari_sam2._qt.keeping import Keeping
-from napari_sam2._qt.looking import LookAhead, import_ahead, leave_a_core
+from napari_sam2._qt.looking import LookAhead
 from napari_sam2._qt.pace import Pace
-from napari_sam2._qt.worker import Background
+from napari_sam2._qt.worker import Background, Failure, Turn
+from napari_sam2.alt_click import AltClick
 from napari_sam2.geometry import Index
 from napari_sam2.lanes import Lanes
+from napari_sam2.layer_grid import Fixed
 from napari_sam2.layer_points import Key
 from napari_sam2.layer_sync import LayerSync
 from napari_sam2.plan import PropagationRequest, Ways
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
 
 TICK = 60
 """Milliseconds between two looks at what the threads have done."""
-ASK = 3
 
 
 class Engine(QObject):
@@ -53,7 +55,8 @@ class Engine(QObject):
     """Something that the panels show."""
     began = Signal()
     """A session began or ended."""
-    fault = Signal(str)
+    fault = Signal(object)
+    """A Fault."""
     notice = Signal(str)
     ran = Signal()
     """A propagation ended."""
@@ -75,31 +78,35 @@ class Engine(QObject):
         for background in (self._live, self._runner):
             background.failed.connect(self._failed)
         self.keeping = Keeping(self, self._live, self._runner, ending)
+        self.hover = Hover(self, self._live)
+        self._alt: AltClick | None = None
         self._touched: set[Index] = set()
         self._lock = Lock()
         self._runs = 0
         self._late: set[Key] = set()
+        self._short: dict[Hashable, Failure] = {}
         self._eyes = LookAhead(self._live)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
         self._timer.start(TICK)
 
-    def load(self, make: Callable[[], "Predictor"], done: Callable[[], None]) -> None:
-        """Load a model in the background and use it; ``done`` is called after."""
+    def use(self, predictor: "Predictor") -> None:
+        """Go on with another model; prompts and masks stay.
 
-        def use(predictor: "Predictor") -> None:
-            self.predictor = predictor
-            if self.sync is not None:
-                self.sync.lanes.use(predictor)
-                self._eyes.forget()
-            done()
-            self.changed.emit()
+        A propagation that goes on ends with the model that it began with. What there was no
+        memory for is done again.
+        """
+        self.predictor = predictor
+        if self.sync is not None:
+            self._runner.submit("model", partial(self.sync.lanes.use, predictor), self._swapped)
+        self.changed.emit()
 
-        def work() -> "Predictor":
-            import_ahead()
-            return leave_a_core(make())
-
-        self._live.submit("load", work, use, urgency=9)
+    def _swapped(self, _: Any) -> None:
+        self._eyes.forget()
+        failures, self._short = list(self._short.values()), {}
+        for failure in failures:
+            failure.try_again()
+        self.changed.emit()
 
     def begin(self, images: Sequence[Image], along: str | None = None) -> None:
         """Start on an image, or several as channels.
@@ -125,6 +132,7 @@ class Engine(QObject):
     def adopt(self, sync: LayerSync) -> None:
         """Go on with a session that a script or a widget before has begun."""
         self.sync = sync
+        self._alt = AltClick(sync)
         self.predictor = sync.lanes.predictor
         sync.lanes.listen(self._listen)
         sync.events.asked.connect(self.ask)
@@ -142,7 +150,7 @@ class Engine(QObject):
 
     def _lose(self, text: str) -> None:
         self.end()
-        self.fault.emit(text)
+        self.fault.emit(Fault(text))
 
     def end(self) -> None:
         """Stop working on the image; layers stay."""
@@ -150,8 +158,10 @@ class Engine(QObject):
             for signal, slot in (("asked", self.ask), ("lost", self._lose)):
                 getattr(self.sync.events, signal).disconnect(slot, missing_ok=True)
             self.sync.detach()
+        self._let_go()
         self.sync, self.saved, self.unsaved = None, None, False
         self.previews.clear()
+        self._short.clear()
         self.began.emit()
 
     def close(self) -> None:
@@ -160,8 +170,16 @@ class Engine(QObject):
             self._timer.stop()
         if self.sync is not None:
             self.sync.detach()
+        self._let_go()
+        self.hover.release()
         self._live.close()
         self._runner.close()
+
+    def _let_go(self) -> None:
+        self.hover.clear()
+        if self._alt is not None:
+            self._alt.release()
+            self._alt = None
 
     def _listen(self, session: SegmentationSession) -> None:
         session.events.result.connect(self._result)
@@ -179,6 +197,7 @@ class Engine(QObject):
         """Compute the mask of an object on a frame; a newer request replaces an older one."""
         if self.sync is None:
             return
+        self.hover.clear()
         session = self.sync.lanes[key[0]]
         if self.running is session:
             self._late.add(key)
@@ -186,14 +205,16 @@ class Engine(QObject):
 
         def keep(preview: Preview) -> None:
             self.previews[key] = preview
+            self._short.pop(("ask", key), None)
             if preview.result.window.empty:
                 self.notice.emit("Nothing found there: click nearer the middle, or draw a box.")
             self.changed.emit()
 
-        self._live.submit(("ask", key), partial(self.sync.answer, key), keep, ASK)
+        self._live.submit(("ask", key), partial(self.sync.answer, key), keep, Turn.CLICK)
 
     def _withdraw(self, key: Key) -> None:
         self._live.drop(("ask", key))
+        self._short.pop(("ask", key), None)
         self.previews.pop(key, None)
 
     def next_candidate(self) -> None:
@@ -212,7 +233,7 @@ class Engine(QObject):
             count = len(chosen.candidates)
             self.notice.emit(f"Candidate {chosen.chosen + 1} of {count}.")
 
-        self._live.submit(("ask", key), partial(session.choose, preview, number), keep, ASK)
+        self._live.submit(("ask", key), partial(session.choose, preview, number), keep, Turn.CLICK)
 
     def look_again(self, show: Callable[[Any], None]) -> None:
         """Take contrast and colours of the layers anew, and ``show`` what the model sees."""
@@ -227,7 +248,7 @@ class Engine(QObject):
             return session.looker.image(session.stack.index(frame), session.rules.full)
 
         self._eyes.forget()
-        self._live.submit("look", look, show, ASK)
+        self._live.submit("look", look, show, Turn.CLICK)
 
     def propagate(self) -> None:
         """Follow all objects that are not accepted yet, from their prompts."""
@@ -242,12 +263,12 @@ class Engine(QObject):
             return
         request = PropagationRequest(ids, self.direction, self.frames)
         self._runs += 1
-        self._runner.submit(
-            ("run", self._runs), partial(self._run, session, request), self._run_ended
-        )
+        self._short = {s: f for s, f in self._short.items() if not _is(s, "run")}
+        work = partial(self._run, sync, sync.fixed, request)
+        self._runner.submit(("run", self._runs), work, self._run_ended)
 
-    def _run(self, session: SegmentationSession, request: PropagationRequest) -> bool:
-        self.pace = Pace()
+    def _run(self, sync: LayerSync, fixed: Fixed, request: PropagationRequest) -> bool:
+        session, self.pace = sync.lanes[fixed], Pace()
         self.running = session
         try:
             for _ in session.propagate(request):
@@ -258,12 +279,15 @@ class Engine(QObject):
 
     def _run_ended(self, cancelled: bool) -> None:
         self.notice.emit("Stopped; what is done stays." if cancelled else "")
-        late, self._late = self._late, set()
-        for key in late:
-            self.ask(key)
+        self._ask_late()
         self._eyes.forget()
         self.ran.emit()
         self.changed.emit()
+
+    def _ask_late(self) -> None:
+        late, self._late = self._late, set()
+        for key in late:
+            self.ask(key)
 
     def stop(self) -> None:
         """End the propagation after the frame in work."""
@@ -285,6 +309,15 @@ class Engine(QObject):
         if self.running is None:
             self._eyes.look(sync)
 
-    def _failed(self, error: BaseException) -> None:
-        self.fault.emit(words(error))
+    def _failed(self, failure: Failure) -> None:
+        slot = failure.job.slot
+        if is_memory(failure.error) and (_is(slot, "run") or _is(slot, "ask")):
+            self._short[slot] = failure
+        if _is(slot, "run"):
+            self._ask_late()
+        self.fault.emit(Fault.of(failure.error))
         self.changed.emit()
+
+
+def _is(slot: Hashable, kind: str) -> bool:
+    return isinstance(slot, tuple) and slot[0] == kind

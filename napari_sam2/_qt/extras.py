@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_sam2._qt.engine import Engine
-from napari_sam2._qt.faults import words
+from napari_sam2._qt.faults import Fault
 from napari_sam2._qt.panels import button, column, folded, form, row
+from napari_sam2.layer_preview import PREVIEW
 from napari_sam2.prompt_io import load_prompts
 from napari_sam2.prompt_json import write_prompts_json
 from napari_sam2.prompt_labels import LabelsAs
+from napari_sam2.settings import keep_hover
 
 _SEEN_SIDE = 220
 
@@ -25,11 +27,13 @@ class Extras(QWidget):
     ----------
     engine : Engine
         Does what is asked.
+    hover : bool
+        Whether there are previews under the pointer to begin with.
     parent : QWidget or None
         Owner.
     """
 
-    def __init__(self, engine: Engine, parent: QWidget | None = None) -> None:
+    def __init__(self, engine: Engine, hover: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._engine = engine
         self.labels = QComboBox()
@@ -44,10 +48,17 @@ class Extras(QWidget):
         self.look = button(
             "Look again", "", "Take contrast and colours of the layer anew.", self.look_again
         )
+        self.hover = QCheckBox("Preview under the pointer")
+        self.hover.setToolTip(
+            "Rest the pointer with the point tool: the mask that a click would give shows faintly."
+        )
+        self.hover.toggled.connect(self._hover)
+        self.hover.setChecked(hover)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         seeding = column(form(("Labels", self.labels), ("Take", self.seed_as)), self.seed)
+        layout.addWidget(folded("While pointing", self.hover))
         layout.addWidget(folded("Start from labels", seeding))
         layout.addWidget(folded("Prompt files", row(self.load, self.store)))
         layout.addWidget(folded("What the model sees", column(self.seen, self.look)))
@@ -60,7 +71,8 @@ class Extras(QWidget):
         theirs = [
             layer
             for layer in layers
-            if isinstance(layer, Labels) and (sync is None or sync.family.role(layer) is None)
+            if isinstance(layer, Labels) and PREVIEW not in layer.metadata
+            if sync is None or sync.family.role(layer) is None
         ]
         shown = [self.labels.itemData(i) for i in range(self.labels.count())]
         if shown != theirs:
@@ -68,6 +80,10 @@ class Extras(QWidget):
             for layer in theirs:
                 self.labels.addItem(layer.name, layer)
         self.seed.setEnabled(bool(theirs))
+
+    def _hover(self, on: bool) -> None:
+        self._engine.hover.turn(on)
+        keep_hover(on)
 
     def seed_now(self) -> None:
         """Make an object of every label on the frame that is shown."""
@@ -77,7 +93,7 @@ class Extras(QWidget):
         try:
             count = sync.seed(layer, self.seed_as.currentData())
         except ValueError as error:
-            self._engine.fault.emit(words(error))
+            self._engine.fault.emit(Fault.of(error))
             return
         self._engine.notice.emit(f"{count} objects were made from {layer.name!r}. Follow with G.")
 
@@ -102,7 +118,7 @@ class Extras(QWidget):
             try:
                 sync.load(load_prompts(path, sync.session.stack))
             except ValueError as error:
-                self._engine.fault.emit(words(error))
+                self._engine.fault.emit(Fault.of(error))
 
     def _store(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save prompts", "prompts.json", "JSON (*.json)")

@@ -5,13 +5,11 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2._qt.worker import Background
+from napari_sam2._qt.worker import Background, Turn
 from napari_sam2.layer_sync import LayerSync
 
 if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
-
-_HERE, _NEAR = 2, 1
 
 
 class LookAhead:
@@ -38,11 +36,11 @@ class LookAhead:
             return
         self._looked = place
         session, frame = sync.session, sync.frame
-        self._background.submit("warm", partial(session.warm, frame), urgency=_HERE)
+        self._background.submit("warm", partial(session.warm, frame), urgency=Turn.FRAME)
         for slot, near in (("after", frame + 1), ("before", frame - 1)):
             self._background.drop(slot)
             if 0 <= near < session.stack.n_frames:
-                self._background.submit(slot, partial(session.warm, near), urgency=_NEAR)
+                self._background.submit(slot, partial(session.warm, near), urgency=Turn.NEIGHBOURS)
 
 
 def import_ahead() -> None:

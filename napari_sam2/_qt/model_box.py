@@ -1,17 +1,18 @@
-"""Choose the model: size, device, licence, what it is good for."""
+"""Choose the model: size, device, licence, what it is good for, how far its download is."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_sam2._qt.panels import folded, form, note
+from napari_sam2._qt.panels import Choice, button, folded, form, note, row
+from napari_sam2.model_shelf import BUNDLED, ModelCard, ModelChoice, find_card, smaller_than
 
 if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
 
-_SIZES = ("tiny", "small", "base_plus", "large")
+_TIP = Qt.ItemDataRole.ToolTipRole
+_DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class ModelBox(QWidget):
@@ -19,100 +20,139 @@ class ModelBox(QWidget):
 
     Parameters
     ----------
-    model, device : str
+    choice : ModelChoice
         To begin with.
     parent : QWidget or None
         Owner.
     """
 
     chosen = Signal()
+    """The user chose another model or device."""
+    cancelled = Signal()
+    """The user does not want to wait for the model that is being loaded."""
 
-    def __init__(
-        self, model: str = "micro", device: str = "auto", parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.model = QComboBox()
-        self.model.setObjectName("sam2_model")
-        for name in dict.fromkeys((model, "micro", *_SIZES)):
+        self._cards: tuple[ModelCard, ...] = ()
+        self._used: ModelChoice | None = None
+        self._predictor: Predictor | None = None
+        self.model = Choice("sam2_model", "micro comes along; larger ones are downloaded once.")
+        self.device = Choice("sam2_device", "auto takes a GPU where there is one.")
+        for name in dict.fromkeys((BUNDLED, choice.model)):
             self.model.addItem(name, name)
-        self.model.setToolTip(
-            "micro comes along and is quick; larger ones see finer detail and are downloaded once."
-        )
-        self.device = QComboBox()
-        for name in dict.fromkeys((device, "auto", "cpu", "cuda", "mps")):
+        for name in dict.fromkeys((*_DEVICES, choice.device)):
             self.device.addItem(name, name)
-        self.device.setToolTip("auto takes a GPU where there is one.")
         self.words = note()
         self._file = QPushButton("Weights from a file…")
         self._file.clicked.connect(self._pick_file)
+        self.bar = QProgressBar()
+        self.bar.setObjectName("sam2_loading")
+        self.cancel = button("Cancel", "", "Keep the model in use.", self.cancelled.emit)
+        self._loading = row(self.bar, self.cancel)
+        self._loading.hide()
+        self._lay_out()
+        self.select(choice)
+        for box in (self.model, self.device):
+            box.currentIndexChanged.connect(self._changed)
+
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addWidget(form(("Model", self.model)))
-        layout.addWidget(
-            folded(
-                "About the model", form(("Device", self.device), ("", self._file), ("", self.words))
-            )
-        )
-        self.model.currentIndexChanged.connect(lambda _: self.chosen.emit())
-        self.device.currentIndexChanged.connect(lambda _: self.chosen.emit())
+        layout.addWidget(self._loading)
+        more = form(("Device", self.device), ("", self._file), ("", self.words))
+        layout.addWidget(folded("About the model", more))
 
-    def maker(self) -> Callable[[], "Predictor"]:
-        """Return what loads the chosen model; it may take a while."""
-        model, device = self.model.currentData(), self.device.currentData()
+    @property
+    def choice(self) -> ModelChoice:
+        """What the lists say."""
+        return ModelChoice(str(self.model.currentData()), str(self.device.currentData()))
 
-        def load() -> "Predictor":
-            from napari_sam2.predictor import load_predictor
+    def select(self, choice: ModelChoice) -> None:
+        """Make the lists say something else, without telling anyone."""
+        card = find_card(self._cards, choice.model)
+        self.model.choose(choice.model if card is None else card.name)
+        self.device.choose(choice.device)
+        self._show_words()
 
-            return load_predictor(model, device)
+    def show_cards(self, cards: tuple[ModelCard, ...]) -> None:
+        """Offer these models, and the files that were picked before."""
+        before = self.choice
+        files = [str(self.model.itemData(i)) for i in range(self.model.count())]
+        self._cards = cards
+        quiet = self.model.blockSignals(True)
+        self.model.clear()
+        for card in cards:
+            self.model.addItem(f"{card.title}  ({card.state})", card.name)
+            self.model.setItemData(self.model.count() - 1, card.about, _TIP)
+        for name in files:
+            if find_card(cards, name) is None:
+                self.model.choose(name)
+        self.model.blockSignals(quiet)
+        self.select(before)
 
-        return load
+    def smaller(self) -> ModelCard | None:
+        """Return what to take where the model in use is too large, or None."""
+        return smaller_than(self._cards, (self._used or self.choice).model)
 
-    def show_entries(self, entries: list[Any]) -> None:
-        """Show what is known about the models that have a name."""
-        known = {entry.name: entry for entry in entries}
-        for i in range(self.model.count()):
-            name = str(self.model.itemData(i))
-            entry = known.get(name) or known.get(f"sam2.1_hiera_{name}")
-            if entry is not None:
-                self.model.setItemText(i, f"{name}{_size(entry)}")
-                self.model.setItemData(i, _about(entry), _TOOLTIP)
+    @property
+    def licence(self) -> str:
+        """Licence of the model in use; empty where it is not known."""
+        card = None if self._used is None else find_card(self._cards, self._used.model)
+        return "" if card is None else card.licence
 
-    def show_model(self, predictor: "Predictor | None") -> None:
-        """Say which model is in use."""
-        if predictor is None:
-            self.words.setText("No model is loaded yet.")
-            return
-        info = predictor.info
-        about = self.model.currentData(_TOOLTIP) or ""
-        trained = "" if info.trained else " Its weights are random: for trying things out only."
-        self.words.setText(
-            f"{info.name} on {info.device}, sees {info.image_size} x {info.image_size} pixels."
-            f"{trained} {about}"
-        )
+    def show_loading(self) -> None:
+        """Say that the chosen model is on its way."""
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
+        self.bar.setFormat("Loading…")
+        self._loading.show()
+
+    def show_progress(self, here: int, whole: int) -> None:
+        """Show how far the download is, in bytes."""
+        self.bar.setRange(0, max(whole // 1000, 1))
+        self.bar.setValue(here // 1000)
+        done = here >= whole > 0
+        self.bar.setFormat("Loading…" if done else f"{here / 1e6:.0f} of {whole / 1e6:.0f} MB")
+
+    def show_model(self, predictor: "Predictor | None", used: ModelChoice | None = None) -> None:
+        """Show which model is in use; the lists say so too.
+
+        Parameters
+        ----------
+        predictor : Predictor or None
+            The model.
+        used : ModelChoice or None
+            What it was loaded as; None if nothing new was loaded.
+        """
+        self._loading.hide()
+        self._predictor, self._used = predictor, used or self._used
+        self.select(self._used or self.choice)
+
+    def _show_words(self) -> None:
+        card = find_card(self._cards, self.choice.model)
+        about = "" if card is None else card.about
+        self.model.setToolTip(about or "Your own weights.")
+        in_use = _in_use(self._predictor) if self.choice == self._used else ""
+        self.words.setText(f"{in_use} {about}".strip())
+
+    def _changed(self, _: int = 0) -> None:
+        self._show_words()
+        self.chosen.emit()
 
     def _pick_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Weights of SAM 2", "", "Weights (*.pt *.safetensors)"
-        )
+        kinds = "Weights (*.pt *.pth *.safetensors)"
+        path, _ = QFileDialog.getOpenFileName(self, "Weights of SAM 2", "", kinds)
         if path:
-            self.model.addItem(path.rpartition("/")[2], path)
-            self.model.setCurrentIndex(self.model.count() - 1)
+            self.model.choose(path)
+            self._changed()
 
 
-def _tooltip_role() -> Any:
-    from qtpy.QtCore import Qt
-
-    return Qt.ItemDataRole.ToolTipRole
-
-
-_TOOLTIP = _tooltip_role()
-
-
-def _size(entry: Any) -> str:
-    if entry.is_here:
-        return "  (ready)"
-    return f"  ({entry.download_bytes / 1e6:.0f} MB to download)"
-
-
-def _about(entry: Any) -> str:
-    return f"{entry.good_for} Licence: {entry.licence}."
+def _in_use(predictor: "Predictor | None") -> str:
+    if predictor is None:
+        return ""
+    info = predictor.info
+    used = f"{info.name} on {info.device}, sees {info.image_size} x {info.image_size} pixels."
+    random = "" if info.trained else " Its weights are random: for trying things out only."
+    return used + random

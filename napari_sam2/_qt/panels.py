@@ -5,6 +5,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QComboBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -29,6 +30,29 @@ def button(
     made.setMinimumHeight(28)
     made.clicked.connect(lambda *_: call())
     return made
+
+
+class Choice(QComboBox):
+    """A list that the mouse wheel scrolls past: what it chooses may be costly."""
+
+    def __init__(self, name: str = "", tip: str = "") -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def wheelEvent(self, event: Any) -> None:  # noqa: N802
+        """Leave the wheel to what is around."""
+        event.ignore()
+
+    def choose(self, data: Any) -> None:
+        """Show the item that holds ``data``, quietly; one that is missing is added."""
+        before = self.blockSignals(True)
+        if self.findData(data) < 0:
+            self.addItem(str(data).rpartition("/")[2], data)
+        self.setCurrentIndex(self.findData(data))
+        self.blockSignals(before)
 
 
 def row(*widgets: QWidget) -> QWidget:

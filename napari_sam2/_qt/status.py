@@ -1,9 +1,16 @@
 """The line that says what to do next, faults, and states that stay."""
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QToolButton, QVBoxLayout, QWidget
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-from napari_sam2._qt.panels import frame, note, row
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from napari_sam2._qt.panels import button, column, frame, note, row
+
+Offer = tuple[str, str, Callable[[], Any]]
+"""Text of a button, its tooltip, and what it does."""
 
 
 class StatusBox(QWidget):
@@ -27,7 +34,9 @@ class StatusBox(QWidget):
         close.setText("✕")
         close.setToolTip("Dismiss")
         close.clicked.connect(self.clear_fault)
-        self._fault_row = frame(row(self.fault, close), "#ff4d5e")
+        self.offers: list[QPushButton] = []
+        self._offers = row()
+        self._fault_row = frame(column(row(self.fault, close), self._offers), "#ff4d5e")
         self._fault_row.hide()
         self._said_row = frame(self.said, "#ffd24d")
         self._said_row.hide()
@@ -48,14 +57,28 @@ class StatusBox(QWidget):
         self.said.setText(text)
         self._said_row.setVisible(bool(text))
 
-    def show_fault(self, text: str) -> None:
-        """Say what went wrong, until it is dismissed."""
+    def show_fault(self, text: str, offers: Sequence[Offer] = ()) -> None:
+        """Say what went wrong, and offer what may help, until it is dismissed."""
+        self.clear_fault()
         self.fault.setText(text)
+        for label, tip, call in offers:
+            made = button(label, "", tip, partial(self._take, call))
+            self._offers.layout().addWidget(made)  # type: ignore[union-attr]
+            self.offers.append(made)
+        self._offers.setVisible(bool(offers))
         self._fault_row.show()
+
+    def _take(self, call: Callable[[], Any]) -> None:
+        self.clear_fault()
+        call()
 
     def clear_fault(self) -> None:
         """Hide the fault."""
         self.fault.clear()
+        for offer in self.offers:
+            offer.hide()
+            offer.deleteLater()
+        self.offers.clear()
         self._fault_row.hide()
 
     def show_states(self, states: list[str]) -> None:

@@ -11,10 +11,12 @@ from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2._qt.engine import Engine
 from napari_sam2._qt.extras import Extras
-from napari_sam2._qt.faults import words
+from napari_sam2._qt.faults import Fault
+from napari_sam2._qt.hint import HintBox
 from napari_sam2._qt.image_box import ImageBox
 from napari_sam2._qt.keys import Action, Keys
 from napari_sam2._qt.model_box import ModelBox
+from napari_sam2._qt.model_change import ModelChange
 from napari_sam2._qt.object_list import ObjectList
 from napari_sam2._qt.panels import button, heading, row
 from napari_sam2._qt.run_box import RunBox
@@ -23,6 +25,7 @@ from napari_sam2._qt.tool_box import Tool, ToolBox
 from napari_sam2.errors import UserError
 from napari_sam2.finding import find_sync
 from napari_sam2.guide import Situation, next_step
+from napari_sam2.model_shelf import HubShelf, ModelChoice, ModelShelf
 from napari_sam2.settings import read_settings
 
 if TYPE_CHECKING:
@@ -43,27 +46,31 @@ class SegmentTrackWidget(QScrollArea):
         The viewer that it works in.
     make_predictor : Callable or None
         Makes the model in place of the one chosen in the widget.
+    shelf : ModelShelf or None
+        Where the models to choose from come from; None for the released ones.
     """
 
     def __init__(
         self,
         napari_viewer: "napari.Viewer",
         make_predictor: "Callable[[], Predictor] | None" = None,
+        shelf: ModelShelf | None = None,
     ) -> None:
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self._make_predictor = make_predictor
-        self._loading = False
         settings = read_settings()
         self.engine = Engine(self.viewer, settings.ending)
         self.keys = Keys(self.viewer, settings.keys)
         self.images = ImageBox(self.viewer)
-        self.model = ModelBox(settings.model, settings.device)
+        self.model = ModelBox(ModelChoice(settings.model, settings.device))
+        shelf = shelf or (None if make_predictor else HubShelf())
+        self.models = ModelChange(self.model, self.engine, shelf, make_predictor)
         self.tools = ToolBox(self.engine, self.keys.key)
         self.objects = ObjectList(self.engine)
         self.run = RunBox(self.engine, self.keys.key)
         self.status = StatusBox()
-        self.extras = Extras(self.engine)
+        self.hint = HintBox(self.keys.key, settings.hint)
+        self.extras = Extras(self.engine, settings.hover)
         self.accept = button(
             "Accept, next",
             self.keys.key(Action.ACCEPT),
@@ -90,6 +97,7 @@ class SegmentTrackWidget(QScrollArea):
         layout.setSpacing(6)
         parts = (
             self.status,
+            self.hint,
             self.images,
             self.model,
             heading("Prompts"),
@@ -117,7 +125,7 @@ class SegmentTrackWidget(QScrollArea):
         engine.fault.connect(self.fault)
         engine.ran.connect(self.run.show_run)
         self.images.chosen.connect(self.begin)
-        self.model.chosen.connect(self.load)
+        self.models.ready.connect(self._ready)
         self.objects.jump.connect(self._jump)
         removed = self.viewer.layers.events.removed
         self._release = _Release(
@@ -126,6 +134,7 @@ class SegmentTrackWidget(QScrollArea):
             self.images.release,
             lambda: removed.disconnect(self._maybe_closing),
             self.run.end_activity,
+            self.models.close,
             self.engine.close,
         )
         self.destroyed.connect(self._release)
@@ -155,22 +164,13 @@ class SegmentTrackWidget(QScrollArea):
         existing = find_sync(self.viewer)
         if existing is not None:
             self.engine.adopt(existing)
-            self.model.show_model(existing.lanes.predictor)
+            self.models.adopt(existing.lanes.predictor)
             self.tools.use(Tool.POINT)
         else:
-            self.load()
+            self.models.load()
         self.refresh()
 
-    def load(self) -> None:
-        """Load the chosen model in the background, then start on the image."""
-        self._loading = True
-        make = self._make_predictor or self.model.maker()
-        self.engine.load(make, self._loaded)
-        self.refresh()
-
-    def _loaded(self) -> None:
-        self._loading = False
-        self.model.show_model(self.engine.predictor)
+    def _ready(self) -> None:
         self.status.clear_fault()
         if self.engine.sync is None:
             self.begin()
@@ -182,16 +182,15 @@ class SegmentTrackWidget(QScrollArea):
         try:
             self.engine.begin(self.images.images, self.images.axis)
         except UserError as error:
-            self.fault(words(error))
+            self.fault(Fault.of(error))
             return
         self.status.clear_fault()
         self.tools.use(Tool.POINT)
 
-    def fault(self, text: str) -> None:
-        """Say what went wrong, here and as a napari notification."""
-        self._loading = False
-        self.status.show_fault(text)
-        show_error(text)
+    def fault(self, fault: Fault) -> None:
+        """Say what went wrong, here and as a napari notification, and offer what may help."""
+        self.status.show_fault(fault.text, self.models.offers(fault))
+        show_error(fault.text)
         self._later()
 
     def _began(self) -> None:
@@ -231,13 +230,17 @@ class SegmentTrackWidget(QScrollArea):
         self.accept.setEnabled(self.engine.sync is not None)
         self.save.setEnabled(self.engine.sync is not None)
         self.save_as.setEnabled(self.engine.sync is not None)
-        self.status.show_next(next_step(self.situation()))
+        now = self.situation()
+        if now.accepted:
+            self.hint.dismiss()
+        self.status.show_next(next_step(now))
         self.status.show_states(self._states())
 
     def situation(self) -> Situation:
         """Return where the user stands."""
         sync = self.engine.sync
-        here = Situation(has_image=bool(self.images.images), loading=self._loading)
+        loading = self.models.awaited
+        here = Situation(has_image=bool(self.images.images), loading=loading)
         if sync is None:
             return here
         tally, current = sync.lanes.tally, sync.current
@@ -245,7 +248,7 @@ class SegmentTrackWidget(QScrollArea):
         accepted = sum(tally.of(item.id).accepted for item in sync.lanes.objects)
         return Situation(
             has_image=True,
-            loading=self._loading,
+            loading=loading,
             session=True,
             prompts=len(prompts.frames(current)),
             frames_done=tally.of(current).frames,
@@ -260,6 +263,8 @@ class SegmentTrackWidget(QScrollArea):
         if predictor is not None:
             info = predictor.info
             states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
+            if self.model.licence:
+                states.append(f"{info.name}: licence {self.model.licence}")
             if not info.trained:
                 states.append("untrained model: masks mean nothing")
         if self.engine.sync is not None and self.engine.unsaved:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from enum import IntEnum
 from threading import Condition, Thread, current_thread
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
+
+
+class Turn(IntEnum):
+    """Which of the jobs that wait runs first: the highest."""
+
+    NEIGHBOURS = 1
+    HOVER = 2
+    FRAME = 3
+    CLICK = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +42,30 @@ class Job:
     urgency: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A job that ended in an error.
+
+    Parameters
+    ----------
+    error : BaseException
+        What went wrong.
+    job : Job
+        What was to be done.
+    background : Background
+        Where.
+    """
+
+    error: BaseException
+    job: Job
+    background: Background
+
+    def try_again(self) -> None:
+        """Do the job once more when its turn comes."""
+        job = self.job
+        self.background.submit(job.slot, job.work, job.done, job.urgency)
+
+
 class Background(QObject):
     """A thread that is there only while there is work.
 
@@ -44,7 +78,7 @@ class Background(QObject):
     """
 
     failed = Signal(object)
-    """The error of a job."""
+    """A :class:`Failure`."""
     _ended = Signal(object, object, object)
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
@@ -128,6 +162,6 @@ class Background(QObject):
         if self._closed:
             return
         if error is not None:
-            self.failed.emit(error)
+            self.failed.emit(Failure(error, job, self))
         else:
             job.done(value)

@@ -20,6 +20,17 @@ from scenes import movie, straight
 PATHS = [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 2), 8)]
 
 
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the plugin's settings in a folder of the test, not in the user's."""
+    from napari import settings
+
+    settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
+    yield
+    settings._clear_plugin_settings_cache()
+
+
 @pytest.fixture
 def image() -> np.ndarray:
     """Two discs that move through 8 frames of 80 x 96 pixels."""

@@ -152,8 +152,8 @@ def test_a_missing_model_file(open_widget: OpenWidget, tmp_path: Path) -> None:
     from napari_sam2.predictor import load_predictor
 
     user = open_widget()
-    user.widget._make_predictor = lambda: load_predictor(tmp_path / "missing.pt")
-    user.widget.load()
+    user.widget.models._make = lambda: load_predictor(tmp_path / "missing.pt")
+    user.widget.models.load()
     user.until(lambda: _fault(user) != "")
     assert "missing.pt" in _fault(user)
 
