@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         mixed=options.mixed,
         validate_every=options.validate_every,
     )
-    model = initialise(SAM2(MICRO), options.seed).to(options.device)
+    model = initialise(SAM2(MICRO.resized(options.size)), options.seed).to(options.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     source, figures = training_source(options.data), validation(options.data)
     peers = join_peers()
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
     parser.add_argument("run", type=Path, help="folder of the run; continued if it has a run")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--size", type=int, default=MICRO.image_size, help="input, in pixels")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=4800.0, help="over all sittings")

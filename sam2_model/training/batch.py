@@ -82,13 +82,15 @@ class Batch:
         )
 
 
-def collate(samples: Sequence[ClipSample]) -> Batch:
+def collate(samples: Sequence[ClipSample], size: int | None = None) -> Batch:
     """Put clips of equal length and size together.
 
     Parameters
     ----------
     samples : sequence of ClipSample
         At least one.
+    size : int, optional
+        Side in pixels to which images and masks are resized, as a predictor does it.
 
     Returns
     -------
@@ -100,9 +102,18 @@ def collate(samples: Sequence[ClipSample]) -> Batch:
     owners = np.repeat(np.arange(len(samples)), [sample.masks.shape[1] for sample in samples])
     pixels = torch.from_numpy(images).movedim(-1, 2).float() / 255
     whole = torch.from_numpy(np.ascontiguousarray(masks))
+    side = size or pixels.shape[-1]
+    frames = normalise(_resized(pixels.flatten(0, 1), side, "bilinear"))
     return Batch(
-        normalise(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2]),
-        whole,
-        F.avg_pool2d(whole.float(), _LOSS_STRIDE),
+        frames.unflatten(0, pixels.shape[:2]),
+        _resized(whole.float(), side, "nearest-exact") > 0,
+        _resized(whole.float(), side // _LOSS_STRIDE, "area"),
         torch.from_numpy(owners),
     )
+
+
+def _resized(planes: Tensor, side: int, mode: str) -> Tensor:
+    if planes.shape[-1] == side:
+        return planes
+    smooth = {"antialias": True, "align_corners": False} if mode == "bilinear" else {}
+    return F.interpolate(planes, (side, side), mode=mode, **smooth)

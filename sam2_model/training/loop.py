@@ -199,7 +199,7 @@ class Trainer:
 
     def _batches(self) -> Iterator[Batch]:
         seed = self.settings.seed + _PEER_SEED * self.peers.rank
-        dataset = RequestedBatches(self.source, seed)
+        dataset = RequestedBatches(self.source, seed, self.model.config.image_size)
         return batches(dataset, self._requests(), background=self.settings.background)
 
     def _train_on(self, batch: Batch, started: float) -> Losses | None:

@@ -37,7 +37,7 @@ class LossWeights:
     cross_entropy: float = 2.0
     dice: float = 1.0
     iou: float = 1.0
-    presence: float = 0.5
+    presence: float = 1.0
     inactive: float = 0.3
     losers: float = 0.1
 

@@ -38,10 +38,10 @@ _BRIGHTEST = 99.8
 class Shares:
     """How often each kind of data is drawn, relative to the others."""
 
-    fluorescence: float = 0.58
-    histology: float = 0.08
-    phase_contrast: float = 0.12
-    synthetic: float = 0.22
+    fluorescence: float = 0.44
+    histology: float = 0.05
+    phase_contrast: float = 0.20
+    synthetic: float = 0.31
 
 
 def training_source(data: Path, shares: Shares | None = None) -> ClipSource:
@@ -60,7 +60,7 @@ def training_source(data: Path, shares: Shares | None = None) -> ClipSource:
         (
             StillClips(dsb_stills(dsb, Part.TRAINING, _FLUORESCENCE), (0.7, 4.0)),
             StillClips(dsb_stills(dsb, Part.TRAINING, _HISTOLOGY), (0.7, 3.0)),
-            StillClips(t98g_stills(data / "t98g_stills", Part.TRAINING), (0.6, 3.0)),
+            StillClips(t98g_stills(data / "t98g_stills", Part.TRAINING), (0.4, 2.2)),
             SyntheticClips(),
         ),
         (mix.fluorescence, mix.histology, mix.phase_contrast, mix.synthetic),

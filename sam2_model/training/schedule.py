@@ -76,9 +76,9 @@ class Curriculum:
     clips_from: float = 0.3
     clip_share: float = 0.6
     images: int = 4
-    image_objects: int = 4
+    image_objects: int = 8
     clips: int = 1
-    clip_objects: int = 3
+    clip_objects: int = 4
     shortest: int = 4
     longest: int = 8
 

@@ -75,6 +75,6 @@ def draw_story(rng: np.random.Generator, frames: int, volumes: float = 0.25) -> 
         speed=float(np.exp(rng.uniform(np.log(0.02), np.log(0.6)))),
         drift=float(rng.choice((0, 0.5, 2.0))),
         divided=0.15 if frames > 3 and rng.random() < 0.25 else 0.0,
-        hidden=0.3 if frames > 2 and rng.random() < 0.4 else 0.0,
+        hidden=0.35 if frames > 2 and rng.random() < 0.6 else 0.0,
         occluder=frames > 3 and rng.random() < 0.15,
     )

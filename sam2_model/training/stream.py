@@ -27,15 +27,25 @@ class RequestedBatches(Dataset[Batch]):
         Of samples.
     seed : int
         Of the run.
+    size : int, optional
+        Side of the images in pixels; that of the samples by default.
     window : int
         Samples to choose from at each step.
     reuse : float
         How often a sample is used on average.
     """
 
-    def __init__(self, source: ClipSource, seed: int, window: int = 256, reuse: float = 3) -> None:
+    def __init__(
+        self,
+        source: ClipSource,
+        seed: int,
+        size: int | None = None,
+        window: int = 256,
+        reuse: float = 3,
+    ) -> None:
         self.source = source
         self.seed = seed
+        self.size = size
         self.window = window
         self.reuse = reuse
         self._made: OrderedDict[tuple[int, int, int], ClipSample] = OrderedDict()
@@ -45,7 +55,7 @@ class RequestedBatches(Dataset[Batch]):
         rng = np.random.default_rng((self.seed, request.step))
         first = int(request.step * request.clips / self.reuse)
         numbers = first + rng.integers(self.window, size=request.clips)
-        return collate([turned(self._sample(int(n), request), rng) for n in numbers])
+        return collate([turned(self._sample(int(n), request), rng) for n in numbers], self.size)
 
     def _sample(self, number: int, request: Request) -> ClipSample:
         key = (number, request.frames, request.objects)
