@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,7 @@ from napari_sam2.prompt_store import PromptStore
 from napari_sam2.segmentation import open_session
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.stack import Stack, open_stack
+from napari_sam2.view_plan import ViewSizes
 from napari_sam2.views import ViewPolicy
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from napari_sam2.labels import LabelArray
     from napari_sam2.predictor_protocol import Predictor
     from napari_sam2.prompts import Prompt
+    from napari_sam2.session import SegmentationSession
 
 Plane = NDArray[np.integer]
 _SPACE = frozenset("zyx")
@@ -41,6 +44,7 @@ class PromptFrame(Enum):
     AUTO = "auto"
     FIRST = "first"
     MIDDLE = "middle"
+    START = "start"
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,12 @@ class EvaluationSettings:
         A click in the deepest pixel, a box, or the true mask.
     frame : PromptFrame
         The frame on which an object is first seen, or the middle of those on which it is seen;
-        ``AUTO`` takes the middle along an axis of space and the first along time.
+        ``AUTO`` takes the middle along an axis of space and the first along time. ``START``
+        takes the objects of the stack's first frame only.
     view : ViewPolicy
         What the model sees.
+    view_sizes : ViewSizes
+        How close it looks.
     tracks : bool
         Whether SEG, TRA and identity switches are wanted.
     max_objects : int or None
@@ -65,6 +72,7 @@ class EvaluationSettings:
     prompt: LabelsAs = LabelsAs.CENTER
     frame: PromptFrame = PromptFrame.AUTO
     view: ViewPolicy = field(default_factory=ViewPolicy)
+    view_sizes: ViewSizes = field(default_factory=ViewSizes)
     tracks: bool = False
     max_objects: int | None = None
 
@@ -72,7 +80,30 @@ class EvaluationSettings:
         """Whether objects are followed forward from their first frame, not both ways."""
         if self.frame is PromptFrame.AUTO:
             return stack.along not in _SPACE
-        return self.frame is PromptFrame.FIRST
+        return self.frame in (PromptFrame.FIRST, PromptFrame.START)
+
+    def session(self) -> SessionSettings:
+        """Return what the session is run with."""
+        return SessionSettings(view=self.view, view_sizes=self.view_sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What following the objects took.
+
+    Parameters
+    ----------
+    seconds : float
+        By the clock, loading of the model not counted.
+    encodings : int
+        Windows that the image encoder saw.
+    zoomed : float
+        Share of object-frames that were seen in a window of the plane.
+    """
+
+    seconds: float
+    encodings: int
+    zoomed: float
 
 
 @dataclass(frozen=True)
@@ -87,11 +118,14 @@ class Evaluation:
         Means.
     tracks : TrackScores or None
         Where wanted.
+    cost : Cost
+        Time and encodings.
     """
 
     rows: tuple[Agreement, ...]
     summary: Summary
     tracks: TrackScores | None
+    cost: Cost
 
 
 def evaluate(
@@ -134,7 +168,7 @@ def evaluate(
     stack = open_stack(images, axes=axes, along=along, at=at)
     truth = _Truth(stack, labels)
     forward = chosen.forward(stack)
-    places = truth.prompt_frames(first=forward, limit=chosen.max_objects)
+    places = truth.prompt_frames(chosen, first=forward)
     session = open_session(
         images,
         PromptStore(truth.prompts(places, chosen.prompt), axis=stack.along),
@@ -143,17 +177,25 @@ def evaluate(
         at=at,
         model=model,
         device=device,
-        settings=SessionSettings(view=chosen.view),
+        settings=chosen.session(),
     )
-    way = Ways.FORWARD if forward else Ways.BOTH
-    for _ in session.propagate(PropagationRequest(direction=way)):
-        pass
+    cost = _follow(session, Ways.FORWARD if forward else Ways.BOTH)
     if session.labels is None:
         raise AssertionError("open_session always makes labels")
     outcome = _Outcome(truth, session.labels, places)
     rows = tuple(outcome.rows(forward=forward))
     tracks = outcome.tracks() if chosen.tracks else None
-    return Evaluation(rows, summarise(rows, stack.n_frames), tracks)
+    return Evaluation(rows, summarise(rows, stack.n_frames), tracks, cost)
+
+
+def _follow(session: SegmentationSession, way: Ways) -> Cost:
+    began = time.perf_counter()
+    zoomed = [
+        result.view.startswith("zoom")
+        for result in session.propagate(PropagationRequest(direction=way))
+    ]
+    seconds = time.perf_counter() - began
+    return Cost(seconds, session.encodings, sum(zoomed) / max(len(zoomed), 1))
 
 
 @dataclass(frozen=True)
@@ -167,16 +209,18 @@ class _Truth:
         plane: Plane = plane_reader(self.labels, self.stack, frame)(Window.of(self.stack.shape))
         return plane
 
-    def prompt_frames(self, *, first: bool, limit: int | None) -> dict[int, int]:
+    def prompt_frames(self, chosen: EvaluationSettings, *, first: bool) -> dict[int, int]:
         """Return the frame on which each object is prompted."""
         seen: dict[int, list[int]] = {}
-        for frame in range(self.stack.n_frames):
+        only_start = chosen.frame is PromptFrame.START
+        for frame in range(1 if only_start else self.stack.n_frames):
             for label in np.unique(self.plane(frame)).tolist():
                 if label:
                     seen.setdefault(label, []).append(frame)
         if not seen:
-            raise UserError("The labels are 0 throughout: there is no object to evaluate.")
-        ids = sorted(seen)
+            where = "on the first frame" if only_start else "throughout"
+            raise UserError(f"The labels are 0 {where}: there is no object to evaluate.")
+        ids, limit = sorted(seen), chosen.max_objects
         if limit is not None and limit < len(ids):
             ids = [ids[i] for i in np.linspace(0, len(ids) - 1, limit).round().astype(int)]
         return {i: seen[i][0] if first else seen[i][len(seen[i]) // 2] for i in ids}

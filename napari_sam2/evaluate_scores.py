@@ -34,6 +34,8 @@ class Agreement:
         F-measure of the two contours.
     copied : float
         IoU that the true mask of the prompted frame, copied here, would have.
+    first : int
+        Pixels of that mask.
     """
 
     object_id: int
@@ -44,6 +46,12 @@ class Agreement:
     shared: int
     boundary: float
     copied: float
+    first: int = 0
+
+    @property
+    def copied_shared(self) -> float:
+        """Pixels that the copied mask shares with the truth."""
+        return self.copied * (self.first + self.truth) / (1 + self.copied)
 
     @property
     def iou(self) -> float:
@@ -69,6 +77,11 @@ class Summary:
         Of whole volumes, frames into which an object was carried too far included.
     absent_empty : float
         Share of object-frames without a true mask that were left empty.
+    overrun : int
+        Object-frames without a true mask that were not.
+    copied_dice : float
+        Dice of copying the prompted frame's true mask onto all frames that have one: what the
+        mask alone gives when the object's extent is known.
     """
 
     iou: float
@@ -78,6 +91,8 @@ class Summary:
     region_and_boundary: float
     dice: float
     absent_empty: float
+    overrun: int
+    copied_dice: float
 
 
 def compare(
@@ -104,6 +119,7 @@ def compare(
         int(np.count_nonzero(truth & predicted)),
         boundary_f(truth, predicted),
         np.count_nonzero(first & truth) / union if union else 1.0,
+        int(np.count_nonzero(first)),
     )
 
 
@@ -161,6 +177,8 @@ def summarise(rows: Sequence[Agreement], n_frames: int) -> Summary:
         region_and_boundary=(region + boundary) / 2,
         dice=_by_object(rows, _dice),
         absent_empty=_mean(float(row.predicted == 0) for row in later if not row.truth),
+        overrun=sum(row.predicted > 0 for row in later if not row.truth),
+        copied_dice=_by_object([row for row in rows if row.truth], _copied_dice),
     )
 
 
@@ -176,6 +194,11 @@ def write_csv(rows: Iterable[Agreement], path: Path) -> None:
 def _dice(rows: Sequence[Agreement]) -> float:
     size = sum(row.truth + row.predicted for row in rows)
     return 2 * sum(row.shared for row in rows) / size if size else float("nan")
+
+
+def _copied_dice(rows: Sequence[Agreement]) -> float:
+    size = sum(row.truth + row.first for row in rows)
+    return 2 * sum(row.copied_shared for row in rows) / size if size else float("nan")
 
 
 def _by_object(rows: Iterable[Agreement], measure: Callable[[Sequence[Agreement]], float]) -> float:

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from napari_sam2.geometry import Index, Window
 from napari_sam2.look import Looker
 from napari_sam2.questions import Patch, Question
-from napari_sam2.view_plan import LARGEST, SMALL, ViewRules
+from napari_sam2.view_plan import ViewRules, ViewSizes
 from napari_sam2.views import View, ViewMode
-
-PLAUSIBLE = SMALL / 2
-"""A mask that spans less than this share of its window is as likely dust."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,14 @@ class FirstLook:
         box = patch.box
         if box is None:
             return -1.0, question.centre
-        return float(answer.predicted_iou[0]) * _plausibility(patch, box, view), box
+        return float(answer.predicted_iou[0]) * _plausibility(
+            patch, box, view, self.rules.sizes
+        ), box
 
 
-def _plausibility(patch: Patch, box: Window, view: View) -> float:
+def _plausibility(patch: Patch, box: Window, view: View, sizes: ViewSizes) -> float:
     share = max(box.shape) / view.side
-    if share > LARGEST:
+    if share > sizes.largest:
         return 0.5 if view.zoomed else 0.8
     filled = patch.area / (box.shape[0] * box.shape[1])
-    return min(share / PLAUSIBLE, 1.0) * (0.5 + 0.5 * min(filled / 0.4, 1.0))
+    return min(share / sizes.plausible, 1.0) * (0.5 + 0.5 * min(filled / 0.4, 1.0))

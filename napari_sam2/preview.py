@@ -14,7 +14,7 @@ from napari_sam2.look import Looker
 from napari_sam2.predictor_protocol import Candidates
 from napari_sam2.questions import Patch, Question
 from napari_sam2.results import Direction, FrameResult
-from napari_sam2.view_plan import LARGEST, ViewRules
+from napari_sam2.view_plan import ViewRules
 from napari_sam2.views import View
 
 
@@ -90,7 +90,9 @@ class Previewer:
         box = patch.box
         if box is None:
             return before
-        view = self.rules.place(box, self.rules.side_for(max(box.shape) / (0.8 * LARGEST)))
+        view = self.rules.place(
+            box, self.rules.side_for(max(box.shape) / (0.8 * self.rules.sizes.largest))
+        )
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
         question = Question(box=bounds, previous=patch)
         answer = self._answer(before.index, view, question)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_sam2.stop_rule import StopRule
+from napari_sam2.view_plan import ViewSizes
 from napari_sam2.views import ViewPolicy
 
 
@@ -16,6 +17,8 @@ class SessionSettings:
     ----------
     view : ViewPolicy
         Which windows of a plane the model sees.
+    view_sizes : ViewSizes
+        How close it looks.
     stop_rule : StopRule or None
         When a track has ended.
     stop_in_time : bool
@@ -30,6 +33,7 @@ class SessionSettings:
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
+    view_sizes: ViewSizes = field(default_factory=ViewSizes)
     stop_rule: StopRule | None = field(default_factory=StopRule)
     stop_in_time: bool = False
     group_size: int = 8

@@ -6,19 +6,57 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
+from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
 from napari_sam2.views import View, ViewMode, ViewPolicy
 
-SMALL = 1 / 16
-"""An object below this share of the plane is zoomed: 64 pixels of a 1024 input."""
-SHARE = 1 / 5
-"""The share of a window's side that an object should span."""
-LARGEST = 1 / 2
-"""An object above this share of its window has outgrown it."""
-MOST_PIXELS = 64 * 1024**2
-"""A window of more pixels is read coarsely even where there is no pyramid."""
-SMALLEST = 1 / 14
-"""An object below this share of its window gets a smaller one."""
+
+@dataclass(frozen=True, slots=True)
+class ViewSizes:
+    """How close the model looks: shares of a side, the same for every model and plane.
+
+    Parameters
+    ----------
+    small : float
+        An object below this share of the plane is zoomed; 1/16 is 64 pixels of a 1024 input.
+    share : float
+        The share of its window's side that an object should span.
+    largest, smallest : float
+        An object above or below these shares of its window gets another one.
+    least_tokens : float
+        An object that spans fewer memory tokens than this in the full plane is zoomed too. It
+        matters for small inputs only: 4 tokens are 64 pixels, whatever the input.
+    most_pixels : int
+        A window of more pixels is read coarsely even where there is no pyramid.
+
+    Raises
+    ------
+    UserError
+        If the shares do not rise from ``smallest`` over ``share`` to ``largest`` < 1.
+    """
+
+    small: float = 1 / 16
+    share: float = 1 / 5
+    largest: float = 1 / 2
+    smallest: float = 1 / 14
+    least_tokens: float = 0.0
+    most_pixels: int = 64 * 1024**2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest < self.share < self.largest < 1:
+            raise UserError(
+                f"An object's share of its window must be between its bounds: {self.smallest:g} "
+                f"< {self.share:g} < {self.largest:g} < 1 does not hold."
+            )
+
+    @property
+    def plausible(self) -> float:
+        """A mask that spans less than this share of a first look is as likely dust."""
+        return self.small / 2
+
+    def small_below(self, tokens: int) -> float:
+        """Return the share of the plane below which an object is zoomed, for a model's input."""
+        return max(self.small, self.least_tokens / tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +78,8 @@ class ViewRules:
         Input pixels per memory token.
     policy : ViewPolicy
         How windows are chosen.
+    sizes : ViewSizes
+        How close the model looks.
     """
 
     shape: tuple[int, int]
@@ -47,6 +87,7 @@ class ViewRules:
     image_size: int
     token_stride: int
     policy: ViewPolicy
+    sizes: ViewSizes = ViewSizes()
 
     @property
     def tokens(self) -> int:
@@ -70,9 +111,14 @@ class ViewRules:
         if self.policy.pixels is not None:
             side = max(ceil(self.policy.pixels / self.tokens), 1) * self.tokens
             return self.later_side(side, box)
-        if self.policy.mode is ViewMode.AUTO and self._share_of_plane(box) >= SMALL:
+        small = self.sizes.small_below(self.tokens)
+        if self.policy.mode is ViewMode.AUTO and self._share_of_plane(box) >= small:
             return None
-        return self._unless_full(self.side_for(max(box.shape) / SHARE), box)
+        return self._unless_full(self.side_around(box), box)
+
+    def side_around(self, box: Window) -> int:
+        """Return the side of a window in which an object spans the usual share."""
+        return self.side_for(max(box.shape) / self.sizes.share)
 
     def side_for(self, pixels: float) -> int:
         """Return the smallest side on the ladder (1, 2, 3, 4, 6, 8, 12, ...) of ``pixels``."""
@@ -83,10 +129,10 @@ class ViewRules:
     def later_side(self, side: int, box: Window) -> int | None:
         """Return the side for an object in a window of ``side``: mostly the same one."""
         extent = max(box.shape)
-        if extent > LARGEST * side:
-            return self._unless_full(self.side_for(extent / SHARE), box)
-        if self.policy.pixels is None and extent < SMALLEST * side:
-            return min(side, self.side_for(extent / SHARE))
+        if extent > self.sizes.largest * side:
+            return self._unless_full(self.side_around(box), box)
+        if self.policy.pixels is None and extent < self.sizes.smallest * side:
+            return min(side, self.side_around(box))
         return self._unless_full(side, box)
 
     def wider(self, view: View) -> View:
@@ -120,7 +166,7 @@ class ViewRules:
         """Return the level that fits the scale, or blocks that keep a huge window in bounds."""
         fitting = [f for f in self.levels if f <= scale and pitch % f == 0]
         factor = max(fitting, default=1)
-        while shape[0] * shape[1] > MOST_PIXELS * factor**2:
+        while shape[0] * shape[1] > self.sizes.most_pixels * factor**2:
             factor *= 2
         return factor
 
@@ -129,7 +175,7 @@ class ViewRules:
         return sqrt((height / self.shape[0]) * (width / self.shape[1]))
 
     def _unless_full(self, side: int, box: Window) -> int | None:
-        large = max(box.shape) > LARGEST * min(side, max(self.shape))
+        large = max(box.shape) > self.sizes.largest * min(side, max(self.shape))
         return None if side >= max(self.shape) or large else side
 
 

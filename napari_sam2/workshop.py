@@ -67,7 +67,10 @@ class Workshop:
         """Where the model's windows may lie on this stack."""
         info, stack = self.predictor.info, self.stack
         size, stride = info.image_size, info.token_stride
-        return ViewRules(stack.shape, stack.levels, size, stride, self.settings.view)
+        settings = self.settings
+        return ViewRules(
+            stack.shape, stack.levels, size, stride, settings.view, settings.view_sizes
+        )
 
     @property
     def looker(self) -> Looker:

@@ -53,6 +53,17 @@ def test_dice_counts_frames_that_go_too_far_and_j_leaves_out_first_and_last() ->
     assert found.region == pytest.approx(0.5)
     assert found.dice == pytest.approx(2 * 200 / (200 + 300))
     assert found.absent_empty == pytest.approx(0.5)
+    assert found.overrun == 1
+    assert found.copied_dice == pytest.approx(1.0)
+
+
+def test_dice_of_the_copied_mask_is_that_of_the_volume() -> None:
+    first, moved = square(10, 10), square(10, 15)
+    rows = [
+        compare(1, 0, first, first, first, prompted=True),
+        compare(1, 1, moved, moved, first, prompted=False),
+    ]
+    assert summarise(rows, 2).copied_dice == pytest.approx(2 * 150 / 400)
 
 
 def test_nothing_to_average_is_nan() -> None:
@@ -117,6 +128,20 @@ def test_the_frame_and_the_number_of_objects_can_be_chosen(discs) -> None:
     found = evaluate(*discs, FakePredictor(), settings, axes="TYX", along="t")
     assert len({row.object_id for row in found.rows}) == 1
     assert [row.frame for row in found.rows if row.prompted] == [2]
+
+
+def test_only_the_objects_of_the_first_frame_are_prompted(discs) -> None:
+    images, labels = discs
+    labels[0][labels[0] == 2] = 0
+    settings = EvaluationSettings(frame=PromptFrame.START)
+    found = evaluate(images, labels, FakePredictor(), settings, axes="TYX", along="t")
+    assert {row.object_id for row in found.rows} == {1}
+    assert [row.frame for row in found.rows if row.prompted] == [0]
+    assert found.cost.encodings >= 5
+    assert 0 <= found.cost.zoomed <= 1
+    labels[0] = 0
+    with pytest.raises(UserError, match="on the first frame"):
+        evaluate(images, labels, FakePredictor(), settings, axes="TYX", along="t")
 
 
 def test_labels_without_objects_or_of_another_shape_are_refused(discs) -> None:
