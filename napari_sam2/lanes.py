@@ -75,6 +75,11 @@ class Lanes:
         for session in self._sessions.values():
             made(session)
 
+    def unlisten(self, made: Callable[[SegmentationSession], None]) -> None:
+        """Forget what was given to :meth:`listen`; sessions that exist keep what it connected."""
+        if made in self._listeners:
+            self._listeners.remove(made)
+
     @property
     def predictor(self) -> Predictor:
         """The model."""

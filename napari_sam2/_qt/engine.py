@@ -177,6 +177,8 @@ class Engine(QObject):
 
     def _let_go(self) -> None:
         self.hover.clear()
+        if self.sync is not None:
+            self.sync.lanes.unlisten(self._listen)
         if self._alt is not None:
             self._alt.release()
             self._alt = None

@@ -57,9 +57,10 @@ class Driver:
         self.until(lambda: not engine._live.busy and not engine._runner.busy)
 
     def click(self, *where: float) -> None:
-        """Go to a frame and add a point there as the tool does."""
-        if len(where) > 2:
-            self.viewer.dims.set_point(0, where[0] * self.viewer.layers[0].scale[0])
+        """Go to a plane and add a point there as the tool does; in pixels of the image."""
+        world = self.sync.images[0].data_to_world(where)
+        for axis in range(len(where) - 2):
+            self.viewer.dims.set_point(axis, world[axis])
         self.sync.family.points.layer.add(np.array(where, float))
         self.actions.append("click")
 
