@@ -77,6 +77,7 @@ def pictures(folder: Path, model: str) -> None:
     session = Session("moving_cells", folder, model)
     engine, sync = session.widget.engine, session.sync
     session.shoot("1-open.png")
+    session.widget.hint.dismiss()
     sync.family.points.layer.add(session.suggested[0])
     session.idle()
     session.shoot("2-click.png")
@@ -95,6 +96,7 @@ def pictures(folder: Path, model: str) -> None:
     (folder / "labels.tif").unlink(missing_ok=True)
     session.close()
     volume = Session("organ_volume", folder, model)
+    volume.widget.hint.dismiss()
     volume.sync.family.points.layer.add(volume.suggested[0])
     volume.idle()
     volume.widget.extras.look_again()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREVIEW = "napari_sam2_preview"
 """Marks the layer in its metadata."""
-_OPACITY = 0.35
+_OPACITY = 0.22
 
 
 class PreviewLayer:

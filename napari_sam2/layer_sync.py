@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.geometry import Index
@@ -104,9 +105,13 @@ class LayerSync:
             If the layer does not have the image's shape.
         """
         found = layer_prompts(layer, self.session.stack, labels_as, self.frame)
-        self.edits.edit([((self.fixed, p.object_id, p.frame), (p,)) for p in found])
-        self.show_prompts()
+        self.take(self.fixed, found)
         return len(found)
+
+    def take(self, fixed: Fixed, prompts: Iterable[Prompt]) -> None:
+        """Add prompts, each in place of what was said of its object on its frame."""
+        self.edits.edit([((fixed, p.object_id, p.frame), (p,)) for p in prompts])
+        self.show_prompts()
 
     def load(self, prompts: PromptStore) -> None:
         """Take prompts from a file, in place of those of the same objects and frames."""
@@ -311,7 +316,7 @@ class LayerSync:
                 "the image again to start on the new data."
             )
             return
-        self.lanes.show(self.lanes.intensity)
+        self.edits.aside(partial(self.lanes.show, self.lanes.intensity))
         self.events.notice.emit("The pixels of the image changed: propagate again to follow them.")
 
     def _same_shape(self, image: Image) -> bool:

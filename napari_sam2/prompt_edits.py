@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from napari_sam2.geometry import Index
 from napari_sam2.lanes import Lanes
@@ -10,10 +12,12 @@ from napari_sam2.layer_points import Key
 from napari_sam2.preview import Preview
 from napari_sam2.prompt_undo import Edit, PromptUndo
 from napari_sam2.prompts import PointPrompt, Prompt
-from napari_sam2.results import Direction
+from napari_sam2.results import Direction, FrameResult
+from napari_sam2.session import SegmentationSession
 from napari_sam2.sync_events import SyncEvents
 
 Change = tuple[Key, tuple[Prompt, ...]]
+Work = Callable[[], Any]
 
 
 class PromptEdits:
@@ -25,6 +29,12 @@ class PromptEdits:
         The sessions.
     events : SyncEvents
         Told what is to be computed.
+
+    Attributes
+    ----------
+    aside : Callable
+        Does what may have to wait for the model or the disk: at once, unless a widget has a thread
+        for it, which then keeps the order.
     """
 
     def __init__(self, lanes: Lanes, events: SyncEvents) -> None:
@@ -32,6 +42,7 @@ class PromptEdits:
         self._events = events
         self._steps = PromptUndo()
         self._opening: set[int] = set()
+        self.aside: Callable[[Work], Any] = at_once
 
     def accepted(self, object_id: int) -> bool:
         """Whether all masks of an object are accepted, and no correction has come since."""
@@ -94,7 +105,7 @@ class PromptEdits:
             session = self._lanes[fixed]
             session.prompts.set(object_id, frame, prompts)
             if masks and edit.mask is not None:
-                session._keep([edit.mask], reopen=True)
+                self.aside(partial(_restore, session, edit.mask))
                 self._events.withdrawn.emit(edit.key)
             else:
                 self._ask(edit.key)
@@ -112,7 +123,21 @@ class PromptEdits:
             self._events.asked.emit(key)
             return
         self._events.withdrawn.emit(key)
-        if result is not None and result.direction is Direction.PROMPT:
-            session.clear(object_id, [frame])
+        self.aside(partial(_drop_answer, session, object_id, frame))
         if prompts:
             self._events.notice.emit("Click inside the object first: points outside trim it.")
+
+
+def at_once(work: Work) -> None:
+    """Do it here and now."""
+    work()
+
+
+def _restore(session: SegmentationSession, mask: FrameResult) -> None:
+    session._keep([mask], reopen=True)
+
+
+def _drop_answer(session: SegmentationSession, object_id: int, frame: int) -> None:
+    result = session.result(object_id, frame)
+    if result is not None and result.direction is Direction.PROMPT:
+        session.clear(object_id, [frame])

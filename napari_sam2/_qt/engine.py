@@ -25,6 +25,7 @@ from napari_sam2.layer_points import Key
 from napari_sam2.layer_sync import LayerSync
 from napari_sam2.plan import PropagationRequest, Ways
 from napari_sam2.preview import Preview
+from napari_sam2.prompt_edits import at_once
 from napari_sam2.results import FrameResult
 from napari_sam2.saving import free_path
 from napari_sam2.session import SegmentationSession
@@ -82,7 +83,7 @@ class Engine(QObject):
         self._alt: AltClick | None = None
         self._touched: set[Index] = set()
         self._lock = Lock()
-        self._runs = 0
+        self._runs = self._asides = 0
         self._late: set[Key] = set()
         self._short: dict[Hashable, Failure] = {}
         self._eyes = LookAhead(self._live)
@@ -133,6 +134,7 @@ class Engine(QObject):
         """Go on with a session that a script or a widget before has begun."""
         self.sync = sync
         self._alt = AltClick(sync)
+        sync.edits.aside = self._aside
         self.predictor = sync.lanes.predictor
         sync.lanes.listen(self._listen)
         sync.events.asked.connect(self.ask)
@@ -175,10 +177,19 @@ class Engine(QObject):
         self._live.close()
         self._runner.close()
 
+    def do(self, slot: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Do something in the thread that answers clicks; ``done`` gets what it gave."""
+        self._live.submit(slot, work, done, Turn.CLICK)
+
+    def _aside(self, work: Callable[[], Any]) -> None:
+        self._asides += 1
+        self._live.submit(("aside", self._asides), work, urgency=Turn.STORE)
+
     def _let_go(self) -> None:
         self.hover.clear()
         if self.sync is not None:
             self.sync.lanes.unlisten(self._listen)
+            self.sync.edits.aside = at_once
         if self._alt is not None:
             self._alt.release()
             self._alt = None
@@ -250,7 +261,7 @@ class Engine(QObject):
             return session.looker.image(session.stack.index(frame), session.rules.full)
 
         self._eyes.forget()
-        self._live.submit("look", look, show, Turn.CLICK)
+        self.do("look", look, show)
 
     def propagate(self) -> None:
         """Follow all objects that are not accepted yet, from their prompts."""

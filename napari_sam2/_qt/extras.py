@@ -1,5 +1,6 @@
 """What is folded away: seeding from labels, prompt files, what the model sees."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QVBoxLayou
 from napari_sam2._qt.engine import Engine
 from napari_sam2._qt.faults import Fault
 from napari_sam2._qt.panels import button, column, folded, form, row
+from napari_sam2.layer_labels import layer_prompts
 from napari_sam2.layer_preview import PREVIEW
 from napari_sam2.prompt_io import load_prompts
 from napari_sam2.prompt_json import write_prompts_json
 from napari_sam2.prompt_labels import LabelsAs
+from napari_sam2.prompts import Prompt
 from napari_sam2.settings import keep_hover
 
 _SEEN_SIDE = 220
@@ -90,12 +93,17 @@ class Extras(QWidget):
         layer, sync = self.labels.currentData(), self._engine.sync
         if layer is None or sync is None:
             return
-        try:
-            count = sync.seed(layer, self.seed_as.currentData())
-        except ValueError as error:
-            self._engine.fault.emit(Fault.of(error))
-            return
-        self._engine.notice.emit(f"{count} objects were made from {layer.name!r}. Follow with G.")
+        stack, frame, fixed = sync.session.stack, sync.frame, sync.fixed
+        read = partial(layer_prompts, layer, stack, self.seed_as.currentData(), frame)
+
+        def take(found: tuple[Prompt, ...]) -> None:
+            sync.take(fixed, found)
+            count = len(found)
+            self._engine.notice.emit(
+                f"{count} objects are made from {layer.name!r}. Follow with G."
+            )
+
+        self._engine.do("seed", read, take)
 
     def look_again(self) -> None:
         """Re-apply the layer's contrast, and show the frame as the model sees it."""

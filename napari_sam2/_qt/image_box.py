@@ -4,9 +4,9 @@ from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_sam2._qt.panels import folded, form
+from napari_sam2._qt.panels import Choice, folded, form
 
 _AXES = {"t": "time (t)", "z": "depth (z)", "y": "rows (y)", "x": "columns (x)"}
 _LAYER = Qt.ItemDataRole.UserRole
@@ -30,12 +30,8 @@ class ImageBox(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._filling = False
-        self.image = QComboBox()
-        self.image.setObjectName("sam2_image")
-        self.image.setToolTip("The image to segment. Its layer is never changed.")
-        self.along = QComboBox()
-        self.along.setObjectName("sam2_along")
-        self.along.setToolTip("Objects are followed along this axis.")
+        self.image = Choice("sam2_image", "The image to segment. Its layer is never changed.")
+        self.along = Choice("sam2_along", "Objects are followed along this axis.")
         self.channels = QListWidget()
         self.channels.setMaximumHeight(80)
         self.channels.setToolTip(

@@ -84,7 +84,7 @@ class ModelBox(QWidget):
         quiet = self.model.blockSignals(True)
         self.model.clear()
         for card in cards:
-            self.model.addItem(f"{card.title}  ({card.state})", card.name)
+            self.model.addItem(f"{card.title}  ({_short(card)})", card.name)
             self.model.setItemData(self.model.count() - 1, card.about, _TIP)
         for name in files:
             if find_card(cards, name) is None:
@@ -147,6 +147,13 @@ class ModelBox(QWidget):
         if path:
             self.model.choose(path)
             self._changed()
+
+
+def _short(card: ModelCard) -> str:
+    """Return the card's state in few letters, for the width of a list."""
+    if card.is_here or not card.download_bytes:
+        return card.state
+    return f"↓ {card.download_bytes / 1e6:.0f} MB"
 
 
 def _in_use(predictor: "Predictor | None") -> str:

@@ -18,6 +18,7 @@ class Turn(IntEnum):
     HOVER = 2
     FRAME = 3
     CLICK = 4
+    STORE = 5
 
 
 @dataclass(frozen=True, eq=False)

@@ -125,10 +125,11 @@ def test_models_are_shown_with_what_there_is_to_know(open_on: Any, shelf: Shelf)
     assert texts == [
         "micro  (ready)",
         "SAM 2.1 tiny  (ready)",
-        "SAM 2.1 large  (898 MB to download)",
+        "SAM 2.1 large  (↓ 898 MB)",
     ]
     tip = box.itemData(2, 3)
-    assert all(part in tip for part in ("the best masks", "Apache-2.0", "898 MB", "224.0 million"))
+    known = ("the best masks", "Apache-2.0", "898 MB to download", "224.0 million")
+    assert all(part in tip for part in known)
     assert box.currentData() == "micro"
     assert shelf.asked == [ModelChoice("micro", "auto")]
     user.widget.refresh()
@@ -300,7 +301,7 @@ def test_a_real_download_is_stopped_and_goes_on_at_the_next_try(
     models._shelf, models._make = HubShelf(registry), None
     models._list()
     user.until(lambda: box.model.findData("small") >= 0)
-    assert "to download" in box.model.itemText(box.model.findData("small"))
+    assert "↓" in box.model.itemText(box.model.findData("small"))
     hub.pause = 0.05
     _choose(user, "small")
     user.until(lambda: box.bar.value() > 0)
