@@ -1,0 +1,129 @@
+"""Views on real data: cells of t98g_movie in time, nuclei of mouse_embryo_nuclei in depth.
+
+    python -m tests.benchmarks.real_views DATA
+    python -m tests.benchmarks.real_views DATA --max-objects 3 --frames 3 --views auto  # a trial
+
+DATA is the folder that holds both sets. One row for each set, prompt and view. The movie is
+prompted on its first frame and followed forward: mean IoU over all later object-frames with
+truth, identity swaps by py-ctcmetrics. The volume is prompted by a box on the middle slice of
+each nucleus and followed both ways: Dice, and slices into which a nucleus was carried too far.
+``copied`` is what copying the prompted frame's true mask gives; for the volume on the slices where
+the nucleus truly is. ``--small``, ``--share`` and the like change how close the model looks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import tifffile
+from numpy.typing import NDArray
+
+from napari_sam2.evaluate import Evaluation, EvaluationSettings, PromptFrame, evaluate
+from napari_sam2.prompt_labels import LabelsAs
+from napari_sam2.view_plan import ViewSizes
+from napari_sam2.views import ViewPolicy
+from tests.benchmarks.measuring import Row, parser, report, use_threads
+
+PROMPTS = {"mask": LabelsAs.MASK, "click": LabelsAs.CENTER, "box": LabelsAs.BOX}
+SWEPT = [field.name for field in fields(ViewSizes) if field.name != "most_pixels"]
+
+
+def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -> Row:
+    """Follow the cells of the first frame through the movie."""
+    images = _read(given.data / "t98g_movie" / "images.tif")[: given.frames]
+    labels = _read(given.data / "t98g_movie" / "masks_tracked.tif")[: given.frames]
+    settings = EvaluationSettings(
+        prompt=PROMPTS[prompt],
+        frame=PromptFrame.START,
+        view=ViewPolicy.parse(view),
+        view_sizes=sizes,
+        tracks=True,
+        max_objects=given.max_objects,
+    )
+    found = evaluate(images, labels, given.predictor, settings, axes="TYX", along="t")
+    return _row("t98g_movie", given, prompt, view, found)
+
+
+def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizes) -> Row:
+    """Follow nuclei from their middle slices through the volume, both ways."""
+    folder = given.data / "mouse_embryo_nuclei"
+    images, labels = (_read(folder / f"8_cell_stage_{name}.tif") for name in ("image", "masks"))
+    settings = EvaluationSettings(
+        prompt=LabelsAs.BOX,
+        frame=PromptFrame.MIDDLE,
+        view=ViewPolicy.parse(view),
+        view_sizes=sizes,
+        max_objects=given.max_objects,
+    )
+    found = evaluate(images, labels, given.predictor, settings, axes="ZYX", along="z")
+    return _row("mouse_embryo_nuclei", given, "box", view, found)
+
+
+def _row(name: str, given: argparse.Namespace, prompt: str, view: str, found: Evaluation) -> Row:
+    volume, summary = found.tracks is None, found.summary
+    return {
+        "data": name,
+        "model": given.predictor.info.name,
+        "input px": given.predictor.info.image_size,
+        "prompt": prompt,
+        "view": view,
+        "objects": len({row.object_id for row in found.rows}),
+        "frames": len({row.frame for row in found.rows}),
+        "zoomed": found.cost.zoomed,
+        "IoU": summary.iou,
+        "Dice": summary.dice,
+        "copied": summary.copied_dice if volume else summary.copied,
+        "overrun slices": summary.overrun if volume else None,
+        "TRA": None if found.tracks is None else found.tracks.tra,
+        "identity swaps": None if found.tracks is None else found.tracks.switches,
+        "encodings": found.cost.encodings,
+        "seconds": found.cost.seconds,
+    }
+
+
+@cache
+def _read(path: Path) -> NDArray[Any]:
+    array: NDArray[Any] = tifffile.imread(path)
+    return array
+
+
+def _options() -> argparse.Namespace:
+    options = parser(__doc__)
+    options.add_argument("data", type=Path)
+    options.add_argument("--sets", nargs="+", default=["cells", "nuclei"])
+    options.add_argument("--model", default="micro")
+    options.add_argument("--device", default="auto")
+    options.add_argument("--views", nargs="+", default=["auto", "zoom", "full"])
+    options.add_argument("--prompts", nargs="+", default=["mask", "click"], choices=list(PROMPTS))
+    options.add_argument("--max-objects", type=int)
+    options.add_argument("--frames", type=int, help="only so many frames of the movie")
+    for name in SWEPT:
+        options.add_argument(f"--{name.replace('_', '-')}", type=float)
+    return options.parse_args()
+
+
+def main() -> None:
+    """Print one row for each set, prompt and view."""
+    given = _options()
+    use_threads(given.threads)
+    from napari_sam2.predictor import load_predictor
+
+    given.predictor = load_predictor(given.model, given.device)
+    chosen = {name: getattr(given, name) for name in SWEPT if getattr(given, name) is not None}
+    sizes = ViewSizes(**chosen)
+    rows = []
+    if "cells" in given.sets:
+        rows += [cells(given, p, v, sizes) for p, v in product(given.prompts, given.views)]
+    if "nuclei" in given.sets:
+        rows += [nuclei(given, view, sizes) for view in given.views]
+    report(rows, given.csv)
+    print(f"\n{sizes}")
+
+
+if __name__ == "__main__":
+    main()
