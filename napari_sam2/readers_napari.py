@@ -37,6 +37,8 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 def read(path: str) -> list[LayerData]:
     """Open a file or folder as image layers, one for each channel, lazily and calibrated.
 
+    Axes come in napari's order (time, depth, row, column), whatever their order in the file.
+
     Returns
     -------
     list of layer data
@@ -50,7 +52,9 @@ def read(path: str) -> list[LayerData]:
     from napari_sam2.stack import open_stack
 
     stack = open_stack(path)
-    levels = [_dask(level) for level in stack.source.levels]
+    axes = usual_order(stack.axes)
+    turned = [stack.axes.index(axis) for axis in axes]
+    levels = [_dask(level, stack.axes).transpose(turned) for level in stack.source.levels]
     channel = stack.layout.channel_axis
     data: Any = levels if len(levels) > 1 else levels[0]
     options: dict[str, Any] = {
@@ -61,30 +65,42 @@ def read(path: str) -> list[LayerData]:
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]
     if channel == "C":
-        return [(data, {**options, "channel_axis": stack.axes.index("C")}, "image")]
+        return [(data, {**options, "channel_axis": axes.index("C")}, "image")]
     return [(data, options, "image")]
 
 
+def usual_order(axes: str) -> str:
+    """Return axes with time first, then channels, depth, rows, columns and colours."""
+    return "".join(sorted(axes, key="TCZYXS".index))
+
+
 def calibration(stack: Stack) -> dict[str, Any]:
-    """Return pixel sizes, units, axis labels and the affine of a stack, as layer options."""
+    """Return pixel sizes, units, axis labels and the affine of a stack, as layer options.
+
+    The axes are in the usual order. The affine has no pixel sizes in it: these stay the layer's.
+    """
+    axes = usual_order(stack.label_axes)
+    turned = [stack.label_axes.index(axis) for axis in axes]
     options: dict[str, Any] = {
-        "scale": stack.scale,
-        "units": tuple(_unit(unit) for unit in stack.units),
-        "axis_labels": tuple(stack.label_axes.lower()),
+        "scale": tuple(stack.scale[i] for i in turned),
+        "units": tuple(_unit(stack.units[i]) for i in turned),
+        "axis_labels": tuple(axes.lower()),
     }
-    if stack.affine is not None:
-        options["affine"] = _padded(stack.affine, len(stack.label_axes))
-        options["scale"] = tuple(
-            1.0 if axis in "ZYX" else size
-            for axis, size in zip(stack.label_axes, stack.scale, strict=True)
-        )
+    spatial = sum(axis in "XYZ" for axis in axes)
+    if stack.affine is not None and len(stack.affine) == spatial + 1:
+        options["affine"] = _turned(stack, axes)
     return options
 
 
-def _padded(affine: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
-    """Return the affine of the spatial axes for all axes; those in front stay as they are."""
-    whole, size = np.eye(ndim + 1), len(affine)
-    whole[-size:, -size:] = affine
+def _turned(stack: Stack, axes: str) -> NDArray[np.float64]:
+    """Return the affine from scaled axes to the world; those that it does not move stay."""
+    spatial = "".join(axis for axis in stack.label_axes if axis in "XYZ")
+    assert stack.affine is not None
+    whole = np.eye(len(axes) + 1)
+    at = [axes.index(axis) for axis in spatial] + [len(axes)]
+    whole[np.ix_(at, at)] = stack.affine
+    sizes = [stack.scale[stack.label_axes.index(axis)] for axis in spatial]
+    whole[:, at[:-1]] /= sizes
     return whole
 
 
@@ -98,18 +114,17 @@ def _unit(unit: str) -> str:
     return unit
 
 
-def _dask(array: LazyArray) -> Any:
+def _dask(array: LazyArray, axes: str) -> Any:
     import dask.array as da
 
-    chunks = array.chunks or _planes(array.shape)
+    chunks = array.chunks or _planes(array.shape, axes)
     return da.from_array(  # type: ignore[no-untyped-call]
         array, chunks=chunks, asarray=False, fancy=False, meta=np.empty(0, array.dtype)
     )
 
 
-def _planes(shape: Sequence[int]) -> tuple[int, ...]:
-    kept = 3 if len(shape) > 2 and shape[-1] in (3, 4) else 2
-    return (1,) * (len(shape) - kept) + tuple(shape[-kept:])
+def _planes(shape: Sequence[int], axes: str) -> tuple[int, ...]:
+    return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
 
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
