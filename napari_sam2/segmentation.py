@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,7 @@ def segment(
     direction: str = "both",
     frames: tuple[int, int] | None = None,
     view: str = "auto",
+    refine: bool = False,
     output: Path | str | None = None,
 ) -> Segmentation:
     """Segment prompted objects through time or depth.
@@ -142,6 +144,9 @@ def segment(
         Half-open range; labels outside are 0.
     view : str
         ``"auto"``, ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
+    refine : bool
+        Look at every mask again in a tighter window, see
+        :meth:`napari_sam2.session.SegmentationSession.refine_track`.
 
     Returns
     -------
@@ -171,6 +176,8 @@ def segment(
     )
     for _ in session.propagate(request):
         pass
+    if refine:
+        deque(session.refine_track(), maxlen=0)
     if session.labels is None:
         raise AssertionError("open_session always makes labels")
     return Segmentation(session.labels, session.scores, session)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Event, RLock
 from typing import TYPE_CHECKING
 
-from napari_sam2.asking import Asking
-from napari_sam2.errors import UserError
-from napari_sam2.geometry import Index
 from napari_sam2.look import Looker
-from napari_sam2.objects import ObjectList
 from napari_sam2.plan import Plan, PropagationRequest, make_plan
 from napari_sam2.preview import Preview
 from napari_sam2.propagation import FrameDone, NoRecorder, Propagation, RunRecorder
 from napari_sam2.questions import Questions
-from napari_sam2.results import FrameResult, MaskStatus
-from napari_sam2.scores import ScoreRow, ScoreTable
-from napari_sam2.session_events import RunState, SessionEvents
+from napari_sam2.refining import Outcome, Refined, Refining
+from napari_sam2.results import FrameResult
+from napari_sam2.scores import ScoreRow
+from napari_sam2.session_edits import SessionEdits
+from napari_sam2.session_events import RunState
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.storing import Storing
 from napari_sam2.view_plan import ViewRules
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from napari_sam2.stack import Stack
 
 
-class SegmentationSession:
+class SegmentationSession(SessionEdits):
     """One stack, one model, the user's prompts, and the masks that come of them.
 
     Parameters
@@ -80,37 +79,19 @@ class SegmentationSession:
         drafts: MaskStore | None = None,
         reader: PlaneReader | None = None,
     ) -> None:
+        super().__init__(prompts, Storing(stack, masks, labels, drafts))
         self.stack = stack
         self.predictor = predictor
-        self.prompts = prompts
         self.settings = settings or SessionSettings()
-        self.events = SessionEvents()
-        self.scores = ScoreTable()
-        self.objects = ObjectList()
         self.run = RunState()
         self._recorder: RunRecorder = recorder or NoRecorder()
-        self._storing = Storing(stack, masks, labels, drafts)
-        self._asking = Asking(prompts, self._storing)
+        self._refining = Refining(self._storing, prompts, self._closer)
+        self._untold = list(stack.notes)
         self._model_lock = RLock()
         self._cancel = Event()
         self._workshop = Workshop(
             stack, predictor, intensity, self.settings, self._asking.question, reader or stack
         )
-        for object_id in {*prompts.objects(), *masks.objects()}:
-            self.objects.add(object_id)
-        for frame, header in self._storing.headers():
-            self.scores.add(ScoreRow.of_header(frame, header))
-        prompts.changed.connect(self._asking.prompts_changed)
-
-    @property
-    def masks(self) -> MaskStore:
-        """The masks: one record per object and index."""
-        return self._storing.masks
-
-    @property
-    def labels(self) -> LabelArray | None:
-        """The label image, if one is kept."""
-        return self._storing.labels
 
     @property
     def intensity(self) -> Intensity:
@@ -137,24 +118,9 @@ class SegmentationSession:
         """Where the model's windows may lie on this stack."""
         return self._workshop.rules
 
-    def add_object(self, name: str = "") -> int:
-        """Add an object and return its id."""
-        added = self.objects.add(name=name)
-        self.events.objects.emit()
-        return added.id
-
-    def rename(self, object_id: int, name: str) -> None:
-        """Name an object."""
-        self.objects.change(object_id, name=name)
-        self.events.objects.emit()
-
-    def hide(self, object_id: int, hidden: bool = True) -> None:
-        """Hide an object from viewers, or show it."""
-        self.objects.change(object_id, hidden=hidden)
-        self.events.objects.emit()
-
     def warm(self, frame: int) -> None:
         """Encode a frame ahead of the first click on it."""
+        self._tell()
         with self._model_lock:
             self._workshop.previewer().warm(frame)
 
@@ -180,6 +146,7 @@ class SegmentationSession:
         UserError
             If the object has no prompt on the frame.
         """
+        self._tell()
         question = None if trial is None else self._asking.question_with(trial)
         with self._model_lock:
             preview = self._workshop.previewer().preview(object_id, frame, question)
@@ -203,15 +170,40 @@ class SegmentationSession:
         Raises
         ------
         UserError
-            If the object has no mask on the frame.
+            If the object has no mask on the frame, or the second look disagrees with it.
         """
-        before = self._storing.result(object_id, frame)
-        if before is None or before.window.empty:
-            raise UserError(f"Object {object_id} has no mask on frame {frame} to refine.")
-        with self._model_lock:
-            refined = self._workshop.previewer().refine(before)
+        refined = self._refining.frame(object_id, frame)
         self._keep([refined], reopen=True)
         return refined
+
+    def refine_track(
+        self, objects: Iterable[int] | None = None, frames: Iterable[int] | None = None
+    ) -> Iterator[Refined]:
+        """Sharpen masks along tracks, each by a second look in its tightest window.
+
+        Parameters
+        ----------
+        objects, frames : iterable of int or None
+            Whose masks, and where; None for all.
+
+        Yields
+        ------
+        Refined
+            Each mask, frame by frame, with what came of it. Where the second look disagrees, and
+            where the user drew or accepted the mask, the first one stays.
+        """
+        places = self._refining.places(objects, frames)
+        self._cancel.clear()
+        self.run = RunState(0, len(places))
+        for refined in self._refining.at(places):
+            if refined.outcome is Outcome.SHARPENED:
+                self._keep([refined.result])
+            self.run = RunState(self.run.done + 1, len(places))
+            self.events.progress.emit(self.run.done, self.run.total)
+            yield refined
+            if self._cancel.is_set():
+                self.run = replace(self.run, cancelled=not self.run.complete)
+                return
 
     def plan(self, request: PropagationRequest | None = None) -> Plan:
         """Return what :meth:`propagate` would compute.
@@ -254,6 +246,7 @@ class SegmentationSession:
         StackReadError
             If a plane cannot be read; frames that are done stay.
         """
+        self._tell()
         request = request or PropagationRequest()
         plan = self.plan(request)
         self._cancel.clear()
@@ -287,53 +280,21 @@ class SegmentationSession:
         done = self.run.done if cancelled else plan.n_steps
         self.run = RunState(done, plan.n_steps, cancelled)
 
+    def _closer(self, before: FrameResult) -> FrameResult:
+        with self._model_lock:
+            return self._workshop.previewer().refine(before)
+
     def _next(self, frames: Iterator[FrameDone]) -> FrameDone | None:
         with self._model_lock:
             return next(frames, None)
 
+    def _tell(self) -> None:
+        while self._untold:
+            self.events.notice.emit(self._untold.pop(0))
+
     def cancel(self) -> None:
         """Stop the propagation after the frame in work; what is done stays. Any thread may call."""
         self._cancel.set()
-
-    def accept(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Accept an object's masks, so that others do not cover them; return how many."""
-        return self._set_status(object_id, frames, MaskStatus.ACCEPTED)
-
-    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Lock an object's masks: nothing overwrites them, and they condition propagation."""
-        return self._set_status(object_id, frames, MaskStatus.LOCKED)
-
-    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Undo :meth:`accept` and :meth:`lock`."""
-        return self._set_status(object_id, frames, MaskStatus.FINAL)
-
-    def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
-        """Delete an object's masks on some frames, or on all; its prompts stay."""
-        for index in self._storing.delete(object_id, frames):
-            self.events.masks.emit(object_id, index)
-        if frames is None:
-            self.scores.drop(object_id)
-        else:
-            for frame in frames:
-                self.scores.drop(object_id, frame)
-
-    def delete_object(self, object_id: int) -> None:
-        """Delete an object with its prompts and masks; what it covered shows again."""
-        self.clear(object_id)
-        self._asking.forget(object_id)
-        if object_id in self.objects:
-            self.objects.remove(object_id)
-        self.events.objects.emit()
-
-    def result(self, object_id: int, frame: int) -> FrameResult | None:
-        """Return the stored mask of an object on a frame, or None."""
-        return self._storing.result(object_id, frame)
-
-    def _set_status(self, object_id: int, frames: Iterable[int] | None, status: MaskStatus) -> int:
-        changed: list[Index] = self._storing.set_status(object_id, frames, status)
-        for index in changed:
-            self.events.masks.emit(object_id, index)
-        return len(changed)
 
     def _keep(self, results: Sequence[FrameResult], *, reopen: bool = False) -> None:
         for result in self._storing.put(results, reopen=reopen):
@@ -341,10 +302,3 @@ class SegmentationSession:
         for result in results:
             self._recorder.mark([result.object_id], result.direction, result.index)
             self.events.result.emit(result)
-
-    def _adopt_objects(self) -> None:
-        known = len(self.objects)
-        for object_id in self.prompts.objects():
-            self.objects.add(object_id)
-        if len(self.objects) != known:
-            self.events.objects.emit()

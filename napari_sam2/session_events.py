@@ -18,6 +18,9 @@ class SessionEvents(SignalGroup):
     """Object id and index of a mask that was changed, accepted or deleted."""
     objects = Signal()
     """Objects were added, removed, renamed, hidden."""
+    notice = Signal(str)
+    """What the user should know of the input, once, when work on it begins; see
+    ``Stack.notes``."""
     progress = Signal(int, int)
     """Frames swept and frames to sweep."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_sam2.axes import check_dimensions, complete_axes, parse_at, parse_axes
 from napari_sam2.errors import StackReadError, UserError
 from napari_sam2.geometry import Index, Window
+from napari_sam2.huge_chunks import chunk_notes
 from napari_sam2.layout import Layout, Slices, lay_out
 from napari_sam2.pyramid import usable_levels
 from napari_sam2.readers import LazyArray, Source, read_source
@@ -21,7 +22,6 @@ from napari_sam2.readers.slabs import SlabArray
 
 _TRIES = 3
 _FIRST_WAIT = 0.05
-_LARGE_CHUNK = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,9 @@ class Stack:
         arrays, factors, skipped = usable_levels(source.levels, layout)
         axis = layout.axes.find(layout.along)
         slabs = tuple(array if array.chunks is None else SlabArray(array, axis) for array in arrays)
-        return cls(source, layout, slabs, factors, notes + skipped + _chunk_notes(arrays[0]))
+        row, column = (layout.axes.index(letter) for letter in layout.plane)
+        large = chunk_notes(arrays[0], source.name, (row, column))
+        return cls(source, layout, slabs, factors, notes + skipped + large)
 
     @property
     def name(self) -> str:
@@ -318,17 +320,6 @@ def open_stack(
     picked = None if channels is None else tuple(channels)
     layout, notes = lay_out(named, array.shape, along, parse_at(at), picked)
     return Stack.assemble(found, layout, found.notes + guesses + notes)
-
-
-def _chunk_notes(array: LazyArray) -> tuple[str, ...]:
-    if array.chunks is None:
-        return ()
-    lengths = [min(pair) for pair in zip(array.chunks, array.shape, strict=True)]
-    size = array.dtype.itemsize * int(np.prod(lengths))
-    if size <= _LARGE_CHUNK:
-        return ()
-    shape = " x ".join(map(str, lengths))
-    return (f"Chunks are large ({shape}, {size >> 20} MiB): every read costs at least one.",)
 
 
 def _check_dtype(dtype: np.dtype[Any], name: str) -> None:

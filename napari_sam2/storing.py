@@ -65,13 +65,14 @@ class Storing:
             Those that were kept.
         """
         with self._lock:
-            kept = [result for result in results if reopen or not self._settled(result)]
+            kept = [result for result in results if reopen or not self.settled(result)]
             records = [MaskRecord.of_result(result) for result in kept]
             self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
             self._replace(records)
         return kept
 
-    def _settled(self, result: FrameResult) -> bool:
+    def settled(self, result: FrameResult) -> bool:
+        """Whether the user has accepted or locked what is stored in a result's place."""
         old = self.masks.get(result.object_id, result.index)
         return old is not None and old.status >= MaskStatus.ACCEPTED
 

@@ -22,6 +22,8 @@ class SegmentOptions:
         Fixed positions, e.g. ``"z=3"``.
     channels : tuple of int or None
         Channels that are used; None for all.
+    refine : bool
+        Whether every mask gets a second, closer look.
     resume, overwrite : bool
         What to do about earlier output.
     """
@@ -40,6 +42,7 @@ class SegmentOptions:
     direction: str = "both"
     frames: str | None = None
     view: str = "auto"
+    refine: bool = False
     labels_as: str = "mask"
     scores: Path | None = None
     resume: bool = False

@@ -68,6 +68,9 @@ def segment(
     view: Annotated[
         str, typer.Option(metavar="auto|full|zoom[:PIXELS]", help="What the model sees.")
     ] = "auto",
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Look at each mask again, closer, at the end.")
+    ] = False,
     labels_as: Annotated[
         LabelsChoice, typer.Option(help="What a label image's labels become.")
     ] = LabelsChoice.MASK,
@@ -102,6 +105,7 @@ def segment(
         direction=direction.value,
         frames=frames,
         view=view,
+        refine=refine,
         labels_as=labels_as.value,
         scores=scores,
         resume=resume,

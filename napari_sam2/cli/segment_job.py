@@ -55,6 +55,8 @@ class Job:
         Whether an earlier run is gone on with.
     overwrite : bool
         Whether earlier output is removed first.
+    refine : bool
+        Whether every mask gets a second, closer look.
     """
 
     stack: Stack
@@ -68,6 +70,7 @@ class Job:
     scores: Path | None
     goes_on: bool
     overwrite: bool
+    refine: bool
 
 
 def prepare(options: SegmentOptions) -> Job:
@@ -100,7 +103,8 @@ def prepare(options: SegmentOptions) -> Job:
         prompts=prompts.snapshot(),
         model=ModelIdentity(info.name, info.weights_hash, info.trained),
         input=Fingerprint.of(stack),
-        settings=_facts(stack, intensity, request, settings),
+        settings=_facts(stack, intensity, request, settings)
+        | ({"refine": True} if options.refine else {}),
         shape=stack.shape,
     )
     goes_on = options.resume and _check_resume(output, description)
@@ -116,6 +120,7 @@ def prepare(options: SegmentOptions) -> Job:
         scores=options.scores,
         goes_on=goes_on,
         overwrite=options.overwrite,
+        refine=options.refine,
     )
 
 

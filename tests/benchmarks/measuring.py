@@ -102,4 +102,6 @@ def markdown(rows: Sequence[Row]) -> str:
 def _shown(value: object) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "-"
-    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1000 else f"{value}"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value}"

@@ -195,3 +195,40 @@ def test_missing_values_are_said_once(place, capfd):
     tifffile.imwrite(source, frames, metadata={"axes": "TYX"})
     assert place.segment(source=source) == ExitCode.DONE
     assert capfd.readouterr().err.count("NaN") == 1
+
+
+def test_refine_looks_again_and_says_how_often(place, capfd):
+    scores = place.folder / "scores.csv"
+    assert place.segment("--refine", "--view", "full", "--scores", str(scores)) == ExitCode.DONE
+    assert f"{2 * len(FRAMES)} masks sharpened" in capfd.readouterr().err
+    rows = list(csv.DictReader(scores.read_text().splitlines()))
+    assert all(row["view"].startswith("zoom") and row["view"].endswith("refined") for row in rows)
+    assert np.mean((place.labels() > 0) == TRUTH) > 0.995
+
+
+class LooksAgain(FakePredictor):
+    """Does something at its n-th second look."""
+
+    def __init__(self, at: int, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.at, self.act = at, act
+
+    def click(self, encoding, prompt):
+        if prompt.box is not None and prompt.previous is not None:
+            self.calls["second looks"] += 1
+            if self.calls["second looks"] == self.at:
+                self.act()
+        return super().click(encoding, prompt)
+
+
+def test_a_second_look_that_was_interrupted_is_gone_on_with(place, monkeypatch):
+    options = ("--refine", "--view", "full")
+    assert place.segment(*options, out="whole.zarr") == ExitCode.DONE
+    use(monkeypatch, LooksAgain(5, lambda: signal.raise_signal(signal.SIGINT)))
+    assert place.segment(*options) == ExitCode.INTERRUPTED
+    later = LooksAgain(0, lambda: None)
+    use(monkeypatch, later)
+    assert place.segment("--resume") == ExitCode.BAD_INPUT
+    assert place.segment(*options, "--resume") == ExitCode.DONE
+    assert later.calls["second looks"] == 2 * len(FRAMES) - 5
+    np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))

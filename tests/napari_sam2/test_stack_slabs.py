@@ -87,7 +87,7 @@ def test_what_is_read_may_be_changed_by_the_reader():
 def test_large_chunks_are_said():
     huge = np.broadcast_to(np.uint16(0), (2, 8192, 8192))
     notes = open_stack(Counted(huge, (1, 8192, 8192)), axes="TYX").notes
-    assert any("Chunks are large (1 x 8192 x 8192, 128 MiB)" in note for note in notes)
+    assert any("are large (1 x 8192 x 8192, 134 MB)" in note for note in notes)
     assert not open_stack(Counted(huge, (1, 1024, 1024)), axes="TYX").notes
 
 

@@ -1,0 +1,117 @@
+"""A session's objects and stored masks, and what a user does to them without the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from napari_sam2.asking import Asking
+from napari_sam2.geometry import Index
+from napari_sam2.objects import ObjectList
+from napari_sam2.results import FrameResult, MaskStatus
+from napari_sam2.scores import ScoreRow, ScoreTable
+from napari_sam2.session_events import SessionEvents
+
+if TYPE_CHECKING:
+    from napari_sam2.labels import LabelArray
+    from napari_sam2.masks import MaskStore
+    from napari_sam2.prompt_store import PromptStore
+    from napari_sam2.storing import Storing
+
+
+class SessionEdits:
+    """The part of a session that holds objects, prompts, masks and scores.
+
+    Parameters
+    ----------
+    prompts : PromptStore
+        What the user asks for.
+    storing : Storing
+        Masks and the labels derived from them.
+    """
+
+    def __init__(self, prompts: PromptStore, storing: Storing) -> None:
+        self.events = SessionEvents()
+        self.scores = ScoreTable()
+        self.objects = ObjectList()
+        self.prompts = prompts
+        self._storing = storing
+        self._asking = Asking(prompts, storing)
+        for object_id in {*prompts.objects(), *storing.masks.objects()}:
+            self.objects.add(object_id)
+        for frame, header in storing.headers():
+            self.scores.add(ScoreRow.of_header(frame, header))
+        prompts.changed.connect(self._asking.prompts_changed)
+
+    @property
+    def masks(self) -> MaskStore:
+        """The masks: one record per object and index."""
+        return self._storing.masks
+
+    @property
+    def labels(self) -> LabelArray | None:
+        """The label image, if one is kept."""
+        return self._storing.labels
+
+    def add_object(self, name: str = "") -> int:
+        """Add an object and return its id."""
+        added = self.objects.add(name=name)
+        self.events.objects.emit()
+        return added.id
+
+    def rename(self, object_id: int, name: str) -> None:
+        """Name an object."""
+        self.objects.change(object_id, name=name)
+        self.events.objects.emit()
+
+    def hide(self, object_id: int, hidden: bool = True) -> None:
+        """Hide an object from viewers, or show it."""
+        self.objects.change(object_id, hidden=hidden)
+        self.events.objects.emit()
+
+    def accept(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Accept an object's masks, so that others do not cover them; return how many."""
+        return self._set_status(object_id, frames, MaskStatus.ACCEPTED)
+
+    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Lock an object's masks: nothing overwrites them, and they condition propagation."""
+        return self._set_status(object_id, frames, MaskStatus.LOCKED)
+
+    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Undo :meth:`accept` and :meth:`lock`."""
+        return self._set_status(object_id, frames, MaskStatus.FINAL)
+
+    def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
+        """Delete an object's masks on some frames, or on all; its prompts stay."""
+        for index in self._storing.delete(object_id, frames):
+            self.events.masks.emit(object_id, index)
+        if frames is None:
+            self.scores.drop(object_id)
+        else:
+            for frame in frames:
+                self.scores.drop(object_id, frame)
+
+    def delete_object(self, object_id: int) -> None:
+        """Delete an object with its prompts and masks; what it covered shows again."""
+        self.clear(object_id)
+        self._asking.forget(object_id)
+        if object_id in self.objects:
+            self.objects.remove(object_id)
+        self.events.objects.emit()
+
+    def result(self, object_id: int, frame: int) -> FrameResult | None:
+        """Return the stored mask of an object on a frame, or None."""
+        return self._storing.result(object_id, frame)
+
+    def _set_status(self, object_id: int, frames: Iterable[int] | None, status: MaskStatus) -> int:
+        changed: list[Index] = self._storing.set_status(object_id, frames, status)
+        for index in changed:
+            self.events.masks.emit(object_id, index)
+        return len(changed)
+
+    def _adopt_objects(self) -> None:
+        known = len(self.objects)
+        for object_id in self.prompts.objects():
+            self.objects.add(object_id)
+        if len(self.objects) != known:
+            self.events.objects.emit()

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import FakePredictor
+from scenes import click, iou, movie, session_of, straight
+
+from napari_sam2.errors import UserError
+from napari_sam2.predictor_protocol import Candidates
+from napari_sam2.prompts import MaskPrompt
+from napari_sam2.refining import REFINED, Outcome
+from napari_sam2.results import Direction
+from napari_sam2.session_settings import SessionSettings
+from napari_sam2.views import ViewPolicy
+
+FULL = SessionSettings(view=ViewPolicy.parse("full"))
+FRAMES = 6
+PATH = straight((60, 60), (3, 4), FRAMES)
+DATA = movie((200, 240), [PATH], radius=10)
+
+
+class SecondLook(FakePredictor):
+    """Answers a box with an earlier mask, which is how a second look asks, by ``spoil``."""
+
+    def __init__(self, spoil=None):
+        super().__init__()
+        self.spoil = spoil
+
+    def click(self, encoding, prompt):
+        found = super().click(encoding, prompt)
+        if self.spoil is None or prompt.box is None or prompt.previous is None:
+            return found
+        return self.spoil(found)
+
+
+def empty(found):
+    return Candidates(np.full_like(found.logits, -9), found.predicted_iou, 5.0)
+
+
+def absent(found):
+    return Candidates(found.logits, found.predicted_iou, -5.0)
+
+
+def unsure(found):
+    return Candidates(found.logits, found.predicted_iou - 0.4, found.object_score)
+
+
+def sliver(found):
+    logits = found.logits.copy()
+    rows = np.flatnonzero((logits[0] > 0).any(axis=1))
+    logits[:, rows[len(rows) // 4] :] = -9
+    return Candidates(logits, found.predicted_iou, found.object_score)
+
+
+def whole_session(predictor=None, prompts=None):
+    """A session whose masks were all made on the whole plane."""
+    session = session_of(
+        DATA, prompts or [click(1, 0, PATH)], predictor=predictor or SecondLook(), settings=FULL
+    )
+    list(session.propagate())
+    return session
+
+
+def test_a_track_is_refined_frame_by_frame_in_tight_windows():
+    session = whole_session()
+    seen = []
+    session.events.progress.connect(lambda *progress: seen.append(progress))
+    refined = list(session.refine_track([1]))
+    assert [r.result.frame for r in refined] == list(range(FRAMES))
+    assert {r.outcome for r in refined} == {Outcome.SHARPENED}
+    assert seen == [(n + 1, FRAMES) for n in range(FRAMES)]
+    assert session.run.complete
+    for frame in range(FRAMES):
+        stored = session.result(1, frame)
+        assert stored.view.startswith("zoom")
+        assert stored.view.endswith(REFINED)
+        assert iou(session.labels.read((frame,)) == 1, DATA[frame] > 100) > 0.85
+    assert session.result(1, 3).direction is Direction.FORWARD
+
+
+def test_a_range_of_frames_and_some_objects_are_refined_only():
+    other = straight((150, 150), (0, 2), FRAMES)
+    data = movie((200, 240), [PATH, other], radius=10)
+    session = session_of(data, [click(1, 0, PATH), click(2, 0, other)], settings=FULL)
+    list(session.propagate())
+    refined = list(session.refine_track([2], range(2, 4)))
+    assert [(r.result.object_id, r.result.frame) for r in refined] == [(2, 2), (2, 3)]
+    touched = {(o, f) for o in (1, 2) for f in range(FRAMES) if "refined" in view(session, o, f)}
+    assert touched == {(2, 2), (2, 3)}
+
+
+def view(session, object_id, frame):
+    return session.result(object_id, frame).view
+
+
+@pytest.mark.parametrize("spoil", [empty, absent, unsure, sliver])
+def test_a_much_worse_second_look_never_replaces_a_mask_and_is_said(spoil):
+    session = whole_session(SecondLook(spoil))
+    before = [session.labels.read((f,)).copy() for f in range(FRAMES)]
+    refined = list(session.refine_track())
+    assert {r.outcome for r in refined} == {Outcome.DOUBTED}
+    for frame in range(FRAMES):
+        np.testing.assert_array_equal(session.labels.read((frame,)), before[frame])
+    with pytest.raises(UserError, match="does not agree"):
+        session.refine(1, 2)
+    np.testing.assert_array_equal(session.labels.read((2,)), before[2])
+
+
+def test_masks_that_the_user_drew_or_accepted_are_left_alone():
+    drawn = MaskPrompt.of(1, 0, DATA[0] > 100)
+    session = whole_session(prompts=[drawn])
+    session.accept(1, [4])
+    session.lock(1, [5])
+    outcomes = [r.outcome for r in session.refine_track()]
+    assert outcomes == [
+        Outcome.UNTOUCHED,
+        *[Outcome.SHARPENED] * 3,
+        Outcome.UNTOUCHED,
+        Outcome.UNTOUCHED,
+    ]
+
+
+def test_what_was_refined_is_not_looked_at_again():
+    session = whole_session()
+    list(session.refine_track(frames=[1]))
+    calls = session.predictor.calls["click"]
+    outcomes = [r.outcome for r in session.refine_track(frames=[1, 2])]
+    assert outcomes == [Outcome.UNTOUCHED, Outcome.SHARPENED]
+    assert session.predictor.calls["click"] == calls + 1
+
+
+def test_a_second_pass_can_be_cancelled_and_gone_on_with():
+    session = whole_session()
+    for refined in session.refine_track():
+        if refined.result.frame == 2:
+            session.cancel()
+    assert session.run.cancelled
+    assert session.run.done == 3
+    assert sum("refined" in view(session, 1, f) for f in range(FRAMES)) == 3
+    again = [r.outcome for r in session.refine_track()]
+    assert again == [Outcome.UNTOUCHED] * 3 + [Outcome.SHARPENED] * 3
+
+
+def test_empty_frames_of_a_track_stay_empty():
+    path = PATH.copy()
+    path[2:4] = np.nan
+    data = movie((200, 240), [path], radius=10)
+    session = session_of(data, [click(1, 0, path)], settings=FULL)
+    list(session.propagate())
+    outcomes = [r.outcome for r in session.refine_track()]
+    assert outcomes[2:4] == [Outcome.UNTOUCHED] * 2
+    assert not session.labels.read((2,)).any()
