@@ -46,6 +46,7 @@ class Storing:
         self._frames = {stack.index(frame): frame for frame in range(stack.n_frames)}
         self._lock = RLock()
         self._locked: dict[int, set[int]] = {}
+        self._undrawn: dict[Index, list[Window]] = {}
         for header in masks.headers():
             self._note(header)
 
@@ -115,7 +116,8 @@ class Storing:
                 self._drafts.delete(object_id, index)
             for header in removed:
                 self._forget(header)
-                self._refresh(header.index, [header.window])
+                self._undrawn.setdefault(header.index, []).append(header.window)
+            self._draw()
         return [header.index for header in removed]
 
     def _indices(self, object_id: int, frames: Iterable[int] | None) -> list[Index]:
@@ -124,10 +126,9 @@ class Storing:
 
     def _replace(self, records: Sequence[MaskRecord]) -> None:
         """Put records whatever their status, and draw anew what they and the old ones cover."""
-        touched: dict[Index, list[Window]] = {}
         for record in records:
             old = self.masks.get(record.object_id, record.index)
-            windows = touched.setdefault(record.index, [])
+            windows = self._undrawn.setdefault(record.index, [])
             windows.append(record.window)
             if old is not None:
                 windows.append(old.window)
@@ -136,8 +137,7 @@ class Storing:
                     self.masks.delete(old.object_id, old.index)
             self._note(record)
         self.masks.put(records)
-        for index, windows in touched.items():
-            self._refresh(index, windows)
+        self._draw()
 
     def _note(self, header: MaskHeader) -> None:
         if header.status is MaskStatus.LOCKED and header.index in self._frames:
@@ -145,6 +145,16 @@ class Storing:
 
     def _forget(self, header: MaskHeader) -> None:
         self._locked.get(header.object_id, set()).discard(self._frames.get(header.index, -1))
+
+    def _draw(self) -> None:
+        """Draw what changed; what a full disk prevents is drawn with the next change."""
+        for index in list(self._undrawn):
+            windows = self._undrawn.pop(index)
+            try:
+                self._refresh(index, windows)
+            except OSError:
+                self._undrawn[index] = windows
+                raise
 
     def _refresh(self, index: Index, windows: Iterable[Window]) -> None:
         """Draw labels anew, each chunk once however many masks touch it."""

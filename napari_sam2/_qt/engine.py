@@ -328,6 +328,8 @@ class Engine(QObject):
             self._short[slot] = failure
         if _is(slot, "run"):
             self._ask_late()
+        if isinstance(slot, tuple) and slot[0] == "accept":
+            self.keeping.waiting.discard(slot[1])
         self.fault.emit(Fault.of(failure.error))
         self.changed.emit()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from fakes import FakePredictor
 
 OpenWidget = Callable[..., Any]
@@ -218,6 +219,52 @@ def test_saving_into_a_folder_that_is_not_there(
     user.until(lambda: _fault(user) != "")
     assert user.labels()[0, 20, 20] == 1
     assert user.widget.engine.unsaved
+
+
+def test_a_disk_that_fills_while_saving_costs_nothing(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("N")
+    user.settle()
+    path = tmp_path / "labels.tif"
+    path.write_bytes(b"an earlier file")
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_sam2.saving.finish_output", _full)
+        user.widget.engine.keeping.save(path)
+        user.until(lambda: "disk is full" in _fault(user))
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["labels.tif"]
+    assert path.read_bytes() == b"an earlier file"
+    assert user.widget.engine.unsaved
+    user.widget.engine.keeping.save(path)
+    user.settle()
+    np.testing.assert_array_equal(tifffile.imread(path), user.labels())
+    assert user.labels()[0, 20, 20] == 1
+
+
+def test_a_disk_that_fills_while_accepting_costs_nothing(
+    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("G")
+    user.settle()
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_sam2.labels.LabelArray._write_tile", _full)
+        user.key("N")
+        user.until(lambda: "disk is full" in _fault(user))
+    user.settle()
+    user.sync.select(1)
+    user.key("N")
+    user.settle()
+    assert all(user.labels()[t, 20 + t, 20 + 2 * t] == 1 for t in range(8))
+    assert not user.drafts().any()
+    assert user.widget.engine.keeping.waiting == set()
+
+
+def _full(*args: Any, **kwargs: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_closing_the_viewer_in_the_middle_of_a_run(

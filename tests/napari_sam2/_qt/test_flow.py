@@ -36,37 +36,6 @@ def test_click_propagate_accept_save(
     assert user.actions == ["click", "G", "N", "W"]
 
 
-@pytest.mark.slow
-def test_a_volume_with_a_real_network(
-    open_widget: OpenWidget, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from napari_sam2.predictor import load_predictor
-    from napari_sam2.sample_data import organ_volume
-
-    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
-    sample = organ_volume()
-    data, options, _ = sample[0]
-    points = sample[-1][0]
-    first = max(int(points[0][0]) - 4, 0)
-    user = open_widget(data[first : first + 8], **options)
-    user.sync.lanes.use(load_predictor("micro"))
-    frame = int(points[0][0]) - first
-    middle = [frame, *points[0][1:]]
-    user.viewer.dims.set_current_step(0, frame)
-    user.sync.family.points.layer.add(middle)
-    user.settle()
-    assert user.sync.session.result(1, frame) is not None
-    user.key("G")
-    user.settle()
-    done = [user.sync.session.result(1, frame) for frame in range(8)]
-    assert any(result is not None and np.isfinite(result.predicted_iou) for result in done)
-    user.key("N")
-    user.key("W")
-    user.settle()
-    (saved,) = tmp_path.glob("*.tif")
-    assert tifffile.imread(saved).shape == (8, *data.shape[1:])
-
-
 def test_the_widget_is_found_by_its_name(make_napari_viewer: Callable[..., Any]) -> None:
     from npe2 import PluginManifest
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import qtpy
 import tifffile
 import zarr
 from qtpy.QtWidgets import QApplication
@@ -27,6 +30,13 @@ TURNED = {
     "units": ("s", "um", "um"),
     "axis_labels": ("t", "y", "x"),
 }
+
+
+def test_only_the_qt_binding_that_was_asked_for_is_loaded(open_widget: OpenWidget) -> None:
+    open_widget()
+    assert qtpy.API_NAME.lower() == os.environ.get("QT_API", qtpy.API_NAME).lower()
+    bindings = {"PySide6", "PyQt6", "PyQt5", "PySide2"}
+    assert bindings & set(sys.modules) == {qtpy.API_NAME}
 
 
 def test_layers_of_ours_lie_exactly_where_the_image_lies(
