@@ -53,8 +53,10 @@ class PreviewLayer:
             return
         layer = self._layer
         layer.data = data
+        now = placement(layer)
         for name in ("scale", "translate", "rotate", "shear", "affine"):
-            setattr(layer, name, options[name])
+            if not np.array_equal(now[name], options[name]):
+                setattr(layer, name, options[name])
         layer.visible = True
 
     def hide(self) -> None:

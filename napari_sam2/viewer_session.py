@@ -16,7 +16,7 @@ from napari_sam2.intensity import PRIMARIES, WHITE, Colour, Intensity, Limits
 from napari_sam2.stack import Stack, open_stack
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
 _MANY_BYTES = 256 << 20
@@ -206,7 +206,7 @@ def _colour(image: Image) -> Colour:
     return red, green, blue
 
 
-def placement(image: Image) -> dict[str, Any]:
+def placement(image: Image | Labels) -> dict[str, Any]:
     """Return where a layer lies in the world, as arguments for another layer of its axes."""
     return {
         "scale": tuple(image.scale),

@@ -10,6 +10,17 @@ from napari_sam2.layer_sync import LayerSync
 
 if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
+_WANTED = (
+    "pandas",
+    "tqdm.auto",
+    "multiprocessing.synchronize",
+    "skimage.color",
+    "skimage.draw",
+    "skimage.exposure",
+    "zarr",
+    "dask.array",
+    "napari_sam2.readers.arrays",
+)
 
 
 class LookAhead:
@@ -45,7 +56,7 @@ class LookAhead:
 
 def import_ahead() -> None:
     """Import what the first layer and the first run would make the user wait for."""
-    for name in ("pandas", "tqdm.auto", "skimage.draw", "zarr", "dask.array"):
+    for name in _WANTED:
         with suppress(ImportError):
             import_module(name)
 

@@ -1,5 +1,6 @@
 """The list of objects: colour, name, prompts, frames done, worst score."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -72,17 +73,19 @@ class ObjectList(QTreeWidget):
         try:
             objects = [] if sync is None else list(sync.lanes.objects)
             self._match([item.id for item in objects])
+            prompts = self._prompts()
             for row, item in enumerate(objects):
-                self._fill(self.topLevelItem(row), item)
+                self._fill(self.topLevelItem(row), item, prompts[item.id])
         finally:
             self._filling = False
 
     def _match(self, ids: list[int]) -> None:
         """Add and remove rows so that they are of these objects."""
+        wanted = set(ids)
         for number, shown_id in reversed(list(enumerate(self._ids()))):
-            if shown_id not in ids:
+            if shown_id not in wanted:
                 self.takeTopLevelItem(number)
-        shown = self._ids()
+        shown = set(self._ids())
         for row, object_id in enumerate(ids):
             if object_id not in shown:
                 item = QTreeWidgetItem()
@@ -96,15 +99,16 @@ class ObjectList(QTreeWidget):
         rows = (self.topLevelItem(number) for number in range(self.topLevelItemCount()))
         return [int(row.data(0, _ID)) for row in rows if row is not None]
 
-    def _fill(self, row: QTreeWidgetItem | None, item: Any) -> None:
+    def _prompts(self) -> Counter[int]:
+        """Count the prompts of every object, in one pass over all of them."""
+        sync = self._engine.sync
+        lanes = [] if sync is None else [session for _, session in sync.lanes]
+        return Counter(prompt.object_id for session in lanes for prompt in session.prompts)
+
+    def _fill(self, row: QTreeWidgetItem | None, item: Any, prompts: int) -> None:
         sync = self._engine.sync
         if sync is None or row is None:
             return
-        prompts = sum(
-            len(session.prompts.of(item.id, frame))
-            for _, session in sync.lanes
-            for frame in session.prompts.frames(item.id)
-        )
         progress = sync.lanes.tally.of(item.id)
         texts = (item.name, str(prompts or ""), _frames(progress), _score(progress))
         for column, text in enumerate(texts):

@@ -1,7 +1,7 @@
 """Walk through the flow as a user does; print the actions and the longest stall we cause.
 
 Stalls are processor time of the GUI thread in our callbacks, without what napari itself needs to
-make and draw layers and to open its activity dock.
+make and draw layers, to read its settings and to open its activity dock.
 
 Run it with a screen, or under xvfb-run::
 
@@ -23,8 +23,8 @@ from qtpy.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "napari_sam2"))
 
-from napari.components import ViewerModel
 from napari.layers import Layer
+from napari.utils import cancelable_progress
 
 from napari_sam2._qt import engine as engine_module
 from napari_sam2._qt import (
@@ -39,6 +39,8 @@ from napari_sam2._qt import (
     widget,
 )
 from napari_sam2._qt.stopwatch import Stopwatch
+from napari_sam2.layer_family import LayerFamily
+from napari_sam2.layer_preview import PreviewLayer
 from napari_sam2.layer_sync import LayerSync
 from napari_sam2.sample_data import moving_cells
 
@@ -57,11 +59,13 @@ OURS: tuple[tuple[type, str], ...] = (
     (LayerSync, "_points_changed _shapes_changed _painted undo redo select refresh take"),
 )
 NAPARIS: tuple[tuple[Any, str], ...] = (
-    (ViewerModel, "add_labels add_points add_shapes"),
+    (widget, "read_settings"),
+    (LayerFamily, "_make"),
+    (PreviewLayer, "_add"),
     (Layer, "refresh"),
-    (run_box, "cancelable_progress"),
+    (cancelable_progress, "__init__ update close"),
 )
-"""Makes layers, draws them, opens the activity dock."""
+"""Reads all plugins' settings, makes layers, draws them, opens and closes the activity dock."""
 
 
 def pump(condition: Callable[[], bool], seconds: float = 300) -> None:
