@@ -14,7 +14,7 @@ from napari_sam2.questions import Patch, Question
 from napari_sam2.results import Direction, FrameResult
 from napari_sam2.stop_rule import Presence
 from napari_sam2.track import Answer, Seen, Track
-from napari_sam2.view_plan import ViewRules, Wanted, share_views
+from napari_sam2.view_plan import ViewRules, share_views
 from napari_sam2.views import View
 
 
@@ -88,15 +88,15 @@ class Beginning:
         self, index: Index, asked: Mapping[int, Question], sides: dict[int, int | None]
     ) -> dict[int, View]:
         look = FirstLook(self.looker, self.rules)
-        boxes = {object_id: look.box(index, question) for object_id, question in asked.items()}
-        for object_id, box in boxes.items():
-            known = sides.get(object_id)
+        sized = look.sizes(index, asked)
+        for object_id in asked:
+            known, box = sides.get(object_id), sized[object_id].box
             sides[object_id] = (
                 self.rules.first_side(box) if known is None else self.rules.later_side(known, box)
             )
         wanted = [
-            Wanted(object_id, self.rules.need(box, (0.0, 0.0), side), side)
-            for object_id, box in boxes.items()
+            look.wanted(object_id, sized[object_id], side)
+            for object_id in asked
             if (side := sides[object_id]) is not None
         ]
         return dict.fromkeys(asked, self.rules.full) | share_views(wanted, self.rules)

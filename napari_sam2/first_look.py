@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from napari_sam2.geometry import Index, Window
 from napari_sam2.look import Looker
 from napari_sam2.questions import Patch, Question
-from napari_sam2.view_plan import ViewRules, ViewSizes
+from napari_sam2.view_plan import ViewRules, ViewSizes, Wanted, share_views
 from napari_sam2.views import View, ViewMode
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """How large an object seems.
+
+    Parameters
+    ----------
+    box : Window
+        Its likely bounds on the plane.
+    view : View or None
+        Where that was seen, if it had to be looked for.
+    """
+
+    box: Window
+    view: View | None = None
 
 
 @dataclass(frozen=True)
 class FirstLook:
-    """Sizes an object by its prompts, and for lone clicks by looking at two scales.
+    """Sizes objects by their prompts, and for lone clicks by looking at two scales.
 
     Parameters
     ----------
@@ -26,39 +43,65 @@ class FirstLook:
     looker: Looker
     rules: ViewRules
 
-    def box(self, index: Index, question: Question) -> Window:
-        """Return the object's likely bounds on the plane."""
-        hint = question.hint
-        if hint is not None and not hint.empty:
-            return hint
-        if self.rules.policy.mode is ViewMode.FULL or self.rules.policy.pixels is not None:
-            return question.centre
-        looks = [self._look(index, question, view) for view in self._scales(question.centre)]
-        return max(looks)[1] if looks else question.centre
+    def sizes(self, index: Index, asked: Mapping[int, Question]) -> dict[int, Sized]:
+        """Return the likely bounds of each object; clicks that are close share their looks."""
+        known = {object_id: self._known(question) for object_id, question in asked.items()}
+        sized = {object_id: Sized(box) for object_id, box in known.items() if box is not None}
+        lone = {object_id: q for object_id, q in asked.items() if object_id not in sized}
+        looks: dict[int, list[tuple[float, Window, View]]] = {object_id: [] for object_id in lone}
+        for views in self._scales(lone):
+            for object_id, view in views.items():
+                looks[object_id].append(self._look(index, lone[object_id], view))
+        for object_id, seen in looks.items():
+            _, box, view = max(seen, key=lambda look: look[:2])
+            sized[object_id] = Sized(box, view)
+        return sized
 
     def view(self, index: Index, question: Question) -> View:
         """Return the window for an object that is looked at alone."""
-        box = self.box(index, question)
-        side = self.rules.first_side(box)
-        return self.rules.full if side is None else self.rules.place(box, side)
+        sized = self.sizes(index, {0: question})[0]
+        side = self.rules.first_side(sized.box)
+        if side is None:
+            return self.rules.full
+        return share_views([self.wanted(0, sized, side)], self.rules)[0]
 
-    def _scales(self, centre: Window) -> list[View]:
-        size = self.rules.image_size
-        sides = [self.rules.side_for(max(s, max(centre.shape))) for s in (size // 2, 2 * size)]
-        limit = max(self.rules.shape)
-        views = [self.rules.place(centre, side) for side in sides if side < limit]
-        return views if len(views) == len(sides) else [*views, self.rules.full]
+    def wanted(self, object_id: int, sized: Sized, side: int) -> Wanted:
+        """Return what an object asks of its first window: where it was seen, if that will do."""
+        need = self.rules.need(sized.box, (0.0, 0.0), side)
+        seen = sized.view if sized.view is not None and sized.view.zoomed else None
+        return Wanted(object_id, need, side, seen)
 
-    def _look(self, index: Index, question: Question, view: View) -> tuple[float, Window]:
+    def _known(self, question: Question) -> Window | None:
+        hint = question.hint
+        if hint is not None and not hint.empty:
+            return hint
+        policy = self.rules.policy
+        fixed = policy.mode is ViewMode.FULL or policy.pixels is not None
+        return question.centre if fixed else None
+
+    def _scales(self, lone: Mapping[int, Question]) -> Iterator[dict[int, View]]:
+        size, limit = self.rules.image_size, max(self.rules.shape)
+        for scale in (size // 2, 2 * size):
+            sides = {
+                object_id: self.rules.side_for(max(scale, *question.centre.shape))
+                for object_id, question in lone.items()
+            }
+            wanted = [
+                Wanted(object_id, lone[object_id].centre.grow(side // 6), side)
+                for object_id, side in sides.items()
+                if side < limit
+            ]
+            yield dict.fromkeys(lone, self.rules.full) | share_views(wanted, self.rules)
+
+    def _look(self, index: Index, question: Question, view: View) -> tuple[float, Window, View]:
         encoding = self.looker.encode(index, view)
         answer = self.looker.predictor.click(encoding, self.looker.ask(view, question))
         patch = self.looker.paste(view, answer.logits[0])
         box = patch.box
         if box is None:
-            return -1.0, question.centre
-        return float(answer.predicted_iou[0]) * _plausibility(
-            patch, box, view, self.rules.sizes
-        ), box
+            return -1.0, question.centre, view
+        score = float(answer.predicted_iou[0])
+        return score * _plausibility(patch, box, view, self.rules.sizes), box, view
 
 
 def _plausibility(patch: Patch, box: Window, view: View, sizes: ViewSizes) -> float:

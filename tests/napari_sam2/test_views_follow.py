@@ -10,6 +10,7 @@ from zarr.storage import MemoryStore
 from napari_sam2.intensity import Intensity
 from napari_sam2.labels import LabelArray
 from napari_sam2.masks import MemoryMaskStore
+from napari_sam2.plan import PropagationRequest
 from napari_sam2.prompt_store import PromptStore
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam2.session import SegmentationSession
@@ -80,6 +81,18 @@ def test_forty_nuclei_take_at_most_twenty_encodings_a_frame_and_read_only_window
     assert session.stack.nbytes < 0.12 * data.nbytes
     for object_id, path in enumerate(paths, 1):
         assert iou(session.labels.read((7,)) == object_id, disc(path[7])) > 0.85
+
+
+def test_forty_clicks_take_at_most_twenty_encodings_a_frame_too():
+    paths = nuclei(3)
+    data = movie((2048, 2048), paths, radius=12)
+    session = counting_session(data, [click(i, 0, p) for i, p in enumerate(paths, 1)])
+    encoded = {}
+    for result in session.propagate():
+        encoded[result.frame] = session.encodings
+    assert np.diff([0, *encoded.values()]).max() <= 20
+    for object_id, path in enumerate(paths, 1):
+        assert iou(session.labels.read((2,)) == object_id, disc(path[2])) > 0.85
 
 
 def disc(centre, shape=(2048, 2048), radius=12):
@@ -158,6 +171,30 @@ def test_two_objects_exchange_places():
     labels = session.labels.read((19,))
     for object_id, path in enumerate(paths, 1):
         assert iou(labels == object_id, disc(path[19], (300, 360), 9)) > 0.85
+
+
+@pytest.mark.parametrize("view", ["auto", "zoom", "full"])
+def test_pixels_that_are_not_square(view):
+    """A ball in a volume of thick slices is a flat ellipse in the planes along y."""
+    z, y, x = np.ogrid[:40, :300, :300]
+    ball = ((z - 20) * 5) ** 2 + (y - 150) ** 2 + (x - 140) ** 2 <= 30**2
+    data = np.where(ball, 200, 20).astype(np.uint8)
+    stack = open_stack(data, axes="ZYX", along="y")
+    session = SegmentationSession(
+        stack,
+        FakePredictor(),
+        intensity=Intensity(((0.0, 255.0),)),
+        prompts=PromptStore([PointPrompt(1, 150, (20.0, 140.0))], axis="y"),
+        masks=MemoryMaskStore(),
+        labels=LabelArray.create(None, stack),
+        settings=views(view),
+    )
+    for result in session.propagate(PropagationRequest(frames=(140, 161))):
+        if result.view.startswith("zoom"):
+            y0, y1, x0, x1 = map(int, result.view[5:].replace(",", ":").split(":"))
+            assert y1 - y0 == x1 - x0
+    found = np.asarray(session.labels.array[:, 140:161]) == 1
+    assert iou(found, ball[:, 140:161]) > 0.8
 
 
 @pytest.mark.parametrize("corner", [(4, 4), (4, 295), (195, 4), (195, 295)])
