@@ -120,6 +120,7 @@ def test_a_script_and_the_widget_share_the_session(
 def test_no_widget_and_no_thread_is_left_when_it_is_closed(
     open_widget: OpenWidget, image: np.ndarray
 ) -> None:
+    before = _our_widgets()
     user = open_widget(image)
     user.click(0, 20, 20)
     user.key("G")
@@ -129,13 +130,14 @@ def test_no_widget_and_no_thread_is_left_when_it_is_closed(
     user.widget.close()
     user.widget.deleteLater()
     user.widget = _Closed()
-    user.qtbot.wait(200)
-    gc.collect()
-    assert [reference() for reference in gone] == [None, None]
-    ours = [w for w in QApplication.allWidgets() if type(w).__module__.startswith("napari_sam2")]
-    assert ours == []
+    user.until(lambda: gc.collect() >= 0 and not any(reference() for reference in gone), 20000)
+    assert [widget for widget in _our_widgets() if widget not in before] == []
     assert not [t for t in threading.enumerate() if t.name.startswith("napari-sam2")]
     user.viewer.layers[0].data = image[:, ::-1].copy()
+
+
+def _our_widgets() -> list[Any]:
+    return [w for w in QApplication.allWidgets() if type(w).__module__.startswith("napari_sam2")]
 
 
 class _Closed:
