@@ -12,7 +12,7 @@ from napari_sam2.geometry import Window
 from napari_sam2.look import Looker
 from napari_sam2.questions import Patch, Question
 from napari_sam2.reduced import read_reduced
-from napari_sam2.view_plan import ViewRules, Wanted, share_views
+from napari_sam2.view_plan import ViewRules, ViewSizes, Wanted, share_views
 from napari_sam2.views import View, ViewPolicy
 
 
@@ -238,3 +238,17 @@ def test_reduced_image_is_the_mean_of_blocks(height, width, factor):
     corner = plane[:factor, :factor].astype(float)
     if corner.shape[:2] == (factor, factor):
         assert np.all(np.abs(reduced[0, 0] - corner.mean(axis=(0, 1))) <= 0.5 + 1e-3)
+
+
+@pytest.mark.parametrize(("size", "zoomed"), [(256, True), (384, True), (1024, False)])
+def test_small_inputs_can_be_made_to_zoom_on_what_spans_few_tokens(size, zoomed):
+    box = Window(0, 0, 150, 150)
+    usual = ViewRules((1000, 1000), (1,), size, 16, ViewPolicy())
+    assert usual.first_side(box) is None
+    closer = ViewRules((1000, 1000), (1,), size, 16, ViewPolicy(), ViewSizes(least_tokens=4))
+    assert (closer.first_side(box) is not None) == zoomed
+
+
+def test_shares_that_contradict_each_other_are_refused():
+    with pytest.raises(UserError, match="does not hold"):
+        ViewSizes(share=0.6)
