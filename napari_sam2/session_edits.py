@@ -69,9 +69,27 @@ class SessionEdits:
         self.objects.change(object_id, hidden=hidden)
         self.events.objects.emit()
 
-    def accept(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Accept an object's masks, so that others do not cover them; return how many."""
-        return self._set_status(object_id, frames, MaskStatus.ACCEPTED)
+    def accept(
+        self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False
+    ) -> int:
+        """Accept an object's masks, so that others do not cover them.
+
+        Parameters
+        ----------
+        object_id : int
+            Of the object.
+        frames : iterable of int or None
+            On which; None means all.
+        cover : bool
+            Where masks accepted before overlap with these, take their pixels instead of leaving
+            them. Locked ones always keep theirs.
+
+        Returns
+        -------
+        int
+            How many masks were not accepted before.
+        """
+        return self._set_status(object_id, frames, MaskStatus.ACCEPTED, cover=cover)
 
     def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
         """Lock an object's masks: nothing overwrites them, and they condition propagation."""
@@ -103,8 +121,15 @@ class SessionEdits:
         """Return the stored mask of an object on a frame, or None."""
         return self._storing.result(object_id, frame)
 
-    def _set_status(self, object_id: int, frames: Iterable[int] | None, status: MaskStatus) -> int:
-        changed: list[Index] = self._storing.set_status(object_id, frames, status)
+    def _set_status(
+        self,
+        object_id: int,
+        frames: Iterable[int] | None,
+        status: MaskStatus,
+        *,
+        cover: bool = False,
+    ) -> int:
+        changed: list[Index] = self._storing.set_status(object_id, frames, status, cover=cover)
         for index in changed:
             self.events.masks.emit(object_id, index)
         return len(changed)

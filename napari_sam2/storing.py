@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from napari_sam2.claims import without
 from napari_sam2.geometry import Index, Window
 from napari_sam2.label_geometry import CHUNK
 from napari_sam2.masks import MaskHeader, MaskRecord, MemoryMaskStore
@@ -98,14 +99,38 @@ class Storing:
             return {object_id: tuple(sorted(f)) for object_id, f in self._locked.items() if f}
 
     def set_status(
-        self, object_id: int, frames: Iterable[int] | None, status: MaskStatus
+        self,
+        object_id: int,
+        frames: Iterable[int] | None,
+        status: MaskStatus,
+        *,
+        cover: bool = False,
     ) -> list[Index]:
-        """Change the status of an object's masks and return where."""
+        """Change the status of an object's masks and return where.
+
+        Masks that are settled by it leave the pixels of those settled before; with ``cover`` they
+        take them, locked ones excepted.
+        """
         with self._lock:
             found = [self.masks.get(object_id, i) for i in self._indices(object_id, frames)]
-            changed = [r.with_status(status) for r in found if r and r.status is not status]
-            self._replace(changed)
+            changed = [r for r in found if r and r.status is not status]
+            claimed = [self._claimed(record, status, cover) for record in changed]
+            self._replace([record for each in claimed for record in each])
         return [record.index for record in changed]
+
+    def _claimed(self, record: MaskRecord, status: MaskStatus, cover: bool) -> list[MaskRecord]:
+        """Return a mask with its new status, and the masks that it takes pixels from."""
+        changed = record.with_status(status)
+        if record.status >= MaskStatus.ACCEPTED or status < MaskStatus.ACCEPTED:
+            return [changed]
+        others = [r for r in self.masks.at(record.index) if r.object_id != record.object_id]
+        firm = MaskStatus.LOCKED if cover else MaskStatus.ACCEPTED
+        mine = without(changed, [r for r in others if r.status >= firm])
+        if not cover:
+            return [mine]
+        theirs = [r for r in others if r.status is MaskStatus.ACCEPTED]
+        covered = [(r, without(r, [mine])) for r in theirs]
+        return [mine, *(after for before, after in covered if after is not before)]
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> list[Index]:
         """Delete an object's masks and return where; what they covered shows again."""

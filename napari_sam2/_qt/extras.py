@@ -57,11 +57,17 @@ class Extras(QWidget):
         )
         self.hover.toggled.connect(self._hover)
         self.hover.setChecked(hover)
+        self.cover = QCheckBox("Cover accepted objects")
+        self.cover.setToolTip(
+            "Where an object overlaps with accepted ones, accepting it takes their pixels."
+        )
+        self.cover.toggled.connect(self._cover)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         seeding = column(form(("Labels", self.labels), ("Take", self.seed_as)), self.seed)
         layout.addWidget(folded("While pointing", self.hover))
+        layout.addWidget(folded("While accepting", self.cover))
         layout.addWidget(folded("Start from labels", seeding))
         layout.addWidget(folded("Prompt files", row(self.load, self.store)))
         layout.addWidget(folded("What the model sees", column(self.seen, self.look)))
@@ -83,6 +89,9 @@ class Extras(QWidget):
             for layer in theirs:
                 self.labels.addItem(layer.name, layer)
         self.seed.setEnabled(bool(theirs))
+
+    def _cover(self, on: bool) -> None:
+        self._engine.keeping.cover = on
 
     def _hover(self, on: bool) -> None:
         self._engine.hover.turn(on)

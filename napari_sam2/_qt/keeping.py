@@ -30,6 +30,8 @@ class Keeping:
     ----------
     waiting : set of int
         Objects that the user has accepted, but whose turn has not come.
+    cover : bool
+        Whether an accepted object takes the pixels of those accepted before.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Keeping:
         self._runner = runner
         self._ending = ending
         self.waiting: set[int] = set()
+        self.cover = False
 
     def accept(self) -> None:
         """Accept the object in work and go on with a new one."""
@@ -54,14 +57,14 @@ class Keeping:
         self.waiting.add(object_id)
         self._runner.submit(
             ("accept", object_id),
-            partial(self._accept, sync.session, object_id),
+            partial(self._accept, sync.session, object_id, self.cover),
             lambda _: self._accepted(object_id),
         )
         sync.start_object()
 
-    def _accept(self, session: SegmentationSession, object_id: int) -> None:
+    def _accept(self, session: SegmentationSession, object_id: int, cover: bool) -> None:
         self._live_settles()
-        session.accept(object_id)
+        session.accept(object_id, cover=cover)
 
     def _live_settles(self) -> None:
         """Accept what the last click gives, not what was there before it."""

@@ -281,3 +281,36 @@ def test_correction_far_from_a_drifted_mask(view):
     y0, x0 = found[4].window.offset
     assert abs(y0 - elsewhere[4][0]) < 30
     assert abs(x0 - elsewhere[4][1]) < 30
+
+
+@pytest.mark.parametrize(("cover", "winner"), [(False, 1), (True, 2)])
+def test_accepted_objects_keep_their_pixels_unless_asked(cover, winner):
+    data, _ = one_disc()
+    left, right = np.zeros((2, *data.shape[1:]), bool)
+    left[10:30, 10:30] = True
+    right[10:30, 20:40] = True
+    masks = [MaskPrompt.of(1, 0, left), MaskPrompt.of(2, 0, right)]
+    session = session_of(data, masks, settings=FULL)
+    for object_id in (1, 2):
+        session.preview(object_id, 0)
+        session.accept(object_id, cover=cover)
+    labels = session.labels.read((0,))
+    assert np.all(labels[left & right] == winner)
+    assert np.all(labels[left & ~right] == 1)
+    assert np.all(labels[right & ~left] == 2)
+    assert session.masks.get(3 - winner, (0,)).area == 200
+
+
+def test_locked_objects_are_not_covered_even_if_asked():
+    data, _ = one_disc()
+    square = np.zeros(data.shape[1:], bool)
+    square[10:30, 10:30] = True
+    session = session_of(
+        data, [MaskPrompt.of(number, 0, square) for number in (1, 2)], settings=FULL
+    )
+    session.preview(1, 0)
+    session.lock(1)
+    session.preview(2, 0)
+    session.accept(2, cover=True)
+    assert np.all(session.labels.read((0,))[square] == 1)
+    assert session.masks.get(2, (0,)).area == 0
