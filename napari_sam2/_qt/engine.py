@@ -197,6 +197,10 @@ class Engine(QObject):
     def _listen(self, session: SegmentationSession) -> None:
         session.events.result.connect(self._result)
         session.events.masks.connect(self._mask)
+        session.events.notice.connect(self._told)
+
+    def _told(self, text: str) -> None:
+        self.notice.emit(text)
 
     def _result(self, result: FrameResult) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import qtpy
@@ -18,6 +19,7 @@ import tifffile
 import zarr
 from qtpy.QtWidgets import QApplication
 
+from napari_sam2 import huge_chunks
 from napari_sam2.commands import accept_all, propagate, start_session
 
 OpenWidget = Callable[..., Any]
@@ -159,3 +161,12 @@ def test_layers_of_the_wrong_type_are_not_images(open_widget: OpenWidget, add: s
     assert user.widget.images.image.count() == 0
     assert "Open an image" in user.widget.status.next.text()
     assert list(user.viewer.layers) == [layer]
+
+
+def test_dear_chunks_of_a_lazy_image_are_told(
+    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huge_chunks, "LARGE", image.nbytes - 1)
+    user = open_widget(da.from_array(image, chunks=image.shape))
+    user.click(0, 20, 20)
+    user.until(lambda: "chunks" in user.widget.status.said.text())
