@@ -174,6 +174,12 @@ def segment(
         settings=SessionSettings(view=ViewPolicy.parse(view)),
         output=output,
     )
+    return _segmented(session, request, refine)
+
+
+def _segmented(
+    session: SegmentationSession, request: PropagationRequest, refine: bool
+) -> Segmentation:
     for _ in session.propagate(request):
         pass
     if refine:

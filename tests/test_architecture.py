@@ -19,7 +19,7 @@ MODEL = {"torch", "sam2_model"}
 MODEL_MAY_USE = {"torch", "numpy", "scipy", "PIL", "safetensors", "huggingface_hub"}
 # Lazily, when one of their functions runs: they choose, train, list or inspect models.
 MAY_CALL_THE_MODEL = {"cli", "doctor", "sample_data", "segmentation", "predictor", "_qt"} | {
-    *("demo", "evaluation", "finetune", "finetune_clips"),
+    *("demo", "evaluation", "finetune", "finetune_clips", "model_shelf"),
 }
 CORE = [
     "session",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2._qt.engine import Engine
@@ -115,7 +115,10 @@ class SegmentTrackWidget(QScrollArea):
         self.setWidget(content)
         self.setWidgetResizable(True)
         self.setFrameShape(self.Shape.NoFrame)
-        self.setMinimumWidth(310)
+        # Buttons are never cut: the vertical bar comes and goes with what is unfolded.
+        bar = self.verticalScrollBar().sizeHint().width()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(max(310, content.minimumSizeHint().width() + bar))
 
     def _connect(self) -> None:
         engine = self.engine

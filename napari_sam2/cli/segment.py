@@ -48,6 +48,11 @@ _Contrast = Annotated[
 ]
 _Direction = Annotated[DirectionChoice, typer.Option(help="Ways to go from the prompts.")]
 
+_View = Annotated[str, typer.Option(metavar="auto|full|zoom[:PIXELS]", help="What the model sees.")]
+_Refine = Annotated[
+    bool, typer.Option("--refine", help="Look at each mask again, closer, at the end.")
+]
+
 
 def segment(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")],
@@ -65,12 +70,8 @@ def segment(
     frames: Annotated[
         str | None, typer.Option("--range", metavar="A:B", help="Frames A to B - 1 only.")
     ] = None,
-    view: Annotated[
-        str, typer.Option(metavar="auto|full|zoom[:PIXELS]", help="What the model sees.")
-    ] = "auto",
-    refine: Annotated[
-        bool, typer.Option("--refine", help="Look at each mask again, closer, at the end.")
-    ] = False,
+    view: _View = "auto",
+    refine: _Refine = False,
     labels_as: Annotated[
         LabelsChoice, typer.Option(help="What a label image's labels become.")
     ] = LabelsChoice.MASK,
