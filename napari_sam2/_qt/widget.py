@@ -81,6 +81,7 @@ class SegmentTrackWidget(QScrollArea):
             "Save", self.keys.key(Action.SAVE), "Write the accepted labels to a file.", self._save
         )
         self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+        self._content = QWidget()
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(_REDRAW)
@@ -91,8 +92,7 @@ class SegmentTrackWidget(QScrollArea):
         self._start()
 
     def _lay_out(self) -> None:
-        content = QWidget()
-        layout = QVBoxLayout(content)
+        layout = QVBoxLayout(self._content)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(6)
         parts = (
@@ -112,13 +112,16 @@ class SegmentTrackWidget(QScrollArea):
         for part in parts:
             layout.addWidget(part)
         layout.addStretch(1)
-        self.setWidget(content)
+        self.setWidget(self._content)
         self.setWidgetResizable(True)
         self.setFrameShape(self.Shape.NoFrame)
-        # Buttons are never cut: the vertical bar comes and goes with what is unfolded.
-        bar = self.verticalScrollBar().sizeHint().width()
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumWidth(max(310, content.minimumSizeHint().width() + bar))
+        self._widen()
+
+    def _widen(self) -> None:
+        """Be as wide as the content, with a vertical bar, lest buttons are cut."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        self.setMinimumWidth(max(310, self._content.minimumSizeHint().width() + bar))
 
     def _connect(self) -> None:
         engine = self.engine
@@ -238,6 +241,7 @@ class SegmentTrackWidget(QScrollArea):
             self.hint.dismiss()
         self.status.show_next(next_step(now))
         self.status.show_states(self._states())
+        self._widen()
 
     def situation(self) -> Situation:
         """Return where the user stands."""

@@ -170,3 +170,13 @@ def test_dear_chunks_of_a_lazy_image_are_told(
     user = open_widget(da.from_array(image, chunks=image.shape))
     user.click(0, 20, 20)
     user.until(lambda: "chunks" in user.widget.status.said.text())
+
+
+def test_nothing_in_the_widget_is_cut_at_the_side(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    widget = open_widget(image).widget
+    widget.refresh()
+    needed = widget.widget().minimumSizeHint().width()
+    assert widget.minimumWidth() >= needed + widget.verticalScrollBar().sizeHint().width()
+    assert not widget.horizontalScrollBar().isVisible()
