@@ -180,3 +180,17 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
     needed = widget.widget().minimumSizeHint().width()
     assert widget.minimumWidth() >= needed + widget.verticalScrollBar().sizeHint().width()
     assert not widget.horizontalScrollBar().isVisible()
+
+
+@pytest.mark.parametrize(("cover", "winner"), [(False, 1), (True, 2)])
+def test_accepting_covers_accepted_objects_only_when_ticked(
+    open_widget: OpenWidget, image: np.ndarray, cover: bool, winner: int
+) -> None:
+    user = open_widget(image)
+    user.widget.extras.cover.setChecked(cover)
+    for _ in range(2):
+        user.click(0, 20, 20)
+        user.settle()
+        user.key("N")
+        user.settle()
+    assert user.labels()[0, 20, 20] == winner
