@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from napari_sam2.asking import Asking
-from napari_sam2.geometry import Index
 from napari_sam2.objects import ObjectList
 from napari_sam2.results import FrameResult, MaskStatus
 from napari_sam2.scores import ScoreRow, ScoreTable
@@ -129,10 +128,11 @@ class SessionEdits:
         *,
         cover: bool = False,
     ) -> int:
-        changed: list[Index] = self._storing.set_status(object_id, frames, status, cover=cover)
-        for index in changed:
-            self.events.masks.emit(object_id, index)
-        return len(changed)
+        changed = self._storing.set_status(object_id, frames, status, cover=cover)
+        for frame, header in changed:
+            self.scores.add(ScoreRow.of_header(frame, header))
+            self.events.masks.emit(header.object_id, header.index)
+        return sum(header.object_id == object_id for _, header in changed)
 
     def _adopt_objects(self) -> None:
         known = len(self.objects)

@@ -105,8 +105,8 @@ class Storing:
         status: MaskStatus,
         *,
         cover: bool = False,
-    ) -> list[Index]:
-        """Change the status of an object's masks and return where.
+    ) -> list[tuple[int, MaskHeader]]:
+        """Change the status of an object's masks; return (frame, header) of all that changed.
 
         Masks that are settled by it leave the pixels of those settled before; with ``cover`` they
         take them, locked ones excepted.
@@ -115,8 +115,9 @@ class Storing:
             found = [self.masks.get(object_id, i) for i in self._indices(object_id, frames)]
             changed = [r for r in found if r and r.status is not status]
             claimed = [self._claimed(record, status, cover) for record in changed]
-            self._replace([record for each in claimed for record in each])
-        return [record.index for record in changed]
+            records = [record for each in claimed for record in each]
+            self._replace(records)
+        return [(self._frames[record.index], record.header) for record in records]
 
     def _claimed(self, record: MaskRecord, status: MaskStatus, cover: bool) -> list[MaskRecord]:
         """Return a mask with its new status, and the masks that it takes pixels from."""

@@ -299,6 +299,7 @@ def test_accepted_objects_keep_their_pixels_unless_asked(cover, winner):
     assert np.all(labels[left & ~right] == 1)
     assert np.all(labels[right & ~left] == 2)
     assert session.masks.get(3 - winner, (0,)).area == 200
+    assert {row.object_id: row.area for row in session.scores} == {winner: 400, 3 - winner: 200}
 
 
 def test_locked_objects_are_not_covered_even_if_asked():
