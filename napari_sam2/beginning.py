@@ -90,9 +90,9 @@ class Beginning:
         look = FirstLook(self.looker, self.rules)
         sized = look.sizes(index, asked)
         for object_id in asked:
-            known, box = sides.get(object_id), sized[object_id].box
+            known, seen = sides.get(object_id), sized[object_id]
             sides[object_id] = (
-                self.rules.first_side(box) if known is None else self.rules.later_side(known, box)
+                look.side(seen) if known is None else self.rules.later_side(known, seen.box)
             )
         wanted = [
             look.wanted(object_id, sized[object_id], side)

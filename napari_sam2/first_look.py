@@ -57,10 +57,21 @@ class FirstLook:
             sized[object_id] = Sized(box, view)
         return sized
 
+    def side(self, sized: Sized) -> int | None:
+        """Return the side of an object's first window: that of its look, if that was close enough.
+
+        What was encoded for the look is then used again, and neighbours share it.
+        """
+        side = self.rules.first_side(sized.box)
+        seen = sized.view
+        if side is None or seen is None or not seen.zoomed:
+            return side
+        return seen.side if self.rules.close_enough(sized.box, seen.side) else side
+
     def view(self, index: Index, question: Question) -> View:
         """Return the window for an object that is looked at alone."""
         sized = self.sizes(index, {0: question})[0]
-        side = self.rules.first_side(sized.box)
+        side = self.side(sized)
         if side is None:
             return self.rules.full
         return share_views([self.wanted(0, sized, side)], self.rules)[0]

@@ -120,6 +120,10 @@ class ViewRules:
         """Return the side of a window in which an object spans the usual share."""
         return self.side_for(max(box.shape) / self.sizes.share)
 
+    def close_enough(self, box: Window, side: int) -> bool:
+        """Return whether an object spans at least half of the usual share, and not too much."""
+        return self.sizes.share / 2 <= max(box.shape) / side <= self.sizes.largest
+
     def side_for(self, pixels: float) -> int:
         """Return the smallest side on the ladder (1, 2, 3, 4, 6, 8, 12, ...) of ``pixels``."""
         pitch = max(ceil(pixels / self.tokens), 1, self.token_stride // 8)

@@ -12,9 +12,10 @@ from scipy import ndimage
 
 from sam2_model.training import augment
 from sam2_model.training.cutouts import cut, emptied, widened
+from sam2_model.training.haze import draw_haze
 from sam2_model.training.motion import Motion, still
 from sam2_model.training.samples import SIDE, ClipSample, sample_of
-from sam2_model.training.scenes import Blend, Clip, Labels, Scene, glowing
+from sam2_model.training.scenes import Blend, Clip, Labels, Scene
 from sam2_model.training.stills import (
     Part,
     Still,
@@ -36,7 +37,7 @@ __all__ = [
     "validation_components",
 ]
 
-_NATIVE = 0.45
+_NATIVE = 0.35
 _TRIES = 50
 _LIGHT = 0.35
 _GLOW = 6
@@ -62,7 +63,7 @@ class StillClips:
         self,
         stills: Sequence[Still],
         zoom: tuple[float, float] = (0.6, 2.2),
-        volumes: float = 0.15,
+        volumes: float = 0.3,
     ) -> None:
         if not stills:
             raise ValueError("There are no stills to make clips of")
@@ -216,13 +217,15 @@ def _moved(
     """Let every object of a window move by itself over the background that it leaves."""
     picture = image.astype(np.float32)
     where = [(n, b) for n, b in enumerate(ndimage.find_objects(labels), 1) if b is not None]
+    haze = draw_haze(rng) if story.volume and blend is Blend.LIGHT else None
+    frames += 2 * haze.margin if haze else 0
     motions = [_own_motion(box, rng, frames, story) for _, box in where]
     sprites = [cut(picture, labels, n, box) for n, box in where]
     background = emptied(picture, labels, round(_GLOW * zoom**0.8))
     scene = Scene(background, sprites, motions, np.zeros((frames, 2)), blend)
     values, tracked = scene.render()
-    if story.volume and blend is Blend.LIGHT:
-        values = glowing(values, float(rng.uniform(0, 0.2)))
+    if haze:
+        return Clip(haze.seen_through(values), tracked[haze.margin : -haze.margin])
     return Clip(values, tracked)
 
 

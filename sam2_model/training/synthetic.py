@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2_model.training import augment
+from sam2_model.training.haze import draw_haze
 from sam2_model.training.samples import SIDE, ClipSample, sample_of
-from sam2_model.training.scenes import glowing
+from sam2_model.training.scenes import Blend
 from sam2_model.training.stains import coloured
 from sam2_model.training.story import draw_story
-from sam2_model.training.synthetic_looks import Style
+from sam2_model.training.synthetic_looks import Style, blend_of
 from sam2_model.training.synthetic_scenes import draw_scene
 from sam2_model.training.synthetic_stacks import (
     Encoding,
@@ -58,9 +59,13 @@ class SyntheticClips:
         while True:
             style = self.styles[int(rng.integers(len(self.styles)))]
             story = draw_story(rng, frames, self.volumes)
-            values, labels = draw_scene(style, rng, frames, story, (SIDE, SIDE)).render()
-            if story.volume and frames > 1 and rng.random() < 0.5:
-                values = glowing(values, float(rng.uniform(0, 0.25)))
+            light = blend_of(style) is Blend.LIGHT
+            haze = draw_haze(rng) if story.volume and light else None
+            length = frames + (2 * haze.margin if haze else 0)
+            values, labels = draw_scene(style, rng, length, story, (SIDE, SIDE)).render()
+            if haze:
+                values = haze.seen_through(values)
+                labels = labels[haze.margin : -haze.margin]
             images = (coloured(values, style, rng).clip(0, 1) * 255).astype(np.uint8)
             sample = sample_of(augment.clip(images, rng), labels, rng, objects)
             if sample is not None:
