@@ -11,10 +11,12 @@ from pathlib import Path
 
 import torch
 
+from sam2_model.checkpoint import load_model
 from sam2_model.config import MICRO
 from sam2_model.sam2 import SAM2
 from sam2_model.training.initialise import initialise
 from sam2_model.training.loop import Trainer, TrainingSettings
+from sam2_model.training.optimiser import Method
 from sam2_model.training.peers import join_peers
 from sam2_model.training.recipe import training_source, validation
 from sam2_model.training.schedule import Curriculum, LearningRate
@@ -31,10 +33,11 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         rate=LearningRate(options.rate, descent=options.descent),
         curriculum=Curriculum(clips_from=options.clips_from, clip_share=options.clip_share),
+        method=Method(options.method),
         mixed=options.mixed,
         validate_every=options.validate_every,
     )
-    model = initialise(SAM2(MICRO.resized(options.size)), options.seed).to(options.device)
+    model = _first_weights(options).to(options.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     source, figures = training_source(options.data), validation(options.data)
     peers = join_peers()
@@ -44,10 +47,20 @@ def main(arguments: list[str] | None = None) -> None:
         trainer.folder.plot()
 
 
+def _first_weights(options: argparse.Namespace) -> SAM2:
+    if options.weights is None:
+        return initialise(SAM2(MICRO.resized(options.size)), options.seed)
+    known = load_model(options.weights, device="cpu").float()
+    model = SAM2(known.config.resized(options.size))
+    model.load_state_dict(known.state_dict())
+    return model
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the bundled SAM 2 model.")
     parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
     parser.add_argument("run", type=Path, help="folder of the run; continued if it has a run")
+    parser.add_argument("--weights", help="name or file to start from instead of chance")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", type=int, default=MICRO.image_size, help="input, in pixels")
     parser.add_argument("--threads", type=int, default=2)
@@ -55,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=4800.0, help="over all sittings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
+    parser.add_argument("--method", default="muon", choices=[m.value for m in Method])
     parser.add_argument("--descent", type=float, default=0.2, help="share of the run")
     parser.add_argument("--clips-from", type=float, default=0.28, help="share of the run")
     parser.add_argument("--clip-share", type=float, default=0.6, help="share of the steps")

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class PlainAttention(TorchFunctionMode):
-    """Context in which attention is two matrix products and a softmax, in float32.
+    """Context in which attention is two matrix products and a softmax.
 
     PyTorch's fused kernel saves memory, but its backward pass on a CPU took several times as long
     at the sizes of the smallest model, most of all in bfloat16.
@@ -32,8 +32,8 @@ class PlainAttention(TorchFunctionMode):
 
 
 def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend (B, h, Nq, C) over (B, h, Nk, C); the result has the queries' dtype."""
+    """Attend (B, h, Nq, C) over (B, h, Nk, C), all in the queries' dtype."""
     with torch.autocast(q.device.type, enabled=False):
-        scores = (q.float() * q.shape[-1] ** -0.5) @ k.float().transpose(-2, -1)
-        mixed: Tensor = scores.softmax(-1) @ v.float()
-        return mixed.to(q.dtype)
+        scores = (q * q.shape[-1] ** -0.5) @ k.to(q.dtype).transpose(-2, -1)
+        mixed: Tensor = scores.softmax(-1) @ v.to(q.dtype)
+        return mixed

@@ -14,7 +14,7 @@ import torch
 from sam2_model.sam2 import SAM2
 from sam2_model.training.batch import Batch
 from sam2_model.training.losses import Losses, LossWeights
-from sam2_model.training.optimiser import AverageWeights, adamw
+from sam2_model.training.optimiser import AverageWeights, Method, optimiser
 from sam2_model.training.peers import Alone, Peers
 from sam2_model.training.rollout import Rollout
 from sam2_model.training.run_folder import RunFolder
@@ -49,8 +49,10 @@ class TrainingSettings:
         What prompts.
     loss_weights : LossWeights
         How losses are added up.
+    method : Method
+        How gradients become steps.
     weight_decay, clip_norm, average : float
-        Of AdamW; largest norm of a gradient; decay of averaged weights.
+        Of matrices; largest norm of a gradient; decay of averaged weights.
     mixed : bool
         Run the heavy parts in bfloat16.
     background : bool
@@ -66,6 +68,7 @@ class TrainingSettings:
     curriculum: Curriculum = field(default_factory=Curriculum)
     prompts: PromptMix = field(default_factory=PromptMix)
     loss_weights: LossWeights = field(default_factory=LossWeights)
+    method: Method = Method.ADAMW
     weight_decay: float = 0.05
     clip_norm: float = 1.0
     average: float = 0.998
@@ -127,7 +130,7 @@ class Trainer:
         self.validate = validate
         self.source = source
         self.peers: Peers = peers or Alone()
-        self.optimiser = adamw(model, settings.weight_decay)
+        self.optimiser = optimiser(model, settings.method, settings.weight_decay)
         self.average = AverageWeights(model, settings.average)
         self.step = 0
         self.seconds = 0.0

@@ -37,7 +37,7 @@ __all__ = [
     "validation_components",
 ]
 
-_NATIVE = 0.35
+_NATIVE = 0.45
 _TRIES = 50
 _LIGHT = 0.35
 _GLOW = 6

@@ -9,7 +9,7 @@ import torch
 
 from sam2_model.sam2 import SAM2
 from sam2_model.training.loop import Trainer, TrainingSettings
-from sam2_model.training.optimiser import AverageWeights
+from sam2_model.training.optimiser import AverageWeights, Method
 from sam2_model.training.run_folder import RunFolder
 from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix
 from sam2_model.training.stream import RequestedBatches, batches
@@ -27,10 +27,14 @@ def weights(model: SAM2) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.state_dict().values()])
 
 
-def test_an_interrupted_run_ends_bit_for_bit_like_an_unbroken_one(tmp_path: Path) -> None:
-    whole = Trainer(fresh(), Discs(), tmp_path / "whole", SETTINGS).run()
-    Trainer(fresh(), Discs(), tmp_path / "broken", SETTINGS).run(steps=5)
-    rest = Trainer(fresh(seed=9), Discs(), tmp_path / "broken", SETTINGS)
+@pytest.mark.parametrize("method", Method)
+def test_an_interrupted_run_ends_bit_for_bit_like_an_unbroken_one(
+    method: Method, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, method=method)
+    whole = Trainer(fresh(), Discs(), tmp_path / "whole", settings).run()
+    Trainer(fresh(), Discs(), tmp_path / "broken", settings).run(steps=5)
+    rest = Trainer(fresh(seed=9), Discs(), tmp_path / "broken", settings)
     assert rest.step == 5
     assert torch.equal(weights(rest.run()), weights(whole))
 
