@@ -20,7 +20,9 @@ def partition(x: Tensor, window: int) -> tuple[Tensor, tuple[int, int]]:
     """
     batch, height, width, channels = x.shape
     rows, columns = -(-height // window), -(-width // window)
-    x = F.pad(x, (0, 0, 0, columns * window - width, 0, rows * window - height))
+    if (rows * window, columns * window) != (height, width):
+        # Padding by nothing would copy all the same.
+        x = F.pad(x, (0, 0, 0, columns * window - width, 0, rows * window - height))
     x = x.view(batch, rows, window, columns, window, channels).transpose(2, 3)
     return x.reshape(-1, window, window, channels), (rows, columns)
 
