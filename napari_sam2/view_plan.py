@@ -21,6 +21,9 @@ class ViewSizes:
         An object below this share of the plane is zoomed; 1/16 is 64 pixels of a 1024 input.
     share : float
         The share of its window's side that an object should span.
+    share_tokens : float
+        An object should span so many memory tokens, too, if it takes a larger share: small
+        inputs draw it by too few of them otherwise.
     largest, smallest : float
         An object above or below these shares of its window gets another one.
     least_tokens : float
@@ -37,6 +40,7 @@ class ViewSizes:
 
     small: float = 1 / 16
     share: float = 1 / 5
+    share_tokens: float = 0.0
     largest: float = 1 / 2
     smallest: float = 1 / 14
     least_tokens: float = 0.0
@@ -53,6 +57,12 @@ class ViewSizes:
     def plausible(self) -> float:
         """A mask that spans less than this share of a first look is as likely dust."""
         return self.small / 2
+
+    def share_of(self, tokens: int) -> float:
+        """Return the share of its window that an object should span, for a model's input."""
+        # Halfway to the bound, an object has room to grow before its window must change.
+        roomy = max(self.share, (self.share + self.largest) / 2)
+        return min(max(self.share, self.share_tokens / tokens), roomy)
 
     def small_below(self, tokens: int) -> float:
         """Return the share of the plane below which an object is zoomed, for a model's input."""
@@ -94,6 +104,11 @@ class ViewRules:
         """Memory tokens along a side."""
         return self.image_size // self.token_stride
 
+    @property
+    def share(self) -> float:
+        """The share of its window that an object should span."""
+        return self.sizes.share_of(self.tokens)
+
     def pitch(self, side: int) -> int:
         """Plane pixels per memory token in a window of ``side``."""
         return side // self.tokens
@@ -118,11 +133,11 @@ class ViewRules:
 
     def side_around(self, box: Window) -> int:
         """Return the side of a window in which an object spans the usual share."""
-        return self.side_for(max(box.shape) / self.sizes.share)
+        return self.side_for(max(box.shape) / self.share)
 
     def close_enough(self, box: Window, side: int) -> bool:
         """Return whether an object spans at least half of the usual share, and not too much."""
-        return self.sizes.share / 2 <= max(box.shape) / side <= self.sizes.largest
+        return self.share / 2 <= max(box.shape) / side <= self.sizes.largest
 
     def side_for(self, pixels: float) -> int:
         """Return the smallest side on the ladder (1, 2, 3, 4, 6, 8, 12, ...) of ``pixels``."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_sam2 import __version__
-from napari_sam2.cli import demo, doctor, evaluate, info, models, segment, train
+from napari_sam2.cli import demo, doctor, evaluate, evaluate_davis, info, models, segment, train
 from napari_sam2.cli.exit_codes import ExitCode
 from napari_sam2.errors import UserError
 
@@ -24,6 +24,7 @@ app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.evaluate)
+app.command("evaluate-davis")(evaluate_davis.evaluate_davis)
 app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from napari_sam2.session import SegmentationSession
 
@@ -30,22 +30,26 @@ def showing(session: SegmentationSession, console: Console) -> Iterator[None]:
     with bar(console) as progress:
         task = progress.add_task("Segmenting", total=None, speed="", memory="")
 
-        def show(done: int, total: int) -> None:
-            speed = progress.tasks[task].speed
-            peak = peak_memory()
-            progress.update(
-                task,
-                completed=done,
-                total=total,
-                speed="" if speed is None else f"{speed:.1f} frames/s",
-                memory="" if peak is None else f"{peak / 2**30:.1f} GiB",
-            )
+        def told(done: int, total: int) -> None:
+            show(progress, task, done, total)
 
-        session.events.progress.connect(show)
+        session.events.progress.connect(told)
         try:
             yield
         finally:
-            session.events.progress.disconnect(show)
+            session.events.progress.disconnect(told)
+
+
+def show(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    """Show how many frames are done, how fast, and what memory that took."""
+    speed, peak = progress.tasks[task].speed, peak_memory()
+    progress.update(
+        task,
+        completed=done,
+        total=total,
+        speed="" if speed is None else f"{speed:.1f} frames/s",
+        memory="" if peak is None else f"{peak / 2**30:.1f} GiB",
+    )
 
 
 def bar(console: Console) -> Progress:
