@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.contrast import Contrast
 from napari_sam2.geometry import Window
 from napari_sam2.questions import Patch
 from napari_sam2.results import Direction, FrameResult
@@ -139,6 +140,15 @@ def _answer_in(item: dict[str, Any], archive: Any) -> Answer:
     return Answer(result, view)
 
 
+def _presence_out(presence: Presence) -> list[Any]:
+    clearest = presence.clearest
+    return [presence.usual_area, presence.gone, clearest and astuple(clearest)]
+
+
+def _presence_in(item: list[Any]) -> Presence:
+    return Presence(item[0], item[1], Contrast(*item[2]) if item[2] else None)
+
+
 def _track_out(track: SavedTrack, arrays: _Arrays) -> dict[str, Any]:
     return {
         "object_id": track.object_id,
@@ -146,7 +156,7 @@ def _track_out(track: SavedTrack, arrays: _Arrays) -> dict[str, Any]:
         "view": _view_out(track.view),
         "box": _window_out(track.box),
         "motion": list(track.motion),
-        "presence": [track.presence.usual_area, track.presence.gone],
+        "presence": _presence_out(track.presence),
         "last": _seen_out(track.last, arrays),
         "anchor": _seen_out(track.anchor, arrays),
         "drift": list(track.drift),
@@ -161,7 +171,7 @@ def _track_in(item: dict[str, Any], archive: Any) -> SavedTrack:
         view=_view_in(item["view"]),
         box=Window(*item["box"]),
         motion=(item["motion"][0], item["motion"][1]),
-        presence=Presence(item["presence"][0], item["presence"][1]),
+        presence=_presence_in(item["presence"]),
         last=_seen_in(item["last"], archive),
         anchor=_seen_in(item["anchor"], archive),
         drift=(item["drift"][0], item["drift"][1]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +20,25 @@ from napari_sam2.views import View
 
 RIM = 4
 """Pixels kept around a mask, so that boundaries can be blended and compared."""
+
+
+_KEPT_PIXELS = 4096**2
+
+
+@dataclass
+class LastImage:
+    """The picture that was read last, as it is often wanted again at once.
+
+    Parameters
+    ----------
+    place : tuple of Index and View, optional
+        What it shows.
+    image : ndarray of uint8, optional
+        (H, W, 3).
+    """
+
+    place: tuple[Index, View] | None = None
+    image: NDArray[np.uint8] | None = None
 
 
 class ToRGB(Protocol):
@@ -43,12 +62,15 @@ class Looker:
         The model.
     cache : FeatureCache
         Features that are kept.
+    last : LastImage
+        The last picture, unless it is huge.
     """
 
     stack: PlaneReader
     intensity: ToRGB
     predictor: Predictor
     cache: FeatureCache
+    last: LastImage = field(default_factory=LastImage, compare=False)
 
     def encode(self, index: Index, view: View) -> Encoding:
         """Return the features of a view, from the cache where they are kept."""
@@ -60,6 +82,19 @@ class Looker:
 
         Pixels beyond the plane repeat its edge.
         """
+        if self.last.image is not None and self.last.place == (index, view):
+            return self.last.image
+        image = self._read(index, view)
+        if self.small(view):
+            self.last.place, self.last.image = (index, view), image
+        return image
+
+    def small(self, view: View) -> bool:
+        """Whether a view's picture is small enough to be kept and measured."""
+        height, width = view.image_shape
+        return height * width <= _KEPT_PIXELS
+
+    def _read(self, index: Index, view: View) -> NDArray[np.uint8]:
         inside = view.window.clip(self.stack.shape)
         image = self._pixels(index, inside, view.factor)
         height, width = view.image_shape

@@ -12,6 +12,7 @@ from napari_sam2.hand_over import HandOver
 from napari_sam2.look import Looker
 from napari_sam2.predictor_protocol import Step
 from napari_sam2.questions import Patch
+from napari_sam2.settling import Outcome, Settler
 from napari_sam2.track import Track
 from napari_sam2.view_plan import ViewRules
 from napari_sam2.views import View
@@ -23,8 +24,6 @@ ALIKE = 3.0
 TAKEN = 0.5
 """Share of it that may belong to another object."""
 
-Outcome = tuple[Track, Patch, Step]
-
 
 @dataclass(frozen=True)
 class Recovery:
@@ -34,6 +33,8 @@ class Recovery:
     ----------
     looker : Looker
         The model's eyes.
+    settler : Settler
+        Judges what it answers.
     rules : ViewRules
         Where windows may lie.
     hand_over : HandOver
@@ -43,6 +44,7 @@ class Recovery:
     """
 
     looker: Looker
+    settler: Settler
     rules: ViewRules
     hand_over: HandOver
     reverse: bool
@@ -99,8 +101,7 @@ class Recovery:
         track = self.hand_over.to(before, view)
         encoding = self.looker.encode(self.looker.stack.index(frame), view)
         step = self.looker.predictor.track(encoding, frame, [track.state], reverse=self.reverse)[0]
-        patch = self.looker.paste(view, step.logits) if step.object_score > 0 else Patch.empty()
-        return track.after(frame, step.state, patch, step.object_score), patch, step
+        return self.settler.settle(frame, view, track, step)
 
     def _cut(self, view: View, box: Window) -> bool:
         """Whether the mask reaches an edge of the window that is not an edge of the plane."""

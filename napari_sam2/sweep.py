@@ -18,6 +18,7 @@ from napari_sam2.prefetch import PlaneRequest
 from napari_sam2.questions import Patch
 from napari_sam2.recovery import Recovery
 from napari_sam2.results import FrameResult
+from napari_sam2.settling import Settler
 from napari_sam2.stop_rule import StopRule
 from napari_sam2.track import Track
 from napari_sam2.view_plan import ViewRules, Wanted, share_views
@@ -82,6 +83,7 @@ class Sweeper:
         self.stop_rule = stop_rule
         self.announce = announce
         self.hand_over = HandOver(looker, rules)
+        self.settler = Settler(looker, stop_rule)
         self._tracks: dict[int, Track] = {}
 
     def step(self, frame: int, tasks: Sequence[Task]) -> dict[int, FrameResult]:
@@ -163,7 +165,9 @@ class Sweeper:
     def _follow(self, frame: int, index: Index, objects: Sequence[int]) -> list[Followed]:
         views = self._views(objects)
         self._announce(frame, set(views.values()))
-        recovery = Recovery(self.looker, self.rules, self.hand_over, self.sweep.reverse)
+        recovery = Recovery(
+            self.looker, self.settler, self.rules, self.hand_over, self.sweep.reverse
+        )
         found: list[Followed] = []
         for view in sorted(set(views.values())):
             members = [o for o in objects if views[o] == view]
@@ -203,12 +207,10 @@ class Sweeper:
         steps = self.looker.predictor.track(
             encoding, frame, [track.state for track in tracks], reverse=self.sweep.reverse
         )
-        followed = []
-        for track, step in zip(tracks, steps, strict=True):
-            patch = self.looker.paste(view, step.logits) if step.object_score > 0 else Patch.empty()
-            after = track.after(frame, step.state, patch, step.object_score)
-            followed.append(Followed(after, patch, step))
-        return followed
+        return [
+            Followed(*self.settler.settle(frame, view, track, step))
+            for track, step in zip(tracks, steps, strict=True)
+        ]
 
     def _result(self, frame: int, index: Index, followed: Followed) -> FrameResult:
         return FrameResult(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from napari_sam2.contrast import Contrast
 from napari_sam2.geometry import Window
 from napari_sam2.predictor_protocol import TrackState
 from napari_sam2.questions import Patch
@@ -96,9 +97,16 @@ class Track:
                 return answer
         raise KeyError(frame)
 
-    def after(self, frame: int, state: TrackState, patch: Patch, score: float) -> Track:
+    def after(
+        self,
+        frame: int,
+        state: TrackState,
+        patch: Patch,
+        score: float,
+        contrast: Contrast | None = None,
+    ) -> Track:
         """Return the track with one more frame behind it."""
-        presence = self.presence.after(patch.area, score, StopRule())
+        presence = self.presence.after(patch.area, score, StopRule(), contrast)
         box = patch.box
         if box is None:
             damped = (self.motion[0] / 2, self.motion[1] / 2)

@@ -1,0 +1,62 @@
+"""From the model's answer on a frame to what the track takes from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from napari_sam2.contrast import contrast_of
+from napari_sam2.look import Looker
+from napari_sam2.predictor_protocol import Step
+from napari_sam2.questions import Patch
+from napari_sam2.stop_rule import StopRule
+from napari_sam2.track import Track
+from napari_sam2.views import View
+
+Outcome = tuple[Track, Patch, Step]
+
+
+@dataclass(frozen=True)
+class Settler:
+    """Puts masks back on the plane, and leaves out what nothing in the picture stands for.
+
+    Parameters
+    ----------
+    looker : Looker
+        The model's eyes.
+    rule : StopRule or None
+        When an object is as good as gone; None never doubts the model.
+    """
+
+    looker: Looker
+    rule: StopRule | None
+
+    def settle(self, frame: int, view: View, track: Track, step: Step) -> Outcome:
+        """Return a track with a frame behind it, its mask there, and the model's answer.
+
+        Parameters
+        ----------
+        frame : int
+            The frame.
+        view : View
+            What the model saw.
+        track : Track
+            As it stood on the frame before.
+        step : Step
+            The model's answer.
+        """
+        rule = self.rule
+        if step.object_score <= 0:
+            return self._absent(frame, track, step)
+        patch = self.looker.paste(view, step.logits)
+        if rule is None or patch.box is None or not self.looker.small(view):
+            return track.after(frame, step.state, patch, step.object_score), patch, step
+        image = self.looker.image(self.looker.stack.index(frame), view)
+        contrast = contrast_of(image, step.logits > 0)
+        if contrast is not None and track.presence.faded(contrast, rule):
+            return self._absent(frame, track, replace(step, object_score=0.0))
+        after = track.after(frame, step.state, patch, step.object_score, contrast)
+        return after, patch, step
+
+    def _absent(self, frame: int, track: Track, step: Step) -> Outcome:
+        patch = Patch.empty()
+        return track.after(frame, step.state, patch, step.object_score), patch, step

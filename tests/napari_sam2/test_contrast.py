@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import FakePredictor
+from hypothesis import given
+from hypothesis import strategies as st
+from scenes import click, movie, session_of, straight
+
+from napari_sam2.contrast import Contrast, contrast_of
+from napari_sam2.session_settings import SessionSettings
+from napari_sam2.stop_rule import Presence, StopRule
+from napari_sam2.views import ViewPolicy
+
+FULL = SessionSettings(view=ViewPolicy.parse("full"))
+RULE = StopRule()
+
+
+class Stubborn(FakePredictor):
+    """Says on every frame that the object is where it was prompted."""
+
+    def condition(self, encoding, frame, prompts, states):
+        steps = super().condition(encoding, frame, prompts, states)
+        self.logits = steps[0].logits
+        return steps
+
+    def track(self, encoding, frame, states, *, reverse):
+        steps = super().track(encoding, frame, states, reverse=reverse)
+        return [replace(step, logits=self.logits, object_score=5.0) for step in steps]
+
+
+def disc(value: int, ground: int, shape: tuple[int, int] = (40, 50)) -> tuple:
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    mask = (y - 20) ** 2 + (x - 25) ** 2 <= 64
+    image = np.where(mask, value, ground).astype(np.uint8)
+    return np.repeat(image[..., None], 3, axis=2), mask
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_contrast_is_the_difference_of_grey_values(value, ground):
+    found = contrast_of(*disc(value, ground))
+    assert (found.inside, found.around, found.step) == (value, ground, value - ground)
+    assert found.clear == (abs(value - ground) >= 4)
+
+
+def test_a_bright_neighbour_hardly_counts_and_noise_does():
+    image, mask = disc(120, 20)
+    image[:, 33:36] = 255
+    assert contrast_of(image, mask).around == 20
+    image, mask = disc(60, 20)
+    noise = np.random.default_rng(0).normal(0, 30, mask.shape)
+    noisy = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
+    assert not contrast_of(noisy, mask).clear
+
+
+def test_without_an_object_or_anything_around_it_there_is_no_contrast():
+    image, mask = disc(100, 10)
+    assert contrast_of(image, np.zeros_like(mask)) is None
+    assert contrast_of(image, np.ones_like(mask)) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "faded"),
+    [
+        (Contrast(150, 20, 2), False),
+        (Contrast(40, 20, 2), False),
+        (Contrast(28, 20, 2), True),
+        (Contrast(15, 20, 2), True),
+        # As bright as ever, beside a neighbour as bright as itself, or brighter.
+        (Contrast(150, 150, 2), False),
+        (Contrast(150, 200, 2), False),
+        # The whole slice is brighter, and the object with it.
+        (Contrast(60, 55, 2), False),
+    ],
+)
+def test_faded_is_what_looks_like_its_surroundings_then_and_now(now, faded):
+    seen = Presence().after(100, 5.0, RULE, Contrast(150, 20, 2))
+    assert seen.faded(now, RULE) == faded
+
+
+def test_dark_objects_fade_too_and_what_never_stood_out_does_not():
+    dark = Presence().after(100, 5.0, RULE, Contrast(30, 180, 3))
+    assert dark.faded(Contrast(172, 180, 3), RULE)
+    assert not dark.faded(Contrast(100, 180, 3), RULE)
+    texture = Presence().after(100, 5.0, RULE, Contrast(110, 100, 30))
+    assert not texture.faded(Contrast(100, 100, 30), RULE)
+
+
+def test_the_clearest_contrast_is_kept():
+    presence = Presence()
+    for step in (50, 90, 70):
+        presence = presence.after(100, 5.0, RULE, Contrast(20 + step, 20, 1))
+    assert presence.clearest == Contrast(110, 20, 1)
+    assert presence.after(0, -5.0, RULE).clearest == Contrast(110, 20, 1)
+
+
+def fading(frames: int = 16, last: int = 7) -> tuple:
+    """Return a disc whose haze, 4 % of its light, stays after its last frame; and its path."""
+    path = straight((40, 40), (0, 0), frames)
+    data = movie((96, 96), [path], radius=10)
+    haze = movie((96, 96), [path], radius=10, value=27)
+    data[last + 1 :] = haze[last + 1 :]
+    return data, path
+
+
+def test_in_depth_haze_is_no_object_whatever_the_model_says():
+    data, path = fading()
+    session = session_of(data, [click(1, 0, path)], along="z", predictor=Stubborn(), settings=FULL)
+    areas = [result.area for result in session.propagate()]
+    assert all(areas[:8])
+    assert not any(areas[8:])
+    assert session.predictor.calls["track"] == 10
+
+
+def test_in_time_and_without_a_rule_the_model_is_believed():
+    data, path = fading()
+    no_rule = replace(FULL, stop_rule=None)
+    for along, settings in (("t", FULL), ("z", no_rule)):
+        session = session_of(
+            data, [click(1, 0, path)], along=along, predictor=Stubborn(), settings=settings
+        )
+        assert all(result.area for result in session.propagate())
