@@ -20,25 +20,25 @@ from napari_sam2.views import View
 
 RIM = 4
 """Pixels kept around a mask, so that boundaries can be blended and compared."""
-
-
 _KEPT_PIXELS = 4096**2
+"""A view's picture of more pixels, 48 MB and above, is neither kept nor measured."""
 
 
-@dataclass
 class LastImage:
-    """The picture that was read last, as it is often wanted again at once.
+    """The picture that was read last, as it is often wanted again at once."""
 
-    Parameters
-    ----------
-    place : tuple of Index and View, optional
-        What it shows.
-    image : ndarray of uint8, optional
-        (H, W, 3).
-    """
+    def __init__(self) -> None:
+        # One value, so that threads never see a picture with another one's place.
+        self._kept: tuple[Index, View, NDArray[np.uint8]] | None = None
 
-    place: tuple[Index, View] | None = None
-    image: NDArray[np.uint8] | None = None
+    def get(self, index: Index, view: View) -> NDArray[np.uint8] | None:
+        """Return the picture (H, W, 3) if it shows this view."""
+        kept = self._kept
+        return kept[2] if kept is not None and kept[:2] == (index, view) else None
+
+    def keep(self, index: Index, view: View, image: NDArray[np.uint8]) -> None:
+        """Keep a picture (H, W, 3) instead of the one before."""
+        self._kept = index, view, image
 
 
 class ToRGB(Protocol):
@@ -82,11 +82,12 @@ class Looker:
 
         Pixels beyond the plane repeat its edge.
         """
-        if self.last.image is not None and self.last.place == (index, view):
-            return self.last.image
+        kept = self.last.get(index, view)
+        if kept is not None:
+            return kept
         image = self._read(index, view)
         if self.small(view):
-            self.last.place, self.last.image = (index, view), image
+            self.last.keep(index, view, image)
         return image
 
     def small(self, view: View) -> bool:
