@@ -91,6 +91,7 @@ def table(found: Evaluation, title: str) -> Table:
     for name, value in measures.items():
         if not math.isnan(value):
             made.add_row(name, f"{value:.3f}")
+    made.add_row("frames overrun", str(summary.overrun))
     if tracks is not None:
         made.add_row("identity switches", str(tracks.switches))
     made.add_row("objects", str(len({row.object_id for row in found.rows})))
