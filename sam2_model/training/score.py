@@ -25,7 +25,8 @@ from sam2_model.training.real_images import Part, dsb_stills, t98g_stills
 from sam2_model.training.recipe import native_windows
 from sam2_model.training.samples import ClipSample
 
-_SEED = 20_000
+WINDOWS_SEED = 20_000
+"""Of the choice of windows in held-out images."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -57,10 +58,10 @@ def scores(model: SAM2, data: Path, clips: int) -> Iterator[tuple[str, dict[str,
     """
     for group in ("fluo", "hist"):
         stills = dsb_stills(data / "dsb2018", Part.VALIDATION, group)
-        windows = native_windows(stills, np.random.default_rng(_SEED), sys.maxsize)
+        windows = native_windows(stills, np.random.default_rng(WINDOWS_SEED), sys.maxsize)
         yield f"dsb2018 {group}, 256 px windows", _images(model, windows)
     stills = t98g_stills(data / "t98g_stills", Part.VALIDATION)
-    windows = native_windows(stills, np.random.default_rng(_SEED), sys.maxsize)
+    windows = native_windows(stills, np.random.default_rng(WINDOWS_SEED), sys.maxsize)
     yield "t98g_stills, 256 px windows", _images(model, windows)
     dsb = held_out_stills(data / "dsb2018", clips)
     for name, movies in (("dsb2018", dsb), ("synthetic", held_out_synthetic(clips))):

@@ -1,0 +1,112 @@
+"""One prompt on one window: dsb2018's held-out images as the tool answers them, view by view.
+
+    python -m tests.benchmarks.windows DATA
+    python -m tests.benchmarks.windows DATA --images 10 --views full auto  # a trial
+
+DATA holds dsb2018. The windows are those of ``sam2_model.training.score``: 256 px at native scale,
+every object of 24 pixels and more, one click in its deepest pixel or its box. ``full`` is the model
+on the whole window; ``auto`` and ``zoom`` let it look closer, as it does for users.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import napari_sam2
+from napari_sam2.intensity import Intensity
+from napari_sam2.prompts import BoxPrompt, PointPrompt, Prompt
+from napari_sam2.session_settings import SessionSettings
+from napari_sam2.view_plan import ViewSizes
+from napari_sam2.views import ViewPolicy
+from sam2_model.training.clicks import deepest_point, tight_box
+from sam2_model.training.real_images import Part, dsb_stills
+from sam2_model.training.recipe import native_windows
+from sam2_model.training.samples import ClipSample
+from sam2_model.training.score import WINDOWS_SEED
+from tests.benchmarks.measuring import Row, parser, report, use_threads
+
+
+def prompt_of(number: int, mask: NDArray[np.bool_], kind: str) -> Prompt:
+    """Return one click or one box of an object."""
+    if kind == "click":
+        click = deepest_point(mask)
+        return PointPrompt(number, 0, (float(click.y), float(click.x)))
+    x0, y0, x1, y1 = (float(bound) for bound in tight_box(mask))
+    return BoxPrompt(number, 0, (y0, x0), (y1, x1))
+
+
+def agreements(
+    window: ClipSample, kind: str, settings: SessionSettings, predictor: Any
+) -> Iterator[float]:
+    """Yield the IoU of each object of a window, all prompted in one session."""
+    masks = dict(enumerate(window.masks[0], 1))
+    session = napari_sam2.open_session(
+        window.images[..., 0],
+        [prompt_of(number, mask, kind) for number, mask in masks.items()],
+        axes="TYX",
+        along="t",
+        model=predictor,
+        intensity=Intensity(((0.0, 255.0),)),
+        settings=settings,
+    )
+    for result in session.propagate():
+        found = np.zeros(masks[result.object_id].shape, bool)
+        found[result.window.slices] = result.logits > 0
+        true = masks[result.object_id]
+        yield np.count_nonzero(found & true) / np.count_nonzero(found | true)
+
+
+def measure(windows: list[ClipSample], kind: str, view: str, given: Any) -> Row:
+    """Prompt every object with one kind of prompt in one kind of view."""
+    sizes = ViewSizes(**{n: v for n in SWEPT if (v := getattr(given, n)) is not None})
+    settings = SessionSettings(view=ViewPolicy.parse(view), view_sizes=sizes)
+    began = time.perf_counter()
+    each = [iou for w in windows for iou in agreements(w, kind, settings, given.predictor)]
+    return {
+        "model": given.predictor.info.name,
+        "prompt": kind,
+        "view": view,
+        "windows": len(windows),
+        "objects": len(each),
+        "mean IoU": float(np.mean(each)),
+        "seconds": time.perf_counter() - began,
+    }
+
+
+SWEPT = ("share", "share_tokens", "least_tokens")
+
+
+def main() -> None:
+    """Print one row for each prompt and view."""
+    options = parser(__doc__)
+    options.add_argument("data", type=Path)
+    options.add_argument("--model", default="micro")
+    options.add_argument("--device", default="auto")
+    options.add_argument("--images", type=int, help="only so many images")
+    options.add_argument("--views", nargs="+", default=["full", "auto"])
+    options.add_argument("--prompts", nargs="+", default=["click", "box"])
+    for name in SWEPT:
+        options.add_argument(f"--{name.replace('_', '-')}", type=float)
+    given = options.parse_args()
+    use_threads(given.threads)
+    from napari_sam2.predictor import load_predictor
+
+    given.predictor = load_predictor(given.model, given.device)
+    stills = dsb_stills(given.data / "dsb2018", Part.VALIDATION, "fluo")
+    windows = native_windows(stills, np.random.default_rng(WINDOWS_SEED), sys.maxsize)
+    if given.images is not None:
+        windows = windows[:: max(1, len(windows) // given.images)]
+    rows = [measure(windows, k, v, given) for k, v in product(given.prompts, given.views)]
+    report(rows, given.csv)
+
+
+if __name__ == "__main__":
+    main()
