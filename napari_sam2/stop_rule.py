@@ -24,7 +24,7 @@ class StopRule:
 
     patience: int = 3
     least_area: float = 0.02
-    least_contrast: float = 0.1
+    least_contrast: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ class ViewSizes:
     largest, smallest : float
         An object above or below these shares of its window gets another one.
     least_tokens : float
-        An object that spans fewer memory tokens than this in the full plane is zoomed too. It
-        matters for small inputs only: 4 tokens are 64 pixels, whatever the input.
+        Where the whole plane is shrunk to the input, an object that spans fewer memory tokens is
+        zoomed too. It matters for small inputs only: 4 tokens are 64 pixels, whatever the input.
     most_pixels : int
         A window of more pixels is read coarsely even where there is no pyramid.
 
@@ -43,7 +43,7 @@ class ViewSizes:
     share_tokens: float = 0.0
     largest: float = 1 / 2
     smallest: float = 1 / 14
-    least_tokens: float = 0.0
+    least_tokens: float = 4.0
     most_pixels: int = 64 * 1024**2
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class ViewSizes:
         return min(max(self.share, self.share_tokens / tokens), roomy)
 
     def small_below(self, tokens: int) -> float:
-        """Return the share of the plane below which an object is zoomed, for a model's input."""
+        """Return the share of a shrunk plane below which an object is zoomed."""
         return max(self.small, self.least_tokens / tokens)
 
 
@@ -126,8 +126,7 @@ class ViewRules:
         if self.policy.pixels is not None:
             side = max(ceil(self.policy.pixels / self.tokens), 1) * self.tokens
             return self.later_side(side, box)
-        small = self.sizes.small_below(self.tokens)
-        if self.policy.mode is ViewMode.AUTO and self._share_of_plane(box) >= small:
+        if self.policy.mode is ViewMode.AUTO and self._share_of_plane(box) >= self._small:
             return None
         return self._unless_full(self.side_around(box), box)
 
@@ -188,6 +187,11 @@ class ViewRules:
         while shape[0] * shape[1] > self.sizes.most_pixels * factor**2:
             factor *= 2
         return factor
+
+    @property
+    def _small(self) -> float:
+        shrunk = max(self.shape) > self.image_size
+        return self.sizes.small_below(self.tokens) if shrunk else self.sizes.small
 
     def _share_of_plane(self, box: Window) -> float:
         height, width = box.shape

@@ -65,7 +65,7 @@ def test_without_an_object_or_anything_around_it_there_is_no_contrast():
     ("now", "faded"),
     [
         (Contrast(150, 20, 2), False),
-        (Contrast(40, 20, 2), False),
+        (Contrast(60, 20, 2), False),
         (Contrast(28, 20, 2), True),
         (Contrast(15, 20, 2), True),
         # As bright as ever, beside a neighbour as bright as itself, or brighter.

@@ -159,7 +159,8 @@ def test_forty_nuclei_in_six_clusters_need_at_most_twenty_windows():
     [
         ((2048, 2048), 24, True),
         ((2048, 2048), 127, True),
-        ((2048, 2048), 129, False),
+        ((2048, 2048), 500, True),
+        ((2048, 2048), 520, False),
         ((256, 256), 10, True),
         ((16, 16), 8, False),
         ((496, 1022), 20, True),
@@ -241,12 +242,26 @@ def test_reduced_image_is_the_mean_of_blocks(height, width, factor):
 
 
 @pytest.mark.parametrize(("size", "zoomed"), [(256, True), (384, True), (1024, False)])
-def test_small_inputs_can_be_made_to_zoom_on_what_spans_few_tokens(size, zoomed):
+def test_small_inputs_zoom_on_what_spans_few_tokens(size, zoomed):
     box = Window(0, 0, 150, 150)
-    usual = ViewRules((1000, 1000), (1,), size, 16, ViewPolicy())
-    assert usual.first_side(box) is None
-    closer = ViewRules((1000, 1000), (1,), size, 16, ViewPolicy(), ViewSizes(least_tokens=4))
-    assert (closer.first_side(box) is not None) == zoomed
+    usual = ViewRules((1200, 1200), (1,), size, 16, ViewPolicy())
+    assert (usual.first_side(box) is not None) == zoomed
+    by_share = ViewRules((1200, 1200), (1,), size, 16, ViewPolicy(), ViewSizes(least_tokens=0))
+    assert by_share.first_side(box) is None
+
+
+def test_a_plane_that_is_not_shrunk_is_zoomed_by_share_alone():
+    rules = ViewRules((300, 300), (1,), 384, 16, ViewPolicy())
+    assert rules.first_side(Window(0, 0, 30, 30)) is None
+    assert rules.first_side(Window(0, 0, 15, 15)) is not None
+
+
+@pytest.mark.parametrize(("size", "least"), [(256, 0.35), (384, 7 / 24), (1024, 0.2)])
+def test_small_inputs_can_be_made_to_look_closer(size, least):
+    rules = ViewRules((4000, 4000), (1,), size, 16, ViewPolicy(), ViewSizes(share_tokens=7))
+    assert rules.share == pytest.approx(least)
+    assert rules.share < rules.sizes.largest
+    assert 100 / rules.side_around(Window(0, 0, 100, 60)) <= rules.share
 
 
 def test_shares_that_contradict_each_other_are_refused():
