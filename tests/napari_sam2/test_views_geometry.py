@@ -159,7 +159,7 @@ def test_forty_nuclei_in_six_clusters_need_at_most_twenty_windows():
     [
         ((2048, 2048), 24, True),
         ((2048, 2048), 127, True),
-        ((2048, 2048), 500, True),
+        ((2048, 2048), 129, True),
         ((2048, 2048), 520, False),
         ((256, 256), 10, True),
         ((16, 16), 8, False),
