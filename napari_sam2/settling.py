@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from napari_sam2.contrast import contrast_of
+from napari_sam2.contrast import Contrast, contrast_of
 from napari_sam2.look import Looker
 from napari_sam2.predictor_protocol import Step
 from napari_sam2.questions import Patch
@@ -44,19 +44,20 @@ class Settler:
         step : Step
             The model's answer.
         """
-        rule = self.rule
         if step.object_score <= 0:
-            return self._absent(frame, track, step)
+            return self._taken(frame, track, step, Patch.empty())
         patch = self.looker.paste(view, step.logits)
-        if rule is None or patch.box is None or not self.looker.small(view):
-            return track.after(frame, step.state, patch, step.object_score), patch, step
+        if self.rule is None or patch.box is None or not self.looker.small(view):
+            return self._taken(frame, track, step, patch)
         image = self.looker.image(self.looker.stack.index(frame), view)
         contrast = contrast_of(image, step.logits > 0)
-        if contrast is not None and track.presence.faded(contrast, rule):
-            return self._absent(frame, track, replace(step, object_score=0.0))
-        after = track.after(frame, step.state, patch, step.object_score, contrast)
-        return after, patch, step
+        if contrast is not None and track.presence.faded(contrast, self.rule):
+            return self._taken(frame, track, replace(step, object_score=0.0), Patch.empty())
+        return self._taken(frame, track, step, patch, contrast)
 
-    def _absent(self, frame: int, track: Track, step: Step) -> Outcome:
-        patch = Patch.empty()
-        return track.after(frame, step.state, patch, step.object_score), patch, step
+    def _taken(
+        self, frame: int, track: Track, step: Step, patch: Patch, contrast: Contrast | None = None
+    ) -> Outcome:
+        rule = self.rule or StopRule()
+        after = track.after(frame, step.state, patch, step.object_score, rule, contrast)
+        return after, patch, step

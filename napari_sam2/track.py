@@ -103,10 +103,11 @@ class Track:
         state: TrackState,
         patch: Patch,
         score: float,
+        rule: StopRule,
         contrast: Contrast | None = None,
     ) -> Track:
-        """Return the track with one more frame behind it."""
-        presence = self.presence.after(patch.area, score, StopRule(), contrast)
+        """Return the track with one more frame behind it; ``rule`` says what counts as gone."""
+        presence = self.presence.after(patch.area, score, rule, contrast)
         box = patch.box
         if box is None:
             damped = (self.motion[0] / 2, self.motion[1] / 2)

@@ -122,3 +122,16 @@ def test_in_time_and_without_a_rule_the_model_is_believed():
             data, [click(1, 0, path)], along=along, predictor=Stubborn(), settings=settings
         )
         assert all(result.area for result in session.propagate())
+
+
+@pytest.mark.parametrize(("least_area", "tracked"), [(0.02, 11), (0.5, 7)])
+def test_the_area_at_which_an_object_has_ended_can_be_set(least_area, tracked):
+    path = straight((40, 40), (0, 0), 12)
+    data = movie((96, 96), [path], radius=10)
+    data[5:] = movie((96, 96), [path], radius=5)[5:]
+    rule = StopRule(least_area=least_area)
+    session = session_of(
+        data, [click(1, 0, path)], along="z", settings=replace(FULL, stop_rule=rule)
+    )
+    assert len(list(session.propagate())) == 12
+    assert session.predictor.calls["track"] == tracked
