@@ -170,6 +170,7 @@ def _training(chosen: FinetuneSettings, longest: int) -> TrainingSettings:
             images=4,
             shortest=min(2, longest),
             longest=longest,
+            long_share=0.0,
         ),
         average=0.99,
         background=False,

@@ -11,6 +11,7 @@ from PIL import Image as Picture
 from scipy import ndimage
 
 from sam2_model.training import augment
+from sam2_model.training.collisions import kept_apart
 from sam2_model.training.cutouts import cut, emptied, widened
 from sam2_model.training.haze import draw_haze
 from sam2_model.training.motion import Motion, still
@@ -220,6 +221,9 @@ def _moved(
     haze = draw_haze(rng) if story.volume and blend is Blend.LIGHT else None
     frames += 2 * haze.margin if haze else 0
     motions = [_own_motion(box, rng, frames, story) for _, box in where]
+    if not (story.volume or story.crossing):
+        radii = np.sqrt(np.bincount(labels.ravel())[[n for n, _ in where]] / np.pi)
+        motions = kept_apart(motions, radii, np.array([not _inside(box) for _, box in where]))
     sprites = [cut(picture, labels, n, box) for n, box in where]
     background = emptied(picture, labels, round(_GLOW * zoom**0.8))
     scene = Scene(background, sprites, motions, np.zeros((frames, 2)), blend)
@@ -236,7 +240,12 @@ def _own_motion(
     start = np.array([(s.start + s.stop - 1) / 2 for s in widened(box, (SIDE, SIDE))])
     radius = float(np.mean([s.stop - s.start for s in box])) / 2
     motion = story.motion(rng, start, frames, radius)
-    if all(s.start > 0 and s.stop < SIDE for s in box):
+    if _inside(box):
         return motion
     # The rest of an object at the edge is unknown: it may go, but not come nearer.
     return still(start, frames).only(motion.scale > 0)
+
+
+def _inside(box: tuple[slice, ...]) -> bool:
+    """Whether an object does not touch the window's border."""
+    return all(s.start > 0 and s.stop < SIDE for s in box)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -41,6 +41,9 @@ class ClipPlan:
     longest : int
         What pointers' distances are divided by: the clip's length in the reference's way, or
         that of a long video.
+    unlearnt : int
+        So many frames are tracked before learning begins, without gradients: the network meets
+        its own old errors in the memory at the price of running it.
     """
 
     kind: PromptKind
@@ -48,6 +51,7 @@ class ClipPlan:
     rounds: int = 0
     corrected: int | None = None
     longest: int = MAX_POINTERS - 1
+    unlearnt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Rollout:
             Source of chance.
         """
         with self._attention():
-            features = self._encode_clip(batch)[0]
+            features = self._encode_clip(batch, [0])[0]
             image = self.model.without_memory(features)
             losses = self._prompted(features, image, batch, 0, kind, rounds, rng)[1]
             return mean_losses(losses)
@@ -103,25 +107,44 @@ class Rollout:
             Source of chance.
         """
         with self._attention():
-            frames = self._encode_clip(batch)
+            order = list(_order(plan.prompted, batch.frames))
+            early, late = order[: plan.unlearnt], order[plan.unlearnt :]
+            frames = self._encode_clip(batch, [plan.prompted, *(frame for frame, _ in late)])
             state, losses = self._start(frames[plan.prompted], batch, plan, rng)
-            for frame, reverse in _order(plan.prompted, batch.frames):
-                step = _Step(frame, reverse, plan.longest)
-                state, parts = self._track(frames[frame], batch, step, plan, state)
-                losses += parts
-            return mean_losses(losses)
+            with torch.no_grad():
+                frames |= self._encode_clip(batch, [frame for frame, _ in early])
+                state, _ = self._track_all(frames, batch, early, plan, state)
+            parts = self._track_all(frames, batch, late, plan, state)[1]
+            return mean_losses(losses + parts)
 
-    def _encode_clip(self, batch: Batch) -> list[Features]:
-        """Encode all frames at once; hand out those of each object, frame by frame."""
+    def _track_all(
+        self,
+        frames: Mapping[int, Features],
+        batch: Batch,
+        order: Sequence[tuple[int, bool]],
+        plan: ClipPlan,
+        state: TrackState,
+    ) -> tuple[TrackState, list[Losses]]:
+        losses: list[Losses] = []
+        for frame, reverse in order:
+            step = _Step(frame, reverse, plan.longest)
+            state, parts = self._track(frames[frame], batch, step, plan, state)
+            losses += parts
+        return state, losses
+
+    def _encode_clip(self, batch: Batch, frames: Sequence[int]) -> dict[int, Features]:
+        """Encode some frames at once; hand out those of each object, frame by frame."""
+        if not frames:
+            return {}
         with self._autocast():
-            features = self.model.encode(batch.pixels.flatten(0, 1))
+            features = self.model.encode(batch.pixels[:, list(frames)].flatten(0, 1))
         parts = (features.top, features.stride4, features.stride8)
         clips = len(batch.pixels)
         split = [p.float().unflatten(0, (clips, -1)) for p in parts]
-        return [
-            Features(*(p[:, frame].index_select(0, batch.clip_of) for p in split))
-            for frame in range(batch.frames)
-        ]
+        return {
+            frame: Features(*(p[:, place].index_select(0, batch.clip_of) for p in split))
+            for place, frame in enumerate(frames)
+        }
 
     def _start(
         self, features: Features, batch: Batch, plan: ClipPlan, rng: np.random.Generator

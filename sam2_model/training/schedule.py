@@ -71,6 +71,10 @@ class Curriculum:
         Clips per step, objects per clip.
     shortest, longest : int
         Frames per clip.
+    long_share : float
+        Share of clips whose first frames are tracked without being learnt from.
+    farthest : int
+        Frames of the longest of these.
     """
 
     clips_from: float = 0.3
@@ -81,6 +85,8 @@ class Curriculum:
     clip_objects: int = 4
     shortest: int = 4
     longest: int = 8
+    long_share: float = 0.5
+    farthest: int = 16
 
     def request(self, step: int, progress: float, rng: np.random.Generator) -> Request:
         """Draw what a step trains on."""
@@ -89,6 +95,8 @@ class Curriculum:
         since = (progress - self.clips_from) / max(1e-9, 1 - self.clips_from)
         longest = round(self.shortest + min(1.0, 3 * since) * (self.longest - self.shortest))
         frames = int(rng.integers(self.shortest, longest + 1))
+        if longest == self.longest and rng.random() < self.long_share:
+            frames = int(rng.integers(longest + 1, self.farthest + 1))
         return Request(step, self.clips, frames, self.clip_objects)
 
 
@@ -108,6 +116,8 @@ class PromptMix:
         Share of clip steps with a corrective click on a tracked frame.
     first_frame : float
         Share of clips prompted on their first frame; the others on any frame.
+    learnt : int
+        The most frames after the prompted one that are learnt from: the last ones.
     """
 
     image_point: float = 0.6
@@ -116,6 +126,7 @@ class PromptMix:
     corrections: int = 1
     corrected_clip: float = 0.3
     first_frame: float = 0.6
+    learnt: int = 7
 
     def image_plan(self, rng: np.random.Generator) -> tuple[PromptKind, int]:
         """Draw the first prompt and the number of corrections for an image step."""
@@ -132,7 +143,9 @@ class PromptMix:
         if rng.random() >= 0.6:
             longest = int(rng.integers(frames - 1, MAX_POINTERS))
         rounds = int(rng.integers(0, 2))
-        return ClipPlan(self._clip_kind(rng), prompted, rounds, corrected, longest)
+        learnt = int(rng.integers(self.learnt - 2, self.learnt + 1))
+        unlearnt = frames - 1 - learnt if frames - 1 > self.learnt else 0
+        return ClipPlan(self._clip_kind(rng), prompted, rounds, corrected, longest, unlearnt)
 
     def _clip_kind(self, rng: np.random.Generator) -> PromptKind:
         draw = rng.random()

@@ -34,6 +34,8 @@ class Story:
         Share of a volume's solids that are tubes, the others being ellipsoids.
     occluder : bool
         Whether something passes in front.
+    crossing : bool
+        Whether objects pass over each other; those of one plane push each other aside.
     """
 
     volume: bool = False
@@ -45,6 +47,7 @@ class Story:
     step: float = 0.0
     tubes: float = 0.3
     occluder: bool = False
+    crossing: bool = False
 
     def motion(
         self, rng: np.random.Generator, start: Numbers, frames: int, radius: float
@@ -77,4 +80,5 @@ def draw_story(rng: np.random.Generator, frames: int, volumes: float = 0.25) -> 
         divided=0.15 if frames > 3 and rng.random() < 0.25 else 0.0,
         hidden=0.35 if frames > 2 and rng.random() < 0.6 else 0.0,
         occluder=frames > 3 and rng.random() < 0.15,
+        crossing=rng.random() < 0.25,
     )

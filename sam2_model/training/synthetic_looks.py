@@ -65,6 +65,12 @@ class Look:
     variety: float
     clutter: float
 
+    def stands_out(self, body: float) -> bool:
+        """Whether an object of mean intensity ``body`` can be told from the background."""
+        inside = body, body + self.rim
+        levels = np.clip([*inside, self.ground + self.halo], 0, 1) - np.clip(self.ground, 0, 1)
+        return bool(np.abs(levels).max() > _CONTRAST + self.ground_texture)
+
 
 # Lowest and highest value of every field of Look, in their order.
 _LIMITS: Mapping[Style, tuple[tuple[float, float], ...]] = {
@@ -119,9 +125,7 @@ def draw_look(style: Style, rng: np.random.Generator) -> Look:
     """Draw a look within a style's limits; objects always stand out from the background."""
     limits = zip(fields(Look), _LIMITS[style], strict=True)
     look = Look(**{field.name: float(rng.uniform(*span)) for field, span in limits})
-    contrast = abs(look.body - look.ground) - look.ground_texture
-    visible = max(contrast, abs(look.rim), look.halo) > _CONTRAST
-    return look if visible else draw_look(style, rng)
+    return look if look.stands_out(look.body) else draw_look(style, rng)
 
 
 def draw_radius(style: Style, rng: np.random.Generator) -> float:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2_model.training.collisions import kept_apart
 from sam2_model.training.motion import Motion, Numbers, divided, living, wander
 from sam2_model.training.scenes import Clip, Scene, Sprite
 from sam2_model.training.story import Story
@@ -86,6 +87,8 @@ def draw_scene(
         story.motion(rng, start, frames, float(r))
         for start, r in zip(_placed(radii, shape, rng), radii, strict=True)
     ]
+    if not (story.volume or story.crossing):
+        motions = kept_apart(motions, radii)
     sprites = [draw_sprite(float(r), look, rng) for r in radii]
     background = draw_background(style, shape, look, rng)[..., None]
     parents: dict[int, int] = {}

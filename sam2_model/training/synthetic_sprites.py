@@ -13,6 +13,7 @@ from sam2_model.training.scenes import Image, Sprite
 from sam2_model.training.synthetic_looks import Look, Style
 
 Real = NDArray[np.floating]
+_TRIES = 10
 
 
 def draw_sprite(radius: float, look: Look, rng: np.random.Generator) -> Sprite:
@@ -28,7 +29,7 @@ def draw_sprite(radius: float, look: Look, rng: np.random.Generator) -> Sprite:
         Source of chance.
     """
     distance = _signed_distance(radius, look, rng)
-    body = look.body * (1 + look.variety * rng.normal())
+    body = _draw_body(look, rng)
     grain = max(look.body_grain, rng.uniform(0.05, 0.25) * radius)
     values = body + look.body_texture * noise(rng, _shape(distance), grain)
     values += look.rim * np.exp(-(((distance - 1.5) / 1.5) ** 2))
@@ -42,6 +43,15 @@ def draw_sprite(radius: float, look: Look, rng: np.random.Generator) -> Sprite:
     values, alpha = _surrounded(values.clip(0.02, 1), cover, distance, radius, look)
     planes = (plane.astype(np.float32) for plane in (values[..., None], alpha, cover))
     return Sprite(*planes)
+
+
+def _draw_body(look: Look, rng: np.random.Generator) -> float:
+    """Draw an object's own intensity, one that does not hide it."""
+    for _ in range(_TRIES):
+        body = look.body * (1 + look.variety * float(rng.normal()))
+        if look.stands_out(body):
+            return body
+    return look.body
 
 
 def _shape(distance: Real) -> tuple[int, int]:
@@ -121,7 +131,7 @@ def _add_clutter(picture: Image, look: Look, rng: np.random.Generator) -> None:
     """Blend a faint, blurred shape into the background: something out of focus."""
     faint = replace(
         look, body=look.ground + look.clutter * rng.uniform(-1, 1), softness=6.0, rim=0.0,
-        halo=0.0, haze=0.0, nucleus=0.0, spots=0.0,
+        halo=0.0, haze=0.0, nucleus=0.0, spots=0.0, variety=0.0,
     )  # fmt: skip
     sprite = draw_sprite(float(rng.uniform(5, 30)), faint, rng)
     height, width = sprite.alpha.shape

@@ -122,3 +122,14 @@ def test_averaged_weights_lag_behind() -> None:
         model.no_obj_ptr.add_(1.0)
     average.update(model, step=1000)
     assert average.model.no_obj_ptr[0, 0].item() == pytest.approx(start + 0.1, abs=1e-5)
+
+
+def test_long_clips_come_last_and_are_learnt_from_at_their_end() -> None:
+    rng, mix = np.random.default_rng(0), PromptMix()
+    lengths = [[Curriculum().request(0, p, rng).frames for _ in range(400)] for p in (0.4, 0.9)]
+    assert max(lengths[0]) <= 8
+    assert max(lengths[1]) == 16
+    assert 8 in lengths[1]
+    for frames in set(lengths[1]) - {1}:
+        learnt = {frames - 1 - mix.clip_plan(frames, rng).unlearnt for _ in range(40)}
+        assert learnt == ({frames - 1} if frames <= 8 else {5, 6, 7})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -62,6 +64,22 @@ def test_every_plan_gives_finite_gradients(kind: PromptKind, mixed: bool) -> Non
     reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     for part in ("memory_attention", "memory_encoder", "obj_ptr_proj", "image_encoder"):
         assert any(name.startswith(part) for name in reached), part
+
+
+@pytest.mark.parametrize("prompted", [0, 2])
+def test_early_frames_are_tracked_but_not_learnt_from(prompted: int) -> None:
+    clips = batch(frames=6).seen_on(prompted)
+    clips.pixels.requires_grad_()
+    plan = ClipPlan(PromptKind.MASK, prompted=prompted, unlearnt=3)
+    whole = replace(plan, unlearnt=0)
+    rollout = Rollout(fresh(), LossWeights())
+    rollout.clip(clips, plan, np.random.default_rng(0)).total.backward()
+    reached = clips.pixels.grad.abs().amax((0, 2, 3, 4)) > 0
+    order = [0, 1, 2, 3, 4, 5] if prompted == 0 else [2, 3, 4, 5, 1, 0]
+    assert reached[order].tolist() == [True, False, False, False, True, True]
+    clips.pixels.grad = None
+    rollout.clip(clips, whole, np.random.default_rng(0)).total.backward()
+    assert (clips.pixels.grad.abs().amax((0, 2, 3, 4)) > 0).all()
 
 
 def test_training_follows_the_same_path_as_tracking() -> None:
