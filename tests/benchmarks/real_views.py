@@ -8,7 +8,9 @@ prompted on its first frame and followed forward: mean IoU over all later object
 truth, identity swaps by py-ctcmetrics. The volume is prompted by a box on the middle slice of
 each nucleus and followed both ways: Dice, and slices into which a nucleus was carried too far.
 ``copied`` is what copying the prompted frame's true mask gives; for the volume on the slices where
-the nucleus truly is. ``--small``, ``--share`` and the like change how close the model looks.
+the nucleus truly is. ``--sets windows`` follows every cell by itself in the 256 px around its
+middle on the first frame; what leaves them is left out. ``--small``, ``--share`` and the like change
+how close the model looks.
 """
 
 from __future__ import annotations
@@ -20,16 +22,20 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_sam2.evaluate import Evaluation, EvaluationSettings, PromptFrame, evaluate
+from napari_sam2.evaluate import Cost, Evaluation, EvaluationSettings, PromptFrame, evaluate
+from napari_sam2.evaluate_scores import summarise
 from napari_sam2.prompt_labels import LabelsAs
 from napari_sam2.view_plan import ViewSizes
 from napari_sam2.views import ViewPolicy
 from tests.benchmarks.measuring import Row, parser, report, use_threads
 
 PROMPTS = {"mask": LabelsAs.MASK, "click": LabelsAs.CENTER, "box": LabelsAs.BOX}
+NUCLEI = "mouse_embryo_nuclei"
+_WINDOW = 256
 SWEPT = [field.name for field in fields(ViewSizes) if field.name != "most_pixels"]
 
 
@@ -49,9 +55,40 @@ def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -
     return _row("t98g_movie", given, prompt, view, found)
 
 
+def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -> Row:
+    """Follow every cell of the first frame alone, in a window that holds its surroundings."""
+    images = _read(given.data / "t98g_movie" / "images.tif")[: given.frames]
+    labels = _read(given.data / "t98g_movie" / "masks_tracked.tif")[: given.frames]
+    settings = EvaluationSettings(
+        prompt=PROMPTS[prompt],
+        frame=PromptFrame.START,
+        view=ViewPolicy.parse(view),
+        view_sizes=sizes,
+    )
+    found = []
+    for number in np.unique(labels[0])[1 : 1 + (given.max_objects or len(labels[0]))]:
+        part = slice(None), *_around(labels[0] == number)
+        alone = np.where(labels[part] == number, number, 0)
+        found.append(
+            evaluate(images[part], alone, given.predictor, settings, axes="TYX", along="t")
+        )
+    rows = tuple(row for each in found for row in each.rows)
+    spent = [each.cost for each in found]
+    cost = Cost(sum(c.seconds for c in spent), sum(c.encodings for c in spent), float("nan"))
+    pooled = Evaluation(rows, summarise(rows, len(images)), None, cost)
+    return _row("t98g_movie, 256 px windows", given, prompt, view, pooled)
+
+
+def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return 256 rows and columns around a mask's middle, within the plane."""
+    corners = [int(np.median(at)) - _WINDOW // 2 for at in np.nonzero(mask)]
+    low = [min(max(0, c), n - _WINDOW) for c, n in zip(corners, mask.shape, strict=True)]
+    return slice(low[0], low[0] + _WINDOW), slice(low[1], low[1] + _WINDOW)
+
+
 def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizes) -> Row:
     """Follow nuclei from their middle slices through the volume, both ways."""
-    folder = given.data / "mouse_embryo_nuclei"
+    folder = given.data / NUCLEI
     images, labels = (_read(folder / f"8_cell_stage_{name}.tif") for name in ("image", "masks"))
     settings = EvaluationSettings(
         prompt=LabelsAs.BOX,
@@ -61,11 +98,11 @@ def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizes) -> Row:
         max_objects=given.max_objects,
     )
     found = evaluate(images, labels, given.predictor, settings, axes="ZYX", along="z")
-    return _row("mouse_embryo_nuclei", given, "box", view, found)
+    return _row(NUCLEI, given, "box", view, found)
 
 
 def _row(name: str, given: argparse.Namespace, prompt: str, view: str, found: Evaluation) -> Row:
-    volume, summary = found.tracks is None, found.summary
+    volume, summary = name == NUCLEI, found.summary
     return {
         "data": name,
         "model": given.predictor.info.name,
@@ -119,6 +156,8 @@ def main() -> None:
     rows = []
     if "cells" in given.sets:
         rows += [cells(given, p, v, sizes) for p, v in product(given.prompts, given.views)]
+    if "windows" in given.sets:
+        rows += [windows(given, p, v, sizes) for p, v in product(given.prompts, given.views)]
     if "nuclei" in given.sets:
         rows += [nuclei(given, view, sizes) for view in given.views]
     report(rows, given.csv)
