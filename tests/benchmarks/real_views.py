@@ -9,8 +9,8 @@ truth, identity swaps by py-ctcmetrics. The volume is prompted by a box on the m
 each nucleus and followed both ways: Dice, and slices into which a nucleus was carried too far.
 ``copied`` is what copying the prompted frame's true mask gives; for the volume on the slices where
 the nucleus truly is. ``--sets windows`` follows every cell by itself in the 256 px around its
-middle on the first frame; what leaves them is left out. ``--small``, ``--share`` and the like change
-how close the model looks.
+middle on the first frame; what leaves them is left out. ``--small``, ``--share`` and the like
+change how close the model looks.
 """
 
 from __future__ import annotations
