@@ -105,7 +105,7 @@ class Beginning:
         """Return the outcome; a mask that the user gave is kept to the pixel."""
         if question.mask is not None and view.zoomed:
             return question.mask
-        return self.looker.paste(view, step.logits)
+        return self.looker.pieces.answer(question, self.looker.paste(view, step.logits))
 
 
 def result_of(

@@ -107,7 +107,7 @@ class FirstLook:
     def _look(self, index: Index, question: Question, view: View) -> tuple[float, Window, View]:
         encoding = self.looker.encode(index, view)
         answer = self.looker.predictor.click(encoding, self.looker.ask(view, question))
-        patch = self.looker.paste(view, answer.logits[0])
+        patch = self.looker.pieces.answer(question, self.looker.paste(view, answer.logits[0]))
         box = patch.box
         if box is None:
             return -1.0, question.centre, view

@@ -17,8 +17,8 @@ class Situation:
         Prompts of the object in work.
     frames_done, frames : int
         Planes with a mask of the object in work, and all planes.
-    running : bool
-        A propagation goes on.
+    running, sharpening : bool
+        A run along a track goes on; it is of second looks.
     accepted : int
         Objects that are accepted.
     unsaved : bool
@@ -32,6 +32,7 @@ class Situation:
     frames_done: int = 0
     frames: int = 0
     running: bool = False
+    sharpening: bool = False
     accepted: int = 0
     unsaved: bool = False
 
@@ -44,6 +45,8 @@ def next_step(now: Situation) -> str:
         return "Loading the model…"
     if not now.session:
         return "Choose the image to segment."
+    if now.sharpening:
+        return "Sharpening the object's masks. Keep clicking other objects, or stop with H."
     if now.running:
         return "Following the object. Keep clicking other objects, or stop with H."
     if now.prompts == 0:

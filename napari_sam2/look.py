@@ -12,6 +12,7 @@ from scipy import ndimage
 from napari_sam2.blend import LIMIT
 from napari_sam2.feature_cache import FeatureCache, FeatureKey
 from napari_sam2.geometry import Index, Window
+from napari_sam2.pieces import Pieces
 from napari_sam2.predictor_protocol import Encoding, FramePrompt, Predictor
 from napari_sam2.prefetch import PlaneReader, PlaneRequest
 from napari_sam2.questions import Patch, Question
@@ -62,6 +63,8 @@ class Looker:
         The model.
     cache : FeatureCache
         Features that are kept.
+    pieces : Pieces
+        Which pieces of a mask belong to its object.
     last : LastImage
         The last picture, unless it is huge.
     """
@@ -70,6 +73,7 @@ class Looker:
     intensity: ToRGB
     predictor: Predictor
     cache: FeatureCache
+    pieces: Pieces = field(default_factory=Pieces)
     last: LastImage = field(default_factory=LastImage, compare=False)
 
     def encode(self, index: Index, view: View) -> Encoding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -82,7 +83,8 @@ class Previewer:
             return Preview((_given(object_id, frame, index, question.mask),))
         view = FirstLook(self.looker, self.rules).view(index, question)
         answer = self._answer(index, view, question)
-        return Preview(_results(object_id, frame, index, view, answer, self.looker))
+        main = partial(self.looker.pieces.answer, question)
+        return Preview(self._results((object_id, frame, index), view, answer, main))
 
     def refine(self, before: FrameResult) -> FrameResult:
         """Look again at a mask in the tightest window that holds it well."""
@@ -96,13 +98,44 @@ class Previewer:
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
         question = Question(box=bounds, previous=patch)
         answer = self._answer(before.index, view, question)
-        args = (before.object_id, before.frame, before.index, view, answer, self.looker)
-        refined = _results(*args)[0]
+        pieces = self.looker.pieces
+        place = (before.object_id, before.frame, before.index)
+        main = pieces.main if pieces.whole(patch) else _as_it_is
+        refined = self._results(place, view, answer, main)[0]
         return replace(refined, direction=before.direction, final=before.final)
 
     def _answer(self, index: Index, view: View, question: Question) -> Candidates:
         encoding = self.looker.encode(index, view)
         return self.looker.predictor.click(encoding, self.looker.ask(view, question))
+
+    def _results(
+        self,
+        place: tuple[int, int, Index],
+        view: View,
+        answer: Candidates,
+        main: Callable[[Patch], Patch],
+    ) -> tuple[FrameResult, ...]:
+        """Return a result for each candidate; ``place`` is object id, frame and index."""
+        results = []
+        for logits, iou in zip(answer.logits, answer.predicted_iou, strict=True):
+            seen = answer.object_score > 0
+            patch = main(self.looker.paste(view, logits)) if seen else Patch.empty()
+            results.append(
+                FrameResult(
+                    *place,
+                    window=patch.window,
+                    logits=patch.logits,
+                    predicted_iou=float(iou),
+                    object_score=answer.object_score,
+                    direction=Direction.PROMPT,
+                    view=str(view),
+                )
+            )
+        return tuple(results)
+
+
+def _as_it_is(patch: Patch) -> Patch:
+    return patch
 
 
 def _given(object_id: int, frame: int, index: Index, mask: Patch) -> FrameResult:
@@ -111,25 +144,3 @@ def _given(object_id: int, frame: int, index: Index, mask: Patch) -> FrameResult
     return FrameResult(
         object_id, frame, index, mask.window, mask.logits, 1.0, score, Direction.PROMPT
     )
-
-
-def _results(
-    object_id: int, frame: int, index: Index, view: View, answer: Candidates, looker: Looker
-) -> tuple[FrameResult, ...]:
-    results = []
-    for logits, iou in zip(answer.logits, answer.predicted_iou, strict=True):
-        patch = looker.paste(view, logits) if answer.object_score > 0 else Patch.empty()
-        results.append(
-            FrameResult(
-                object_id=object_id,
-                frame=frame,
-                index=index,
-                window=patch.window,
-                logits=patch.logits,
-                predicted_iou=float(iou),
-                object_score=answer.object_score,
-                direction=Direction.PROMPT,
-                view=str(view),
-            )
-        )
-    return tuple(results)

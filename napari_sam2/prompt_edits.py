@@ -66,6 +66,12 @@ class PromptEdits:
             self._steps.note(tuple(step))
             self._events.objects.emit()
 
+    def sharpened(self, key: Key, before: FrameResult | None, after: FrameResult) -> None:
+        """Take note of a second look at a mask; one step of undo."""
+        fixed, object_id, frame = key
+        said = self._lanes[fixed].prompts.of(object_id, frame)
+        self._steps.note((Edit(key, said, said, before, after),))
+
     def answer(self, key: Key) -> Preview:
         """Compute the mask of an object on a frame; any thread may call.
 
@@ -84,12 +90,12 @@ class PromptEdits:
     def undo(self) -> tuple[Index, ...] | None:
         """Take the last step back; return the planes that changed, None if there was no step."""
         step = self._steps.undo()
-        return self._replay([(e, e.before) for e in reversed(step)], masks=True) if step else None
+        return self._replay([(e.key, e.before, e.mask) for e in reversed(step)]) if step else None
 
     def redo(self) -> tuple[Index, ...] | None:
         """Make the step again that was taken back last; see :meth:`undo`."""
         step = self._steps.redo()
-        return self._replay([(e, e.after) for e in step], masks=False) if step else None
+        return self._replay([(e.key, e.after, e.sharper) for e in step]) if step else None
 
     def forget(self, object_id: int) -> None:
         """Drop the steps of an object that was deleted."""
@@ -97,18 +103,18 @@ class PromptEdits:
         self._opening.discard(object_id)
 
     def _replay(
-        self, edits: Sequence[tuple[Edit, tuple[Prompt, ...]]], *, masks: bool
+        self, edits: Sequence[tuple[Key, tuple[Prompt, ...], FrameResult | None]]
     ) -> tuple[Index, ...]:
         changed: list[Index] = []
-        for edit, prompts in edits:
-            fixed, object_id, frame = edit.key
+        for key, prompts, mask in edits:
+            fixed, object_id, frame = key
             session = self._lanes[fixed]
             session.prompts.set(object_id, frame, prompts)
-            if masks and edit.mask is not None:
-                self.aside(partial(_restore, session, edit.mask))
-                self._events.withdrawn.emit(edit.key)
+            if mask is not None:
+                self.aside(partial(_restore, session, mask))
+                self._events.withdrawn.emit(key)
             else:
-                self._ask(edit.key)
+                self._ask(key)
             changed.append(session.stack.index(frame))
         self._events.objects.emit()
         return tuple(changed)

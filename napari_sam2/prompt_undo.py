@@ -1,4 +1,4 @@
-"""Undo and redo of prompts, with the masks that they replaced."""
+"""Undo and redo of prompts and second looks, with the masks that they replaced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_sam2.results import FrameResult
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of what is said about one object on one frame.
+    """One change of what is said about one object on one frame, or of its mask alone.
 
     Parameters
     ----------
@@ -21,12 +21,15 @@ class Edit:
         What was said and what is said now.
     mask : FrameResult or None
         The mask that was there before.
+    sharper : FrameResult or None
+        The mask that a second look gave; None where the mask is the prompts' answer.
     """
 
     key: Key
     before: tuple[Prompt, ...]
     after: tuple[Prompt, ...]
     mask: FrameResult | None = None
+    sharper: FrameResult | None = None
 
 
 @dataclass

@@ -89,6 +89,16 @@ class Question:
     previous: Patch | None = None
 
     @property
+    def given(self) -> bool:
+        """Whether a mask, or an earlier mask that is to be corrected, shows the object."""
+        return self.mask is not None or self.previous is not None
+
+    @property
+    def inside(self) -> NDArray[np.float64]:
+        """(N, 2) the points that lie inside the object."""
+        return self.points[self.labels == 1]
+
+    @property
     def box_window(self) -> Window | None:
         """The box as the smallest window of whole pixels around it."""
         if self.box is None:
@@ -121,7 +131,7 @@ class Question:
     @property
     def centre(self) -> Window:
         """The smallest window around the points that lie inside the object."""
-        inside = self.points[self.labels == 1] if np.any(self.labels == 1) else self.points
+        inside = self.inside if len(self.inside) else self.points
         (y0, x0), (y1, x1) = np.floor(inside.min(axis=0)), np.floor(inside.max(axis=0)) + 1
         return Window(int(y0), int(x0), int(y1), int(x1))
 

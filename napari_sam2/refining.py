@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam2.errors import UserError
 from napari_sam2.prompts import MaskPrompt
-from napari_sam2.results import FrameResult
+from napari_sam2.results import FrameResult, MaskStatus
 
 if TYPE_CHECKING:
     from napari_sam2.prompt_store import PromptStore
@@ -69,6 +69,15 @@ class Refining:
     prompts: PromptStore
     look: Callable[[FrameResult], FrameResult]
 
+    def free(self, object_id: int, frame: int) -> bool:
+        """Whether there is a mask to look at again: see ``Outcome.UNTOUCHED``; cheap."""
+        known = self.storing.header(object_id, frame)
+        if known is None or known.area == 0 or known.view.endswith(REFINED):
+            return False
+        asked = self.prompts.of(object_id, frame)
+        drawn = any(isinstance(prompt, MaskPrompt) for prompt in asked)
+        return known.status < MaskStatus.ACCEPTED and not drawn
+
     def frame(self, object_id: int, frame: int) -> FrameResult:
         """Return the sharper mask of one frame, whoever made the first.
 
@@ -105,20 +114,21 @@ class Refining:
         for frame, object_id in places:
             before = self.storing.result(object_id, frame)
             if before is not None:
-                free = self._is_free(before)
+                free = self.free(object_id, frame)
                 yield self._again(before) if free else Refined(before, Outcome.UNTOUCHED)
-
-    def _is_free(self, before: FrameResult) -> bool:
-        if before.area == 0 or before.view.endswith(REFINED) or self.storing.settled(before):
-            return False
-        asked = self.prompts.of(before.object_id, before.frame)
-        return not any(isinstance(prompt, MaskPrompt) for prompt in asked)
 
     def _again(self, before: FrameResult) -> Refined:
         after = self.look(before)
         if _doubtful(before, after):
             return Refined(before, Outcome.DOUBTED)
         return Refined(replace(after, view=after.view + REFINED), Outcome.SHARPENED)
+
+
+def outcome_words(outcomes: Mapping[Outcome, int]) -> str:
+    """Return how often what came of second looks, e.g. ``"12 masks sharpened."``."""
+    sharpened, doubted = (outcomes.get(o, 0) for o in (Outcome.SHARPENED, Outcome.DOUBTED))
+    kept = f", {doubted} kept as they were: the second look did not agree" if doubted else ""
+    return f"{sharpened} mask{'s' * (sharpened != 1)} sharpened{kept}."
 
 
 def _doubtful(before: FrameResult, after: FrameResult) -> bool:

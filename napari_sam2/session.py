@@ -176,6 +176,10 @@ class SegmentationSession(SessionEdits):
         self._keep([refined], reopen=True)
         return refined
 
+    def refinable(self, object_id: int, frame: int) -> bool:
+        """Whether :meth:`refine_track` would look again at the mask there; cheap."""
+        return self._refining.free(object_id, frame)
+
     def refine_track(
         self, objects: Iterable[int] | None = None, frames: Iterable[int] | None = None
     ) -> Iterator[Refined]:

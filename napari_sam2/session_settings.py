@@ -23,6 +23,9 @@ class SessionSettings:
         When a track has ended.
     stop_in_time : bool
         Whether the rule holds along t too, where objects come back.
+    least_piece : float
+        Where views are chosen (not in ``full``), smaller pieces of a mask than this share of its
+        largest one are left out, unless a prompt shows the object in such pieces; 0 keeps all.
     group_size : int
         Objects in one call of the model. Results may differ in the last bits between sizes, so
         it is fixed for a run and stored with it.
@@ -36,6 +39,7 @@ class SessionSettings:
     view_sizes: ViewSizes = field(default_factory=ViewSizes)
     stop_rule: StopRule | None = field(default_factory=StopRule)
     stop_in_time: bool = False
+    least_piece: float = 0.2
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2

@@ -46,7 +46,7 @@ class Settler:
         """
         if step.object_score <= 0:
             return self._taken(frame, track, step, Patch.empty())
-        patch = self.looker.paste(view, step.logits)
+        patch = self._main(track, self.looker.paste(view, step.logits))
         if self.rule is None or patch.box is None or not self.looker.small(view):
             return self._taken(frame, track, step, patch)
         image = self.looker.image(self.looker.stack.index(frame), view)
@@ -54,6 +54,14 @@ class Settler:
         if contrast is not None and track.presence.faded(contrast, self.rule):
             return self._taken(frame, track, replace(step, object_score=0.0), Patch.empty())
         return self._taken(frame, track, step, patch, contrast)
+
+    def _main(self, track: Track, patch: Patch) -> Patch:
+        """Return a mask without specks, unless a prompt showed the object with such."""
+        main = self.looker.pieces.main(patch)
+        if main is patch:
+            return patch
+        shown = (Patch(a.result.window, a.result.logits) for a in track.answers)
+        return main if all(self.looker.pieces.whole(p) for p in shown) else patch
 
     def _taken(
         self, frame: int, track: Track, step: Step, patch: Patch, contrast: Contrast | None = None

@@ -83,6 +83,10 @@ class Storing:
         known = self.masks.headers()
         return [(self._frames[h.index], h) for h in known if h.index in self._frames]
 
+    def header(self, object_id: int, frame: int) -> MaskHeader | None:
+        """Return what is known of an object's mask on a frame, or None; its pixels stay packed."""
+        return self.masks.get(object_id, self._stack.index(frame))
+
     def draft(self, object_id: int, frame: int) -> FrameResult | None:
         """Return the draft of the forward sweep, or None."""
         record = self._drafts.get(object_id, self._stack.index(frame))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.beginning import Beginning
 from napari_sam2.feature_cache import FeatureCache
 from napari_sam2.look import Looker
+from napari_sam2.pieces import Pieces
 from napari_sam2.plan import Sweep
 from napari_sam2.prefetch import PlaneReader, Prefetcher
 from napari_sam2.preview import Previewer
@@ -16,6 +17,7 @@ from napari_sam2.questions import Question, Questions
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.sweep import Sweeper
 from napari_sam2.view_plan import ViewRules
+from napari_sam2.views import ViewMode
 
 if TYPE_CHECKING:
     from napari_sam2.intensity import Intensity
@@ -75,7 +77,11 @@ class Workshop:
     @property
     def looker(self) -> Looker:
         """The model's eyes on this stack."""
-        return Looker(self.reader, self.intensity, self.predictor, self.cache)
+        settings = self.settings
+        # The full view is the reference's way, to the bit.
+        full = settings.view.mode is ViewMode.FULL
+        pieces = Pieces(0.0 if full else settings.least_piece)
+        return Looker(self.reader, self.intensity, self.predictor, self.cache, pieces)
 
     def ahead(self) -> Prefetcher:
         """Return what reads the windows of the next frame while the model works on this one."""

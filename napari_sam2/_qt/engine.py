@@ -1,6 +1,6 @@
-"""What the widget does, off the GUI thread: load, look ahead, answer, propagate, accept, save."""
+"""What the widget does off the GUI thread: look ahead, answer, propagate, sharpen, accept, save."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from napari_sam2._qt.hover import Hover
 from napari_sam2._qt.keeping import Keeping
 from napari_sam2._qt.looking import LookAhead
 from napari_sam2._qt.pace import Pace
+from napari_sam2._qt.sharpening import Sharpening
 from napari_sam2._qt.worker import Background, Failure, Turn
 from napari_sam2.alt_click import AltClick
 from napari_sam2.geometry import Index
@@ -35,6 +36,10 @@ from napari_sam2.viewer_session import intensity_of, is_large, is_lazy, stack_of
 if TYPE_CHECKING:
     from napari_sam2.predictor_protocol import Predictor
 
+Steps = Callable[[SegmentationSession], Iterable[Any]]
+"""Does one frame after the other."""
+Words = Callable[[bool], str]
+"""What to tell of a run, given whether it was stopped."""
 TICK = 60
 """Milliseconds between two looks at what the threads have done."""
 
@@ -60,7 +65,7 @@ class Engine(QObject):
     """A Fault."""
     notice = Signal(str)
     ran = Signal()
-    """A propagation ended."""
+    """A propagation, or a run of second looks, ended."""
 
     def __init__(self, viewer: Any, ending: str = ".tif", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +84,7 @@ class Engine(QObject):
         for background in (self._live, self._runner):
             background.failed.connect(self._failed)
         self.keeping = Keeping(self, self._live, self._runner, ending)
+        self.sharpening = Sharpening(self, self._live)
         self.hover = Hover(self, self._live)
         self._alt: AltClick | None = None
         self._touched: set[Index] = set()
@@ -177,7 +183,7 @@ class Engine(QObject):
         self._live.close()
         self._runner.close()
 
-    def do(self, slot: str, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+    def do(self, slot: Hashable, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Do something in the thread that answers clicks; ``done`` gets what it gave."""
         self._live.submit(slot, work, done, Turn.CLICK)
 
@@ -230,8 +236,9 @@ class Engine(QObject):
         self._live.submit(("ask", key), partial(self.sync.answer, key), keep, Turn.CLICK)
 
     def _withdraw(self, key: Key) -> None:
-        self._live.drop(("ask", key))
-        self._short.pop(("ask", key), None)
+        for slot in (("ask", key), ("sharpen", key)):
+            self._live.drop(slot)
+            self._short.pop(slot, None)
         self.previews.pop(key, None)
 
     def next_candidate(self) -> None:
@@ -271,31 +278,35 @@ class Engine(QObject):
         """Follow all objects that are not accepted yet, from their prompts."""
         if self.sync is None:
             return
-        session, sync = self.sync.session, self.sync
-        done = self.keeping.waiting
-        asked = session.prompts.objects()
+        sync, done = self.sync, self.keeping.waiting
+        asked = sync.session.prompts.objects()
         ids = tuple(o for o in asked if not sync.accepted(o) and o not in done)
         if not ids:
             self.notice.emit("Click an object first; then it can be followed.")
             return
         request = PropagationRequest(ids, self.direction, self.frames)
-        self._runs += 1
-        self._short = {s: f for s, f in self._short.items() if not _is(s, "run")}
-        work = partial(self._run, sync, sync.fixed, request)
-        self._runner.submit(("run", self._runs), work, self._run_ended)
+        self.follow(sync, lambda session: session.propagate(request))
 
-    def _run(self, sync: LayerSync, fixed: Fixed, request: PropagationRequest) -> bool:
+    def follow(self, sync: LayerSync, steps: Steps, words: Words = lambda _: "") -> None:
+        """Go along a track after the runs before, then tell what came of it."""
+        self._runs += 1
+        self._short = {s: f for s, f in self._short.items() if f.job.kind != "run"}
+        work = partial(self._run, sync, sync.fixed, steps)
+        self._runner.submit(("run", self._runs), work, partial(self._run_ended, words))
+
+    def _run(self, sync: LayerSync, fixed: Fixed, steps: Steps) -> bool:
         session, self.pace = sync.lanes[fixed], Pace()
         self.running = session
         try:
-            for _ in session.propagate(request):
+            for _ in steps(session):
                 self.unsaved = True
         finally:
             self.running = None
         return session.run.cancelled
 
-    def _run_ended(self, cancelled: bool) -> None:
-        self.notice.emit("Stopped; what is done stays." if cancelled else "")
+    def _run_ended(self, words: Words, cancelled: bool) -> None:
+        stopped = "Stopped; what is done stays. " if cancelled else ""
+        self.notice.emit((stopped + words(cancelled)).strip())
         self._ask_late()
         self._eyes.forget()
         self.ran.emit()
@@ -307,7 +318,7 @@ class Engine(QObject):
             self.ask(key)
 
     def stop(self) -> None:
-        """End the propagation after the frame in work."""
+        """End the run after the frame in work."""
         if self.running is not None:
             self.running.cancel()
 
@@ -327,16 +338,12 @@ class Engine(QObject):
             self._eyes.look(sync)
 
     def _failed(self, failure: Failure) -> None:
-        slot = failure.job.slot
-        if is_memory(failure.error) and (_is(slot, "run") or _is(slot, "ask")):
-            self._short[slot] = failure
-        if _is(slot, "run"):
+        job = failure.job
+        if is_memory(failure.error) and job.kind in ("run", "ask", "sharpen"):
+            self._short[job.slot] = failure
+        if job.kind == "run":
             self._ask_late()
-        if isinstance(slot, tuple) and slot[0] == "accept":
-            self.keeping.waiting.discard(slot[1])
+        if job.kind == "accept" and isinstance(job.slot, tuple):
+            self.keeping.waiting.discard(job.slot[1])
         self.fault.emit(Fault.of(failure.error))
         self.changed.emit()
-
-
-def _is(slot: Hashable, kind: str) -> bool:
-    return isinstance(slot, tuple) and slot[0] == kind

@@ -63,13 +63,13 @@ class Keeping:
         sync.start_object()
 
     def _accept(self, session: SegmentationSession, object_id: int, cover: bool) -> None:
-        self._live_settles()
+        self.settle()
         session.accept(object_id, cover=cover)
 
-    def _live_settles(self) -> None:
-        """Accept what the last click gives, not what was there before it."""
+    def settle(self) -> None:
+        """Wait for what the last click or second look gives; in the thread that propagates."""
         deadline = monotonic() + 30
-        while self._live.holds("ask") and monotonic() < deadline:
+        while any(map(self._live.holds, ("ask", "sharpen"))) and monotonic() < deadline:
             sleep(0.01)
 
     def _accepted(self, object_id: int) -> None:

@@ -20,6 +20,7 @@ class Action(Enum):
     BOX = "Shift-G"
     OUTLINE = "Shift-H"
     PAINT = "Shift-N"
+    SHARPEN = "Shift-Q"
     REDO = "Shift-U"
 
 

@@ -61,7 +61,9 @@ class ToolBox(QWidget):
             "Whole, part or sub-part: what a single click may mean.",
             engine.next_candidate,
         )
-        self.undo = button("Undo", key(Action.UNDO), "Take the last prompt back.", self._undo)
+        self.undo = button(
+            "Undo", key(Action.UNDO), "Take the last prompt or sharper mask back.", self._undo
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -20,6 +20,7 @@ from napari_sam2._qt.model_change import ModelChange
 from napari_sam2._qt.object_list import ObjectList
 from napari_sam2._qt.panels import button, heading, row
 from napari_sam2._qt.run_box import RunBox
+from napari_sam2._qt.sharpen_box import SharpenBox
 from napari_sam2._qt.status import StatusBox
 from napari_sam2._qt.tool_box import Tool, ToolBox
 from napari_sam2.errors import UserError
@@ -68,6 +69,7 @@ class SegmentTrackWidget(QScrollArea):
         self.tools = ToolBox(self.engine, self.keys.key)
         self.objects = ObjectList(self.engine)
         self.run = RunBox(self.engine, self.keys.key)
+        self.sharpen = SharpenBox(self.engine, self.keys.key)
         self.status = StatusBox()
         self.hint = HintBox(self.keys.key, settings.hint)
         self.extras = Extras(self.engine, settings.hover)
@@ -105,6 +107,7 @@ class SegmentTrackWidget(QScrollArea):
             heading("Objects"),
             self.objects,
             self.run,
+            self.sharpen,
             self.accept,
             row(self.save, self.save_as),
             self.extras,
@@ -140,6 +143,7 @@ class SegmentTrackWidget(QScrollArea):
             self.images.release,
             lambda: removed.disconnect(self._maybe_closing),
             self.run.end_activity,
+            self.sharpen.release,
             self.models.close,
             self.engine.close,
         )
@@ -154,6 +158,7 @@ class SegmentTrackWidget(QScrollArea):
                 Action.STOP: self.engine.stop,
                 Action.ACCEPT: self.engine.keeping.accept,
                 Action.CANDIDATE: self.engine.next_candidate,
+                Action.SHARPEN: self.engine.sharpening.here,
                 Action.SAVE: self._save,
                 Action.JUMP: self._jump,
                 Action.SIGN: tools.flip,
@@ -231,6 +236,7 @@ class SegmentTrackWidget(QScrollArea):
         """Show everything as it is now."""
         self.objects.show_objects()
         self.run.show_run()
+        self.sharpen.show_masks()
         self.tools.show_sign()
         self.extras.refresh()
         self.accept.setEnabled(self.engine.sync is not None)
@@ -261,6 +267,7 @@ class SegmentTrackWidget(QScrollArea):
             frames_done=tally.of(current).frames,
             frames=sync.lanes.stack.n_frames,
             running=self.engine.running is not None,
+            sharpening=self.engine.sharpening.going,
             accepted=accepted,
             unsaved=self.engine.unsaved,
         )

@@ -42,6 +42,11 @@ class Job:
     done: Callable[[Any], None]
     urgency: int = 0
 
+    @property
+    def kind(self) -> str:
+        """The first word of a slot that has several, else nothing."""
+        return str(self.slot[0]) if isinstance(self.slot, tuple) else ""
+
 
 @dataclass(frozen=True, eq=False)
 class Failure:
@@ -120,10 +125,10 @@ class Background(QObject):
         return self._thread is not None
 
     def holds(self, kind: str) -> bool:
-        """Whether a job whose slot begins with ``kind`` waits or runs."""
+        """Whether a job of a kind waits or runs."""
         with self._change:
             jobs = [*self._waiting.values(), *([self._current] if self._current else [])]
-        return any(isinstance(job.slot, tuple) and job.slot[0] == kind for job in jobs)
+        return any(job.kind == kind for job in jobs)
 
     def close(self, timeout: float = 10.0) -> None:
         """Take no more work, forget what waits, and wait for the job that runs."""

@@ -15,7 +15,7 @@ from napari_sam2.errors import UserError
 from napari_sam2.labels import LabelArray
 from napari_sam2.nan_watch import NanWatch
 from napari_sam2.outputs import begin_output, finish_output, resume_output
-from napari_sam2.refining import Outcome
+from napari_sam2.refining import outcome_words
 from napari_sam2.run_folder import RunFolder
 from napari_sam2.safe_files import replacing
 from napari_sam2.session import SegmentationSession
@@ -90,7 +90,7 @@ def _work(job: Job, folder: RunFolder, console: Console) -> ExitCode:
             pass
         if job.refine and not session.run.cancelled:
             outcomes = Counter(refined.outcome for refined in session.refine_track())
-            console.print(_second_look(outcomes), markup=False)
+            console.print(f"Refined: {outcome_words(outcomes)}", markup=False)
     _write_scores(job, session)
     if session.run.cancelled:
         console.print("Interrupted. The same command with --resume goes on.")
@@ -116,12 +116,6 @@ def _write_scores(job: Job, session: SegmentationSession) -> None:
     if job.scores is not None:
         with replacing(job.scores) as temporary:
             session.scores.write_csv(temporary)
-
-
-def _second_look(outcomes: Counter[Outcome]) -> str:
-    doubted = outcomes[Outcome.DOUBTED]
-    kept = f", {doubted} kept as they were: the second look did not agree" if doubted else ""
-    return f"Refined: {outcomes[Outcome.SHARPENED]} masks sharpened{kept}."
 
 
 def _note(job: Job) -> str:

@@ -111,6 +111,8 @@ def test_masks_that_the_user_drew_or_accepted_are_left_alone():
     session = whole_session(prompts=[drawn])
     session.accept(1, [4])
     session.lock(1, [5])
+    free = [session.refinable(1, frame) for frame in range(FRAMES)]
+    assert free == [False, True, True, True, False, False]
     outcomes = [r.outcome for r in session.refine_track()]
     assert outcomes == [
         Outcome.UNTOUCHED,
@@ -127,6 +129,7 @@ def test_what_was_refined_is_not_looked_at_again():
     outcomes = [r.outcome for r in session.refine_track(frames=[1, 2])]
     assert outcomes == [Outcome.UNTOUCHED, Outcome.SHARPENED]
     assert session.predictor.calls["click"] == calls + 1
+    assert [session.refinable(1, frame) for frame in range(4)] == [True, False, False, True]
 
 
 def test_a_second_pass_can_be_cancelled_and_gone_on_with():
@@ -149,4 +152,5 @@ def test_empty_frames_of_a_track_stay_empty():
     list(session.propagate())
     outcomes = [r.outcome for r in session.refine_track()]
     assert outcomes[2:4] == [Outcome.UNTOUCHED] * 2
+    assert not session.refinable(1, 2)
     assert not session.labels.read((2,)).any()

@@ -290,7 +290,7 @@ def test_keys_are_given_back(open_widget: OpenWidget, image: np.ndarray) -> None
     user = open_widget(image)
     bound = len(user.viewer.keymap)
     user.widget.release()
-    assert len(user.viewer.keymap) == bound - 13
+    assert len(user.viewer.keymap) == bound - 14
 
 
 def test_two_viewers_do_not_meet(open_widget: OpenWidget, image: np.ndarray) -> None:
