@@ -15,12 +15,10 @@ from napari_sam2.geometry import Index, Window
 from napari_sam2.pieces import Pieces
 from napari_sam2.predictor_protocol import Encoding, FramePrompt, Predictor
 from napari_sam2.prefetch import PlaneReader, PlaneRequest
-from napari_sam2.questions import Patch, Question
+from napari_sam2.questions import RIM, Patch, Question
 from napari_sam2.reduced import read_reduced
 from napari_sam2.views import View
 
-RIM = 4
-"""Pixels kept around a mask, so that boundaries can be blended and compared."""
 _KEPT_PIXELS = 4096**2
 """A view's picture of more pixels, 48 MB and above, is neither kept nor measured."""
 

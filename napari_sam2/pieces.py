@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam2.blend import LIMIT
-from napari_sam2.questions import Patch, Question
+from napari_sam2.questions import RIM, Patch, Question
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
-_RIM = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,6 @@ def _only(patch: Patch, kept: NDArray[np.bool_]) -> Patch:
     box = cleaned.box
     if box is None:
         return cleaned
-    window = box.grow(_RIM).intersect(patch.window)
+    window = box.grow(RIM).intersect(patch.window)
     crop = cleaned.logits[window.relative_to(patch.window).slices]
     return Patch(window, np.ascontiguousarray(crop))

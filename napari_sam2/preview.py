@@ -12,6 +12,7 @@ from napari_sam2.errors import UserError
 from napari_sam2.first_look import FirstLook
 from napari_sam2.geometry import Index
 from napari_sam2.look import Looker
+from napari_sam2.pieces import Pieces
 from napari_sam2.predictor_protocol import Candidates
 from napari_sam2.questions import Patch, Question
 from napari_sam2.results import Direction, FrameResult
@@ -100,7 +101,7 @@ class Previewer:
         answer = self._answer(before.index, view, question)
         pieces = self.looker.pieces
         place = (before.object_id, before.frame, before.index)
-        main = pieces.main if pieces.whole(patch) else _as_it_is
+        main = (pieces if pieces.whole(patch) else Pieces()).main
         refined = self._results(place, view, answer, main)[0]
         return replace(refined, direction=before.direction, final=before.final)
 
@@ -132,10 +133,6 @@ class Previewer:
                 )
             )
         return tuple(results)
-
-
-def _as_it_is(patch: Patch) -> Patch:
-    return patch
 
 
 def _given(object_id: int, frame: int, index: Index, mask: Patch) -> FrameResult:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from napari_sam2.geometry import Window
 
+RIM = 4
+"""Pixels kept around a mask, so that boundaries can be blended and compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:

@@ -95,6 +95,7 @@ class Curriculum:
         since = (progress - self.clips_from) / max(1e-9, 1 - self.clips_from)
         longest = round(self.shortest + min(1.0, 3 * since) * (self.longest - self.shortest))
         frames = int(rng.integers(self.shortest, longest + 1))
+        # Before clips have their full length, there is nothing worth tracking far.
         if longest == self.longest and rng.random() < self.long_share:
             frames = int(rng.integers(longest + 1, self.farthest + 1))
         return Request(step, self.clips, frames, self.clip_objects)

@@ -41,8 +41,7 @@ SWEPT = [field.name for field in fields(ViewSizes) if field.name != "most_pixels
 
 def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -> Row:
     """Follow the cells of the first frame through the movie."""
-    images = _read(given.data / "t98g_movie" / "images.tif")[: given.frames]
-    labels = _read(given.data / "t98g_movie" / "masks_tracked.tif")[: given.frames]
+    images, labels = _movie(given)
     settings = EvaluationSettings(
         prompt=PROMPTS[prompt],
         frame=PromptFrame.START,
@@ -57,8 +56,7 @@ def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -
 
 def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -> Row:
     """Follow every cell of the first frame alone, in a window that holds its surroundings."""
-    images = _read(given.data / "t98g_movie" / "images.tif")[: given.frames]
-    labels = _read(given.data / "t98g_movie" / "masks_tracked.tif")[: given.frames]
+    images, labels = _movie(given)
     settings = EvaluationSettings(
         prompt=PROMPTS[prompt],
         frame=PromptFrame.START,
@@ -77,6 +75,14 @@ def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes)
     cost = Cost(sum(c.seconds for c in spent), sum(c.encodings for c in spent), float("nan"))
     pooled = Evaluation(rows, summarise(rows, len(images)), None, cost)
     return _row("t98g_movie, 256 px windows", given, prompt, view, pooled)
+
+
+def _movie(given: argparse.Namespace) -> tuple[NDArray[Any], NDArray[Any]]:
+    images, labels = (
+        _read(given.data / "t98g_movie" / name)[: given.frames]
+        for name in ("images.tif", "masks_tracked.tif")
+    )
+    return images, labels
 
 
 def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 import napari_sam2
 from napari_sam2.geometry import Window
@@ -115,8 +116,6 @@ def areas(prompt: Prompt, view: str) -> list[int]:
 
 
 def count_of_pieces(mask: np.ndarray) -> int:
-    from scipy import ndimage
-
     return int(ndimage.label(mask, np.ones((3, 3)))[1])
 
 
