@@ -173,7 +173,7 @@ def _training(chosen: FinetuneSettings, longest: int) -> TrainingSettings:
             long_share=0.0,
         ),
         average=0.99,
-        background=False,
+        workers=0,
         report_every=10,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from sam2_model.training.loop import Trainer, TrainingSettings
 from sam2_model.training.optimiser import Method
 from sam2_model.training.peers import join_peers
 from sam2_model.training.recipe import training_source, validation
-from sam2_model.training.schedule import Curriculum, LearningRate
+from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,21 +28,25 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
+    if options.device != "cpu":
+        torch.set_float32_matmul_precision("high")
     settings = TrainingSettings(
         steps=options.steps,
         seconds=options.seconds,
         seed=options.seed,
         rate=LearningRate(options.rate, descent=options.descent),
-        curriculum=Curriculum(clips_from=options.clips_from, clip_share=options.clip_share),
+        curriculum=_curriculum(options),
+        prompts=PromptMix(corrections=options.corrections, learnt=options.learnt),
         method=Method(options.method),
         mixed=options.mixed,
+        workers=options.workers,
         validate_every=options.validate_every,
     )
     model = _first_weights(options).to(options.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    source, figures = training_source(options.data), validation(options.data)
+    figures = validation(options.data) if math.isfinite(options.validate_every) else None
     peers = join_peers()
-    trainer = Trainer(model, source, options.run, settings, figures, peers)
+    trainer = Trainer(model, training_source(options.data), options.run, settings, figures, peers)
     trainer.run()
     if peers.rank == 0:
         trainer.folder.plot()
@@ -54,6 +59,18 @@ def _first_weights(options: argparse.Namespace) -> SAM2:
     model = SAM2(known.config.resized(options.size))
     model.load_state_dict(known.state_dict())
     return model
+
+
+def _curriculum(options: argparse.Namespace) -> Curriculum:
+    """Lay out the run; a batch of 1 is what two CPU cores work off in seconds."""
+    usual = Curriculum()
+    return Curriculum(
+        clips_from=options.clips_from,
+        clip_share=options.clip_share,
+        images=usual.images * options.batch,
+        clip_frames=usual.longest * options.batch if options.batch > 1 else 0,
+        farthest=options.farthest,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,7 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--descent", type=float, default=0.2, help="share of the run")
     parser.add_argument("--clips-from", type=float, default=0.28, help="share of the run")
     parser.add_argument("--clip-share", type=float, default=0.6, help="share of the steps")
-    parser.add_argument("--validate-every", type=float, default=240.0, help="seconds")
+    parser.add_argument("--validate-every", type=float, default=240.0, help="seconds; inf: never")
+    parser.add_argument("--batch", type=int, default=1, help="how many times the CPU's batch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
+    parser.add_argument("--farthest", type=int, default=16, help="frames of the longest clips")
+    parser.add_argument("--learnt", type=int, default=7, help="tracked frames learnt from")
+    parser.add_argument("--corrections", type=int, default=1, help="most corrective clicks")
     parser.add_argument("--mixed", action="store_true", help="bfloat16 for the heavy parts")
     return parser
 

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sam2_model.training.clicks import Mask
 from sam2_model.training.samples import ClipSample
 from sam2_model.transforms import normalise
 
-_LOSS_STRIDE = 2
+LOSS_STRIDE = 2
+"""Input pixels per pixel of the masks that losses see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,6 @@ class Batch:
         """(B, T) bool, where each object is seen."""
         return self.masks.flatten(2).any(2)
 
-    def arrays(self, frame: int) -> list[Mask]:
-        """Return each object's mask on a frame."""
-        return list(self.masks[:, frame].cpu().numpy())
-
     def seen_on(self, frame: int) -> Batch:
         """Return the batch without objects that are absent on a frame."""
         keep = self.present[:, frame]
@@ -72,44 +68,65 @@ class Batch:
             clip_of=self.clip_of[keep],
         )
 
-    def to(self, device: torch.device) -> Batch:
-        """Return the same batch on another device."""
-        return Batch(
-            self.pixels.to(device),
-            self.masks.to(device),
-            self.coverage.to(device),
-            self.clip_of.to(device),
-        )
 
-
-def collate(samples: Sequence[ClipSample], size: int | None = None) -> Batch:
-    """Put clips of equal length and size together.
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Clips of equal length and size as they were made, put together.
 
     Parameters
     ----------
-    samples : sequence of ClipSample
-        At least one.
-    size : int, optional
-        Side in pixels to which images and masks are resized, as a predictor does it.
-
-    Returns
-    -------
-    Batch
-        On the CPU.
+    images : Tensor
+        (C, T, H, H, 3) uint8.
+    masks : Tensor
+        (B, T, H, H) bool, all objects of all clips.
+    clip_of : Tensor
+        (B,) int64, each object's clip.
     """
+
+    images: Tensor
+    masks: Tensor
+    clip_of: Tensor
+
+    def pin_memory(self) -> Clips:
+        """Return the same clips in memory that a GPU reads while it works."""
+        return Clips(self.images.pin_memory(), self.masks.pin_memory(), self.clip_of.pin_memory())
+
+    def batch(self, size: int | None = None, device: torch.device | None = None) -> Batch:
+        """Prepare the clips for a model.
+
+        Parameters
+        ----------
+        size : int, optional
+            Side in pixels to which images and masks are resized, as a predictor does it.
+        device : torch.device, optional
+            Where to.
+        """
+        images, masks, owners = (
+            tensor.to(device, non_blocking=True)
+            for tensor in (self.images, self.masks, self.clip_of)
+        )
+        pixels = images.movedim(-1, 2).float() / 255
+        side = size or pixels.shape[-1]
+        frames = normalise(_resized(pixels.flatten(0, 1), side, "bilinear"))
+        return Batch(
+            frames.unflatten(0, pixels.shape[:2]),
+            _resized(masks.float(), side, "nearest-exact") > 0,
+            _resized(masks.float(), side // LOSS_STRIDE, "area"),
+            owners,
+        )
+
+
+def stack(samples: Sequence[ClipSample]) -> Clips:
+    """Put clips of equal length and size together; at least one."""
     images: NDArray[np.uint8] = np.stack([sample.images for sample in samples])
     masks = np.concatenate([np.moveaxis(sample.masks, 1, 0) for sample in samples])
     owners = np.repeat(np.arange(len(samples)), [sample.masks.shape[1] for sample in samples])
-    pixels = torch.from_numpy(images).movedim(-1, 2).float() / 255
-    whole = torch.from_numpy(np.ascontiguousarray(masks))
-    side = size or pixels.shape[-1]
-    frames = normalise(_resized(pixels.flatten(0, 1), side, "bilinear"))
-    return Batch(
-        frames.unflatten(0, pixels.shape[:2]),
-        _resized(whole.float(), side, "nearest-exact") > 0,
-        _resized(whole.float(), side // _LOSS_STRIDE, "area"),
-        torch.from_numpy(owners),
-    )
+    return Clips(torch.from_numpy(images), torch.from_numpy(masks), torch.from_numpy(owners))
+
+
+def collate(samples: Sequence[ClipSample], size: int | None = None) -> Batch:
+    """Put clips together for a model on the CPU; see :meth:`Clips.batch`."""
+    return stack(samples).batch(size)
 
 
 def _resized(planes: Tensor, side: int, mode: str) -> Tensor:

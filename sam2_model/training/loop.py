@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sam2_model.sam2 import SAM2
-from sam2_model.training.batch import Batch
+from sam2_model.training.batch import Batch, Clips
 from sam2_model.training.losses import Losses, LossWeights
 from sam2_model.training.optimiser import AverageWeights, Method, optimiser
 from sam2_model.training.peers import Alone, Peers
@@ -20,11 +20,13 @@ from sam2_model.training.rollout import Rollout
 from sam2_model.training.run_folder import RunFolder
 from sam2_model.training.samples import ClipSource
 from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix, Request
-from sam2_model.training.stream import RequestedBatches, batches
+from sam2_model.training.stream import RequestedClips, requested
 
 Validate = Callable[[SAM2], Mapping[str, float]]
 
 _PEER_SEED = 7919
+# Two cores make samples more slowly than they train on them.
+_REUSE = 3
 _PROMPT_STREAM = 2
 _REQUEST_STREAM = 3
 
@@ -55,8 +57,8 @@ class TrainingSettings:
         Of matrices; largest norm of a gradient; decay of averaged weights.
     mixed : bool
         Run the heavy parts in bfloat16.
-    background : bool
-        Make batches in another process.
+    workers : int
+        Processes that make clips; 0 for this one. Several make no sample twice.
     report_every, validate_every, save_every : float
         Steps between log rows; seconds between validations and between checkpoints.
     """
@@ -73,7 +75,7 @@ class TrainingSettings:
     clip_norm: float = 1.0
     average: float = 0.998
     mixed: bool = False
-    background: bool = True
+    workers: int = 1
     report_every: int = 20
     validate_every: float = 240.0
     save_every: float = 120.0
@@ -146,11 +148,12 @@ class Trainer:
         last = self.settings.steps if steps is None else min(self.settings.steps, self.step + steps)
         recent = _Recent()
         started, saved, validated = (time.monotonic() - self.seconds), self.seconds, self.seconds
-        for batch in self._batches():
+        for clips in self._clips():
             if self.step >= last or self.progress >= 1:
                 break
+            batch = clips.batch(self.model.config.image_size, self.model.device)
             kind = "image" if batch.frames == 1 else "clip"
-            losses = self._train_on(batch.to(self.model.device), started)
+            losses = self._train_on(batch, started)
             if losses is not None:
                 recent.add(kind, losses)
             self.step += 1
@@ -200,10 +203,12 @@ class Trainer:
             yield self.settings.curriculum.request(step, self.progress + ahead, rng)
             step += 1
 
-    def _batches(self) -> Iterator[Batch]:
+    def _clips(self) -> Iterator[Clips]:
+        workers = self.settings.workers
         seed = self.settings.seed + _PEER_SEED * self.peers.rank
-        dataset = RequestedBatches(self.source, seed, self.model.config.image_size)
-        return batches(dataset, self._requests(), background=self.settings.background)
+        dataset = RequestedClips(self.source, seed, reuse=_REUSE if workers < 2 else 1)
+        on_gpu = self.model.device.type == "cuda"
+        return requested(dataset, self._requests(), workers, pinned=on_gpu)
 
     def _train_on(self, batch: Batch, started: float) -> Losses | None:
         seeds = (self.settings.seed, _PROMPT_STREAM, self.step, self.peers.rank)

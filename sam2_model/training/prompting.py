@@ -1,8 +1,7 @@
-"""From true masks to the tensors that the prompt encoder takes."""
+"""From true masks to the tensors that the prompt encoder takes, for many objects at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,17 +10,12 @@ import torch
 from torch import Tensor
 
 from sam2_model.prompt_encoder import PointLabel
-from sam2_model.training.clicks import (
-    Click,
-    Mask,
-    corrective_click,
-    deepest_point,
-    loose_box,
-    random_point,
-    tight_box,
-)
+from sam2_model.training.depth import anywhere, deepest, depths
 
 _EXACT_SHARE = 0.5
+_INNER_SHARE = 0.3
+_BOX_JITTER = 0.1
+_LONGEST_JITTER = 20.0
 
 
 class PromptKind(Enum):
@@ -60,73 +54,108 @@ class PointPrompts:
 
 
 def first_prompts(
-    masks: Sequence[Mask], kind: PromptKind, rng: np.random.Generator, device: torch.device
+    cover: Tensor, kind: PromptKind, rng: np.random.Generator, stride: int = 2
 ) -> PointPrompts:
     """Point out objects by one click or one box each, half of them exact.
 
     Parameters
     ----------
-    masks : sequence of ndarray of bool
-        (S, S) each, not empty.
+    cover : Tensor
+        (B, R, R) float32, the share of each pixel that an object covers; none is empty.
     kind : PromptKind
         ``POINT`` or ``BOX``.
     rng : numpy.random.Generator
         Source of chance.
-    device : torch.device
-        Where the tensors go.
+    stride : int
+        Input pixels per pixel of ``cover``.
 
     Returns
     -------
     PointPrompts
+        On the masks' device.
 
     Raises
     ------
     ValueError
         For another kind, or an empty mask.
     """
+    if not bool(cover.flatten(1).any(1).all()):
+        raise ValueError("An empty mask has no point to click and no box")
+    chance = torch.Generator(cover.device).manual_seed(int(rng.integers(2**62)))
     if kind is PromptKind.POINT:
-        return clicks_to_prompts([_some_point(mask, rng) for mask in masks], device)
+        return _clicks(cover, chance, stride)
     if kind is PromptKind.BOX:
-        return boxes_to_prompts([_some_box(mask, rng) for mask in masks], device)
+        return _boxes(cover, chance, stride)
     raise ValueError(f"{kind} is not made of points")
 
 
-def clicks_to_prompts(clicks: Sequence[Click | None], device: torch.device) -> PointPrompts:
-    """Turn one click per object into tensors; a padding point stands for None."""
-    points = [(0.0, 0.0) if c is None else (c.x + 0.5, c.y + 0.5) for c in clicks]
-    labels = [_label(click) for click in clicks]
-    return PointPrompts(
-        torch.tensor(points, device=device)[:, None],
-        torch.tensor(labels, dtype=torch.int32, device=device)[:, None],
-    )
+def corrections(predicted: Tensor, truth: Tensor, stride: int = 2) -> PointPrompts:
+    """Click the middle of each object's deepest error, as interactive segmentation is evaluated.
+
+    Parameters
+    ----------
+    predicted, truth : Tensor
+        (B, R, R) bool.
+    stride : int
+        Input pixels per pixel of the masks.
+
+    Returns
+    -------
+    PointPrompts
+        One click each: inside where the object was missed, outside where it was exceeded;
+        padding without errors.
+    """
+    missed, excess = depths(truth & ~predicted), depths(predicted & ~truth)
+    lacking, spare = (depth.flatten(1).amax(1) for depth in (missed, excess))
+    inside = lacking >= spare
+    place = torch.where(inside[:, None], deepest(missed), deepest(excess))
+    labels = torch.where(inside, int(PointLabel.INSIDE), int(PointLabel.OUTSIDE))
+    right = torch.maximum(lacking, spare) == 0
+    labels = labels.masked_fill(right, int(PointLabel.PADDING))
+    return _points(place, labels, stride)
 
 
-def boxes_to_prompts(boxes: Sequence[np.ndarray], device: torch.device) -> PointPrompts:
-    """Turn one (x0, y0, x1, y1) per object into its two corner points."""
-    corners = torch.from_numpy(np.stack(boxes)).to(device).view(-1, 2, 2)
+def tight_boxes(inside: Tensor) -> Tensor:
+    """Bound (B, R, R) bool masks, none empty: (B, 4) float32 x0, y0, x1, y1, pixel corners."""
+    sides = []
+    for axis in (1, 2):
+        line = inside.any(axis).to(torch.uint8)
+        sides.append((line.argmax(1), line.shape[1] - line.flip(1).argmax(1)))
+    (left, right), (top, bottom) = sides
+    return torch.stack((left, top, right, bottom), 1).float()
+
+
+def _clicks(cover: Tensor, chance: torch.Generator, stride: int) -> PointPrompts:
+    depth = depths(cover)
+    exact = _drawn(len(cover), chance) < _EXACT_SHARE
+    place = torch.where(exact[:, None], deepest(depth), anywhere(depth, _INNER_SHARE, chance))
+    return _points(place, torch.full_like(place[:, 0], int(PointLabel.INSIDE)), stride)
+
+
+def _points(place: Tensor, labels: Tensor, stride: int) -> PointPrompts:
+    """Turn one row and column (B, 2) per object into points in the middle of their pixels."""
+    points = (place.flip(1).float() + 0.5) * stride
+    return PointPrompts(points[:, None], labels.int()[:, None])
+
+
+def _boxes(cover: Tensor, chance: torch.Generator, stride: int) -> PointPrompts:
+    """Bound masks, half of them inexactly: each side moves by about a tenth of the box's size.
+
+    SAM paper, appendix A, "Training algorithm".
+    """
+    size = float(cover.shape[-1] * stride)
+    boxes = tight_boxes(cover > 0) * stride
+    sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    draws = torch.randn(boxes.shape, generator=chance, device=cover.device)
+    loose = _drawn(len(cover), chance) >= _EXACT_SHARE
+    jitter = (draws * _BOX_JITTER * sides).clamp(-_LONGEST_JITTER, _LONGEST_JITTER)
+    moved = boxes + jitter * loose[:, None]
+    low = torch.minimum(moved[:, :2], moved[:, 2:] - 1).clamp(0, size - 1)
+    high = torch.maximum(moved[:, 2:], moved[:, :2] + 1).clamp(1, size)
     kinds = [int(PointLabel.BOX_TOP_LEFT), int(PointLabel.BOX_BOTTOM_RIGHT)]
-    return PointPrompts(
-        corners, torch.tensor([kinds] * len(boxes), dtype=torch.int32, device=device)
-    )
+    labels = torch.tensor(kinds, dtype=torch.int32, device=cover.device).expand(len(boxes), 2)
+    return PointPrompts(torch.stack((low, high), 1), labels)
 
 
-def corrections(
-    predicted: Sequence[Mask], truth: Sequence[Mask], device: torch.device
-) -> PointPrompts:
-    """Click each object's largest error; objects without any get a padding point."""
-    clicks = [corrective_click(p, t) for p, t in zip(predicted, truth, strict=True)]
-    return clicks_to_prompts(clicks, device)
-
-
-def _label(click: Click | None) -> int:
-    if click is None:
-        return int(PointLabel.PADDING)
-    return int(PointLabel.INSIDE if click.inside else PointLabel.OUTSIDE)
-
-
-def _some_point(mask: Mask, rng: np.random.Generator) -> Click:
-    return deepest_point(mask) if rng.random() < _EXACT_SHARE else random_point(mask, rng)
-
-
-def _some_box(mask: Mask, rng: np.random.Generator) -> np.ndarray:
-    return tight_box(mask) if rng.random() < _EXACT_SHARE else loose_box(mask, rng)
+def _drawn(count: int, chance: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=chance, device=chance.device)

@@ -16,8 +16,7 @@ from sam2_model.mask_decoder import DecodedMasks
 from sam2_model.memory_bank import MemoryEntry, TrackState, select
 from sam2_model.sam2 import MAX_POINTERS, SAM2, MaskChoice, MemoryTokens
 from sam2_model.training.attention import PlainAttention
-from sam2_model.training.batch import Batch
-from sam2_model.training.clicks import Mask
+from sam2_model.training.batch import LOSS_STRIDE, Batch
 from sam2_model.training.losses import Losses, LossWeights, mask_loss, mean_losses
 from sam2_model.training.prompting import PointPrompts, PromptKind, corrections, first_prompts
 
@@ -171,7 +170,7 @@ class Rollout:
         rounds: int,
         rng: np.random.Generator,
     ) -> tuple[MaskChoice, list[Losses]]:
-        prompts = first_prompts(batch.arrays(frame), kind, rng, self.model.device)
+        prompts = first_prompts(batch.coverage[:, frame], kind, rng, LOSS_STRIDE)
         decoded = self._decode(features, image, prompts, None)
         losses = [self._loss(decoded, batch, frame, prompts.ambiguous)]
         choice = self._choose(decoded, prompts.ambiguous)
@@ -239,9 +238,9 @@ class Rollout:
         return MemoryEntry(frame, None, choice.pointer, choice.object_score, spatial.float())
 
     def _corrections(self, choice: MaskChoice, batch: Batch, frame: int) -> PointPrompts:
-        full = upsample(choice.logits.detach(), (batch.size, batch.size)) > 0
-        predicted: list[Mask] = list(full[:, 0].cpu().numpy())
-        return corrections(predicted, batch.arrays(frame), self.model.device)
+        truth = batch.coverage[:, frame] > 0.5
+        logits = upsample(choice.logits.detach(), (truth.shape[-2], truth.shape[-1]))
+        return corrections(logits[:, 0] > 0, truth, LOSS_STRIDE)
 
     def _loss(self, decoded: DecodedMasks, batch: Batch, frame: int, ambiguous: bool) -> Losses:
         truth = batch.coverage[:, frame, None]

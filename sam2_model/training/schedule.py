@@ -68,7 +68,9 @@ class Curriculum:
     images, image_objects : int
         Images per step, objects per image.
     clips, clip_objects : int
-        Clips per step, objects per clip.
+        Clips per step, at least, and objects per clip.
+    clip_frames : int
+        Frames per step up to which there are more clips.
     shortest, longest : int
         Frames per clip.
     long_share : float
@@ -83,6 +85,7 @@ class Curriculum:
     image_objects: int = 8
     clips: int = 1
     clip_objects: int = 4
+    clip_frames: int = 0
     shortest: int = 4
     longest: int = 8
     long_share: float = 0.5
@@ -98,7 +101,8 @@ class Curriculum:
         # Before clips have their full length, there is nothing worth tracking far.
         if longest == self.longest and rng.random() < self.long_share:
             frames = int(rng.integers(longest + 1, self.farthest + 1))
-        return Request(step, self.clips, frames, self.clip_objects)
+        clips = max(self.clips, self.clip_frames // frames)
+        return Request(step, clips, frames, self.clip_objects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class PromptMix:
         # A clip's own length is the reference's divisor; long videos all have the largest one.
         longest = MAX_POINTERS - 1
         if rng.random() >= 0.6:
-            longest = int(rng.integers(frames - 1, MAX_POINTERS))
+            longest = int(rng.integers(min(frames, MAX_POINTERS) - 1, MAX_POINTERS))
         rounds = int(rng.integers(0, 2))
         learnt = int(rng.integers(self.learnt - 2, self.learnt + 1))
         unlearnt = frames - 1 - learnt if frames - 1 > self.learnt else 0

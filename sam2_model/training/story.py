@@ -36,6 +36,8 @@ class Story:
         Whether something passes in front.
     crossing : bool
         Whether objects pass over each other; those of one plane push each other aside.
+    packed : bool
+        Whether objects begin in touch with each other.
     """
 
     volume: bool = False
@@ -48,6 +50,7 @@ class Story:
     tubes: float = 0.3
     occluder: bool = False
     crossing: bool = False
+    packed: bool = False
 
     def motion(
         self, rng: np.random.Generator, start: Numbers, frames: int, radius: float
@@ -71,14 +74,16 @@ class Story:
 
 def draw_story(rng: np.random.Generator, frames: int, volumes: float = 0.25) -> Story:
     """Draw what happens in a training clip of some frames; a share is ``volumes``."""
+    packed = rng.random() < 0.25
     if frames == 1:
-        return Story()
+        return Story(packed=packed)
     return Story(
         volume=rng.random() < volumes,
         speed=float(np.exp(rng.uniform(np.log(0.02), np.log(0.6)))),
         drift=float(rng.choice((0, 0.5, 2.0))),
         divided=0.15 if frames > 3 and rng.random() < 0.25 else 0.0,
-        hidden=0.35 if frames > 2 and rng.random() < 0.6 else 0.0,
+        hidden=float(rng.uniform(0.2, 0.7)) if frames > 2 and rng.random() < 0.7 else 0.0,
         occluder=frames > 3 and rng.random() < 0.15,
         crossing=rng.random() < 0.25,
+        packed=packed,
     )

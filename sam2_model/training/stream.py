@@ -1,4 +1,4 @@
-"""Batches made ahead of time in another process, the same ones for the same seed."""
+"""Clips made ahead of time in other processes, the same ones for the same seed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from sam2_model.training.batch import Batch, collate
+from sam2_model.training.batch import Clips, stack
 from sam2_model.training.samples import ClipSample, ClipSource
 from sam2_model.training.schedule import Request
 
 _PREFETCHED = 4
+_PREFETCHED_BY_MANY = 2
 
 
-class RequestedBatches(Dataset[Batch]):
-    """Batches indexed by requests: the same request always gives the same batch.
+class RequestedClips(Dataset[Clips]):
+    """Clips indexed by requests: the same request always gives the same clips.
 
     Making a sample costs more than training on it. So samples are numbered, a step draws numbers
     from a window that slides on, and what was made lately is used again, flipped or turned.
@@ -27,70 +28,76 @@ class RequestedBatches(Dataset[Batch]):
         Of samples.
     seed : int
         Of the run.
-    size : int, optional
-        Side of the images in pixels; that of the samples by default.
     window : int
         Samples to choose from at each step.
     reuse : float
-        How often a sample is used on average.
+        How often a sample is used on average; at 1, every sample is a new one.
     """
 
     def __init__(
         self,
         source: ClipSource,
         seed: int,
-        size: int | None = None,
         window: int = 256,
         reuse: float = 3,
     ) -> None:
         self.source = source
         self.seed = seed
-        self.size = size
         self.window = window
         self.reuse = reuse
         self._made: OrderedDict[tuple[int, int, int], ClipSample] = OrderedDict()
 
-    def __getitem__(self, request: Request) -> Batch:
-        """Make the batch for a request."""
+    def __getitem__(self, request: Request) -> Clips:
+        """Make the clips for a request."""
         rng = np.random.default_rng((self.seed, request.step))
+        return stack([turned(self._sample(n, request), rng) for n in self._numbers(request, rng)])
+
+    def _numbers(self, request: Request, rng: np.random.Generator) -> list[int]:
         first = int(request.step * request.clips / self.reuse)
-        numbers = first + rng.integers(self.window, size=request.clips)
-        return collate([turned(self._sample(int(n), request), rng) for n in numbers], self.size)
+        if self.reuse <= 1:
+            return list(range(first, first + request.clips))
+        return [first + int(n) for n in rng.integers(self.window, size=request.clips)]
 
     def _sample(self, number: int, request: Request) -> ClipSample:
         key = (number, request.frames, request.objects)
-        if key not in self._made:
-            rng = np.random.default_rng((self.seed, 1, *key))
-            self._made[key] = self.source.sample(rng, request.frames, request.objects)
+        if key in self._made:
+            self._made.move_to_end(key)
+            return self._made[key]
+        rng = np.random.default_rng((self.seed, 1, *key))
+        made = self.source.sample(rng, request.frames, request.objects)
+        if self.reuse > 1:
+            self._made[key] = made
             if len(self._made) > 3 * self.window:
                 self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        return self._made[key]
+        return made
 
 
-def batches(
-    dataset: RequestedBatches, requests: Iterable[Request], *, background: bool
-) -> Iterator[Batch]:
-    """Yield the batch of each request, in order.
+def requested(
+    dataset: RequestedClips, requests: Iterable[Request], workers: int, *, pinned: bool = False
+) -> Iterator[Clips]:
+    """Yield the clips of each request, in order.
 
     Parameters
     ----------
-    dataset : RequestedBatches
+    dataset : RequestedClips
         Makes them.
     requests : iterable of Request
-        May be endless; drawn a few steps ahead where ``background`` is set.
-    background : bool
-        Whether another process makes them.
+        May be endless; drawn some steps ahead where there are workers.
+    workers : int
+        Processes that make them; 0 for this one.
+    pinned : bool
+        In memory that a GPU reads while it works.
     """
-    if not background:
+    if workers == 0:
         yield from (dataset[request] for request in requests)
         return
     yield from DataLoader(
         dataset,
         batch_size=None,
         sampler=requests,
-        num_workers=1,
-        prefetch_factor=_PREFETCHED,
+        num_workers=workers,
+        prefetch_factor=_PREFETCHED if workers == 1 else _PREFETCHED_BY_MANY,
+        pin_memory=pinned,
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2_model.training.collisions import kept_apart
-from sam2_model.training.motion import Motion, Numbers, divided, living, wander
+from sam2_model.training.motion import Motion, divided, living, wander
+from sam2_model.training.placement import packed, placed
 from sam2_model.training.scenes import Clip, Scene, Sprite
 from sam2_model.training.story import Story
 from sam2_model.training.synthetic_looks import (
@@ -83,9 +84,9 @@ def draw_scene(
         return draw_tiling(look, radius, rng, frames, shape, drift, volume=story.volume)
     count = cast.count or draw_count(style, radius, shape[0] * shape[1], rng)
     radii = radius * np.exp(rng.normal(0, 0.18, count))
+    places = packed(radii, shape, rng) if story.packed else placed(radii, shape, rng)
     motions = [
-        story.motion(rng, start, frames, float(r))
-        for start, r in zip(_placed(radii, shape, rng), radii, strict=True)
+        story.motion(rng, start, frames, float(r)) for start, r in zip(places, radii, strict=True)
     ]
     if not (story.volume or story.crossing):
         motions = kept_apart(motions, radii)
@@ -100,26 +101,6 @@ def draw_scene(
     if style is Style.SHAPES and rng.random() < _TINTED:
         background, sprites = background * _tint(rng), [_tinted(s, rng) for s in sprites]
     return Scene(background, sprites, motions, drift, blend_of(style), parents)
-
-
-def _placed(
-    radii: NDArray[np.float64], shape: tuple[int, int], rng: np.random.Generator
-) -> list[Numbers]:
-    """Place objects so that they touch rather than cover each other, where there is room."""
-    clustered = rng.random() < 0.5
-    middle, spread = rng.uniform(0.2, 0.8, 2) * shape, 0.2 * np.array(shape)
-    placed = np.empty((len(radii), 2))
-    for number, radius in enumerate(radii):
-        tries = rng.uniform(0, 1, (8, 2)) * shape
-        if clustered:
-            tries = rng.normal(middle, spread, (8, 2))
-        apart = np.linalg.norm(tries[:, None] - placed[:number], axis=2)
-        gaps = (apart - radius - radii[:number]).min(1, initial=np.inf)
-        free = np.flatnonzero(gaps >= 0)
-        # In a cluster the nearest free place is the best one, elsewhere any free place.
-        best = free[gaps[free].argmin() if clustered else 0] if len(free) else gaps.argmax()
-        placed[number] = tries[best]
-    return list(placed)
 
 
 def _with_daughters(

@@ -12,7 +12,9 @@ from sam2_model.training.noise import noise
 from sam2_model.training.samples import SIDE
 from sam2_model.training.scenes import Image, Labels, sampled
 
-_GRAIN = 60.0
+# Widths of the two fields' features, and how much these move at most from frame to frame.
+_GRAINS = 25.0, 60.0
+_CHANGES = 1.2, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,10 @@ def draw_warp(
     rotation: Numbers = np.moveaxis(np.array(((cos, -sin), (sin, cos))), -1, 0)
     stretch = np.exp(rng.normal(0, 0.12))
     shear = np.array(((stretch, rng.normal(0, 0.08)), (0, 1 / stretch)))
-    fields = np.stack([[noise(rng, (SIDE, SIDE), _GRAIN) for _ in range(2)] for _ in range(2)])
+    fields = np.stack([[noise(rng, (SIDE, SIDE), grain) for _ in range(2)] for grain in _GRAINS])
     first = rng.uniform(0, 4.0 / zoom)
-    changing = [sway(rng, frames, rng.uniform(0, 1.5) / zoom) for _ in range(2)]
-    bend = np.stack((first + changing[0], changing[1]), axis=1)
+    fine, coarse = (sway(rng, frames, rng.uniform(0, most) / zoom) for most in _CHANGES)
+    bend = np.stack((fine, first + coarse), axis=1)
     return Warp(
         centre + wander(rng, frames, pan / zoom),
         rotation @ shear * size[:, None, None],

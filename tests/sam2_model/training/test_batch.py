@@ -25,7 +25,7 @@ def test_samples_keep_their_own_size(sample: ClipSample) -> None:
     assert batch.pixels.shape == (2, 2, 3, 64, 64)
     assert batch.masks.shape == (2, 2, 64, 64)
     assert batch.coverage.shape == (2, 2, 32, 32)
-    assert np.array_equal(batch.arrays(0)[1], sample.masks[0, 0])
+    assert np.array_equal(batch.masks[1, 0].numpy(), sample.masks[0, 0])
 
 
 @pytest.mark.parametrize("size", [96, 128, 32])
@@ -33,7 +33,7 @@ def test_images_and_masks_are_resized_together(sample: ClipSample, size: int) ->
     batch = collate([sample], size)
     assert batch.size == size
     box = np.array([8, 16, 24, 32]) * size / 64
-    assert tight_box(batch.arrays(0)[0]) == pytest.approx(box, abs=0.5)
+    assert tight_box(batch.masks[0, 0].numpy()) == pytest.approx(box, abs=0.5)
     pixels = batch.pixels[0, 0, 0]
     bright = pixels > (pixels.min() + pixels.max()) / 2
     agreement = (bright == batch.masks[0, 0]).float().mean()

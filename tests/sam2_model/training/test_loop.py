@@ -11,15 +11,15 @@ from sam2_model.sam2 import SAM2
 from sam2_model.training.loop import Trainer, TrainingSettings
 from sam2_model.training.optimiser import AverageWeights, Method
 from sam2_model.training.run_folder import RunFolder
-from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix
-from sam2_model.training.stream import RequestedBatches, batches
+from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix, Request
+from sam2_model.training.stream import RequestedClips, requested
 from tests.sam2_model.training.discs import Discs, fresh
 
 CURRICULUM = Curriculum(
     clips_from=0.3, images=2, image_objects=2, clips=1, clip_objects=2, shortest=2, longest=3
 )
 SETTINGS = TrainingSettings(
-    steps=8, curriculum=CURRICULUM, rate=LearningRate(warmup=2), background=False, report_every=2
+    steps=8, curriculum=CURRICULUM, rate=LearningRate(warmup=2), workers=0, report_every=2
 )
 
 
@@ -85,16 +85,32 @@ def test_a_loss_that_is_not_finite_changes_no_weight(tmp_path: Path) -> None:
     assert torch.equal(trainer.model.image_encoder.trunk.pos_embed, before)
 
 
-@pytest.mark.parametrize("background", [False, True])
-def test_batches_depend_on_the_request_alone(background: bool) -> None:
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_clips_depend_on_the_request_alone(workers: int) -> None:
     rng = np.random.default_rng(0)
     requests = [CURRICULUM.request(step, step / 6, rng) for step in range(6)]
-    made = list(batches(RequestedBatches(Discs(), 4), requests, background=background))
-    again = RequestedBatches(Discs(), 4)
-    for request, batch in zip(reversed(requests), reversed(made), strict=True):
-        assert torch.equal(again[request].masks, batch.masks)
-        assert torch.equal(again[request].pixels, batch.pixels)
-        assert batch.frames == request.frames
+    reuse = 3 if workers < 2 else 1
+    made = list(requested(RequestedClips(Discs(), 4, reuse=reuse), requests, workers))
+    again = RequestedClips(Discs(), 4, reuse=reuse)
+    for request, clips in zip(reversed(requests), reversed(made), strict=True):
+        assert torch.equal(again[request].masks, clips.masks)
+        assert torch.equal(again[request].images, clips.images)
+        assert clips.images.shape[:2] == (request.clips, request.frames)
+
+
+def test_without_reuse_no_sample_is_made_twice() -> None:
+    requests = [Request(step, 5, 2, 1) for step in range(4)]
+    dataset = RequestedClips(Discs(), 4, reuse=1)
+    images = torch.cat([dataset[request].images for request in requests])
+    assert len(images.flatten(1).unique(dim=0)) == len(images) == 20
+
+
+def test_a_large_batch_has_a_budget_of_frames() -> None:
+    rng, curriculum = np.random.default_rng(0), replace(Curriculum(), clip_frames=64)
+    drawn = [curriculum.request(0, 0.9, rng) for _ in range(100)]
+    clips = [request for request in drawn if request.frames > 1]
+    assert all(request.clips == 64 // request.frames for request in clips)
+    assert {Curriculum().request(0, 0.9, rng).clips for _ in range(50)} == {1, 4}
 
 
 def test_the_rate_rises_stays_and_ends_at_zero() -> None:
