@@ -12,6 +12,7 @@ from scipy import ndimage
 from napari_sam2.blend import LIMIT
 from napari_sam2.feature_cache import FeatureCache, FeatureKey
 from napari_sam2.geometry import Index, Window
+from napari_sam2.outlines import Outlines
 from napari_sam2.pieces import Pieces
 from napari_sam2.predictor_protocol import Encoding, FramePrompt, Predictor
 from napari_sam2.prefetch import PlaneReader, PlaneRequest
@@ -21,6 +22,8 @@ from napari_sam2.views import View
 
 _KEPT_PIXELS = 4096**2
 """A view's picture of more pixels, 48 MB and above, is neither kept nor measured."""
+MASK_STRIDE = 4
+"""Input pixels per pixel of the masks that SAM 2 predicts."""
 
 
 class LastImage:
@@ -63,6 +66,8 @@ class Looker:
         Features that are kept.
     pieces : Pieces
         Which pieces of a mask belong to its object.
+    outlines : Outlines
+        How smooth tracked masks are.
     last : LastImage
         The last picture, unless it is huge.
     """
@@ -72,6 +77,7 @@ class Looker:
     predictor: Predictor
     cache: FeatureCache
     pieces: Pieces = field(default_factory=Pieces)
+    outlines: Outlines = field(default_factory=Outlines)
     last: LastImage = field(default_factory=LastImage, compare=False)
 
     def encode(self, index: Index, view: View) -> Encoding:
@@ -148,6 +154,11 @@ class Looker:
             inner = common.relative_to(view.window).slices
             canvas[inner] = patch.logits[common.relative_to(patch.window).slices]
         return canvas if view.factor == 1 else _shrink(canvas, view.factor)
+
+    def smoothed(self, view: View, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return logits of the view's image with the outline that a tracked object has."""
+        grain = max(view.image_shape) / (self.predictor.info.image_size // MASK_STRIDE)
+        return self.outlines.smoothed(logits, grain)
 
     def paste(self, view: View, logits: NDArray[np.float32]) -> Patch:
         """Return logits of the view's image as a patch at the plane's full resolution.

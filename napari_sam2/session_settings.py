@@ -26,6 +26,9 @@ class SessionSettings:
     least_piece : float
         Where views are chosen (not in ``full``), smaller pieces of a mask than this share of its
         largest one are left out, unless a prompt shows the object in such pieces; 0 keeps all.
+    smoothing : float
+        Where views are chosen, outlines of tracked masks are smoothed by one pixel of the model's
+        mask, or by this share of the object's size if that is less; 0 leaves them as they are.
     group_size : int
         Objects in one call of the model. Results may differ in the last bits between sizes, so
         it is fixed for a run and stored with it.
@@ -40,6 +43,7 @@ class SessionSettings:
     stop_rule: StopRule | None = field(default_factory=StopRule)
     stop_in_time: bool = False
     least_piece: float = 0.2
+    smoothing: float = 0.05
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2

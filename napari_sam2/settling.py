@@ -46,7 +46,8 @@ class Settler:
         """
         if step.object_score <= 0:
             return self._taken(frame, track, step, Patch.empty())
-        patch = self._main(track, self.looker.paste(view, step.logits))
+        smooth = self.looker.smoothed(view, step.logits)
+        patch = self._main(track, self.looker.paste(view, smooth))
         if self.rule is None or patch.box is None or not self.looker.small(view):
             return self._taken(frame, track, step, patch)
         image = self.looker.image(self.looker.stack.index(frame), view)

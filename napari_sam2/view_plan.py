@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil, sqrt
 
+from napari_sam2.cover import cover
 from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
 from napari_sam2.views import View, ViewMode, ViewPolicy
+
+# Of a 1024 pixel input.
+_MANY_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,8 @@ class ViewSizes:
     largest, smallest : float
         An object above or below these shares of its window gets another one.
     least_tokens : float
-        Where the whole plane is shrunk to the input, an object that spans fewer memory tokens is
-        zoomed too. It matters for small inputs only: 4 tokens are 64 pixels, whatever the input.
+        Where the whole plane is shrunk to an input below 1024 pixels, an object that spans fewer
+        memory tokens is zoomed too, or it would be drawn by too few.
     most_pixels : int
         A window of more pixels is read coarsely even where there is no pyramid.
 
@@ -39,11 +44,11 @@ class ViewSizes:
     """
 
     small: float = 1 / 16
-    share: float = 1 / 5
+    share: float = 0.3
     share_tokens: float = 0.0
     largest: float = 1 / 2
     smallest: float = 1 / 14
-    least_tokens: float = 4.0
+    least_tokens: float = 5.0
     most_pixels: int = 64 * 1024**2
 
     def __post_init__(self) -> None:
@@ -66,7 +71,7 @@ class ViewSizes:
 
     def small_below(self, tokens: int) -> float:
         """Return the share of a shrunk plane below which an object is zoomed."""
-        return max(self.small, self.least_tokens / tokens)
+        return self.small if tokens >= _MANY_TOKENS else max(self.small, self.least_tokens / tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ class ViewRules:
         """Return what a window of ``side`` must hold: the box where it is heading, and a margin."""
         extent = max(box.shape)
         dy, dx = round(motion[0]), round(motion[1])
-        margin = ceil(extent / 4) + max(abs(dy), abs(dx)) + self.pitch(side)
+        margin = max(ceil(extent / 4), abs(dy), abs(dx)) + self.pitch(side)
         room = (side - self.pitch(side) - extent) // 2
         return box.shift(dy, dx).grow(max(min(margin, room), 0)).clip(self.shape)
 
@@ -276,26 +281,17 @@ def _first_holding(item: Wanted, views: Iterable[View]) -> View | None:
 
 
 def _cover(wanted: Sequence[Wanted], rules: ViewRules) -> dict[int, View]:
+    """Lay out windows afresh; all wanted ones have one side."""
     views: dict[int, View] = {}
-    left = sorted(wanted, key=lambda item: (item.need, item.object_id))
-    while left:
-        seed = left[0]
-        members, union = [seed], seed.need
-        for item in sorted(left[1:], key=lambda item: _distance(item.need, seed.need)):
-            grown = union.union(item.need)
-            if max(grown.shape) <= item.side - rules.pitch(item.side):
-                members.append(item)
-                union = grown
-        view = rules.place(union, seed.side)
-        views |= {item.object_id: view for item in members}
-        left = [item for item in left if item.object_id not in views]
+    if not wanted:
+        return views
+    side = wanted[0].side
+    ordered = sorted(wanted, key=lambda item: (item.need, item.object_id))
+    for numbers in cover([item.need for item in ordered], side - rules.pitch(side)):
+        members = [ordered[number] for number in numbers]
+        union = reduce(Window.union, (item.need for item in members))
+        views |= dict.fromkeys((item.object_id for item in members), rules.place(union, side))
     return views
-
-
-def _distance(first: Window, second: Window) -> int:
-    dy = first.y0 + first.y1 - second.y0 - second.y1
-    dx = first.x0 + first.x1 - second.x0 - second.x1
-    return max(abs(dy), abs(dx))
 
 
 def _place(twice_centre: int, side: int, pitch: int, length: int) -> int:

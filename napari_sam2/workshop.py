@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.beginning import Beginning
 from napari_sam2.feature_cache import FeatureCache
 from napari_sam2.look import Looker
+from napari_sam2.outlines import Outlines
 from napari_sam2.pieces import Pieces
 from napari_sam2.plan import Sweep
 from napari_sam2.prefetch import PlaneReader, Prefetcher
@@ -81,7 +82,8 @@ class Workshop:
         # The full view is the reference's way, to the bit.
         full = settings.view.mode is ViewMode.FULL
         pieces = Pieces(0.0 if full else settings.least_piece)
-        return Looker(self.reader, self.intensity, self.predictor, self.cache, pieces)
+        outlines = Outlines(0.0 if full else settings.smoothing)
+        return Looker(self.reader, self.intensity, self.predictor, self.cache, pieces, outlines)
 
     def ahead(self) -> Prefetcher:
         """Return what reads the windows of the next frame while the model works on this one."""

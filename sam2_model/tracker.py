@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from sam2_model.batching import batches, joined, part_of, separate
@@ -208,13 +207,20 @@ class Tracker:
         ]
 
     def shift(self, state: TrackState, rows: int, columns: int) -> TrackState:
-        """Return memories as seen from a window moved by whole tokens; new margins are zero."""
+        """Return memories as seen from a window moved by whole tokens.
+
+        What was outside the old window looks like what was nearest to it there: zeros are unlike
+        any memory that a network has seen, and lead tracks astray. Windows that have nothing in
+        common leave zeros all the same.
+        """
 
         def moved(spatial: Tensor) -> Tensor:
-            side_y, side_x = spatial.shape[-2:]
-            if abs(rows) >= side_y or abs(columns) >= side_x:
+            height, width = spatial.shape[-2:]
+            if abs(rows) >= height or abs(columns) >= width:
                 return torch.zeros_like(spatial)
-            return F.pad(spatial, (-columns, columns, -rows, rows))
+            y = torch.arange(rows, rows + height, device=spatial.device).clamp(0, height - 1)
+            x = torch.arange(columns, columns + width, device=spatial.device).clamp(0, width - 1)
+            return spatial[..., y[:, None], x]
 
         return state.map(moved)
 

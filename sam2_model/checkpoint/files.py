@@ -38,6 +38,9 @@ def read_weights(path: Path) -> Weights:
         If it is absent, empty, a folder, damaged, or something else than weights.
     """
     start = _start(path)
+    # A safetensors header's length may begin with any byte, also with those of other formats.
+    if start[8:9] == b"{":
+        return _read_safetensors(path)
     if start.startswith((b"PK\x03\x04", b"\x80")):
         return Weights(_read_pickle(path))
     if start.lstrip()[:1] == b"<":

@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     if options.device != "cpu":
         torch.set_float32_matmul_precision("high")
+        # cuDNN plans its attention anew for every number of objects, which takes seconds.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     settings = TrainingSettings(
         steps=options.steps,
         seconds=options.seconds,
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         method=Method(options.method),
         mixed=options.mixed,
         workers=options.workers,
+        object_step=8 if options.batch > 1 else 1,
         validate_every=options.validate_every,
     )
     model = _first_weights(options).to(options.device)
@@ -70,6 +73,7 @@ def _curriculum(options: argparse.Namespace) -> Curriculum:
         images=usual.images * options.batch,
         clip_frames=usual.longest * options.batch if options.batch > 1 else 0,
         farthest=options.farthest,
+        frame_step=4 if options.batch > 1 else 1,
     )
 
 

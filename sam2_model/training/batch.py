@@ -60,12 +60,18 @@ class Batch:
 
     def seen_on(self, frame: int) -> Batch:
         """Return the batch without objects that are absent on a frame."""
-        keep = self.present[:, frame]
+        return self._of(self.present[:, frame].nonzero()[:, 0])
+
+    def first(self, count: int) -> Batch:
+        """Return the batch with its first objects only."""
+        return self._of(torch.arange(count, device=self.clip_of.device))
+
+    def _of(self, objects: Tensor) -> Batch:
         return replace(
             self,
-            masks=self.masks[keep],
-            coverage=self.coverage[keep],
-            clip_of=self.clip_of[keep],
+            masks=self.masks[objects],
+            coverage=self.coverage[objects],
+            clip_of=self.clip_of[objects],
         )
 
 

@@ -59,6 +59,8 @@ class TrainingSettings:
         Run the heavy parts in bfloat16.
     workers : int
         Processes that make clips; 0 for this one. Several make no sample twice.
+    object_step : int
+        A batch has a multiple of so many objects, where it has as many.
     report_every, validate_every, save_every : float
         Steps between log rows; seconds between validations and between checkpoints.
     """
@@ -76,6 +78,7 @@ class TrainingSettings:
     average: float = 0.998
     mixed: bool = False
     workers: int = 1
+    object_step: int = 1
     report_every: int = 20
     validate_every: float = 240.0
     save_every: float = 120.0
@@ -235,11 +238,15 @@ class Trainer:
         settings = self.settings
         rollout = Rollout(self.model, settings.loss_weights, settings.mixed)
         if batch.frames == 1:
-            seen = batch.seen_on(0)
+            seen = self._seen(batch, 0)
             return rollout.images(seen, *settings.prompts.image_plan(rng), rng) if seen else None
         plan = settings.prompts.clip_plan(batch.frames, rng)
-        seen = batch.seen_on(plan.prompted)
+        seen = self._seen(batch, plan.prompted)
         return rollout.clip(seen, plan, rng) if seen else None
+
+    def _seen(self, batch: Batch, frame: int) -> Batch:
+        seen, step = batch.seen_on(frame), self.settings.object_step
+        return seen.first(len(seen) - len(seen) % step) if len(seen) > step else seen
 
     def _report(self, means: Mapping[str, float]) -> None:
         rate = self.settings.rate.at(self.step, self.progress)

@@ -77,6 +77,8 @@ class Curriculum:
         Share of clips whose first frames are tracked without being learnt from.
     farthest : int
         Frames of the longest of these.
+    frame_step : int
+        Lengths are multiples of this: a GPU is slow on sizes that it has not seen.
     """
 
     clips_from: float = 0.3
@@ -90,6 +92,7 @@ class Curriculum:
     longest: int = 8
     long_share: float = 0.5
     farthest: int = 16
+    frame_step: int = 1
 
     def request(self, step: int, progress: float, rng: np.random.Generator) -> Request:
         """Draw what a step trains on."""
@@ -101,6 +104,7 @@ class Curriculum:
         # Before clips have their full length, there is nothing worth tracking far.
         if longest == self.longest and rng.random() < self.long_share:
             frames = int(rng.integers(longest + 1, self.farthest + 1))
+        frames = max(self.frame_step, frames - frames % self.frame_step)
         clips = max(self.clips, self.clip_frames // frames)
         return Request(step, clips, frames, self.clip_objects)
 

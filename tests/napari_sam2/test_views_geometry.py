@@ -188,8 +188,8 @@ def test_scale_is_kept_until_the_object_outgrows_its_window():
     rule = rules((2048, 2048))
     assert rule.later_side(128, Window(0, 0, 24, 24)) == 128
     assert rule.later_side(128, Window(0, 0, 60, 60)) == 128
-    assert rule.later_side(128, Window(0, 0, 70, 70)) == 384
-    assert rule.later_side(384, Window(0, 0, 20, 20)) == 128
+    assert rule.later_side(128, Window(0, 0, 70, 70)) == 256
+    assert rule.later_side(384, Window(0, 0, 20, 20)) == 96
 
 
 def test_pyramid_level_fits_the_window():
@@ -258,7 +258,9 @@ def test_a_plane_that_is_not_shrunk_is_zoomed_by_share_alone():
 
 @pytest.mark.parametrize(("size", "least"), [(256, 0.35), (384, 7 / 24), (1024, 0.2)])
 def test_small_inputs_can_be_made_to_look_closer(size, least):
-    rules = ViewRules((4000, 4000), (1,), size, 16, ViewPolicy(), ViewSizes(share_tokens=7))
+    rules = ViewRules(
+        (4000, 4000), (1,), size, 16, ViewPolicy(), ViewSizes(share=0.2, share_tokens=7)
+    )
     assert rules.share == pytest.approx(least)
     assert rules.share < rules.sizes.largest
     assert 100 / rules.side_around(Window(0, 0, 100, 60)) <= rules.share

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from sam2_model.checkpoint import load_model, save_model
+from sam2_model.checkpoint.files import read_weights
 from sam2_model.config import VARIANTS
 from sam2_model.errors import CheckpointError
 from tests.sam2_model.networks import SMALL, network
@@ -164,3 +165,14 @@ def test_weights_that_are_not_finite(tmp_path: Path, value: float) -> None:
     message = _refused(tmp_path / "a.pt", config=SMALL)
     assert "NaN or infinite weights in mask_downsample.weight" in message
     assert "earlier checkpoint" in message
+
+
+@pytest.mark.parametrize("length", [0x180, 0x3C20])
+def test_a_safetensors_header_may_begin_like_another_format(tmp_path: Path, length: int) -> None:
+    """The first bytes are the header's length: here a pickle's first byte, and blank and "<"."""
+    path, tensors = tmp_path / "weights.safetensors", {"a": torch.arange(3.0)}
+    save_file(tensors, path, metadata={"notes": ""})
+    shortest = int.from_bytes(path.read_bytes()[:8], "little")
+    save_file(tensors, path, metadata={"notes": "x" * (length - shortest)})
+    assert int.from_bytes(path.read_bytes()[:8], "little") == length
+    assert torch.equal(read_weights(path).tensors["a"], tensors["a"])
