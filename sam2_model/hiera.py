@@ -142,6 +142,7 @@ class Hiera(nn.Module):
         self.blocks = nn.ModuleList(_blocks(config))
         ends = [sum(config.stages[: i + 1]) - 1 for i in range(len(config.stages))]
         self.stage_ends = frozenset(ends)
+        self._kept: tuple[object, Tensor] | None = None
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
         """Map normalised (B, 3, S, S) to features (B, C, S/stride, S/stride), finest first."""
@@ -155,6 +156,17 @@ class Hiera(nn.Module):
         return features
 
     def _positions(self, side: int) -> Tensor:
+        """Return the embedding of places, kept between frames while nothing changes."""
+        parts = self.pos_embed, self.pos_embed_window
+        if torch.is_grad_enabled() or any(part.is_inference() for part in parts):
+            return self._placed(side)
+        # A version counts the changes that were made in place.
+        key = (side, *((part.data_ptr(), part._version, part.dtype) for part in parts))
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._placed(side)
+        return self._kept[1]
+
+    def _placed(self, side: int) -> Tensor:
         """Background embedding resized to the grid, plus the window embedding tiled over it."""
         background = F.interpolate(self.pos_embed, size=(side, side), mode="bicubic")
         tiles = side // _WINDOW_EMBED_SIDE
