@@ -26,6 +26,9 @@ class ViewSizes:
         An object below this share of the plane is zoomed; 1/16 is 64 pixels of a 1024 input.
     share : float
         The share of its window's side that an object should span.
+    wide_share, magnified : float
+        The share of an object that would be magnified more than so many times to span ``share``:
+        its pixels tell no more, while its surroundings do.
     share_tokens : float
         An object should span so many memory tokens, too, if it takes a larger share: small
         inputs draw it by too few of them otherwise.
@@ -45,6 +48,8 @@ class ViewSizes:
 
     small: float = 1 / 16
     share: float = 0.3
+    wide_share: float = 0.2
+    magnified: float = 3.0
     share_tokens: float = 0.0
     largest: float = 1 / 2
     smallest: float = 1 / 14
@@ -137,7 +142,10 @@ class ViewRules:
 
     def side_around(self, box: Window) -> int:
         """Return the side of a window in which an object spans the usual share."""
-        return self.side_for(max(box.shape) / self.share)
+        extent, wide = max(box.shape), min(self.sizes.wide_share, self.share)
+        return self.side_for(
+            max(extent / self.share, min(extent / wide, self.image_size / self.sizes.magnified))
+        )
 
     def close_enough(self, box: Window, side: int) -> bool:
         """Return whether an object spans at least half of the usual share, and not too much."""

@@ -192,6 +192,14 @@ def test_scale_is_kept_until_the_object_outgrows_its_window():
     assert rule.later_side(384, Window(0, 0, 20, 20)) == 96
 
 
+@pytest.mark.parametrize(("extent", "spans"), [(200, 0.3), (90, 0.3), (34, 0.25), (14, 0.2)])
+def test_what_would_be_magnified_too_much_gets_a_wider_window(extent, spans):
+    rule = ViewRules((4000, 4000), (1,), 384, 16, ViewPolicy.parse("zoom"))
+    side = rule.side_around(Window(0, 0, extent, extent))
+    assert extent / side <= spans + 0.02
+    assert side >= extent / spans * 0.95
+
+
 def test_pyramid_level_fits_the_window():
     rule = rules((8192, 8192), levels=(1, 2, 4, 8))
     box = Window(0, 0, 10, 10)
