@@ -22,7 +22,7 @@ from napari_sam2.views import View
 
 _KEPT_PIXELS = 4096**2
 """A view's picture of more pixels, 48 MB and above, is neither kept nor measured."""
-MASK_STRIDE = 4
+_MASK_STRIDE = 4
 """Input pixels per pixel of the masks that SAM 2 predicts."""
 
 
@@ -157,7 +157,7 @@ class Looker:
 
     def smoothed(self, view: View, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits of the view's image with the outline that a tracked object has."""
-        grain = max(view.image_shape) / (self.predictor.info.image_size // MASK_STRIDE)
+        grain = max(view.image_shape) / (self.predictor.info.image_size // _MASK_STRIDE)
         return self.outlines.smoothed(logits, grain)
 
     def paste(self, view: View, logits: NDArray[np.float32]) -> Patch:

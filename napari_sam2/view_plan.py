@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from math import ceil, sqrt
 
-from napari_sam2.cover import cover
 from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
 from napari_sam2.views import View, ViewMode, ViewPolicy
@@ -43,7 +41,8 @@ class ViewSizes:
     Raises
     ------
     UserError
-        If the shares do not rise from ``smallest`` over ``share`` to ``largest`` < 1.
+        If the shares do not rise from ``smallest`` over ``share`` to ``largest`` < 1, or if
+        ``wide_share`` or ``magnified`` is not above 0.
     """
 
     small: float = 1 / 16
@@ -61,6 +60,11 @@ class ViewSizes:
             raise UserError(
                 f"An object's share of its window must be between its bounds: {self.smallest:g} "
                 f"< {self.share:g} < {self.largest:g} < 1 does not hold."
+            )
+        if min(self.wide_share, self.magnified) <= 0:
+            raise UserError(
+                f"A wide window's share ({self.wide_share:g}) and the most that an object is "
+                f"magnified ({self.magnified:g}) must be above 0."
             )
 
     @property
@@ -289,17 +293,26 @@ def _first_holding(item: Wanted, views: Iterable[View]) -> View | None:
 
 
 def _cover(wanted: Sequence[Wanted], rules: ViewRules) -> dict[int, View]:
-    """Lay out windows afresh; all wanted ones have one side."""
     views: dict[int, View] = {}
-    if not wanted:
-        return views
-    side = wanted[0].side
-    ordered = sorted(wanted, key=lambda item: (item.need, item.object_id))
-    for numbers in cover([item.need for item in ordered], side - rules.pitch(side)):
-        members = [ordered[number] for number in numbers]
-        union = reduce(Window.union, (item.need for item in members))
-        views |= dict.fromkeys((item.object_id for item in members), rules.place(union, side))
+    left = sorted(wanted, key=lambda item: (item.need, item.object_id))
+    while left:
+        seed = left[0]
+        members, union = [seed], seed.need
+        for item in sorted(left[1:], key=lambda item: _distance(item.need, seed.need)):
+            grown = union.union(item.need)
+            if max(grown.shape) <= item.side - rules.pitch(item.side):
+                members.append(item)
+                union = grown
+        view = rules.place(union, seed.side)
+        views |= {item.object_id: view for item in members}
+        left = [item for item in left if item.object_id not in views]
     return views
+
+
+def _distance(first: Window, second: Window) -> int:
+    dy = first.y0 + first.y1 - second.y0 - second.y1
+    dx = first.x0 + first.x1 - second.x0 - second.x1
+    return max(abs(dy), abs(dx))
 
 
 def _place(twice_centre: int, side: int, pitch: int, length: int) -> int:

@@ -49,11 +49,6 @@ class Batch:
         return self.pixels.shape[1]
 
     @property
-    def size(self) -> int:
-        """Side of the square images in pixels."""
-        return self.pixels.shape[-1]
-
-    @property
     def present(self) -> Tensor:
         """(B, T) bool, where each object is seen."""
         return self.masks.flatten(2).any(2)
@@ -128,11 +123,6 @@ def stack(samples: Sequence[ClipSample]) -> Clips:
     masks = np.concatenate([np.moveaxis(sample.masks, 1, 0) for sample in samples])
     owners = np.repeat(np.arange(len(samples)), [sample.masks.shape[1] for sample in samples])
     return Clips(torch.from_numpy(images), torch.from_numpy(masks), torch.from_numpy(owners))
-
-
-def collate(samples: Sequence[ClipSample], size: int | None = None) -> Batch:
-    """Put clips together for a model on the CPU; see :meth:`Clips.batch`."""
-    return stack(samples).batch(size)
 
 
 def _resized(planes: Tensor, side: int, mode: str) -> Tensor:

@@ -25,8 +25,6 @@ from sam2_model.training.stream import RequestedClips, requested
 Validate = Callable[[SAM2], Mapping[str, float]]
 
 _PEER_SEED = 7919
-# Two cores make samples more slowly than they train on them.
-_REUSE = 3
 _PROMPT_STREAM = 2
 _REQUEST_STREAM = 3
 
@@ -209,7 +207,7 @@ class Trainer:
     def _clips(self) -> Iterator[Clips]:
         workers = self.settings.workers
         seed = self.settings.seed + _PEER_SEED * self.peers.rank
-        dataset = RequestedClips(self.source, seed, reuse=_REUSE if workers < 2 else 1)
+        dataset = RequestedClips(self.source, seed, reuse=1 if workers > 1 else 3)
         on_gpu = self.model.device.type == "cuda"
         return requested(dataset, self._requests(), workers, pinned=on_gpu)
 

@@ -19,8 +19,9 @@ _PREFETCHED_BY_MANY = 2
 class RequestedClips(Dataset[Clips]):
     """Clips indexed by requests: the same request always gives the same clips.
 
-    Making a sample costs more than training on it. So samples are numbered, a step draws numbers
-    from a window that slides on, and what was made lately is used again, flipped or turned.
+    One process makes samples more slowly than a model learns from them. So samples are numbered,
+    a step draws numbers from a window that slides on, and what was made lately is used again,
+    flipped or turned.
 
     Parameters
     ----------

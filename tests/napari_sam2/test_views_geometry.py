@@ -277,3 +277,7 @@ def test_small_inputs_can_be_made_to_look_closer(size, least):
 def test_shares_that_contradict_each_other_are_refused():
     with pytest.raises(UserError, match="does not hold"):
         ViewSizes(share=0.6)
+    with pytest.raises(UserError, match="must be above 0"):
+        ViewSizes(wide_share=0)
+    with pytest.raises(UserError, match="must be above 0"):
+        ViewSizes(magnified=-1)

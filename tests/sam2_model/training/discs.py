@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2_model.sam2 import SAM2
-from sam2_model.training.batch import Batch, collate
+from sam2_model.training.batch import Batch, stack
 from sam2_model.training.initialise import initialise
 from sam2_model.training.samples import ClipSample
 from tests.sam2_model.networks import SMALL
@@ -40,7 +40,7 @@ class Discs:
 
 def batch(frames: int = 1, clips: int = 2, objects: int = 2, absent: tuple[int, ...] = ()) -> Batch:
     rng = np.random.default_rng(3)
-    return collate([Discs(absent).sample(rng, frames, objects) for _ in range(clips)])
+    return stack([Discs(absent).sample(rng, frames, objects) for _ in range(clips)]).batch()
 
 
 def fresh(seed: int = 0) -> SAM2:

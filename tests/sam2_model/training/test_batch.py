@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sam2_model.training.batch import collate
+from sam2_model.training.batch import stack
 from sam2_model.training.clicks import tight_box
 from sam2_model.training.samples import ClipSample
 
@@ -21,7 +21,7 @@ def sample() -> ClipSample:
 
 
 def test_samples_keep_their_own_size(sample: ClipSample) -> None:
-    batch = collate([sample, sample])
+    batch = stack([sample, sample]).batch()
     assert batch.pixels.shape == (2, 2, 3, 64, 64)
     assert batch.masks.shape == (2, 2, 64, 64)
     assert batch.coverage.shape == (2, 2, 32, 32)
@@ -30,8 +30,8 @@ def test_samples_keep_their_own_size(sample: ClipSample) -> None:
 
 @pytest.mark.parametrize("size", [96, 128, 32])
 def test_images_and_masks_are_resized_together(sample: ClipSample, size: int) -> None:
-    batch = collate([sample], size)
-    assert batch.size == size
+    batch = stack([sample]).batch(size)
+    assert batch.pixels.shape[-1] == size
     box = np.array([8, 16, 24, 32]) * size / 64
     assert tight_box(batch.masks[0, 0].numpy()) == pytest.approx(box, abs=0.5)
     pixels = batch.pixels[0, 0, 0]
@@ -42,9 +42,9 @@ def test_images_and_masks_are_resized_together(sample: ClipSample, size: int) ->
 
 
 def test_coverage_keeps_the_area(sample: ClipSample) -> None:
-    covered = [float(collate([sample], size).coverage[0, 0].mean()) for size in (64, 96, 192)]
+    covered = [float(stack([sample]).batch(size).coverage[0, 0].mean()) for size in (64, 96, 192)]
     assert covered == pytest.approx([1 / 16] * 3, rel=1e-5)
 
 
 def test_objects_stay_with_their_clips(sample: ClipSample) -> None:
-    assert torch.equal(collate([sample] * 3, 32).clip_of, torch.arange(3))
+    assert torch.equal(stack([sample] * 3).batch(32).clip_of, torch.arange(3))

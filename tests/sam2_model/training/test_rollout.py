@@ -8,7 +8,7 @@ import torch
 
 from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.training.attention import PlainAttention, plain_attention
-from sam2_model.training.batch import collate
+from sam2_model.training.batch import stack
 from sam2_model.training.losses import LossWeights
 from sam2_model.training.optimiser import adamw
 from sam2_model.training.prompting import PromptKind
@@ -109,7 +109,7 @@ def test_training_follows_the_same_path_as_tracking() -> None:
 
 
 def batch_of(sample):
-    made = collate([sample])
+    made = stack([sample]).batch()
     expected = image_pixels(sample.images[0], 64, torch.device("cpu"))
     torch.testing.assert_close(made.pixels[0, :1], expected)
     return made
