@@ -17,7 +17,10 @@ from napari_sam2.predictor_protocol import Candidates
 from napari_sam2.questions import Patch, Question
 from napari_sam2.results import Direction, FrameResult
 from napari_sam2.view_plan import ViewRules
-from napari_sam2.views import View
+from napari_sam2.views import View, seen_side
+
+CLOSER = 0.75
+"""A second look pays in a window that is smaller by this factor, or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,22 @@ class Previewer:
         main = partial(self.looker.pieces.answer, question)
         return Preview(self._results((object_id, frame, index), view, answer, main))
 
-    def refine(self, before: FrameResult) -> FrameResult:
-        """Look again at a mask in the tightest window that holds it well."""
+    def refine(self, before: FrameResult) -> FrameResult | None:
+        """Look again at a mask in the window that shows it best.
+
+        Returns
+        -------
+        FrameResult or None
+            None if that window is not ``CLOSER`` than the one in which the mask was seen first.
+        """
         patch = Patch(before.window, before.logits)
         box = patch.box
         if box is None:
             return before
-        view = self.rules.place(
-            box, self.rules.side_for(max(box.shape) / (0.8 * self.rules.sizes.largest))
-        )
+        side = self.rules.side_around(box)
+        if side > CLOSER * seen_side(before.view, self.rules.shape):
+            return None
+        view = self.rules.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
         question = Question(box=bounds, previous=patch)
         answer = self._answer(before.index, view, question)

@@ -30,6 +30,7 @@ class Outcome(Enum):
 
     SHARPENED = "sharpened"
     DOUBTED = "doubted"
+    CLOSE = "close"
     UNTOUCHED = "untouched"
 
 
@@ -43,8 +44,9 @@ class Refined:
         The mask that stands now.
     outcome : Outcome
         ``SHARPENED``: the closer look replaced the mask. ``DOUBTED``: it saw nothing, something
-        else, or was much less sure, so the first mask stays. ``UNTOUCHED``: there was no look, as
-        the mask is empty, the user's own, accepted, locked, or was refined before.
+        else, or was much less sure, so the first mask stays. ``CLOSE``: there was no look, as the
+        first one was about as close. ``UNTOUCHED``: nor was there, as the mask is empty, the
+        user's own, accepted, locked, or was refined before.
     """
 
     result: FrameResult
@@ -62,12 +64,12 @@ class Refining:
     prompts : PromptStore
         Tells which masks the user drew.
     look : Callable
-        Answers from the tightest window that holds a mask.
+        Answers from the window that shows a mask best; None if that is not a closer one.
     """
 
     storing: Storing
     prompts: PromptStore
-    look: Callable[[FrameResult], FrameResult]
+    look: Callable[[FrameResult], FrameResult | None]
 
     def free(self, object_id: int, frame: int) -> bool:
         """Whether there is a mask to look at again: see ``Outcome.UNTOUCHED``; cheap."""
@@ -84,12 +86,18 @@ class Refining:
         Raises
         ------
         UserError
-            If there is no mask, or if the second look disagrees with it.
+            If there is no mask, if it was seen as closely before, or if the second look disagrees
+            with it.
         """
         before = self.storing.result(object_id, frame)
         if before is None or before.area == 0:
             raise UserError(f"Object {object_id} has no mask on frame {frame} to refine.")
         seen = self._again(before)
+        if seen.outcome is Outcome.CLOSE:
+            raise UserError(
+                f"Object {object_id} was seen as closely before on frame {frame}: a second look "
+                "would not sharpen its mask. Correct it by a click instead."
+            )
         if seen.outcome is Outcome.DOUBTED:
             raise UserError(
                 f"A closer look at object {object_id} on frame {frame} does not agree with its "
@@ -119,6 +127,8 @@ class Refining:
 
     def _again(self, before: FrameResult) -> Refined:
         after = self.look(before)
+        if after is None:
+            return Refined(before, Outcome.CLOSE)
         if _doubtful(before, after):
             return Refined(before, Outcome.DOUBTED)
         return Refined(replace(after, view=after.view + REFINED), Outcome.SHARPENED)
@@ -126,9 +136,12 @@ class Refining:
 
 def outcome_words(outcomes: Mapping[Outcome, int]) -> str:
     """Return how often what came of second looks, e.g. ``"12 masks sharpened."``."""
-    sharpened, doubted = (outcomes.get(o, 0) for o in (Outcome.SHARPENED, Outcome.DOUBTED))
+    sharpened, doubted, close = (
+        outcomes.get(o, 0) for o in (Outcome.SHARPENED, Outcome.DOUBTED, Outcome.CLOSE)
+    )
     kept = f", {doubted} kept as they were: the second look did not agree" if doubted else ""
-    return f"{sharpened} mask{'s' * (sharpened != 1)} sharpened{kept}."
+    seen = f", {close} left: the first look was as close" if close else ""
+    return f"{sharpened} mask{'s' * (sharpened != 1)} sharpened{kept}{seen}."
 
 
 def _doubtful(before: FrameResult, after: FrameResult) -> bool:

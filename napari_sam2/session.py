@@ -165,12 +165,13 @@ class SegmentationSession(SessionEdits):
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
-        """Sharpen a mask by a second look in the tightest window that holds it.
+        """Sharpen a mask by a second look in the window that shows it best.
 
         Raises
         ------
         UserError
-            If the object has no mask on the frame, or the second look disagrees with it.
+            If the object has no mask on the frame, it was seen as closely before, or the second
+            look disagrees with it.
         """
         refined = self._refining.frame(object_id, frame)
         self._keep([refined], reopen=True)
@@ -183,7 +184,7 @@ class SegmentationSession(SessionEdits):
     def refine_track(
         self, objects: Iterable[int] | None = None, frames: Iterable[int] | None = None
     ) -> Iterator[Refined]:
-        """Sharpen masks along tracks, each by a second look in its tightest window.
+        """Sharpen masks along tracks, each by a second look in the window that shows it best.
 
         Parameters
         ----------
@@ -284,7 +285,7 @@ class SegmentationSession(SessionEdits):
         done = self.run.done if cancelled else plan.n_steps
         self.run = RunState(done, plan.n_steps, cancelled)
 
-    def _closer(self, before: FrameResult) -> FrameResult:
+    def _closer(self, before: FrameResult) -> FrameResult | None:
         with self._model_lock:
             return self._workshop.previewer().refine(before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from napari_sam2.errors import UserError
 from napari_sam2.geometry import Window
+
+_ZOOMED = re.compile(r"zoom (-?\d+):(-?\d+)")
 
 
 class ViewMode(Enum):
@@ -111,3 +114,17 @@ class View:
     def box_in(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map half-open bounds (2, 2) of the plane to those of the view's image."""
         return (box - np.asarray(self.window.offset, dtype=np.float64)) / self.factor
+
+
+def seen_side(view: str, shape: tuple[int, int]) -> int:
+    """Return the longer side, in plane pixels, of the window that a result says it was seen in.
+
+    Parameters
+    ----------
+    view : str
+        What :class:`View` is written as; anything but a zoomed one counts as the whole plane.
+    shape : tuple of int
+        Height and width of the plane.
+    """
+    rows = _ZOOMED.match(view)
+    return max(shape) if rows is None else int(rows[2]) - int(rows[1])

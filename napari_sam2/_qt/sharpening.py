@@ -114,5 +114,5 @@ def _look(sync: "LayerSync", key: Key) -> tuple[FrameResult | None, FrameResult]
 
 
 def _words(outcomes: Counter[Outcome], stopped: bool) -> str:
-    looked = outcomes[Outcome.SHARPENED] + outcomes[Outcome.DOUBTED]
+    looked = outcomes.total() - outcomes[Outcome.UNTOUCHED]
     return outcome_words(outcomes) if looked or stopped else _KEPT

@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     model = _first_weights(options).to(options.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.image_encoder.requires_grad_(not options.frozen_encoder)
     figures = validation(options.data) if math.isfinite(options.validate_every) else None
     peers = join_peers()
     trainer = Trainer(model, training_source(options.data), options.run, settings, figures, peers)
@@ -99,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--farthest", type=int, default=16, help="frames of the longest clips")
     parser.add_argument("--learnt", type=int, default=7, help="tracked frames learnt from")
     parser.add_argument("--corrections", type=int, default=1, help="most corrective clicks")
+    parser.add_argument(
+        "--frozen-encoder", action="store_true", help="train the decoder and the memory only"
+    )
     parser.add_argument("--mixed", action="store_true", help="bfloat16 for the heavy parts")
     return parser
 

@@ -6,12 +6,14 @@ from fakes import FakePredictor
 from scenes import click, iou, movie, session_of, straight
 
 from napari_sam2.errors import UserError
+from napari_sam2.geometry import Window
 from napari_sam2.predictor_protocol import Candidates
-from napari_sam2.prompts import MaskPrompt
-from napari_sam2.refining import REFINED, Outcome
+from napari_sam2.preview import CLOSER
+from napari_sam2.prompts import BoxPrompt, MaskPrompt
+from napari_sam2.refining import REFINED, Outcome, outcome_words
 from napari_sam2.results import Direction
 from napari_sam2.session_settings import SessionSettings
-from napari_sam2.views import ViewPolicy
+from napari_sam2.views import View, ViewPolicy, seen_side
 
 FULL = SessionSettings(view=ViewPolicy.parse("full"))
 FRAMES = 6
@@ -76,6 +78,49 @@ def test_a_track_is_refined_frame_by_frame_in_tight_windows():
         assert stored.view.endswith(REFINED)
         assert iou(session.labels.read((frame,)) == 1, DATA[frame] > 100) > 0.85
     assert session.result(1, 3).direction is Direction.FORWARD
+
+
+@pytest.mark.parametrize("chosen", ["auto", "zoom:96"])
+def test_masks_that_were_seen_as_closely_before_are_left_alone(chosen):
+    settings = SessionSettings(view=ViewPolicy.parse(chosen))
+    data = movie((800, 900), [PATH], radius=10)
+    session = session_of(data, [BoxPrompt(1, 0, (49.5, 49.5), (70.5, 70.5))], settings=settings)
+    list(session.propagate())
+    before = [session.labels.read((f,)).copy() for f in range(FRAMES)]
+    calls = session.predictor.calls["click"]
+    assert {r.outcome for r in session.refine_track()} == {Outcome.CLOSE}
+    assert session.predictor.calls["click"] == calls
+    with pytest.raises(UserError, match="seen as closely before on frame 2"):
+        session.refine(1, 2)
+    for frame in range(FRAMES):
+        np.testing.assert_array_equal(session.labels.read((frame,)), before[frame])
+
+
+def test_masks_seen_in_a_wide_window_are_looked_at_again():
+    settings = SessionSettings(view=ViewPolicy.parse("zoom:512"))
+    data = movie((800, 900), [PATH], radius=10)
+    session = session_of(data, [click(1, 0, PATH)], settings=settings)
+    list(session.propagate())
+    wide = seen_side(session.result(1, 3).view, (800, 900))
+    assert {r.outcome for r in session.refine_track()} == {Outcome.SHARPENED}
+    assert seen_side(session.result(1, 3).view, (800, 900)) <= CLOSER * wide
+
+
+@pytest.mark.parametrize("window", [Window(-12, 4, 244, 260), Window(5, -300, 101, -204)])
+def test_a_view_s_text_tells_its_side(window):
+    zoomed = View(window, zoomed=True)
+    assert seen_side(str(zoomed), (500, 700)) == zoomed.side
+    assert seen_side(str(zoomed) + REFINED, (500, 700)) == zoomed.side
+    assert seen_side(str(View.full((500, 700))), (500, 700)) == 700
+
+
+def test_the_words_tell_what_came_of_the_looks():
+    every = {Outcome.SHARPENED: 1, Outcome.DOUBTED: 2, Outcome.CLOSE: 3, Outcome.UNTOUCHED: 4}
+    assert outcome_words(every) == (
+        "1 mask sharpened, 2 kept as they were: the second look did not agree, "
+        "3 left: the first look was as close."
+    )
+    assert outcome_words({}) == "0 masks sharpened."
 
 
 def test_a_range_of_frames_and_some_objects_are_refined_only():

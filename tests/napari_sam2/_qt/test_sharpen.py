@@ -57,6 +57,12 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
 
 
+@pytest.fixture(autouse=True)
+def _closer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects of small pictures are seen closely at once, so any second look shall count."""
+    monkeypatch.setattr("napari_sam2.preview.CLOSER", np.inf)
+
+
 @pytest.fixture
 def followed(open_widget: OpenWidget, image: np.ndarray) -> Any:
     """One object with a mask on every frame; the first is shown."""
@@ -144,6 +150,22 @@ def test_a_whole_track_and_what_came_of_it(followed: Any, predictor: SecondLook)
     assert any(0 < value < total == 8 for value, total in shown)
     assert bar.isHidden()
     assert threading.get_ident() not in predictor.looks
+
+
+def test_what_was_seen_as_closely_before_stays_and_the_widget_says_so(
+    followed: Any, predictor: SecondLook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = followed
+    before = user.drafts().copy()
+    monkeypatch.setattr("napari_sam2.preview.CLOSER", 0)
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert _said(user) == "0 masks sharpened, 8 left: the first look was as close."
+    user.widget.sharpen.here.click()
+    user.settle()
+    assert "seen as closely before on frame 0" in _fault(user)
+    assert predictor.looks == []
+    np.testing.assert_array_equal(user.drafts(), before)
 
 
 def test_only_the_object_in_work_is_sharpened(followed: Any) -> None:
