@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_sam2.geometry import Index, Window
@@ -10,6 +10,9 @@ from napari_sam2.look import Looker
 from napari_sam2.questions import Patch, Question
 from napari_sam2.view_plan import ViewRules, ViewSizes, Wanted, share_views
 from napari_sam2.views import View, ViewMode
+
+TRUSTED = 0.7
+"""Predicted IoU of a plausible mask after which no wider look is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,10 @@ class FirstLook:
         sized = {object_id: Sized(box) for object_id, box in known.items() if box is not None}
         lone = {object_id: q for object_id, q in asked.items() if object_id not in sized}
         looks: dict[int, list[tuple[float, Window, View]]] = {object_id: [] for object_id in lone}
-        for views in self._scales(lone):
-            for object_id, view in views.items():
+        for scale in (self.rules.image_size // 2, 2 * self.rules.image_size):
+            for object_id, view in self._views(lone, scale).items():
                 looks[object_id].append(self._look(index, lone[object_id], view))
+            lone = {o: q for o, q in lone.items() if max(look[0] for look in looks[o]) < TRUSTED}
         for object_id, seen in looks.items():
             _, box, view = max(seen, key=lambda look: look[:2])
             sized[object_id] = Sized(box, view)
@@ -90,19 +94,18 @@ class FirstLook:
         fixed = policy.mode is ViewMode.FULL or policy.pixels is not None
         return question.centre if fixed else None
 
-    def _scales(self, lone: Mapping[int, Question]) -> Iterator[dict[int, View]]:
-        size, limit = self.rules.image_size, max(self.rules.shape)
-        for scale in (size // 2, 2 * size):
-            sides = {
-                object_id: self.rules.side_for(max(scale, *question.centre.shape))
-                for object_id, question in lone.items()
-            }
-            wanted = [
-                Wanted(object_id, lone[object_id].centre.grow(side // 6), side)
-                for object_id, side in sides.items()
-                if side < limit
-            ]
-            yield dict.fromkeys(lone, self.rules.full) | share_views(wanted, self.rules)
+    def _views(self, lone: Mapping[int, Question], scale: int) -> dict[int, View]:
+        """Return windows of about ``scale`` pixels around clicks, the full plane if smaller."""
+        sides = {
+            object_id: self.rules.side_for(max(scale, *question.centre.shape))
+            for object_id, question in lone.items()
+        }
+        wanted = [
+            Wanted(object_id, lone[object_id].centre.grow(side // 6), side)
+            for object_id, side in sides.items()
+            if side < max(self.rules.shape)
+        ]
+        return dict.fromkeys(lone, self.rules.full) | share_views(wanted, self.rules)
 
     def _look(self, index: Index, question: Question, view: View) -> tuple[float, Window, View]:
         encoding = self.looker.encode(index, view)

@@ -152,8 +152,8 @@ class ViewRules:
         )
 
     def close_enough(self, box: Window, side: int) -> bool:
-        """Return whether an object spans at least half of the usual share, and not too much."""
-        return self.share / 2 <= max(box.shape) / side <= self.sizes.largest
+        """Return whether an object spans two fifths of the usual share, and not too much."""
+        return 0.4 * self.share <= max(box.shape) / side <= self.sizes.largest
 
     def side_for(self, pixels: float) -> int:
         """Return the smallest side on the ladder (1, 2, 3, 4, 6, 8, 12, ...) of ``pixels``."""

@@ -29,7 +29,7 @@ STYLES = tuple(style for style in Style if style is not Style.MEMBRANES)
 
 
 def held_out_stills(
-    folder: Path, count: int, frames: int = 24, objects: int = 3
+    folder: Path, count: int, frames: int = 24, objects: int = 3, first: int = 0
 ) -> list[ClipSample]:
     """Make clips of dsb2018's validation part (fluorescence), at native scale.
 
@@ -46,6 +46,8 @@ def held_out_stills(
         Length, 8 or more.
     objects : int
         The most objects of a clip.
+    first : int
+        Number of the first clip, counted from 0.
 
     Returns
     -------
@@ -59,10 +61,14 @@ def held_out_stills(
         brightest = max(1.0, float(np.percentile(values[0], _BRIGHTEST)))
         return Clip(values / np.float32(brightest), labels)
 
-    return [_staged(make, (_STILLS, number, frames), objects) for number in range(count)]
+    return [
+        _staged(make, (_STILLS, number, frames), objects) for number in range(first, first + count)
+    ]
 
 
-def held_out_synthetic(count: int, frames: int = 24, objects: int = 3) -> list[ClipSample]:
+def held_out_synthetic(
+    count: int, frames: int = 24, objects: int = 3, first: int = 0
+) -> list[ClipSample]:
     """Make clips of unseen seeds of the generator, all styles but membranes in turn.
 
     Parameters and what happens in a clip are those of :func:`held_out_stills`.
@@ -78,7 +84,7 @@ def held_out_synthetic(count: int, frames: int = 24, objects: int = 3) -> list[C
 
     return [
         _staged(maker(STYLES[number % len(STYLES)]), (_SYNTHETIC, number, frames), objects)
-        for number in range(count)
+        for number in range(first, first + count)
     ]
 
 

@@ -34,12 +34,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     model = load_model(options.weights, device="cpu")
-    for name, figures in scores(model, options.data, options.clips):
+    for name, figures in scores(model, options.data, options.clips, options.first):
         sys.stdout.write(json.dumps({name: figures}) + "\n")
         sys.stdout.flush()
 
 
-def scores(model: SAM2, data: Path, clips: int) -> Iterator[tuple[str, dict[str, float]]]:
+def scores(
+    model: SAM2, data: Path, clips: int, first: int = 0
+) -> Iterator[tuple[str, dict[str, float]]]:
     """Score on images that were held out and on clips made of them.
 
     Parameters
@@ -50,6 +52,8 @@ def scores(model: SAM2, data: Path, clips: int) -> Iterator[tuple[str, dict[str,
         Folder with ``dsb2018`` and ``t98g_stills``.
     clips : int
         Clips of each kind.
+    first : int
+        Number of the first clip, counted from 0.
 
     Yields
     ------
@@ -63,8 +67,8 @@ def scores(model: SAM2, data: Path, clips: int) -> Iterator[tuple[str, dict[str,
     stills = t98g_stills(data / "t98g_stills", Part.VALIDATION)
     windows = native_windows(stills, np.random.default_rng(WINDOWS_SEED), sys.maxsize)
     yield "t98g_stills, 256 px windows", _images(model, windows)
-    dsb = held_out_stills(data / "dsb2018", clips)
-    for name, movies in (("dsb2018", dsb), ("synthetic", held_out_synthetic(clips))):
+    dsb = held_out_stills(data / "dsb2018", clips, first=first)
+    for name, movies in (("dsb2018", dsb), ("synthetic", held_out_synthetic(clips, first=first))):
         for kind in PromptKind:
             yield f"{name} clips, {kind.value}", asdict(clip_scores(model, movies, kind))
         yield f"{name} clips, no memory", {"mean_iou": without_memory(model, movies)}
@@ -126,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
     parser.add_argument("weights", help="name or file")
     parser.add_argument("--clips", type=int, default=20, help="of each kind")
+    parser.add_argument("--first", type=int, default=0, help="number of the first clip")
     parser.add_argument("--threads", type=int, default=2)
     return parser
 

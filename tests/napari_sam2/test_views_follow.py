@@ -7,6 +7,7 @@ from fakes import FakePredictor
 from scenes import click, iou, movie, session_of, straight
 from zarr.storage import MemoryStore
 
+from napari_sam2 import first_look
 from napari_sam2.intensity import Intensity
 from napari_sam2.labels import LabelArray
 from napari_sam2.masks import MemoryMaskStore
@@ -93,6 +94,20 @@ def test_forty_clicks_take_at_most_twenty_encodings_a_frame_too():
     assert np.diff([0, *encoded.values()]).max() <= 20
     for object_id, path in enumerate(paths, 1):
         assert iou(session.labels.read((2,)) == object_id, disc(path[2])) > 0.85
+
+
+def test_a_look_that_is_trusted_is_the_only_one(monkeypatch):
+    path = straight((700, 900), (3, 4), 2)
+    data = movie((1500, 1800), [path], radius=16)
+    spent = []
+    for trusted in (first_look.TRUSTED, 2.0):
+        monkeypatch.setattr(first_look, "TRUSTED", trusted)
+        session = counting_session(data, [click(1, 0, path)])
+        first = next(iter(session.propagate()))
+        assert iou(session.labels.read((0,)) == 1, disc(path[0], (1500, 1800), 16)) > 0.85
+        assert first.view.startswith("zoom")
+        spent.append(session.encodings)
+    assert spent == [1, 2]
 
 
 def disc(centre, shape=(2048, 2048), radius=12):
