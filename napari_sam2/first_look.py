@@ -33,7 +33,7 @@ class Sized:
 
 @dataclass(frozen=True)
 class FirstLook:
-    """Sizes objects by their prompts, and for lone clicks by looking at two scales.
+    """Sizes objects by their prompts, and for lone clicks by looking at one scale or two.
 
     Parameters
     ----------
