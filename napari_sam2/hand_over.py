@@ -31,13 +31,20 @@ class HandOver:
         """Return the track with its memory laid out in ``view``."""
         if view == track.view:
             return track
-        if not (view.zoomed and track.view.zoomed) or view.side != track.view.side:
+        if not _of_one_scale(track.view, view):
             return self.again(track, view)
-        dy, dx = self.rules.tokens_between(track.view, view)
+        (dy, dx), drift = self._moves(track, view)
         state = self.looker.predictor.shift(track.state, (dy, dx))
-        drift = (track.drift[0] + dy, track.drift[1] + dx)
         moved = replace(track, state=state, view=view, drift=drift)
-        return self.anchored(moved) if max(map(abs, drift)) > self.rules.tokens // 2 else moved
+        return self.anchored(moved) if self._far(drift) else moved
+
+    def encodings(self, track: Track, view: View) -> int:
+        """Return how many windows :meth:`to` looks at, as if no features were kept."""
+        if view == track.view:
+            return 0
+        if _of_one_scale(track.view, view):
+            return int(self._far(self._moves(track, view)[1]))
+        return 1 + (track.last.frame != track.anchor.frame)
 
     def again(self, track: Track, view: View) -> Track:
         """Return the track with a fresh memory in ``view``: its anchor and its last mask."""
@@ -59,6 +66,14 @@ class HandOver:
         )
         return replace(track, state=state, drift=(0, 0))
 
+    def _moves(self, track: Track, view: View) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the step to a window of the same scale, and the drift with it, in tokens."""
+        dy, dx = self.rules.tokens_between(track.view, view)
+        return (dy, dx), (track.drift[0] + dy, track.drift[1] + dx)
+
+    def _far(self, drift: tuple[int, int]) -> bool:
+        return max(map(abs, drift)) > self.rules.tokens // 2
+
     def _remember(
         self, seen: Seen, view: View, state: TrackState | None, *, conditioning: bool
     ) -> TrackState:
@@ -77,6 +92,10 @@ class HandOver:
         (dy, dx), pitch = _centres_apart(track.box, box), self.rules.pitch(track.view.side)
         window = track.view.window.shift(round(dy / pitch) * pitch, round(dx / pitch) * pitch)
         return replace(track.view, window=window)
+
+
+def _of_one_scale(first: View, second: View) -> bool:
+    return first.zoomed and second.zoomed and first.side == second.side
 
 
 def _centres_apart(first: Window, second: Window) -> tuple[float, float]:

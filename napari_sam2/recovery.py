@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_sam2.allowance import Allowance
 from napari_sam2.geometry import Window
 from napari_sam2.hand_over import HandOver
 from napari_sam2.look import Looker
@@ -41,6 +42,8 @@ class Recovery:
         Brings memories into other windows.
     reverse : bool
         Whether the sweep runs backward.
+    allowance : Allowance
+        What the frame's second looks may cost.
     """
 
     looker: Looker
@@ -48,6 +51,7 @@ class Recovery:
     rules: ViewRules
     hand_over: HandOver
     reverse: bool
+    allowance: Allowance
 
     def look_again(
         self,
@@ -81,23 +85,26 @@ class Recovery:
             if not cut or centred == track.view:
                 return first
             again = self._try(frame, before, centred)
-            return first if again[1].box is None else again
+            return first if again is None or again[1].box is None else again
         return self._search(frame, before, first, others) if self._worth(before) else first
 
     def _search(
         self, frame: int, before: Track, first: Outcome, others: Mapping[int, Patch]
     ) -> Outcome:
         seen = self._try(frame, before, self.rules.wider(before.view))
-        box = seen[1].box
-        if box is None or not self._credible(before, seen, others):
+        box = None if seen is None else seen[1].box
+        if seen is None or box is None or not self._credible(before, seen, others):
             return first
         side = self.rules.later_side(before.view.side, box)
         if side is None:
             return seen
         near = self._try(frame, before, self.rules.place(box, side))
-        return near if near[1].box is not None else seen
+        return seen if near is None or near[1].box is None else near
 
-    def _try(self, frame: int, before: Track, view: View) -> Outcome:
+    def _try(self, frame: int, before: Track, view: View) -> Outcome | None:
+        """Return what a window shows, or None where that would cost too much."""
+        if not self.allowance.take(1 + self.hand_over.encodings(before, view)):
+            return None
         track = self.hand_over.to(before, view)
         encoding = self.looker.encode(self.looker.stack.index(frame), view)
         step = self.looker.predictor.track(encoding, frame, [track.state], reverse=self.reverse)[0]

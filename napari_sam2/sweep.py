@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from napari_sam2.allowance import Allowance
 from napari_sam2.batches import batches
 from napari_sam2.beginning import Beginning, start
 from napari_sam2.blend import LIMIT
@@ -165,8 +166,9 @@ class Sweeper:
     def _follow(self, frame: int, index: Index, objects: Sequence[int]) -> list[Followed]:
         views = self._views(objects)
         self._announce(frame, set(views.values()))
+        allowance = Allowance(len(objects))
         recovery = Recovery(
-            self.looker, self.settler, self.rules, self.hand_over, self.sweep.reverse
+            self.looker, self.settler, self.rules, self.hand_over, self.sweep.reverse, allowance
         )
         found: list[Followed] = []
         for view in sorted(set(views.values())):
