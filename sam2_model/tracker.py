@@ -45,6 +45,10 @@ class TrackerSettings:
         Of stored spatial memories.
     retention : Retention
         Which memories of tracked frames are kept.
+    presence_threshold : float
+        Object score that a tracked object must exceed to count as visible; 0 in the reference.
+        More of the frames without an object are left empty with a higher one, fewer of those
+        with it are found. Results and memories hold the score less the threshold.
     objects_per_batch : int or None
         Objects tracked at once; None takes all on a GPU and a few on a CPU, where larger batches
         were measured to be slower.
@@ -60,6 +64,7 @@ class TrackerSettings:
     max_prompted: int | None = None
     memory_dtype: torch.dtype = torch.bfloat16
     retention: Retention = Retention.WINDOW
+    presence_threshold: float = 0.0
     objects_per_batch: int | None = None
 
 
@@ -196,6 +201,8 @@ class Tracker:
         for group in self._groups(selections):
             image = self._recall(features, place, [selections[i] for i in group])
             decoded = self.model.decode(image, features.high_res, None, None, None)
+            score = decoded.object_score - self.settings.presence_threshold
+            decoded = replace(decoded, object_score=score)
             choice = self.model.choose(decoded, ambiguous=True, dynamic=False)
             for row, i in enumerate(group):
                 choices[i] = part_of(choice, slice(row, row + 1))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sam2_model.image_predictor import EncodedImage, ImagePredictor
 from sam2_model.sam2 import SAM2
+from sam2_model.tracker import TrackerSettings
 from sam2_model.training.clicks import Mask, deepest_point, tight_box
 from sam2_model.training.prompting import PromptKind
 from sam2_model.training.samples import ClipSample
@@ -70,7 +71,12 @@ def image_iou(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) -> f
     return _mean(scores)
 
 
-def clip_scores(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) -> ClipScores:
+def clip_scores(
+    model: SAM2,
+    samples: Sequence[ClipSample],
+    kind: PromptKind,
+    settings: TrackerSettings | None = None,
+) -> ClipScores:
     """Prompt each object on the first frame only and follow it to the end.
 
     Parameters
@@ -81,6 +87,8 @@ def clip_scores(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) ->
         Objects that are absent on the first frame are left out.
     kind : PromptKind
         How objects are prompted.
+    settings : TrackerSettings, optional
+        How the model is used.
     """
     overlaps: list[float] = []
     copied: list[float] = []
@@ -90,7 +98,7 @@ def clip_scores(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) ->
         present = [k for k in range(sample.masks.shape[1]) if sample.masks[0, k].any()]
         if not present:
             continue
-        predicted = follow(model, sample.images, sample.masks[0, present], kind)
+        predicted = follow(model, sample.images, sample.masks[0, present], kind, settings)
         true = np.moveaxis(sample.masks[:, present], 1, 0)
         for truth, tracked in zip(true, predicted, strict=True):
             seen = truth.reshape(len(truth), -1).any(1)
@@ -104,7 +112,11 @@ def clip_scores(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) ->
 
 
 def follow(
-    model: SAM2, images: NDArray[np.uint8], masks: NDArray[np.bool_], kind: PromptKind
+    model: SAM2,
+    images: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    kind: PromptKind,
+    settings: TrackerSettings | None = None,
 ) -> NDArray[np.bool_]:
     """Track objects from their masks on the first frame.
 
@@ -118,13 +130,15 @@ def follow(
         (K, H, W) on the first frame, none empty.
     kind : PromptKind
         Whether the model gets the mask, one click in it, or its box.
+    settings : TrackerSettings, optional
+        How the model is used.
 
     Returns
     -------
     ndarray of bool
         (K, T, H, W).
     """
-    session = VideoPredictor(model).start(list(images))
+    session = VideoPredictor(model, settings).start(list(images))
     for number, mask in enumerate(masks):
         _prompt(session, number, mask, kind)
     tracked = np.zeros((len(masks), len(images), *masks.shape[1:]), bool)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sam2_model.checkpoint import load_model
 from sam2_model.image_predictor import ImagePredictor
 from sam2_model.sam2 import SAM2
+from sam2_model.tracker import TrackerSettings
 from sam2_model.training.clicks import tight_box
 from sam2_model.training.evaluate import clip_scores, follow, image_iou, iou
 from sam2_model.training.held_out import held_out_stills, held_out_synthetic
@@ -34,13 +35,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     model = load_model(options.weights, device="cpu")
-    for name, figures in scores(model, options.data, options.clips, options.first):
+    settings = TrackerSettings(presence_threshold=options.presence)
+    for name, figures in scores(model, options.data, options.clips, options.first, settings):
         sys.stdout.write(json.dumps({name: figures}) + "\n")
         sys.stdout.flush()
 
 
 def scores(
-    model: SAM2, data: Path, clips: int, first: int = 0
+    model: SAM2,
+    data: Path,
+    clips: int,
+    first: int = 0,
+    settings: TrackerSettings | None = None,
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """Score on images that were held out and on clips made of them.
 
@@ -54,6 +60,8 @@ def scores(
         Clips of each kind.
     first : int
         Number of the first clip, counted from 0.
+    settings : TrackerSettings, optional
+        How objects are followed along clips.
 
     Yields
     ------
@@ -70,7 +78,7 @@ def scores(
     dsb = held_out_stills(data / "dsb2018", clips, first=first)
     for name, movies in (("dsb2018", dsb), ("synthetic", held_out_synthetic(clips, first=first))):
         for kind in PromptKind:
-            yield f"{name} clips, {kind.value}", asdict(clip_scores(model, movies, kind))
+            yield f"{name} clips, {kind.value}", asdict(clip_scores(model, movies, kind, settings))
         yield f"{name} clips, no memory", {"mean_iou": without_memory(model, movies)}
     yield "milliseconds", _speed(model, dsb[0])
 
@@ -131,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("weights", help="name or file")
     parser.add_argument("--clips", type=int, default=20, help="of each kind")
     parser.add_argument("--first", type=int, default=0, help="number of the first clip")
+    parser.add_argument(
+        "--presence", type=float, default=0.0, help="object score above which one is visible"
+    )
     parser.add_argument("--threads", type=int, default=2)
     return parser
 

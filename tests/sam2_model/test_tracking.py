@@ -223,6 +223,23 @@ def test_an_absent_object_has_an_empty_mask() -> None:
             assert not (found.logits > 0).any()
 
 
+def _first_two(session: VideoSession) -> list[tuple[torch.Tensor, float]]:
+    """Return logits and object scores of a prompted frame and the one after."""
+    found = [(result.logits, session.entry(result.frame, 1)) for result in session.propagate()]
+    return [(logits, float(entry.object_score)) for logits, entry in found if entry is not None]
+
+
+def test_a_tracked_object_must_exceed_the_presence_threshold(model: SAM2) -> None:
+    frames = clip(2)
+    usual = _first_two(_clicked(model, frames))
+    for margin in (-0.25, 0.25):
+        threshold = usual[1][1] + margin
+        first, second = _first_two(_clicked(model, frames, presence_threshold=threshold))
+        assert torch.equal(first[0], usual[0][0])
+        assert second[1] == pytest.approx(-margin, abs=1e-4)
+        assert bool((second[0] > -1000).any()) is (margin < 0)
+
+
 def test_a_mask_prompt_is_kept(model: SAM2) -> None:
     session = VideoPredictor(model).start(clip(3))
     mask = np.zeros((48, 60), bool)
