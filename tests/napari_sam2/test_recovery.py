@@ -36,7 +36,7 @@ def test_an_allowance_is_never_overspent(objects, looks):
     budget = Allowance(objects)
     most = budget.left
     taken = [look for look in looks if budget.take(look)]
-    assert sum(taken) <= most == max(5, objects // 8)
+    assert sum(taken) <= most == max(5, 20 - objects, objects // 8)
     assert budget.left == most - sum(taken)
 
 
