@@ -108,7 +108,7 @@ def encodings_by_frame(data, prompts):
     return np.diff([0, *spent.values()])
 
 
-def test_many_objects_lost_at_once_are_looked_for_by_turns(monkeypatch):
+def test_many_objects_lost_at_once_take_no_more_than_the_allowance(monkeypatch):
     data, prompts = lost_crowd()
     spent = encodings_by_frame(data, prompts)
     assert spent[3:].max() <= spent[2] + 5
