@@ -142,11 +142,17 @@ def _answer_in(item: dict[str, Any], archive: Any) -> Answer:
 
 def _presence_out(presence: Presence) -> list[Any]:
     clearest = presence.clearest
-    return [presence.usual_area, presence.gone, clearest and astuple(clearest)]
+    return [
+        presence.usual_area,
+        presence.gone,
+        clearest and astuple(clearest),
+        presence.faintest,
+    ]
 
 
 def _presence_in(item: list[Any]) -> Presence:
-    return Presence(item[0], item[1], Contrast(*item[2]) if item[2] else None)
+    area, gone, clearest, faintest = item
+    return Presence(area, gone, Contrast(*clearest) if clearest else None, faintest)
 
 
 def _track_out(track: SavedTrack, arrays: _Arrays) -> dict[str, Any]:

@@ -48,8 +48,16 @@ class Contrast:
         An object has faded when it is as dark as its surroundings were *and* as they are now. One
         that keeps its grey value beside another neighbour, or changes it with them, has not.
         """
+        return max(self._shares(clearest))
+
+    def times(self, clearest: Contrast) -> float:
+        """Return how many times an earlier, clear contrast it is, by either surroundings."""
+        return min(self._shares(clearest))
+
+    def _shares(self, clearest: Contrast) -> tuple[float, float]:
+        """Return the shares of its step by the surroundings then, and by those now."""
         own = (self.inside - clearest.around) / clearest.step
-        return max(own, self.step / clearest.step)
+        return own, self.step / clearest.step
 
 
 def contrast_of(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Contrast | None:

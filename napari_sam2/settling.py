@@ -52,7 +52,7 @@ class Settler:
             return self._taken(frame, track, step, patch)
         image = self.looker.image(self.looker.stack.index(frame), view)
         contrast = contrast_of(image, step.logits > 0)
-        if contrast is not None and track.presence.faded(contrast, self.rule):
+        if contrast is not None and track.presence.doubtful(contrast, self.rule):
             return self._taken(frame, track, replace(step, object_score=0.0), Patch.empty())
         return self._taken(frame, track, step, patch, contrast)
 

@@ -77,15 +77,15 @@ def test_without_an_object_or_anything_around_it_there_is_no_contrast():
 )
 def test_faded_is_what_looks_like_its_surroundings_then_and_now(now, faded):
     seen = Presence().after(100, 5.0, RULE, Contrast(150, 20, 2))
-    assert seen.faded(now, RULE) == faded
+    assert seen.doubtful(now, RULE) == faded
 
 
 def test_dark_objects_fade_too_and_what_never_stood_out_does_not():
     dark = Presence().after(100, 5.0, RULE, Contrast(30, 180, 3))
-    assert dark.faded(Contrast(172, 180, 3), RULE)
-    assert not dark.faded(Contrast(100, 180, 3), RULE)
+    assert dark.doubtful(Contrast(172, 180, 3), RULE)
+    assert not dark.doubtful(Contrast(100, 180, 3), RULE)
     texture = Presence().after(100, 5.0, RULE, Contrast(110, 100, 30))
-    assert not texture.faded(Contrast(100, 100, 30), RULE)
+    assert not texture.doubtful(Contrast(100, 100, 30), RULE)
 
 
 def test_the_clearest_contrast_is_kept():
@@ -94,6 +94,37 @@ def test_the_clearest_contrast_is_kept():
         presence = presence.after(100, 5.0, RULE, Contrast(20 + step, 20, 1))
     assert presence.clearest == Contrast(110, 20, 1)
     assert presence.after(0, -5.0, RULE).clearest == Contrast(110, 20, 1)
+
+
+def followed(shares: list[float]) -> Presence:
+    """Return the presence of an object whose contrast was so many times that of the first frame."""
+    presence = Presence()
+    for share in shares:
+        presence = presence.after(100, 5.0, RULE, Contrast(20 + 100 * share, 20, 2))
+    return presence
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "another"),
+    [
+        ([1, 0.8, 0.6, 0.5, 0.7, 1], 1.6, True),
+        ([1, 0.8, 0.6, 0.5, 0.7, 1.1], 1.6, True),
+        # It comes back no brighter than it was.
+        ([1, 0.8, 0.6, 0.5], 1, False),
+        # Clicked at its dim end.
+        ([1], 1.6, False),
+        ([1, 1.6, 2.5, 2.4], 3.5, False),
+    ],
+)
+def test_what_faded_and_then_outshines_the_object_is_another(before, now, another):
+    shining = Contrast(20 + 100 * now, 20, 2)
+    assert followed(before).doubtful(shining, RULE) == another
+
+
+def test_beside_a_darker_neighbour_an_object_does_not_outshine_itself():
+    seen = followed([1, 0.5])
+    assert not seen.doubtful(Contrast(120, -60, 2), RULE)
+    assert not seen.doubtful(Contrast(220, 120, 2), RULE)
 
 
 def fading(frames: int = 16, last: int = 7) -> tuple:
@@ -112,6 +143,17 @@ def test_in_depth_haze_is_no_object_whatever_the_model_says():
     assert all(areas[:8])
     assert not any(areas[8:])
     assert session.predictor.calls["track"] == 10
+
+
+def test_in_depth_a_brighter_object_behind_the_faded_one_is_another():
+    path = straight((40, 40), (0, 0), 14)
+    shades = [130] * 5 + [90, 60, 50] + [250] * 6
+    slices = [movie((96, 96), [path], radius=10, value=value) for value in shades]
+    data = np.stack([stack[z] for z, stack in enumerate(slices)])
+    session = session_of(data, [click(1, 0, path)], along="z", predictor=Stubborn(), settings=FULL)
+    areas = [result.area for result in session.propagate()]
+    assert all(areas[:8])
+    assert not any(areas[8:])
 
 
 def test_in_time_and_without_a_rule_the_model_is_believed():
