@@ -23,12 +23,17 @@ class Sized:
     ----------
     box : Window
         Its likely bounds on the plane.
-    view : View or None
-        Where that was seen, if it had to be looked for.
+    views : tuple of View
+        Where it was looked for, if it had to be, that in which these bounds were seen first.
     """
 
     box: Window
-    view: View | None = None
+    views: tuple[View, ...] = ()
+
+    @property
+    def windows(self) -> tuple[View, ...]:
+        """The views that are not the full plane."""
+        return tuple(view for view in self.views if view.zoomed)
 
 
 @dataclass(frozen=True)
@@ -57,20 +62,20 @@ class FirstLook:
                 looks[object_id].append(self._look(index, lone[object_id], view))
             lone = {o: q for o, q in lone.items() if max(look[0] for look in looks[o]) < TRUSTED}
         for object_id, seen in looks.items():
-            _, box, view = max(seen, key=lambda look: look[:2])
-            sized[object_id] = Sized(box, view)
+            best = sorted(seen, key=lambda look: look[:2], reverse=True)
+            sized[object_id] = Sized(best[0][1], tuple(view for _, _, view in best))
         return sized
 
     def side(self, sized: Sized) -> int | None:
-        """Return the side of an object's first window: that of its look, if that was close enough.
+        """Return the side of an object's first window: that of a look, if one was close enough.
 
         What was encoded for the look is then used again, and neighbours share it.
         """
         side = self.rules.first_side(sized.box)
-        seen = sized.view
-        if side is None or seen is None or not seen.zoomed:
-            return side
-        return seen.side if self.rules.close_enough(sized.box, seen.side) else side
+        if side is None:
+            return None
+        seen = (view.side for view in sized.windows)
+        return next((s for s in seen if self.rules.close_enough(sized.box, s)), side)
 
     def view(self, index: Index, question: Question) -> View:
         """Return the window for an object that is looked at alone."""
@@ -83,8 +88,8 @@ class FirstLook:
     def wanted(self, object_id: int, sized: Sized, side: int) -> Wanted:
         """Return what an object asks of its first window: where it was seen, if that will do."""
         need = self.rules.need(sized.box, (0.0, 0.0), side)
-        seen = sized.view if sized.view is not None and sized.view.zoomed else None
-        return Wanted(object_id, need, side, seen)
+        seen = (view for view in sized.windows if view.side == side)
+        return Wanted(object_id, need, side, next(seen, None))
 
     def _known(self, question: Question) -> Window | None:
         hint = question.hint

@@ -8,6 +8,7 @@ from scenes import click, iou, movie, session_of, straight
 from zarr.storage import MemoryStore
 
 from napari_sam2 import first_look
+from napari_sam2.geometry import Window
 from napari_sam2.intensity import Intensity
 from napari_sam2.labels import LabelArray
 from napari_sam2.masks import MemoryMaskStore
@@ -17,6 +18,7 @@ from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam2.session import SegmentationSession
 from napari_sam2.session_settings import SessionSettings
 from napari_sam2.stack import open_stack
+from napari_sam2.view_plan import ViewRules
 from napari_sam2.views import ViewPolicy
 
 
@@ -108,6 +110,19 @@ def test_a_look_that_is_trusted_is_the_only_one(monkeypatch):
         assert first.view.startswith("zoom")
         spent.append(session.encodings)
     assert spent == [1, 2]
+
+
+def test_a_look_that_was_close_enough_is_used_again_whichever_saw_the_bounds():
+    rules = ViewRules((2048, 2048), (1,), 384, 16, ViewPolicy.parse("zoom"))
+    look = first_look.FirstLook(None, rules)
+    box = Window(1000, 1000, 1060, 1060)
+    near, wide = rules.place(box, 192), rules.place(box, 768)
+    seen = first_look.Sized(box, (wide, near))
+    assert look.side(seen) == 192
+    assert look.wanted(1, seen, 192).before == near
+    alone = first_look.Sized(box, (wide,))
+    assert look.side(alone) == rules.side_around(box) == 288
+    assert look.wanted(1, alone, 288).before is None
 
 
 def disc(centre, shape=(2048, 2048), radius=12):
