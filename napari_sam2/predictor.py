@@ -142,12 +142,19 @@ class SAM2Predictor:
         return steps
 
     def track(
-        self, encoding: Encoding, frame: int, states: Sequence[TrackState], *, reverse: bool
+        self,
+        encoding: Encoding,
+        frame: int,
+        states: Sequence[TrackState],
+        *,
+        reverse: bool,
+        zoomed: bool = False,
     ) -> list[Step]:
-        """Follow every object onto this frame."""
+        """Follow every object onto this frame, or onto a window of it."""
         seen = _own(encoding)
         banks = [_bank(state) for state in states]
-        followed = self.tracker.track(seen.features, Place(frame, reverse), banks)
+        place = Place(frame, reverse)
+        followed = self.tracker.track(seen.features, place, banks, zoomed=zoomed)
         return [_step(choice, state, seen.shape) for choice, state in followed]
 
     @torch.inference_mode()

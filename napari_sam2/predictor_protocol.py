@@ -158,9 +158,15 @@ class Predictor(Protocol):
         """Start or correct tracks; each prompt's frame becomes conditioning in its state."""
 
     def track(
-        self, encoding: Encoding, frame: int, states: Sequence[TrackState], *, reverse: bool
+        self,
+        encoding: Encoding,
+        frame: int,
+        states: Sequence[TrackState],
+        *,
+        reverse: bool,
+        zoomed: bool = False,
     ) -> list[Step]:
-        """Follow every object onto this frame."""
+        """Follow every object onto this frame; ``zoomed`` if what was encoded is a window."""
 
     def remember(
         self,

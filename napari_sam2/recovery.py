@@ -107,7 +107,9 @@ class Recovery:
             return None
         track = self.hand_over.to(before, view)
         encoding = self.looker.encode(self.looker.stack.index(frame), view)
-        step = self.looker.predictor.track(encoding, frame, [track.state], reverse=self.reverse)[0]
+        (step,) = self.looker.predictor.track(
+            encoding, frame, [track.state], reverse=self.reverse, zoomed=view.zoomed
+        )
         return self.settler.settle(frame, view, track, step)
 
     def _cut(self, view: View, box: Window) -> bool:

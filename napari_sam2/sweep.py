@@ -206,8 +206,9 @@ class Sweeper:
     ) -> list[Followed]:
         tracks = [self.hand_over.to(self._tracks[o], view) for o in objects]
         encoding = self.looker.encode(index, view)
+        states = [track.state for track in tracks]
         steps = self.looker.predictor.track(
-            encoding, frame, [track.state for track in tracks], reverse=self.sweep.reverse
+            encoding, frame, states, reverse=self.sweep.reverse, zoomed=view.zoomed
         )
         return [
             Followed(*self.settler.settle(frame, view, track, step))

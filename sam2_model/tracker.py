@@ -45,10 +45,11 @@ class TrackerSettings:
         Of stored spatial memories.
     retention : Retention
         Which memories of tracked frames are kept.
-    presence_threshold : float
+    presence_threshold : float or None
         Object score that a tracked object must exceed to count as visible; 0 in the reference.
         More of the frames without an object are left empty with a higher one, fewer of those
-        with it are found. Results and memories hold the score less the threshold.
+        with it are found. Results and memories hold the score less the threshold. None takes
+        the network's own on whole frames, and 0 in windows that follow the object.
     objects_per_batch : int or None
         Objects tracked at once; None takes all on a GPU and a few on a CPU, where larger batches
         were measured to be slower.
@@ -64,7 +65,7 @@ class TrackerSettings:
     max_prompted: int | None = None
     memory_dtype: torch.dtype = torch.bfloat16
     retention: Retention = Retention.WINDOW
-    presence_threshold: float = 0.0
+    presence_threshold: float | None = None
     objects_per_batch: int | None = None
 
 
@@ -178,7 +179,12 @@ class Tracker:
 
     @torch.inference_mode()
     def track(
-        self, features: Features, place: Place, states: Sequence[TrackState]
+        self,
+        features: Features,
+        place: Place,
+        states: Sequence[TrackState],
+        *,
+        zoomed: bool = False,
     ) -> list[tuple[MaskChoice, TrackState]]:
         """Follow objects onto a frame.
 
@@ -190,6 +196,8 @@ class Tracker:
             The frame in time.
         states : sequence of TrackState
             One per object.
+        zoomed : bool
+            Whether the features are of a window that follows the objects, not of a whole frame.
 
         Returns
         -------
@@ -201,7 +209,7 @@ class Tracker:
         for group in self._groups(selections):
             image = self._recall(features, place, [selections[i] for i in group])
             decoded = self.model.decode(image, features.high_res, None, None, None)
-            score = decoded.object_score - self.settings.presence_threshold
+            score = decoded.object_score - self._presence_threshold(zoomed)
             decoded = replace(decoded, object_score=score)
             choice = self.model.choose(decoded, ambiguous=True, dynamic=False)
             for row, i in enumerate(group):
@@ -212,6 +220,12 @@ class Tracker:
             (self._filled(choice), self._advanced(state, entry, place))
             for choice, state, entry in zip(found, states, entries, strict=True)
         ]
+
+    def _presence_threshold(self, zoomed: bool) -> float:
+        asked = self.settings.presence_threshold
+        if asked is not None:
+            return asked
+        return 0.0 if zoomed else self.model.config.presence_threshold
 
     def shift(self, state: TrackState, rows: int, columns: int) -> TrackState:
         """Return memories as seen from a window moved by whole tokens.

@@ -91,8 +91,8 @@ class Timed:
     def condition(self, encoding: Any, frame: int, asked: Any, states: Any) -> Any:
         return self._both("condition", encoding, frame, asked, states=states)
 
-    def track(self, encoding: Any, frame: int, states: Any, *, reverse: bool) -> Any:
-        return self._both("track", encoding, frame, states=states, reverse=reverse)
+    def track(self, encoding: Any, frame: int, states: Any, **options: bool) -> Any:
+        return self._both("track", encoding, frame, states=states, **options)
 
     def remember(
         self, encoding: Any, frame: int, logits: Any, states: Any, *, conditioning: bool

@@ -123,9 +123,16 @@ class FakePredictor:
         return steps
 
     def track(
-        self, encoding: FakeEncoding, frame: int, states: Sequence[FakeState], *, reverse: bool
+        self,
+        encoding: FakeEncoding,
+        frame: int,
+        states: Sequence[FakeState],
+        *,
+        reverse: bool,
+        zoomed: bool = False,
     ) -> list[Step]:
         self.calls["track"] += len(states)
+        self.calls["zoomed"] += len(states) * zoomed
         self.calls["track calls"] += 1
         self.tracked.append((frame, reverse))
         return [self._track(encoding, frame, state) for state in states]

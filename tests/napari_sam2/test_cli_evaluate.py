@@ -19,8 +19,8 @@ from napari_sam2.cli.exit_codes import ExitCode
 class Overrunning(FakePredictor):
     """Never lets go of an object that it has seen."""
 
-    def track(self, encoding, frame, states, *, reverse):
-        steps = super().track(encoding, frame, states, reverse=reverse)
+    def track(self, encoding, frame, states, *, reverse, zoomed=False):
+        steps = super().track(encoding, frame, states, reverse=reverse, zoomed=zoomed)
         if all(step.object_score > 0 for step in steps):
             self.seen = steps
         return self.seen

@@ -26,8 +26,8 @@ class Stubborn(FakePredictor):
         self.logits = steps[0].logits
         return steps
 
-    def track(self, encoding, frame, states, *, reverse):
-        steps = super().track(encoding, frame, states, reverse=reverse)
+    def track(self, encoding, frame, states, *, reverse, zoomed=False):
+        steps = super().track(encoding, frame, states, reverse=reverse, zoomed=zoomed)
         return [replace(step, logits=self.logits, object_score=5.0) for step in steps]
 
 

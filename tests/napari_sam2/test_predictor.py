@@ -12,6 +12,7 @@ from napari_sam2.session_settings import SessionSettings
 from napari_sam2.views import ViewPolicy
 from sam2_model.config import MICRO
 from sam2_model.sam2 import SAM2
+from sam2_model.tracker import TrackerSettings
 from sam2_model.video_predictor import VideoPredictor
 
 FRAMES = 17
@@ -120,3 +121,19 @@ def test_foreign_encodings_and_states_are_refused(predictor, data):
         predictor.click(object(), points((1, 1)))
     with pytest.raises(TypeError, match="did not make"):
         predictor.dump(object())
+
+
+def test_the_networks_presence_threshold_holds_on_whole_frames_only(predictor, data):
+    encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
+    (first,) = predictor.condition(encoded, 0, [points((20, 20))], [None])
+    whole, window = (
+        predictor.track(encoded, 1, [first.state], reverse=False, zoomed=zoomed)[0].object_score
+        for zoomed in (False, True)
+    )
+    assert whole == pytest.approx(window - MICRO.presence_threshold, abs=1e-5)
+    assert MICRO.presence_threshold > 0
+    settings = TrackerSettings(presence_threshold=0.25)
+    asked = SAM2Predictor(predictor.model, "asked", "0", settings=settings)
+    for zoomed in (False, True):
+        (step,) = asked.track(encoded, 1, [first.state], reverse=False, zoomed=zoomed)
+        assert step.object_score == pytest.approx(window - 0.25, abs=1e-5)

@@ -125,6 +125,16 @@ def test_a_look_that_was_close_enough_is_used_again_whichever_saw_the_bounds():
     assert look.wanted(1, alone, 288).before is None
 
 
+@pytest.mark.parametrize(("view", "windows"), [("zoom", 4), ("full", 0)])
+def test_the_model_is_told_which_pictures_are_windows(view, windows):
+    path = straight((200, 200), (5, 6), 5)
+    data = movie((600, 600), [path], radius=10)
+    session = session_of(data, [click(1, 0, path)], settings=views(view))
+    list(session.propagate())
+    assert session.predictor.calls["track"] == 4
+    assert session.predictor.calls["zoomed"] == windows
+
+
 def disc(centre, shape=(2048, 2048), radius=12):
     yy, xx = np.mgrid[: shape[0], : shape[1]]
     return (yy - centre[0]) ** 2 + (xx - centre[1]) ** 2 <= radius**2
