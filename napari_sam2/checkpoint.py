@@ -151,8 +151,8 @@ def _presence_out(presence: Presence) -> list[Any]:
 
 
 def _presence_in(item: list[Any]) -> Presence:
-    area, gone, clearest, faintest = item
-    return Presence(area, gone, Contrast(*clearest) if clearest else None, faintest)
+    area, gone, clearest, *faintest = item
+    return Presence(area, gone, Contrast(*clearest) if clearest else None, *faintest)
 
 
 def _track_out(track: SavedTrack, arrays: _Arrays) -> dict[str, Any]:
