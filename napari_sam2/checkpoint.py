@@ -73,12 +73,17 @@ def pack(checkpoint: Checkpoint) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(data: bytes) -> Checkpoint:
-    """Undo :func:`pack`."""
+def unpack(data: bytes, run_id: str) -> Checkpoint | None:
+    """Undo :func:`pack`, or return None if it is of another run, whose tracks are not read.
+
+    Another version of this program may have kept other things of them.
+    """
     with np.load(BytesIO(data), allow_pickle=False) as archive:
         header = json.loads(archive["header"].tobytes())
+        if header["run_id"] != run_id:
+            return None
         tracks = tuple(_track_in(item, archive) for item in header["tracks"])
-    return Checkpoint(header["run_id"], header["sweep"], header["done"], tracks)
+    return Checkpoint(run_id, header["sweep"], header["done"], tracks)
 
 
 class _Arrays:
@@ -151,8 +156,8 @@ def _presence_out(presence: Presence) -> list[Any]:
 
 
 def _presence_in(item: list[Any]) -> Presence:
-    area, gone, clearest, *faintest = item
-    return Presence(area, gone, Contrast(*clearest) if clearest else None, *faintest)
+    area, gone, clearest, faintest = item
+    return Presence(area, gone, Contrast(*clearest) if clearest else None, faintest)
 
 
 def _track_out(track: SavedTrack, arrays: _Arrays) -> dict[str, Any]:

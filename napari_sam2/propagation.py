@@ -153,9 +153,8 @@ class Propagation:
 
     def _start(self, resume: bool) -> Checkpoint:
         data = self.recorder.last_checkpoint() if resume else None
-        kept = None if data is None else unpack(data)
-        fresh = Checkpoint(self.run_id, 0, 0, ())
-        return kept if kept is not None and kept.run_id == self.run_id else fresh
+        kept = None if data is None else unpack(data, self.run_id)
+        return kept or Checkpoint(self.run_id, 0, 0, ())
 
     def _keep(self, number: int, done: int, sweeper: Sweeper) -> None:
         kept = Checkpoint(self.run_id, number, done, sweeper.saved())

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from io import BytesIO
+
 import numpy as np
 import pytest
 from fakes import FakePredictor
@@ -84,6 +87,22 @@ def test_a_checkpoint_of_other_prompts_is_not_used():
         DATA, [click(1, 3, PATHS[0])], settings=SessionSettings(), recorder=recorder
     )
     assert len(list(session.propagate(resume=True))) == 24
+
+
+def test_a_checkpoint_of_another_run_is_not_even_decoded():
+    """Versions differ in what they keep of a track."""
+    recorder = MemoryJournal()
+    run("full", 30, MemoryMaskStore(), None, recorder)
+    with np.load(BytesIO(recorder.last_checkpoint())) as archive:
+        header = json.loads(archive["header"].tobytes())
+    assert header["tracks"]
+    header |= {"run_id": "another", "tracks": [{"unlike": "ours"}]}
+    buffer = BytesIO()
+    np.savez(buffer, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
+    recorder.checkpoint(buffer.getvalue())
+    again = run("full", None, MemoryMaskStore(), None, recorder, resume=True)
+    assert again.run.complete
+    assert again.predictor.calls["track"] == run("full", None).predictor.calls["track"]
 
 
 def test_cancelled_run_keeps_a_checkpoint_of_its_last_frame():
