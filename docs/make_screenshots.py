@@ -67,7 +67,7 @@ class Session:
 
 
 def _maker(model: str) -> Callable[[], Any]:
-    from napari_sam2.predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import load_predictor
 
     return lambda: load_predictor(model)
 

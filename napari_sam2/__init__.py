@@ -6,18 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_sam2.segmentation import Segmentation as Segmentation
-    from napari_sam2.segmentation import open_session as open_session
-    from napari_sam2.segmentation import segment as segment
-    from napari_sam2.session import SegmentationSession as SegmentationSession
+    from napari_sam2.session.session import SegmentationSession as SegmentationSession
+    from napari_sam2.workflows.segment import SegmentationResult as SegmentationResult
+    from napari_sam2.workflows.segment import open_session as open_session
+    from napari_sam2.workflows.segment import segment as segment
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Segmentation": "segmentation",
-    "SegmentationSession": "session",
-    "open_session": "segmentation",
-    "segment": "segmentation",
+    "SegmentationResult": "workflows.segment",
+    "SegmentationSession": "session.session",
+    "open_session": "workflows.segment",
+    "segment": "workflows.segment",
 }
 
 

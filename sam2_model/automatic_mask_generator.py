@@ -14,7 +14,7 @@ from torch import Tensor
 from sam2_model.batching import batches
 from sam2_model.errors import InputError
 from sam2_model.image_predictor import EncodedImage, ImagePredictor, ImageSettings
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.sam2 import SAM2
 from sam2_model.transforms import as_rgb
 
 _EDGE_TOLERANCE = 20.0

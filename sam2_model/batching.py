@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from sam2_model.sam2 import MaskChoice
+from sam2_model.modeling.sam2 import SelectedMask
 
 _LOSER_LOGIT = -10.0
 
@@ -21,9 +21,9 @@ def batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
         yield list(items[start : start + size])
 
 
-def joined(choices: Sequence[MaskChoice]) -> MaskChoice:
+def joined(choices: Sequence[SelectedMask]) -> SelectedMask:
     """Concatenate along the batch."""
-    return MaskChoice(
+    return SelectedMask(
         torch.cat([c.logits for c in choices]),
         torch.cat([c.ious for c in choices]),
         torch.cat([c.pointer for c in choices]),
@@ -31,9 +31,9 @@ def joined(choices: Sequence[MaskChoice]) -> MaskChoice:
     )
 
 
-def part_of(choice: MaskChoice, rows: slice) -> MaskChoice:
+def part_of(choice: SelectedMask, rows: slice) -> SelectedMask:
     """Return some rows of the batch."""
-    return MaskChoice(
+    return SelectedMask(
         choice.logits[rows], choice.ious[rows], choice.pointer[rows], choice.object_score[rows]
     )
 

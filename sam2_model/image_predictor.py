@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from sam2_model.errors import InputError
-from sam2_model.features import Features
-from sam2_model.layers import upsample
-from sam2_model.mask_decoder import single_mask
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.features import Features
+from sam2_model.modeling.layers import upsample
+from sam2_model.modeling.mask_decoder import single_mask
+from sam2_model.modeling.sam2 import SAM2
 from sam2_model.transforms import Coordinates, PointTokens, as_rgb, image_pixels, small_components
 
 _LOW_RES_CLAMP = 32.0

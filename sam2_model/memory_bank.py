@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sam2_model.sam2 import MAX_POINTERS, SPATIAL_MEMORIES
+from sam2_model.modeling.sam2 import MAX_POINTERS, SPATIAL_MEMORIES
 
 
 class Retention(Enum):
@@ -162,7 +162,7 @@ class Selection:
     Parameters
     ----------
     spatial : tuple of (MemoryEntry, int)
-        With each memory's time slot, as :class:`sam2_model.sam2.MemoryTokens` takes it.
+        With each memory's time slot, as :class:`sam2_model.modeling.sam2.MemoryTokens` takes it.
     pointers : tuple of (MemoryEntry, int)
         With each pointer's distance in frames.
     """

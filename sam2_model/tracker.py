@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from sam2_model.batching import batches, joined, part_of, separate
-from sam2_model.features import Features
 from sam2_model.memory_bank import MemoryEntry, Retention, Selection, TrackState, select
-from sam2_model.sam2 import MAX_POINTERS, SAM2, MaskChoice, MemoryTokens
+from sam2_model.modeling.features import Features
+from sam2_model.modeling.sam2 import MAX_POINTERS, SAM2, MemoryTokens, SelectedMask
 from sam2_model.transforms import PointTokens, fill_holes
 
 _PROMPT_CLAMP = 32.0
@@ -70,7 +70,7 @@ class TrackerSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FrameTime:
     """Where in time a step happens.
 
     Parameters
@@ -124,15 +124,15 @@ class Tracker:
 
     @torch.inference_mode()
     def prompt(
-        self, features: Features, place: Place, prompt: Prompt, state: TrackState | None
-    ) -> MaskChoice:
+        self, features: Features, place: FrameTime, prompt: Prompt, state: TrackState | None
+    ) -> SelectedMask:
         """Segment one object on one frame, without writing a memory.
 
         Parameters
         ----------
         features : Features
             Of the frame, batch 1.
-        place : Place
+        place : FrameTime
             The frame in time.
         prompt : Prompt
             Points, or a mask.
@@ -141,7 +141,7 @@ class Tracker:
 
         Returns
         -------
-        MaskChoice
+        SelectedMask
             For a batch of one.
         """
         if prompt.mask is not None:
@@ -166,7 +166,7 @@ class Tracker:
 
     @torch.inference_mode()
     def remember(
-        self, features: Features, frame: int, choices: Sequence[MaskChoice]
+        self, features: Features, frame: int, choices: Sequence[SelectedMask]
     ) -> list[MemoryEntry]:
         """Write prompted masks (each a batch of one) of one frame as memories."""
         entries: list[MemoryEntry] = []
@@ -181,18 +181,18 @@ class Tracker:
     def track(
         self,
         features: Features,
-        place: Place,
+        place: FrameTime,
         states: Sequence[TrackState],
         *,
         zoomed: bool = False,
-    ) -> list[tuple[MaskChoice, TrackState]]:
+    ) -> list[tuple[SelectedMask, TrackState]]:
         """Follow objects onto a frame.
 
         Parameters
         ----------
         features : Features
             Of the frame, batch 1.
-        place : Place
+        place : FrameTime
             The frame in time.
         states : sequence of TrackState
             One per object.
@@ -205,7 +205,7 @@ class Tracker:
             In the order of ``states``; each choice is a batch of one.
         """
         selections = [self._select(state, place) for state in states]
-        choices: list[MaskChoice | None] = [None] * len(states)
+        choices: list[SelectedMask | None] = [None] * len(states)
         for group in self._groups(selections):
             image = self._recall(features, place, [selections[i] for i in group])
             decoded = self.model.decode(image, features.high_res, None, None, None)
@@ -245,14 +245,14 @@ class Tracker:
 
         return state.map(moved)
 
-    def _advanced(self, state: TrackState, entry: MemoryEntry, place: Place) -> TrackState:
+    def _advanced(self, state: TrackState, entry: MemoryEntry, place: FrameTime) -> TrackState:
         state = replace(state.with_tracked(entry), reverse=place.reverse)
         if self.settings.retention is Retention.ALL:
             return state
         return state.pruned(place.frame, reverse=place.reverse)
 
     def _remember_tracked(
-        self, features: Features, frame: int, choices: list[MaskChoice]
+        self, features: Features, frame: int, choices: list[SelectedMask]
     ) -> list[MemoryEntry]:
         if not choices:
             return []
@@ -272,8 +272,8 @@ class Tracker:
         self,
         features: Features,
         frame: int,
-        seen: MaskChoice,
-        kept: MaskChoice,
+        seen: SelectedMask,
+        kept: SelectedMask,
         *,
         binary: bool,
     ) -> list[MemoryEntry]:
@@ -286,12 +286,16 @@ class Tracker:
             for i in range(len(spatial))
         ]
 
-    def _conditioned(self, features: Features, place: Place, state: TrackState | None) -> Tensor:
+    def _conditioned(
+        self, features: Features, place: FrameTime, state: TrackState | None
+    ) -> Tensor:
         if state is None:
             return self.model.without_memory(features)
         return self._recall(features, place, [self._select(state, place)])
 
-    def _recall(self, features: Features, place: Place, selections: Sequence[Selection]) -> Tensor:
+    def _recall(
+        self, features: Features, place: FrameTime, selections: Sequence[Selection]
+    ) -> Tensor:
         slots, distances = selections[0].layout
         if not slots and not distances:
             return self.model.without_memory(features).expand(len(selections), -1, -1, -1)
@@ -316,7 +320,7 @@ class Tracker:
         empty = torch.zeros(0, self.model.config.d_model, device=self.model.device)
         return torch.stack(found) if found else empty
 
-    def _select(self, state: TrackState, place: Place) -> Selection:
+    def _select(self, state: TrackState, place: FrameTime) -> Selection:
         return select(
             state,
             place.frame,
@@ -338,5 +342,5 @@ class Tracker:
             return self.settings.objects_per_batch
         return CPU_OBJECTS if self.model.device.type == "cpu" else sys.maxsize
 
-    def _filled(self, choice: MaskChoice) -> MaskChoice:
+    def _filled(self, choice: SelectedMask) -> SelectedMask:
         return replace(choice, logits=fill_holes(choice.logits, self.settings.fill_hole_area))

@@ -14,7 +14,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from sam2_model.errors import InputError
-from sam2_model.prompt_encoder import PointLabel
+from sam2_model.modeling.prompt_encoder import PointLabel
 
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)

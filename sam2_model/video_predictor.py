@@ -12,11 +12,11 @@ from torch import Tensor
 
 from sam2_model.batching import separate
 from sam2_model.errors import InputError
-from sam2_model.features import Features
-from sam2_model.layers import upsample
 from sam2_model.memory_bank import MemoryEntry, TrackState
-from sam2_model.sam2 import ABSENT_LOGIT, SAM2, MaskChoice
-from sam2_model.tracker import Place, Prompt, Tracker, TrackerSettings
+from sam2_model.modeling.features import Features
+from sam2_model.modeling.layers import upsample
+from sam2_model.modeling.sam2 import ABSENT_LOGIT, SAM2, SelectedMask
+from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
 from sam2_model.transforms import (
     Coordinates,
     PointTokens,
@@ -60,7 +60,7 @@ class _Track:
 
     state: TrackState = field(default_factory=TrackState)
     points: dict[int, PointTokens] = field(default_factory=dict)
-    pending: dict[int, tuple[MaskChoice, bool]] = field(default_factory=dict)
+    pending: dict[int, tuple[SelectedMask, bool]] = field(default_factory=dict)
     passed: dict[int, bool] = field(default_factory=dict)
 
     @property
@@ -237,7 +237,7 @@ class VideoSession:
         )
         self._check_frame(first)
         for frame in self._order(first, max_frames, reverse):
-            self._advance(Place(frame, reverse, len(self._frames)))
+            self._advance(FrameTime(frame, reverse, len(self._frames)))
             yield self._masks(frame)
 
     def entry(self, frame: int, object_id: int) -> MemoryEntry | None:
@@ -254,7 +254,7 @@ class VideoSession:
         """Run a prompt; its result waits until propagation writes it as a memory."""
         fresh = frame not in track.passed
         state = None if fresh else track.state
-        place = Place(frame, track.passed.get(frame, False), len(self._frames))
+        place = FrameTime(frame, track.passed.get(frame, False), len(self._frames))
         choice = self._tracker.prompt(self._features(frame), place, prompt, state)
         corrects = self._tracker.settings.corrections_condition
         track.pending[frame] = (choice, fresh or corrects or not track.prompted)
@@ -270,7 +270,7 @@ class VideoSession:
                     track.state = track.state.with_tracked(entry)
             track.pending.clear()
 
-    def _advance(self, place: Place) -> None:
+    def _advance(self, place: FrameTime) -> None:
         """Bring every object to a frame, all of them from one encoding."""
         frame = place.frame
         moving = [t for t in self._tracks.values() if frame not in t.state.prompted]

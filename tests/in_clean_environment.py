@@ -51,7 +51,7 @@ def check_samples() -> None:
 
 
 def check_model() -> None:
-    from napari_sam2.predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import load_predictor
 
     assert load_predictor("micro", "cpu").info.trained
 

@@ -58,7 +58,7 @@ def test_the_model_loads_no_viewer_and_no_stack() -> None:
 
 
 def test_the_synthetic_generator_loads_no_torch() -> None:
-    assert "torch" not in loaded_by("sam2_model.training.synthetic")
+    assert "torch" not in loaded_by("sam2_model.training.synthetic.generator")
 
 
 def test_the_package_and_its_help_load_nothing_heavy() -> None:

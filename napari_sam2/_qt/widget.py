@@ -9,30 +9,29 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
-from napari_sam2._qt.engine import Engine
-from napari_sam2._qt.extras import Extras
-from napari_sam2._qt.faults import Fault
-from napari_sam2._qt.hint import HintBox
-from napari_sam2._qt.image_box import ImageBox
-from napari_sam2._qt.keys import Action, Keys
-from napari_sam2._qt.model_box import ModelBox
-from napari_sam2._qt.model_change import ModelChange
-from napari_sam2._qt.object_list import ObjectList
-from napari_sam2._qt.panels import button, heading, row
-from napari_sam2._qt.run_box import RunBox
-from napari_sam2._qt.sharpen_box import SharpenBox
-from napari_sam2._qt.status import StatusBox
-from napari_sam2._qt.tool_box import Tool, ToolBox
-from napari_sam2.errors import UserError
-from napari_sam2.finding import find_sync
-from napari_sam2.guide import Situation, next_step
-from napari_sam2.model_shelf import HubShelf, ModelChoice, ModelShelf
-from napari_sam2.settings import read_settings
+from napari_sam2._qt.components import button, heading, row
+from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2._qt.jobs.error_messages import ErrorMessage
+from napari_sam2._qt.jobs.model_loading import ModelChange
+from napari_sam2._qt.panels.advanced import AdvancedPanel
+from napari_sam2._qt.panels.image import ImagePanel
+from napari_sam2._qt.panels.model import ModelPanel
+from napari_sam2._qt.panels.objects import ObjectTable
+from napari_sam2._qt.panels.propagation import PropagationPanel
+from napari_sam2._qt.panels.refinement import RefinementPanel
+from napari_sam2._qt.panels.status import GettingStartedHint, StatusPanel
+from napari_sam2._qt.panels.tools import Tool, ToolPanel
+from napari_sam2.core.errors import UserError
+from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
+from napari_sam2.viewer.guidance import WorkflowState, next_step
+from napari_sam2.viewer.keys import Action, KeyBindings
+from napari_sam2.viewer.layer_sync import find_sync
+from napari_sam2.viewer.preferences import read_preferences
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam2.predictor_protocol import Predictor
+    from napari_sam2.inference.protocol import Predictor
 
 _REDRAW = 120
 """Milliseconds between two redraws of the panels."""
@@ -47,7 +46,7 @@ class SegmentTrackWidget(QScrollArea):
         The viewer that it works in.
     make_predictor : Callable or None
         Makes the model in place of the one chosen in the widget.
-    shelf : ModelShelf or None
+    shelf : ModelCatalog or None
         Where the models to choose from come from; None for the released ones.
     """
 
@@ -55,24 +54,24 @@ class SegmentTrackWidget(QScrollArea):
         self,
         napari_viewer: "napari.Viewer",
         make_predictor: "Callable[[], Predictor] | None" = None,
-        shelf: ModelShelf | None = None,
+        shelf: ModelCatalog | None = None,
     ) -> None:
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        settings = read_settings()
-        self.engine = Engine(self.viewer, settings.ending)
-        self.keys = Keys(self.viewer, settings.keys)
-        self.images = ImageBox(self.viewer)
-        self.model = ModelBox(ModelChoice(settings.model, settings.device))
-        shelf = shelf or (None if make_predictor else HubShelf())
+        settings = read_preferences()
+        self.engine = SegmentationController(self.viewer, settings.ending)
+        self.keys = KeyBindings(self.viewer, settings.keys)
+        self.images = ImagePanel(self.viewer)
+        self.model = ModelPanel(ModelChoice(settings.model, settings.device))
+        shelf = shelf or (None if make_predictor else HubCatalog())
         self.models = ModelChange(self.model, self.engine, shelf, make_predictor)
-        self.tools = ToolBox(self.engine, self.keys.key)
-        self.objects = ObjectList(self.engine)
-        self.run = RunBox(self.engine, self.keys.key)
-        self.sharpen = SharpenBox(self.engine, self.keys.key)
-        self.status = StatusBox()
-        self.hint = HintBox(self.keys.key, settings.hint)
-        self.extras = Extras(self.engine, settings.hover)
+        self.tools = ToolPanel(self.engine, self.keys.key)
+        self.objects = ObjectTable(self.engine)
+        self.run = PropagationPanel(self.engine, self.keys.key)
+        self.sharpen = RefinementPanel(self.engine, self.keys.key)
+        self.status = StatusPanel()
+        self.hint = GettingStartedHint(self.keys.key, settings.hint)
+        self.extras = AdvancedPanel(self.engine, settings.hover)
         self.accept = button(
             "Accept, next",
             self.keys.key(Action.ACCEPT),
@@ -193,12 +192,12 @@ class SegmentTrackWidget(QScrollArea):
         try:
             self.engine.begin(self.images.images, self.images.axis)
         except UserError as error:
-            self.fault(Fault.of(error))
+            self.fault(ErrorMessage.of(error))
             return
         self.status.clear_fault()
         self.tools.use(Tool.POINT)
 
-    def fault(self, fault: Fault) -> None:
+    def fault(self, fault: ErrorMessage) -> None:
         """Say what went wrong, here and as a napari notification, and offer what may help."""
         self.status.show_fault(fault.text, self.models.offers(fault))
         show_error(fault.text)
@@ -249,17 +248,17 @@ class SegmentTrackWidget(QScrollArea):
         self.status.show_states(self._states())
         self._widen()
 
-    def situation(self) -> Situation:
+    def situation(self) -> WorkflowState:
         """Return where the user stands."""
         sync = self.engine.sync
         loading = self.models.awaited
-        here = Situation(has_image=bool(self.images.images), loading=loading)
+        here = WorkflowState(has_image=bool(self.images.images), loading=loading)
         if sync is None:
             return here
         tally, current = sync.lanes.tally, sync.current
         prompts = sync.session.prompts
         accepted = sum(tally.of(item.id).accepted for item in sync.lanes.objects)
-        return Situation(
+        return WorkflowState(
             has_image=True,
             loading=loading,
             session=True,

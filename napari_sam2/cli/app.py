@@ -8,9 +8,18 @@ from typing import Annotated
 import typer
 
 from napari_sam2 import __version__
-from napari_sam2.cli import demo, doctor, evaluate, evaluate_davis, info, models, segment, train
-from napari_sam2.cli.exit_codes import ExitCode
-from napari_sam2.errors import UserError
+from napari_sam2.cli.commands import (
+    demo,
+    doctor,
+    evaluate,
+    evaluate_davis,
+    info,
+    models,
+    segment,
+    train,
+)
+from napari_sam2.cli.console import ExitCode
+from napari_sam2.core.errors import UserError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,7 +67,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        An :class:`~napari_sam2.cli.exit_codes.ExitCode`, or what the command itself ended with.
+        An :class:`~napari_sam2.cli.console.ExitCode`, or what the command itself ended with.
 
     Raises
     ------

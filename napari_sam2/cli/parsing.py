@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_sam2.errors import UserError
+from napari_sam2.core.errors import UserError
 
 
 def parse_range(text: str | None, frames: int) -> tuple[int, int] | None:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sam2_model.config import HieraConfig, SAM2Config, Version
 from sam2_model.errors import CheckpointError
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.config import HieraConfig, SAM2Config, Version
+from sam2_model.modeling.sam2 import SAM2
 
 _FREQUENCIES = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from sam2_model.checkpoint.download import Progress, cached_file, discard_damaged, fetch
 from sam2_model.checkpoint.files import Weights, read_weights
-from sam2_model.checkpoint.keys import original_state
-from sam2_model.checkpoint.recognise import check_fit, empty_network, recognise
+from sam2_model.checkpoint.identify import check_fit, empty_network, identify
 from sam2_model.checkpoint.registry import RELEASES, Registry, Release
-from sam2_model.config import SAM2Config, Version
+from sam2_model.checkpoint.transformers_keys import original_state
 from sam2_model.device import out_of_memory_advice, resolve_device
 from sam2_model.errors import CheckpointError, InputError
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.config import SAM2Config, Version
+from sam2_model.modeling.sam2 import SAM2
 
 _SUFFIXES = {".pt", ".pth", ".safetensors"}
 _SAMPLES = 8
@@ -101,7 +101,7 @@ def load_model(
     else:
         path, weights = _release_weights(release, registry, progress)
     state = original_state(weights.tensors)
-    sizes = config or weights.config or (release and release.config) or recognise(state)
+    sizes = config or weights.config or (release and release.config) or identify(state)
     check_fit(state, sizes, path)
     try:
         model = empty_network(sizes.resized(image_size or sizes.image_size))

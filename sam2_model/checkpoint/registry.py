@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from sam2_model.config import MICRO, VARIANTS, SAM2Config
 from sam2_model.errors import CheckpointError
+from sam2_model.modeling.config import MICRO, MODEL_CONFIGS, SAM2Config
 
 BUNDLED_MICRO = Path(__file__).parents[1] / "weights" / "micro.safetensors"
 _SIZES = ("tiny", "small", "base_plus", "large")
@@ -111,7 +111,7 @@ def _full_name(name: str) -> str:
 def _released(name: str, parameters: int, download_bytes: int, good_for: str) -> Release:
     repository = f"facebook/{name.replace('_', '-')}"
     source = HubFile(repository, f"{name}.pt")
-    return Release(VARIANTS[name], parameters, download_bytes, good_for, source)
+    return Release(MODEL_CONFIGS[name], parameters, download_bytes, good_for, source)
 
 
 RELEASES = Registry(

@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 
 from sam2_model.checkpoint import load_model
-from sam2_model.config import MICRO
-from sam2_model.sam2 import SAM2
-from sam2_model.training.initialise import initialise
+from sam2_model.modeling.config import MICRO
+from sam2_model.modeling.sam2 import SAM2
+from sam2_model.training.data.mixture import training_source, validation
+from sam2_model.training.distributed import join_group
+from sam2_model.training.initialization import initialize
 from sam2_model.training.loop import Trainer, TrainingSettings
-from sam2_model.training.optimiser import Method
-from sam2_model.training.peers import join_peers
-from sam2_model.training.recipe import training_source, validation
-from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix
+from sam2_model.training.optim.optimizer import Method
+from sam2_model.training.optim.schedule import Curriculum, LearningRate, PromptMix
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.image_encoder.requires_grad_(not options.frozen_encoder)
     figures = validation(options.data) if math.isfinite(options.validate_every) else None
-    peers = join_peers()
+    peers = join_group()
     trainer = Trainer(model, training_source(options.data), options.run, settings, figures, peers)
     trainer.run()
     if peers.rank == 0:
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _first_weights(options: argparse.Namespace) -> SAM2:
     if options.weights is None:
-        return initialise(SAM2(MICRO.resized(options.size)), options.seed)
+        return initialize(SAM2(MICRO.resized(options.size)), options.seed)
     known = load_model(options.weights, device="cpu").float()
     model = SAM2(known.config.resized(options.size))
     model.load_state_dict(known.state_dict())

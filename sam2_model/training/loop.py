@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from sam2_model.sam2 import SAM2
-from sam2_model.training.batch import Batch, Clips
-from sam2_model.training.losses import Losses, LossWeights
-from sam2_model.training.optimiser import AverageWeights, Method, optimiser
-from sam2_model.training.peers import Alone, Peers
+from sam2_model.modeling.sam2 import SAM2
+from sam2_model.training.data.batch import Batch, Clips
+from sam2_model.training.data.loader import RequestedClips, requested
+from sam2_model.training.data.samples import ClipSource
+from sam2_model.training.distributed import SingleProcess, TrainingGroup
+from sam2_model.training.optim.losses import Losses, LossWeights
+from sam2_model.training.optim.optimizer import AverageWeights, Method, make_optimizer
+from sam2_model.training.optim.schedule import Curriculum, LearningRate, PromptMix, Request
 from sam2_model.training.rollout import Rollout
 from sam2_model.training.run_folder import RunFolder
-from sam2_model.training.samples import ClipSource
-from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix, Request
-from sam2_model.training.stream import RequestedClips, requested
 
 Validate = Callable[[SAM2], Mapping[str, float]]
 
@@ -114,7 +114,7 @@ class Trainer:
         How it goes.
     validate : callable, optional
         From the averaged model to figures for the log.
-    peers : Peers, optional
+    peers : TrainingGroup, optional
         Processes that train the same model; the one of rank 0 writes the folder.
     """
 
@@ -125,15 +125,15 @@ class Trainer:
         folder: Path,
         settings: TrainingSettings,
         validate: Validate | None = None,
-        peers: Peers | None = None,
+        peers: TrainingGroup | None = None,
     ) -> None:
         self.model = model.train()
         self.folder = RunFolder(folder)
         self.settings = settings
         self.validate = validate
         self.source = source
-        self.peers: Peers = peers or Alone()
-        self.optimiser = optimiser(model, settings.method, settings.weight_decay)
+        self.peers: TrainingGroup = peers or SingleProcess()
+        self.optimiser = make_optimizer(model, settings.method, settings.weight_decay)
         self.average = AverageWeights(model, settings.average)
         self.step = 0
         self.seconds = 0.0

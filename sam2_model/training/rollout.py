@@ -10,15 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2_model.features import Features
-from sam2_model.layers import upsample
-from sam2_model.mask_decoder import DecodedMasks
 from sam2_model.memory_bank import MemoryEntry, TrackState, select
-from sam2_model.sam2 import MAX_POINTERS, SAM2, MaskChoice, MemoryTokens
-from sam2_model.training.attention import PlainAttention
-from sam2_model.training.batch import LOSS_STRIDE, Batch
-from sam2_model.training.losses import Losses, LossWeights, mask_loss, mean_losses
-from sam2_model.training.prompting import PointPrompts, PromptKind, corrections, first_prompts
+from sam2_model.modeling.features import Features
+from sam2_model.modeling.layers import upsample
+from sam2_model.modeling.mask_decoder import DecodedMasks
+from sam2_model.modeling.sam2 import MAX_POINTERS, SAM2, MemoryTokens, SelectedMask
+from sam2_model.training.cpu_attention import PlainAttention
+from sam2_model.training.data.batch import LOSS_STRIDE, Batch
+from sam2_model.training.optim.losses import Losses, LossWeights, mask_loss, mean_losses
+from sam2_model.training.prompts.sampling import (
+    PointPrompts,
+    PromptKind,
+    corrections,
+    first_prompts,
+)
 
 _HINT_LIMIT = 32.0
 
@@ -169,7 +174,7 @@ class Rollout:
         kind: PromptKind,
         rounds: int,
         rng: np.random.Generator,
-    ) -> tuple[MaskChoice, list[Losses]]:
+    ) -> tuple[SelectedMask, list[Losses]]:
         prompts = first_prompts(batch.coverage[:, frame], kind, rng, LOSS_STRIDE)
         decoded = self._decode(features, image, prompts, None)
         losses = [self._loss(decoded, batch, frame, prompts.ambiguous)]
@@ -225,11 +230,11 @@ class Rollout:
         labels = None if prompts is None else prompts.labels
         return self.model.decode(image, features.high_res, points, labels, hint)
 
-    def _choose(self, decoded: DecodedMasks, ambiguous: bool) -> MaskChoice:
+    def _choose(self, decoded: DecodedMasks, ambiguous: bool) -> SelectedMask:
         return self.model.choose(decoded, ambiguous=ambiguous, dynamic=False)
 
     def _entry(
-        self, features: Features, frame: int, choice: MaskChoice, *, binary: bool
+        self, features: Features, frame: int, choice: SelectedMask, *, binary: bool
     ) -> MemoryEntry:
         with self._autocast():
             spatial = self.model.remember(
@@ -237,7 +242,7 @@ class Rollout:
             )
         return MemoryEntry(frame, None, choice.pointer, choice.object_score, spatial.float())
 
-    def _corrections(self, choice: MaskChoice, batch: Batch, frame: int) -> PointPrompts:
+    def _corrections(self, choice: SelectedMask, batch: Batch, frame: int) -> PointPrompts:
         truth = batch.coverage[:, frame] > 0.5
         logits = upsample(choice.logits.detach(), (truth.shape[-2], truth.shape[-1]))
         return corrections(logits[:, 0] > 0, truth, LOSS_STRIDE)

@@ -20,9 +20,9 @@ import zarr
 from zarr.storage import LocalStore
 
 import napari_sam2
-from napari_sam2.intensity import Intensity
-from napari_sam2.plan import PropagationRequest
-from napari_sam2.prompts import PointPrompt
+from napari_sam2.images.intensity import Intensity
+from napari_sam2.prompts.types import PointPrompt
+from napari_sam2.tracking.plan import PropagationRequest
 from tests.benchmarks.measuring import Row, in_own_process, parser, peak_memory, report
 
 SIDE, CHUNK, GROUND = 60_000, 512, 200

@@ -29,18 +29,15 @@ import numpy as np
 import zarr
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "napari_sam2"))
-from fakes import FakePredictor, FakeState
-
 import napari_sam2
-from napari_sam2.plan import PropagationRequest, Ways
-from napari_sam2.predictor import SAM2Predictor, untrained_predictor
-from napari_sam2.prompt_labels import LabelsAs
-from napari_sam2.session_settings import SessionSettings
-from napari_sam2.views import ViewPolicy
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.sam2_predictor import SAM2Predictor, untrained_predictor
+from napari_sam2.prompts.from_labels import LabelPromptKind
+from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from sam2_model.checkpoint import load_model, weights_hash
-from sam2_model.config import VARIANTS
 from sam2_model.device import resolve_device
+from sam2_model.modeling.config import MODEL_CONFIGS
 from tests.benchmarks.measuring import (
     Row,
     agreement,
@@ -52,6 +49,7 @@ from tests.benchmarks.measuring import (
 )
 from tests.benchmarks.nuclei import scattered
 from tests.benchmarks.small_objects import prompts
+from tests.helpers.fakes import FakePredictor, FakeState
 
 TINY = "sam2.1_hiera_tiny"
 MEMORIES = 7
@@ -135,7 +133,7 @@ def _paired(made: Any, stood: Any) -> Any:
 def predictor_of(model: str, image_size: int, device: str) -> Any:
     """Return a predictor whose input has ``image_size`` pixels a side."""
     if model == "tiny":
-        config = VARIANTS[TINY].resized(image_size)
+        config = MODEL_CONFIGS[TINY].resized(image_size)
         return Timed(untrained_predictor(config, resolve_device(device)))
     network = load_model(model, device=device, image_size=image_size)
     return SAM2Predictor(network, Path(model).name, weights_hash(network))
@@ -188,7 +186,7 @@ def measure(
     run = session(count)
     followed = {prompt.object_id for prompt in asked[:count]}
     began, done = time.perf_counter(), 0
-    for result in run.propagate(PropagationRequest(direction=Ways.FORWARD)):
+    for result in run.propagate(PropagationRequest(direction=PropagationDirection.FORWARD)):
         done = result.frame
         if time.perf_counter() - began > budget:
             run.cancel()
@@ -217,13 +215,13 @@ def middle_first(labels: np.ndarray) -> list[Any]:
         if box is not None
     }
     middle = np.array(labels.shape) / 2
-    asked = prompts(labels, LabelsAs.MASK)
+    asked = prompts(labels, LabelPromptKind.MASK)
     return sorted(asked, key=lambda p: float(np.linalg.norm(centres[p.object_id] - middle)))
 
 
 def _seconds_of_one(session: Any, frames: int) -> float:
     """Return the seconds per frame of one object alone, after a first frame to warm up."""
-    request = PropagationRequest(direction=Ways.FORWARD, frames=(0, frames))
+    request = PropagationRequest(direction=PropagationDirection.FORWARD, frames=(0, frames))
     times = [time.perf_counter() for _ in session.propagate(request)]
     return (times[-1] - times[0]) / max(len(times) - 1, 1) or 1e-3
 

@@ -15,12 +15,12 @@ import time
 import numpy as np
 import torch
 
-from sam2_model.config import MICRO, VARIANTS
 from sam2_model.memory_bank import TrackState
-from sam2_model.tracker import Place, Prompt, Tracker, TrackerSettings
+from sam2_model.modeling.config import MICRO, MODEL_CONFIGS
+from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, frame_pixels
+from tests.helpers.networks import network
 from tests.parity.replay.inputs import frames
-from tests.sam2_model.networks import network
 
 
 def started(tracker: Tracker, count: int, clip: list[np.ndarray]) -> list[TrackState]:
@@ -31,11 +31,11 @@ def started(tracker: Tracker, count: int, clip: list[np.ndarray]) -> list[TrackS
     with torch.inference_mode():
         features = [tracker.model.encode(frame_pixels(one, size, device)) for one in clip]
     asked = [Prompt(points=coordinates.points([p], [1], device)) for p in points]
-    choices = [tracker.prompt(features[0], Place(0), one, None) for one in asked]
+    choices = [tracker.prompt(features[0], FrameTime(0), one, None) for one in asked]
     entries = tracker.remember(features[0], 0, choices)
     states = [TrackState().with_prompted(entry) for entry in entries]
     for t, one in enumerate(features[1:], 1):
-        states = [state for _, state in tracker.track(one, Place(t), states)]
+        states = [state for _, state in tracker.track(one, FrameTime(t), states)]
     return states
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    config = MICRO if given.model == "micro" else VARIANTS[given.model]
+    config = MICRO if given.model == "micro" else MODEL_CONFIGS[given.model]
     model = network(config.resized(given.image_size or config.image_size))
     clip = frames(5, 9, 128, 160)
     sizes = [n for n in (1, 2, 4, 8, 16, 32) if n <= given.objects]
@@ -61,7 +61,7 @@ def main() -> None:
     for _ in range(given.repeats):
         for n, tracker in trackers.items():
             begun = time.perf_counter()
-            tracker.track(features, Place(8), states)
+            tracker.track(features, FrameTime(8), states)
             times[n].append((time.perf_counter() - begun) / given.objects * 1e3)
     base = statistics.median(times[1])
     print(

@@ -26,20 +26,30 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_sam2.evaluate import Cost, Evaluation, EvaluationSettings, PromptFrame, evaluate
-from napari_sam2.evaluate_scores import summarise
-from napari_sam2.prompt_labels import LabelsAs
-from napari_sam2.view_plan import ViewSizes
-from napari_sam2.views import ViewPolicy
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.view_placement import ViewSizing
+from napari_sam2.prompts.from_labels import LabelPromptKind
+from napari_sam2.workflows.evaluation.evaluate import (
+    Cost,
+    Evaluation,
+    EvaluationSettings,
+    PromptFrame,
+    evaluate,
+)
+from napari_sam2.workflows.evaluation.metrics import summarise
 from tests.benchmarks.measuring import Row, parser, report, use_threads
 
-PROMPTS = {"mask": LabelsAs.MASK, "click": LabelsAs.CENTER, "box": LabelsAs.BOX}
+PROMPTS = {
+    "mask": LabelPromptKind.MASK,
+    "click": LabelPromptKind.CENTER,
+    "box": LabelPromptKind.BOX,
+}
 NUCLEI = "mouse_embryo_nuclei"
 _WINDOW = 256
-SWEPT = [field.name for field in fields(ViewSizes) if field.name != "most_pixels"]
+SWEPT = [field.name for field in fields(ViewSizing) if field.name != "most_pixels"]
 
 
-def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -> Row:
+def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizing) -> Row:
     """Follow the cells of the first frame through the movie."""
     images, labels = _movie(given)
     settings = EvaluationSettings(
@@ -54,7 +64,7 @@ def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -
     return _row("t98g_movie", given, prompt, view, found)
 
 
-def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizes) -> Row:
+def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizing) -> Row:
     """Follow every cell of the first frame alone, in a window that holds its surroundings."""
     images, labels = _movie(given)
     settings = EvaluationSettings(
@@ -92,12 +102,12 @@ def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(low[0], low[0] + _WINDOW), slice(low[1], low[1] + _WINDOW)
 
 
-def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizes) -> Row:
+def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizing) -> Row:
     """Follow nuclei from their middle slices through the volume, both ways."""
     folder = given.data / NUCLEI
     images, labels = (_read(folder / f"8_cell_stage_{name}.tif") for name in ("image", "masks"))
     settings = EvaluationSettings(
-        prompt=LabelsAs.BOX,
+        prompt=LabelPromptKind.BOX,
         frame=PromptFrame.MIDDLE,
         view=ViewPolicy.parse(view),
         view_sizes=sizes,
@@ -154,11 +164,11 @@ def main() -> None:
     """Print one row for each set, prompt and view."""
     given = _options()
     use_threads(given.threads)
-    from napari_sam2.predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import load_predictor
 
     given.predictor = load_predictor(given.model, given.device)
     chosen = {name: getattr(given, name) for name in SWEPT if getattr(given, name) is not None}
-    sizes = ViewSizes(**chosen)
+    sizes = ViewSizing(**chosen)
     rows = []
     if "cells" in given.sets:
         rows += [cells(given, p, v, sizes) for p, v in product(given.prompts, given.views)]

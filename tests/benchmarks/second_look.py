@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from skimage.measure import regionprops
 
 import napari_sam2
-from napari_sam2.prompts import BoxPrompt
-from napari_sam2.refining import Outcome
-from napari_sam2.session_settings import SessionSettings
-from napari_sam2.views import ViewPolicy
-from sam2_model.training.story import Story
-from sam2_model.training.synthetic_looks import Style
-from sam2_model.training.synthetic_scenes import Cast, draw_scene
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.refinement import RefinementOutcome
+from napari_sam2.prompts.types import BoxPrompt
+from napari_sam2.session.settings import SessionSettings
+from sam2_model.training.synthetic.appearance import Style
+from sam2_model.training.synthetic.lifecycle import Lifecycle
+from sam2_model.training.synthetic.scene_generator import Cast, draw_scene
 from tests.benchmarks.measuring import Row, agreement, parser, report, use_threads
 
 STYLES = (Style.FLUORESCENCE, Style.PHASE_CONTRAST, Style.BRIGHT_FIELD)
@@ -37,7 +37,7 @@ def pictures(side: int, objects: int, seed: int) -> Iterator[tuple[NDArray[Any],
         for radius in RADII:
             rng = np.random.default_rng((seed, STYLES.index(style), int(radius)))
             cast = Cast(objects, radius)
-            values, labels = draw_scene(style, rng, 1, Story(), (side, side), cast).render()
+            values, labels = draw_scene(style, rng, 1, Lifecycle(), (side, side), cast).render()
             yield (values[0, ..., 0].clip(0, 1) * 255).astype(np.uint8), labels[0]
 
 
@@ -49,7 +49,7 @@ def boxes(truth: NDArray[Any]) -> list[BoxPrompt]:
 
 def looked_twice(
     view: str, image: NDArray[Any], truth: NDArray[Any], predictor: Any
-) -> tuple[list[float], list[float], Counter[Outcome]]:
+) -> tuple[list[float], list[float], Counter[RefinementOutcome]]:
     """Return each object's IoU before and after the second look, and what came of it."""
     session = napari_sam2.open_session(
         image[None],
@@ -71,7 +71,7 @@ def measure(view: str, side: int, objects: int, seed: int, predictor: Any) -> Ro
     """Look twice at all pictures."""
     before: list[float] = []
     after: list[float] = []
-    outcomes: Counter[Outcome] = Counter()
+    outcomes: Counter[RefinementOutcome] = Counter()
     for image, truth in pictures(side, objects, seed):
         first, second, what = looked_twice(view, image, truth, predictor)
         before, after, outcomes = before + first, after + second, outcomes + what
@@ -81,7 +81,7 @@ def measure(view: str, side: int, objects: int, seed: int, predictor: Any) -> Ro
         "objects": len(before),
         "before": float(np.mean(before)),
         "after": float(np.mean(after)),
-    } | {outcome.value: outcomes[outcome] for outcome in Outcome}
+    } | {outcome.value: outcomes[outcome] for outcome in RefinementOutcome}
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
     use_threads(given.threads)
-    from napari_sam2.predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import load_predictor
 
     predictor = load_predictor(given.model, given.device)
     rows = [measure(view, given.side, given.objects, given.seed, predictor) for view in given.views]

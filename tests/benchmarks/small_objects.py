@@ -17,32 +17,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 import napari_sam2
-from napari_sam2.plan import PropagationRequest, Ways
-from napari_sam2.prompt_labels import LabelsAs, deepest
-from napari_sam2.prompts import MaskPrompt, PointPrompt, Prompt
-from napari_sam2.session_settings import SessionSettings
-from napari_sam2.views import ViewPolicy
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.prompts.from_labels import LabelPromptKind, interior_point
+from napari_sam2.prompts.types import MaskPrompt, PointPrompt, Prompt
+from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from tests.benchmarks.measuring import CountingArray, Row, agreement, parser, report, use_threads
 from tests.benchmarks.nuclei import clustered
 
 SHAPE = (2048, 2048)
 
 
-def prompts(truth: NDArray[Any], kind: LabelsAs) -> list[Prompt]:
+def prompts(truth: NDArray[Any], kind: LabelPromptKind) -> list[Prompt]:
     """Return one click or the mask of each object of a plane, on frame 0."""
     made: list[Prompt] = []
     for label in np.unique(truth[truth > 0]).tolist():
         mask = truth == label
-        if kind is LabelsAs.MASK:
+        if kind is LabelPromptKind.MASK:
             made.append(MaskPrompt.of(label, 0, mask))
         else:
-            y, x = deepest(mask)
+            y, x = interior_point(mask)
             made.append(PointPrompt(label, 0, (float(y), float(x))))
     return made
 
 
 def measure(
-    view: str, images: NDArray[Any], truth: NDArray[Any], kind: LabelsAs, predictor: Any
+    view: str, images: NDArray[Any], truth: NDArray[Any], kind: LabelPromptKind, predictor: Any
 ) -> Row:
     """Segment the movie with one kind of view."""
     data = CountingArray(images)
@@ -57,7 +57,7 @@ def measure(
     encodings: Counter[int] = Counter()
     seen: Counter[str] = Counter()
     began, before = time.perf_counter(), 0
-    for result in session.propagate(PropagationRequest(direction=Ways.FORWARD)):
+    for result in session.propagate(PropagationRequest(direction=PropagationDirection.FORWARD)):
         encodings[result.frame] += session.encodings - before
         before = session.encodings
         seen[result.view.split()[0]] += 1
@@ -71,7 +71,7 @@ def measure(
     return {
         "model": predictor.info.name,
         "input px": predictor.info.image_size,
-        "prompt": "mask" if kind is LabelsAs.MASK else "click",
+        "prompt": "mask" if kind is LabelPromptKind.MASK else "click",
         "view": view,
         "objects": len(np.unique(truth[0])) - 1,
         "frames": len(images),
@@ -105,7 +105,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
     use_threads(given.threads)
-    from napari_sam2.predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import load_predictor
 
     predictor = load_predictor(given.model, given.device)
     shape = (given.side, given.side)
@@ -113,7 +113,7 @@ def main() -> None:
     nuclei = clustered(shape, given.objects, clusters, given.frames, given.diameter, given.seed)
     drawn = list(nuclei.movie(shape, given.seed))
     images, truth = (np.stack(planes) for planes in zip(*drawn, strict=True))
-    kinds = {"click": LabelsAs.CENTER, "mask": LabelsAs.MASK}
+    kinds = {"click": LabelPromptKind.CENTER, "mask": LabelPromptKind.MASK}
     rows = [
         measure(view, images, truth, kinds[kind], predictor)
         for kind in given.prompts

@@ -19,14 +19,10 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtWidgets import QApplication
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "napari_sam2"))
-
 from napari.layers import Layer
 from napari.utils import cancelable_progress
+from qtpy.QtWidgets import QApplication
 
-from napari_sam2._qt import engine as engine_module
 from napari_sam2._qt import (
     extras,
     hover,
@@ -38,11 +34,12 @@ from napari_sam2._qt import (
     tool_box,
     widget,
 )
+from napari_sam2._qt.jobs import controller as engine_module
 from napari_sam2._qt.stopwatch import Stopwatch
-from napari_sam2.layer_family import LayerFamily
-from napari_sam2.layer_preview import PreviewLayer
-from napari_sam2.layer_sync import LayerSync
-from napari_sam2.sample_data import moving_cells
+from napari_sam2.viewer.contributions.sample_data import moving_cells
+from napari_sam2.viewer.layer_sync import LayerSync
+from napari_sam2.viewer.layers.layer_set import LayerSet
+from napari_sam2.viewer.layers.preview import PreviewLayer
 
 OURS: tuple[tuple[type, str], ...] = (
     (engine_module.Engine, "begin adopt use propagate stop ask next_candidate"),
@@ -60,7 +57,7 @@ OURS: tuple[tuple[type, str], ...] = (
 )
 NAPARIS: tuple[tuple[Any, str], ...] = (
     (widget, "read_settings"),
-    (LayerFamily, "_make"),
+    (LayerSet, "_make"),
     (PreviewLayer, "_add"),
     (Layer, "refresh"),
     (cancelable_progress, "__init__ update close"),
@@ -131,7 +128,7 @@ class Walk:
 
 
 def _fake_predictor() -> Any:
-    from fakes import FakePredictor
+    from tests.helpers.fakes import FakePredictor
 
     return FakePredictor()
 

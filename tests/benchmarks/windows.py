@@ -3,7 +3,7 @@
     python -m tests.benchmarks.windows DATA
     python -m tests.benchmarks.windows DATA --images 10 --views full auto  # a trial
 
-DATA holds dsb2018. The windows are those of ``sam2_model.training.score``: 256 px at native scale,
+DATA holds dsb2018. The windows are those of the model card: 256 px at native scale,
 every object of 24 pixels and more, one click in its deepest pixel or its box. ``full`` is the model
 on the whole window; ``auto`` and ``zoom`` let it look closer, as it does for users.
 """
@@ -21,16 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import napari_sam2
-from napari_sam2.intensity import Intensity
-from napari_sam2.prompts import BoxPrompt, PointPrompt, Prompt
-from napari_sam2.session_settings import SessionSettings
-from napari_sam2.view_plan import ViewSizes
-from napari_sam2.views import ViewPolicy
-from sam2_model.training.clicks import deepest_point, tight_box
-from sam2_model.training.real_images import Part, dsb_stills
-from sam2_model.training.recipe import native_windows
-from sam2_model.training.samples import ClipSample
-from sam2_model.training.score import WINDOWS_SEED
+from napari_sam2.images.intensity import Intensity
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.view_placement import ViewSizing
+from napari_sam2.prompts.types import BoxPrompt, PointPrompt, Prompt
+from napari_sam2.session.settings import SessionSettings
+from sam2_model.training.data.image_dataset import Part, dsb_images
+from sam2_model.training.data.mixture import native_windows
+from sam2_model.training.data.samples import ClipSample
+from sam2_model.training.evaluation.model_card import WINDOWS_SEED
+from sam2_model.training.prompts.simulated_clicks import deepest_point, tight_box
 from tests.benchmarks.measuring import Row, parser, report, use_threads
 
 
@@ -66,7 +66,7 @@ def agreements(
 
 def measure(windows: list[ClipSample], kind: str, view: str, given: Any) -> Row:
     """Prompt every object with one kind of prompt in one kind of view."""
-    sizes = ViewSizes(**{n: v for n in SWEPT if (v := getattr(given, n)) is not None})
+    sizes = ViewSizing(**{n: v for n in SWEPT if (v := getattr(given, n)) is not None})
     settings = SessionSettings(view=ViewPolicy.parse(view), view_sizes=sizes)
     began = time.perf_counter()
     each = [iou for w in windows for iou in agreements(w, kind, settings, given.predictor)]
@@ -97,10 +97,10 @@ def main() -> None:
         options.add_argument(f"--{name.replace('_', '-')}", type=float)
     given = options.parse_args()
     use_threads(given.threads)
-    from napari_sam2.predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import load_predictor
 
     given.predictor = load_predictor(given.model, given.device)
-    stills = dsb_stills(given.data / "dsb2018", Part.VALIDATION, "fluo")
+    stills = dsb_images(given.data / "dsb2018", Part.VALIDATION, "fluo")
     windows = native_windows(stills, np.random.default_rng(WINDOWS_SEED), sys.maxsize)
     if given.images is not None:
         windows = windows[:: max(1, len(windows) // given.images)]

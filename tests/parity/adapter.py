@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from sam2_model.automatic_mask_generator import AutomaticMaskGenerator, MaskGeneratorSettings
-from sam2_model.config import VARIANTS
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
 from sam2_model.memory_bank import Retention
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.config import MODEL_CONFIGS
+from sam2_model.modeling.sam2 import SAM2
 from sam2_model.tracker import TrackerSettings
 from sam2_model.transforms import image_pixels
 from sam2_model.video_predictor import VideoPredictor, VideoSession
@@ -55,7 +55,7 @@ def build(variant: str, state_dict: Mapping[str, Array], options: Mapping[str, A
         raise ValueError(f"unknown options: {sorted(unknown)}")
     chosen = {**DEFAULT_OPTIONS, **options}
     family, size = variant.rsplit("_", 1)
-    config = VARIANTS[f"{family}_{_SIZES[size]}"].resized(chosen["image_size"])
+    config = MODEL_CONFIGS[f"{family}_{_SIZES[size]}"].resized(chosen["image_size"])
     with torch.device("meta"):
         network = SAM2(config)
     tensors = {key: torch.from_numpy(np.asarray(value)) for key, value in state_dict.items()}

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from sam2_model.config import VARIANTS
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.config import MODEL_CONFIGS
+from sam2_model.modeling.sam2 import SAM2
 
 from . import adapter
 from .judge import failures
@@ -29,7 +29,7 @@ def _is_small(case: dict[str, Any]) -> bool:
 def build_case(case: dict[str, Any]) -> adapter.Model:
     family, size = case["variant"].rsplit("_", 1)
     with torch.device("meta"):
-        network = SAM2(VARIANTS[f"{family}_{SIZES[size]}"])
+        network = SAM2(MODEL_CONFIGS[f"{family}_{SIZES[size]}"])
     shapes = {key: value.shape for key, value in network.state_dict().items()}
     weights = protocol.state_dict_for(case, shapes)
     return adapter.build(case["variant"], weights, case.get("options") or {})

@@ -9,14 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sam2_model.checkpoint.keys import original_key, original_state
-from sam2_model.config import VARIANTS, Version
+from sam2_model.checkpoint.transformers_keys import original_key, original_state
 from sam2_model.memory_bank import Retention
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.config import MODEL_CONFIGS, Version
+from sam2_model.modeling.sam2 import SAM2
 from sam2_model.tracker import TrackerSettings
 from sam2_model.transforms import frame_pixels, image_pixels
 from sam2_model.video_predictor import VideoPredictor
-from tests.sam2_model.networks import clip, network
+from tests.helpers.networks import clip, network
 
 transformers = pytest.importorskip(
     "transformers", reason="transformers is not installed; pip install 'napari-sam2[parity]'"
@@ -74,7 +74,7 @@ def _theirs(ours: SAM2) -> Any:
 
 @pytest.fixture(scope="module", params=["sam2.1_hiera_tiny", "sam2_hiera_tiny"])
 def pair(request: pytest.FixtureRequest) -> tuple[SAM2, Any]:
-    ours = network(VARIANTS[request.param].resized(SIZE))
+    ours = network(MODEL_CONFIGS[request.param].resized(SIZE))
     return ours, _theirs(ours)
 
 

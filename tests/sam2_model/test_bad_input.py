@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from sam2_model.automatic_mask_generator import AutomaticMaskGenerator, MaskGeneratorSettings
-from sam2_model.config import SAM2Config
 from sam2_model.errors import InputError
 from sam2_model.image_predictor import EncodedImage, ImagePredictor
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.config import SAM2Config
+from sam2_model.modeling.sam2 import SAM2
 from sam2_model.video_predictor import VideoPredictor, VideoSession
-
-from .networks import clip, network
+from tests.helpers.networks import clip, network
 
 HEIGHT, WIDTH = 48, 60
 

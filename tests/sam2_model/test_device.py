@@ -9,7 +9,7 @@ import torch
 from sam2_model.device import out_of_memory_advice, resolve_device
 from sam2_model.errors import DeviceError
 from sam2_model.video_predictor import VideoPredictor
-from tests.sam2_model.networks import network
+from tests.helpers.networks import network
 
 
 def _machine(

@@ -14,13 +14,12 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
-from sam2_model.position_encoding import rope_table, rotate, sine_1d, sine_2d
+from sam2_model.modeling.position_encoding import rope_table, rotate, sine_1d, sine_2d
 from sam2_model.transforms import fill_holes, small_components
 from sam2_model.video_predictor import VideoPredictor
+from tests.helpers.networks import clip, network, released
 from tests.parity.replay.protocol import image_of
 from tests.parity.test_golden import build_case
-
-from .networks import clip, network, released
 
 GOLDEN = Path(__file__).parents[1] / "parity" / "golden"
 

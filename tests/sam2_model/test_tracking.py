@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from sam2_model.errors import InputError
 from sam2_model.memory_bank import MemoryEntry, Retention, TrackState, nearest_prompted, select
-from sam2_model.sam2 import SAM2
-from sam2_model.tracker import Place, Prompt, Tracker, TrackerSettings
+from sam2_model.modeling.sam2 import SAM2
+from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, frame_pixels, mask_to_square
 from sam2_model.video_predictor import VideoPredictor, VideoSession
-
-from .networks import SMALL, LazyClip, clip, network
+from tests.helpers.networks import SMALL, LazyClip, clip, network
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +106,13 @@ def test_a_saved_state_continues_bit_identically(model: SAM2, frame: int) -> Non
     def follow(state: TrackState, first: int) -> list[torch.Tensor]:
         masks = []
         for t in range(first, len(features)):
-            [(choice, state)] = tracker.track(features[t], Place(t), [state])
+            [(choice, state)] = tracker.track(features[t], FrameTime(t), [state])
             masks.append(choice.logits)
         return masks
 
     reference = follow(state, 1)
     for t in range(1, frame + 1):
-        [(_, state)] = tracker.track(features[t], Place(t), [state])
+        [(_, state)] = tracker.track(features[t], FrameTime(t), [state])
     loaded = TrackState.from_bytes(state.to_bytes())
     assert loaded.nbytes == state.nbytes
     assert all(
@@ -123,7 +122,7 @@ def test_a_saved_state_continues_bit_identically(model: SAM2, frame: int) -> Non
 
 def _conditioned(tracker: Tracker, features: Any) -> TrackState:
     tokens = Coordinates(48, 60, SMALL.image_size).points([[30.0, 20.0]], [1], torch.device("cpu"))
-    choice = tracker.prompt(features, Place(0), Prompt(points=tokens), None)
+    choice = tracker.prompt(features, FrameTime(0), Prompt(points=tokens), None)
     [entry] = tracker.remember(features, 0, [choice])
     return TrackState().with_prompted(entry)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from driver import Driver
-from fakes import FakePredictor
-from scenes import movie, straight
+from tests.helpers.driver import Driver
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.scenes import movie, straight
 
 PATHS = [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 2), 8)]
 

@@ -48,7 +48,7 @@ def test_the_widget_is_found_by_its_name(make_napari_viewer: Callable[..., Any])
 
 
 def test_samples_are_what_they_say() -> None:
-    from napari_sam2 import sample_data
+    from napari_sam2.viewer.contributions import sample_data
 
     for sample in (sample_data.moving_cells, sample_data.nuclei_volume, sample_data.organ_volume):
         layers = sample()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2.settings import read_settings
+from napari_sam2.viewer.preferences import read_preferences
 
 OpenWidget = Callable[..., Any]
 
@@ -24,7 +24,7 @@ def test_once_dismissed_it_does_not_come_back(open_widget: OpenWidget, image: np
     user = open_widget(image)
     user.widget.hint.got_it.click()
     assert user.widget.hint.isHidden()
-    assert not read_settings().hint
+    assert not read_preferences().hint
     assert open_widget(image).widget.hint.isHidden()
 
 
@@ -38,7 +38,7 @@ def test_who_has_accepted_an_object_needs_it_no_more(
     user.key("N")
     user.settle()
     assert user.widget.hint.isHidden()
-    assert not read_settings().hint
+    assert not read_preferences().hint
 
 
 def test_it_is_kept_on_disk(open_widget: OpenWidget, image: np.ndarray) -> None:
@@ -46,4 +46,4 @@ def test_it_is_kept_on_disk(open_widget: OpenWidget, image: np.ndarray) -> None:
 
     open_widget(image).widget.hint.dismiss()
     _clear_plugin_settings_cache()
-    assert not read_settings().hint
+    assert not read_preferences().hint

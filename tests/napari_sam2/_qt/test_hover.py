@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakePredictor
 from napari.utils.interactions import (
     mouse_move_callbacks,
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
 
-from napari_sam2.layer_preview import PREVIEW
+from napari_sam2.viewer.layers.preview import PREVIEW
+from tests.helpers.fakes import FakePredictor
 
 OpenWidget = Callable[..., Any]
 
@@ -220,11 +220,11 @@ def test_our_layer_is_not_offered_for_seeding(hovering: OpenWidget, image: np.nd
 
 
 def test_the_box_in_the_widget_is_remembered(open_widget: OpenWidget, image: np.ndarray) -> None:
-    from napari_sam2.settings import read_settings
+    from napari_sam2.viewer.preferences import read_preferences
 
     user = open_widget(image)
     user.widget.extras.hover.setChecked(True)
-    assert read_settings().hover
+    assert read_preferences().hover
     assert user.viewer.mouse_move_callbacks
     second = open_widget(image)
     assert second.widget.extras.hover.isChecked()

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 from qtpy.QtCore import Qt
-from scenes import movie, straight
+
+from tests.helpers.scenes import movie, straight
 
 OpenWidget = Callable[..., Any]
 Place = tuple[int, ...]

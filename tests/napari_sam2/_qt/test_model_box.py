@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from driver import Driver
-from fakes import FakePredictor
 
 from napari_sam2._qt.widget import SegmentTrackWidget
-from napari_sam2.model_shelf import HubShelf, ModelCard, ModelChoice, smaller_than
+from napari_sam2.inference.model_catalog import HubCatalog, ModelCard, ModelChoice, smaller_than
 from sam2_model.errors import CheckpointError
-from tests.sam2_model.hub_server import Hub, running
+from tests.helpers.driver import Driver
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.hub_server import Hub, running
 
 MB = 1_000_000
 MICRO = ModelCard("micro", 4 * MB, "Apache-2.0", 0, "first steps", True)
@@ -275,7 +275,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     import torch
     from huggingface_hub import constants
 
-    from tests.sam2_model.networks import network
+    from tests.helpers.networks import network
 
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -291,14 +291,14 @@ def test_a_real_download_is_stopped_and_goes_on_at_the_next_try(
     open_widget: Any, hub: Hub, tmp_path: Path
 ) -> None:
     from sam2_model.checkpoint.registry import HubFile, Registry, Release
-    from tests.sam2_model.networks import SMALL
+    from tests.helpers.networks import SMALL
 
     release = Release(SMALL, 1, len(hub.content), "tests", HubFile("someone/small", "small.pt"))
     registry = Registry((release,), endpoint=hub.url, cache=tmp_path / "hub")
     user = open_widget()
     models, box = user.widget.models, user.widget.model
     before = user.widget.engine.predictor
-    models._shelf, models._make = HubShelf(registry), None
+    models._shelf, models._make = HubCatalog(registry), None
     models._list()
     user.until(lambda: box.model.findData("small") >= 0)
     assert "↓" in box.model.itemText(box.model.findData("small"))

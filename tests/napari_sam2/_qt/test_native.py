@@ -19,8 +19,8 @@ import tifffile
 import zarr
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2 import huge_chunks
-from napari_sam2.commands import accept_all, propagate, start_session
+from napari_sam2.images import pyramid as huge_chunks
+from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
 
 OpenWidget = Callable[..., Any]
 TURNED = {

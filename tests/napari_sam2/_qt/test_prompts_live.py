@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2.prompts import BoxPrompt, MaskPrompt
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt
 
 OpenWidget = Callable[..., Any]
 

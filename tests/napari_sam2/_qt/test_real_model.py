@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from scenes import iou
 
-from napari_sam2 import sample_data
-from napari_sam2.predictor import load_predictor
+from napari_sam2.inference.sam2_predictor import load_predictor
+from napari_sam2.viewer.contributions import sample_data
+from tests.helpers.scenes import iou
 
 OpenWidget = Callable[..., Any]
 FRAMES = 5

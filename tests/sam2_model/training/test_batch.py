@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sam2_model.training.batch import stack
-from sam2_model.training.clicks import tight_box
-from sam2_model.training.samples import ClipSample
+from sam2_model.training.data.batch import stack
+from sam2_model.training.data.samples import ClipSample
+from sam2_model.training.prompts.simulated_clicks import tight_box
 
 
 @pytest.fixture

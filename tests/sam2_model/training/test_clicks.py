@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from sam2_model.training.clicks import deepest_point, tight_box
-from tests.sam2_model.training.discs import disc
+from sam2_model.training.prompts.simulated_clicks import deepest_point, tight_box
+from tests.helpers.discs import disc
 
 masks = arrays(bool, (12, 15))
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2_model.training.collisions import kept_apart
-from sam2_model.training.motion import living, still
-from sam2_model.training.story import Story
-from sam2_model.training.synthetic_looks import Style, draw_look
-from sam2_model.training.synthetic_scenes import Cast, draw_scene
+from sam2_model.training.synthetic.appearance import Style, draw_appearance
+from sam2_model.training.synthetic.lifecycle import Lifecycle
+from sam2_model.training.synthetic.motion import living, still
+from sam2_model.training.synthetic.placement import separate_objects
+from sam2_model.training.synthetic.scene_generator import Cast, draw_scene
 
 
 def distances(motions) -> np.ndarray:
@@ -26,7 +26,7 @@ def test_no_pair_comes_much_nearer_than_it_may(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     radii = rng.uniform(4, 12, count)
     wild = [living(rng, start, 20, 3.0) for start in rng.uniform(0, 150, (count, 2))]
-    calm = kept_apart(wild, radii)
+    calm = separate_objects(wild, radii)
     before, after = distances(wild), distances(calm)
     contact = np.minimum(before[..., 0], 0.95 * (radii[:, None] + radii))
     # What is pushed by several others at once keeps a part of its overlap for a while.
@@ -40,7 +40,7 @@ def test_no_pair_comes_much_nearer_than_it_may(seed: int, count: int) -> None:
 def test_a_head_on_meeting_ends_in_contact() -> None:
     left, right = (still(np.array((0.0, x)), 11) for x in (0.0, 60.0))
     left.centre[:, 1] += np.arange(11) * 8
-    away = distances(kept_apart([left, right], np.array((10.0, 10.0))))[0, 1]
+    away = distances(separate_objects([left, right], np.array((10.0, 10.0))))[0, 1]
     assert away[:5].tolist() == [60, 52, 44, 36, 28]
     assert away[6:] == pytest.approx(19, abs=0.5)
 
@@ -48,7 +48,7 @@ def test_a_head_on_meeting_ends_in_contact() -> None:
 def test_what_is_fixed_stays_and_pushes() -> None:
     left, right = (still(np.array((0.0, x)), 11) for x in (0.0, 60.0))
     left.centre[:, 1] += np.arange(11) * 8
-    pushed, wall = kept_apart([left, right], np.array((10.0, 10.0)), np.array((False, True)))
+    pushed, wall = separate_objects([left, right], np.array((10.0, 10.0)), np.array((False, True)))
     np.testing.assert_array_equal(wall.centre, right.centre)
     assert pushed.centre[-1, 1] == pytest.approx(41)
 
@@ -56,9 +56,11 @@ def test_what_is_fixed_stays_and_pushes() -> None:
 def test_the_far_and_the_single_are_left_alone() -> None:
     rng = np.random.default_rng(0)
     one, two = (living(rng, np.array((0.0, x)), 9, 1.0) for x in (0.0, 500.0))
-    for before, after in zip((one, two), kept_apart([one, two], np.full(2, 9.0)), strict=True):
+    for before, after in zip(
+        (one, two), separate_objects([one, two], np.full(2, 9.0)), strict=True
+    ):
         np.testing.assert_allclose(before.centre, after.centre, atol=1e-9)
-    assert kept_apart([one], np.array([9.0])) == [one]
+    assert separate_objects([one], np.array([9.0])) == [one]
 
 
 def covered(crossing: bool) -> float:
@@ -66,7 +68,7 @@ def covered(crossing: bool) -> float:
     shares = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        story = Story(speed=0.2, crossing=crossing)
+        story = Lifecycle(speed=0.2, crossing=crossing)
         scene = draw_scene(Style.SHAPES, rng, 16, story, (512, 512), Cast(40, 14.0))
         alone = [replace(scene, sprites=[s], motions=[m]) for s, m in zip_scene(scene)]
         areas = sum(int((s.render().labels[-1] > 0).sum()) for s in alone)
@@ -85,13 +87,13 @@ def test_movies_keep_objects_apart_unless_told_otherwise() -> None:
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), style=st.sampled_from(list(Style)))
 def test_a_look_that_is_drawn_stands_out(seed: int, style: Style) -> None:
-    look = draw_look(style, np.random.default_rng(seed))
+    look = draw_appearance(style, np.random.default_rng(seed))
     shown = np.clip([look.body, look.body + look.rim, look.ground + look.halo], 0, 1)
     assert np.abs(shown - np.clip(look.ground, 0, 1)).max() > look.ground_texture + 0.1
 
 
 def test_white_on_white_does_not_stand_out() -> None:
-    look = draw_look(Style.SHAPES, np.random.default_rng(0))
+    look = draw_appearance(Style.SHAPES, np.random.default_rng(0))
     white = replace(look, ground=0.98, ground_texture=0.15, halo=0.1, rim=0.3)
     assert not white.stands_out(0.99)
     assert white.stands_out(0.4)

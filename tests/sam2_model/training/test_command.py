@@ -9,7 +9,7 @@ import torch
 
 from sam2_model.training import __main__ as command
 from sam2_model.training.run_folder import RunFolder
-from tests.sam2_model.training.discs import Discs, fresh
+from tests.helpers.discs import Discs, fresh
 
 
 @pytest.mark.parametrize("frozen", [True, False])

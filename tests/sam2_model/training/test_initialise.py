@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import torch
 
-from sam2_model.position_encoding import rope_table, rotate
-from sam2_model.sam2 import SAM2
-from sam2_model.training.initialise import initialise
-from tests.sam2_model.networks import SMALL
-from tests.sam2_model.training.discs import fresh
+from sam2_model.modeling.position_encoding import rope_table, rotate
+from sam2_model.modeling.sam2 import SAM2
+from sam2_model.training.initialization import initialize
+from tests.helpers.discs import fresh
+from tests.helpers.networks import SMALL
 
 
 def test_the_seed_decides_and_the_global_state_is_left_alone() -> None:
@@ -17,7 +17,7 @@ def test_the_seed_decides_and_the_global_state_is_left_alone() -> None:
     torch.set_rng_state(before)
     model = SAM2(SMALL)
     state = torch.get_rng_state()
-    second = initialise(model, 1).state_dict()
+    second = initialize(model, 1).state_dict()
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(first[key], second[key]) for key in first)
     other = fresh(2).state_dict()

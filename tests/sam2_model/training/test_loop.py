@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from sam2_model.sam2 import SAM2
+from sam2_model.modeling.sam2 import SAM2
+from sam2_model.training.data.loader import RequestedClips, requested
 from sam2_model.training.loop import Trainer, TrainingSettings
-from sam2_model.training.optimiser import AverageWeights, Method
+from sam2_model.training.optim.optimizer import AverageWeights, Method
+from sam2_model.training.optim.schedule import Curriculum, LearningRate, PromptMix, Request
 from sam2_model.training.run_folder import RunFolder
-from sam2_model.training.schedule import Curriculum, LearningRate, PromptMix, Request
-from sam2_model.training.stream import RequestedClips, requested
-from tests.sam2_model.training.discs import Discs, fresh
+from tests.helpers.discs import Discs, fresh
 
 CURRICULUM = Curriculum(
     clips_from=0.3, images=2, image_objects=2, clips=1, clip_objects=2, shortest=2, longest=3

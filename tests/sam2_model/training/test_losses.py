@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sam2_model.mask_decoder import DecodedMasks
-from sam2_model.training.losses import (
+from sam2_model.modeling.mask_decoder import DecodedMasks
+from sam2_model.training.optim.losses import (
     LossWeights,
     dice_loss,
     hard_iou,
     mask_loss,
     weighted_cross_entropy,
 )
-from tests.sam2_model.training.discs import disc
+from tests.helpers.discs import disc
 
 WEIGHTS = LossWeights()
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sam2_model.training.optimiser import Method, Together, muon, optimiser
-from tests.sam2_model.training.discs import fresh
+from sam2_model.training.optim.optimizer import Method, OptimizerGroup, make_optimizer, muon
+from tests.helpers.discs import fresh
 
 
 def names(model: torch.nn.Module, part: torch.optim.Optimizer) -> set[str]:
@@ -29,7 +29,7 @@ def test_frozen_weights_stay_and_others_move_by_about_the_rate(method: Method) -
     frozen = model.memory_attention.layers[0].linear1.weight.requires_grad_(False)
     free = model.memory_attention.layers[0].linear2.weight
     before, kept = free.detach().clone(), frozen.detach().clone()
-    steps = optimiser(model, method, 0.0)
+    steps = make_optimizer(model, method, 0.0)
     for group in steps.param_groups:
         group["lr"] = 1e-3
     generator = torch.Generator().manual_seed(0)
@@ -57,6 +57,6 @@ def test_an_older_pytorch_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_state_without_a_part_is_refused() -> None:
     steps = muon(fresh(), 0.0)
-    assert isinstance(steps, Together)
+    assert isinstance(steps, OptimizerGroup)
     with pytest.raises(KeyError):
         steps.load_state_dict({"adamw": steps.state_dict()["adamw"]})

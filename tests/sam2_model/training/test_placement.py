@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sam2_model.training.placement import packed
-from sam2_model.training.story import draw_story
+from sam2_model.training.synthetic.lifecycle import draw_lifecycle
+from sam2_model.training.synthetic.placement import packed
 
 SHAPE = (256, 200)
 
@@ -36,5 +36,5 @@ def test_packed_objects_lie_in_the_picture_and_hardly_cover_each_other() -> None
 @pytest.mark.parametrize("frames", [1, 8])
 def test_some_stories_begin_packed(frames: int) -> None:
     rng = np.random.default_rng(1)
-    share = np.mean([draw_story(rng, frames).packed for _ in range(400)])
+    share = np.mean([draw_lifecycle(rng, frames).packed for _ in range(400)])
     assert 0.15 < share < 0.35

@@ -9,10 +9,10 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from torch import Tensor
 
-from sam2_model.prompt_encoder import PointLabel
-from sam2_model.training.depth import anywhere, deepest, depths
-from sam2_model.training.prompting import PromptKind, corrections, first_prompts, tight_boxes
-from tests.sam2_model.training.discs import disc
+from sam2_model.modeling.prompt_encoder import PointLabel
+from sam2_model.training.prompts.distance import anywhere, deepest, depths
+from sam2_model.training.prompts.sampling import PromptKind, corrections, first_prompts, tight_boxes
+from tests.helpers.discs import disc
 
 planes = arrays(bool, (3, 12, 12))
 seeds = st.integers(0, 2**32)

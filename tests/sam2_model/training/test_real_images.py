@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2_model.training.cutouts import cut, emptied
-from sam2_model.training.held_out import held_out_stills
-from sam2_model.training.real_images import StillClips
-from sam2_model.training.samples import MIN_AREA, SIDE
-from sam2_model.training.stills import (
+from sam2_model.training.data.cutouts import cut, emptied
+from sam2_model.training.data.deformation import draw_deformation, seen_through
+from sam2_model.training.data.image_dataset import (
+    AnnotatedImage,
     Part,
-    Still,
-    dsb_stills,
-    read_still,
-    t98g_stills,
+    dsb_images,
+    read_image,
+    t98g_images,
     validation_components,
 )
-from sam2_model.training.story import Story
-from sam2_model.training.warps import draw_warp, seen_through
+from sam2_model.training.data.real_images import ImageClips
+from sam2_model.training.data.samples import MIN_AREA, SIDE
+from sam2_model.training.data.validation_set import validation_images
+from sam2_model.training.synthetic.lifecycle import Lifecycle
 
 
-def blobs(folder: Path, side: int = 300, colours: int = 1, radius: int = 14) -> Still:
+def blobs(folder: Path, side: int = 300, colours: int = 1, radius: int = 14) -> AnnotatedImage:
     """Write bright discs on dark ground, numbered as in a label image."""
     image = np.full((side, side), 20, np.uint8)
     labels = np.zeros((side, side), np.uint16)
@@ -38,13 +38,13 @@ def blobs(folder: Path, side: int = 300, colours: int = 1, radius: int = 14) -> 
     picture = np.repeat(image[..., None], 3, -1) if colours == 3 else image
     Image.fromarray(picture).save(folder / "image.png")
     Image.fromarray(labels).save(folder / "mask.png")
-    return Still(folder / "image.png", folder / "mask.png", "discs")
+    return AnnotatedImage(folder / "image.png", folder / "mask.png", "discs")
 
 
 @pytest.mark.parametrize("colours", [1, 3])
 @pytest.mark.parametrize("frames", [1, 6])
 def test_clips_of_stills(tmp_path: Path, colours: int, frames: int) -> None:
-    source = StillClips([blobs(tmp_path, colours=colours)], (0.5, 3.0), volumes=0.4)
+    source = ImageClips([blobs(tmp_path, colours=colours)], (0.5, 3.0), volumes=0.4)
     for seed in range(8):
         sample = source.sample(np.random.default_rng(seed), frames, 3)
         assert sample.images.shape == (frames, SIDE, SIDE, 3)
@@ -55,8 +55,8 @@ def test_clips_of_stills(tmp_path: Path, colours: int, frames: int) -> None:
 
 
 def test_masks_follow_what_they_mark(tmp_path: Path) -> None:
-    source = StillClips([blobs(tmp_path)], (0.9, 2.0), volumes=0.2)
-    story = Story(speed=0.2, hidden=0.3)
+    source = ImageClips([blobs(tmp_path)], (0.9, 2.0), volumes=0.2)
+    story = Lifecycle(speed=0.2, hidden=0.3)
     for seed in range(12):
         values, labels = source.clip(np.random.default_rng(seed), 6, story)
         bright = values[..., 0] > 100
@@ -66,7 +66,7 @@ def test_masks_follow_what_they_mark(tmp_path: Path) -> None:
 
 
 def test_one_state_of_chance_gives_one_clip_in_any_order(tmp_path: Path) -> None:
-    one, two = (StillClips([blobs(tmp_path)]) for _ in range(2))
+    one, two = (ImageClips([blobs(tmp_path)]) for _ in range(2))
     two.sample(np.random.default_rng(99), 2, 2)
     first, second = (s.sample(np.random.default_rng(5), 3, 2) for s in (one, two))
     np.testing.assert_array_equal(first.images, second.images)
@@ -75,17 +75,17 @@ def test_one_state_of_chance_gives_one_clip_in_any_order(tmp_path: Path) -> None
 
 def test_stills_without_objects_or_none_at_all_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no stills"):
-        StillClips([])
+        ImageClips([])
     Image.fromarray(np.zeros((40, 60), np.uint8)).save(tmp_path / "empty.png")
     Image.fromarray(np.zeros((40, 60), np.uint16)).save(tmp_path / "none.png")
-    bare = Still(tmp_path / "empty.png", tmp_path / "none.png", "bare")
+    bare = AnnotatedImage(tmp_path / "empty.png", tmp_path / "none.png", "bare")
     with pytest.raises(ValueError, match="No object"):
-        StillClips([bare]).sample(np.random.default_rng(0), 1, 2)
+        ImageClips([bare]).sample(np.random.default_rng(0), 1, 2)
 
 
 def test_pictures_smaller_than_a_window_are_padded(tmp_path: Path) -> None:
     still = blobs(tmp_path, side=200)
-    sample = StillClips([still], (1.0, 1.0)).sample(np.random.default_rng(1), 1, 2)
+    sample = ImageClips([still], (1.0, 1.0)).sample(np.random.default_rng(1), 1, 2)
     assert sample.images.shape == (1, SIDE, SIDE, 3)
 
 
@@ -94,9 +94,11 @@ def test_an_object_at_the_edge_may_end_but_shows_no_cut_side(tmp_path: Path) -> 
     labels[:20, 100:140] = 1
     Image.fromarray(np.where(labels > 0, 200, 20).astype(np.uint8)).save(tmp_path / "i.png")
     Image.fromarray(labels).save(tmp_path / "m.png")
-    source = StillClips([Still(tmp_path / "i.png", tmp_path / "m.png", "edge")], (1.0, 1.0))
+    source = ImageClips(
+        [AnnotatedImage(tmp_path / "i.png", tmp_path / "m.png", "edge")], (1.0, 1.0)
+    )
     for seed in range(10):
-        _, tracked = source.clip(np.random.default_rng(seed), 5, Story(volume=True))
+        _, tracked = source.clip(np.random.default_rng(seed), 5, Lifecycle(volume=True))
         for plane in tracked[tracked.any((1, 2))]:
             np.testing.assert_array_equal(plane, labels)
 
@@ -129,7 +131,7 @@ def test_a_warp_keeps_labels_on_their_picture() -> None:
     picture = (labels[..., None] * 50).astype(np.uint8)
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        warp = draw_warp(rng, np.array((145.0, 160.0)), 1.3, 4, 3.0)
+        warp = draw_deformation(rng, np.array((145.0, 160.0)), 1.3, 4, 3.0)
         for t in range(warp.frames):
             values, found = seen_through(warp, t, picture, labels, np.zeros(1, np.float32))
             wrong = (values[..., 0] > 100) != (found == 4)
@@ -149,7 +151,7 @@ def test_components_are_held_out_whole() -> None:
 def test_dsb_parts_share_no_component(shared: Path) -> None:
     folder = shared / "data" / "dsb2018"
     entries = {e["id"]: e for e in json.loads((folder / "manifest.json").read_text())}
-    parts = {part: dsb_stills(folder, part) for part in Part}
+    parts = {part: dsb_images(folder, part) for part in Part}
     components = {
         part: {entries[s.image.stem]["component"] for s in stills} for part, stills in parts.items()
     }
@@ -159,22 +161,22 @@ def test_dsb_parts_share_no_component(shared: Path) -> None:
     assert 0.1 < share < 0.17
     groups = Counter(s.group for s in parts[Part.VALIDATION])
     assert {"fluo_256x256", "fluo_360x360", "fluo_520x696", "histology_purple"} <= set(groups)
-    assert {s.group[:4] for s in dsb_stills(folder, Part.TRAINING, "fluo")} == {"fluo"}
+    assert {s.group[:4] for s in dsb_images(folder, Part.TRAINING, "fluo")} == {"fluo"}
 
 
 def test_t98g_parts_share_no_picture(shared: Path) -> None:
     folder = shared / "data" / "t98g_stills"
-    training, held_out = (t98g_stills(folder, part) for part in Part)
+    training, held_out = (t98g_images(folder, part) for part in Part)
     assert not {s.image for s in training} & {s.image for s in held_out}
     assert (len(training), len(held_out)) == (20, 4)
-    image, labels = read_still(held_out[0])
+    image, labels = read_image(held_out[0])
     assert image.dtype == np.uint8
     assert image.shape == labels.shape
 
 
 def test_held_out_clips_show_an_object_that_comes_back(shared: Path) -> None:
-    clips = held_out_stills(shared / "data" / "dsb2018", 1, frames=12)
-    again = held_out_stills(shared / "data" / "dsb2018", 1, frames=12)
+    clips = validation_images(shared / "data" / "dsb2018", 1, frames=12)
+    again = validation_images(shared / "data" / "dsb2018", 1, frames=12)
     np.testing.assert_array_equal(clips[0].images, again[0].images)
     (clip,) = clips
     assert clip.images.shape == (12, SIDE, SIDE, 3)

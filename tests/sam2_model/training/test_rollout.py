@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from sam2_model.tracker import Tracker, TrackerSettings
-from sam2_model.training.attention import PlainAttention, plain_attention
-from sam2_model.training.batch import stack
-from sam2_model.training.losses import LossWeights
-from sam2_model.training.optimiser import adamw
-from sam2_model.training.prompting import PromptKind
+from sam2_model.training.cpu_attention import PlainAttention, plain_attention
+from sam2_model.training.data.batch import stack
+from sam2_model.training.optim.losses import LossWeights
+from sam2_model.training.optim.optimizer import adamw
+from sam2_model.training.prompts.sampling import PromptKind
 from sam2_model.training.rollout import ClipPlan, Rollout
 from sam2_model.transforms import image_pixels
 from sam2_model.video_predictor import VideoPredictor
-from tests.sam2_model.training.discs import Discs, batch, fresh
+from tests.helpers.discs import Discs, batch, fresh
 
 
 def losses_over(steps: int, run) -> list[float]:

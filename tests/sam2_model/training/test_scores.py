@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from sam2_model.tracker import TrackerSettings
-from sam2_model.training.evaluate import clip_scores
-from sam2_model.training.prompting import PromptKind
-from sam2_model.training.samples import SIDE, ClipSample
-
-from ..networks import network
+from sam2_model.training.data.samples import SIDE, ClipSample
+from sam2_model.training.evaluation.scores import clip_scores
+from sam2_model.training.prompts.sampling import PromptKind
+from tests.helpers.networks import network
 
 
 @pytest.fixture(scope="module")

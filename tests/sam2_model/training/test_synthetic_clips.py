@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2_model.training import augment
-from sam2_model.training.held_out import held_out_synthetic
-from sam2_model.training.motion import hidden, still
-from sam2_model.training.samples import (
+from sam2_model.training.data import augmentation as augment
+from sam2_model.training.data.samples import (
     MIN_AREA,
     SIDE,
     ClipSample,
@@ -18,9 +16,11 @@ from sam2_model.training.samples import (
     choose_objects,
     sample_of,
 )
-from sam2_model.training.scenes import Blend, Scene, Sprite
-from sam2_model.training.story import Story, draw_story
-from sam2_model.training.synthetic import Style, SyntheticClips
+from sam2_model.training.data.validation_set import validation_synthetic
+from sam2_model.training.synthetic.generator import Style, SyntheticClips
+from sam2_model.training.synthetic.lifecycle import Lifecycle, draw_lifecycle
+from sam2_model.training.synthetic.motion import hidden, still
+from sam2_model.training.synthetic.rendering import Blend, Scene, Sprite
 
 
 def check(sample: ClipSample, frames: int, objects: int) -> None:
@@ -115,7 +115,7 @@ def test_a_dark_object_dims_nothing_where_light_adds_up() -> None:
 @settings(max_examples=40, deadline=None)
 def test_objects_may_lie_beyond_every_edge(seed: int, y: float, x: float) -> None:
     rng = np.random.default_rng(seed)
-    motion = Story(speed=2.0).motion(rng, np.array((y, x)), 4, 9.0)
+    motion = Lifecycle(speed=2.0).motion(rng, np.array((y, x)), 4, 9.0)
     background = np.zeros((40, 40, 1), np.float32)
     values, labels = Scene(background, [_square(0.9)], [motion], np.zeros((4, 2))).render()
     assert np.isfinite(values).all()
@@ -132,7 +132,7 @@ def test_gaps_are_no_longer_than_asked(seed: int, frames: int, longest: int) -> 
 
 
 def test_images_have_no_story() -> None:
-    assert draw_story(np.random.default_rng(0), 1, volumes=1.0) == Story()
+    assert draw_lifecycle(np.random.default_rng(0), 1, volumes=1.0) == Lifecycle()
 
 
 @settings(max_examples=20, deadline=None)
@@ -155,8 +155,8 @@ def test_a_black_picture_stays_finite() -> None:
 
 
 def test_clips_for_scoring_show_an_object_that_comes_back() -> None:
-    clips = held_out_synthetic(2, frames=10, objects=3)
-    again = held_out_synthetic(1, frames=10, objects=3)
+    clips = validation_synthetic(2, frames=10, objects=3)
+    again = validation_synthetic(1, frames=10, objects=3)
     np.testing.assert_array_equal(clips[0].images, again[0].images)
     assert not np.array_equal(clips[0].images, clips[1].images)
     for clip in clips:

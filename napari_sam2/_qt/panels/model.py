@@ -1,0 +1,171 @@
+"""Choose the model: size, device, licence, what it is good for, how far its download is."""
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_sam2._qt.components import Choice, button, folded, form, note, row
+from napari_sam2.inference.model_catalog import (
+    BUNDLED,
+    ModelCard,
+    ModelChoice,
+    find_card,
+    smaller_than,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.inference.protocol import Predictor
+
+_TIP = Qt.ItemDataRole.ToolTipRole
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class ModelPanel(QWidget):
+    """Offers models by name, and files of weights.
+
+    Parameters
+    ----------
+    choice : ModelChoice
+        To begin with.
+    parent : QWidget or None
+        Owner.
+    """
+
+    chosen = Signal()
+    """The user chose another model or device."""
+    cancelled = Signal()
+    """The user does not want to wait for the model that is being loaded."""
+
+    def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cards: tuple[ModelCard, ...] = ()
+        self._used: ModelChoice | None = None
+        self._predictor: Predictor | None = None
+        self.model = Choice("sam2_model", "micro comes along; larger ones are downloaded once.")
+        self.device = Choice("sam2_device", "auto takes a GPU where there is one.")
+        for name in dict.fromkeys((BUNDLED, choice.model)):
+            self.model.addItem(name, name)
+        for name in dict.fromkeys((*_DEVICES, choice.device)):
+            self.device.addItem(name, name)
+        self.words = note()
+        self._file = QPushButton("Weights from a file…")
+        self._file.clicked.connect(self._pick_file)
+        self.bar = QProgressBar()
+        self.bar.setObjectName("sam2_loading")
+        self.cancel = button("Cancel", "", "Keep the model in use.", self.cancelled.emit)
+        self._loading = row(self.bar, self.cancel)
+        self._loading.hide()
+        self._lay_out()
+        self.select(choice)
+        for box in (self.model, self.device):
+            box.currentIndexChanged.connect(self._changed)
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(form(("Model", self.model)))
+        layout.addWidget(self._loading)
+        more = form(("Device", self.device), ("", self._file), ("", self.words))
+        layout.addWidget(folded("About the model", more))
+
+    @property
+    def choice(self) -> ModelChoice:
+        """What the lists say."""
+        return ModelChoice(str(self.model.currentData()), str(self.device.currentData()))
+
+    def select(self, choice: ModelChoice) -> None:
+        """Make the lists say something else, without telling anyone."""
+        card = find_card(self._cards, choice.model)
+        self.model.choose(choice.model if card is None else card.name)
+        self.device.choose(choice.device)
+        self._show_words()
+
+    def show_cards(self, cards: tuple[ModelCard, ...]) -> None:
+        """Offer these models, and the files that were picked before."""
+        before = self.choice
+        files = [str(self.model.itemData(i)) for i in range(self.model.count())]
+        self._cards = cards
+        quiet = self.model.blockSignals(True)
+        self.model.clear()
+        for card in cards:
+            self.model.addItem(f"{card.title}  ({_short(card)})", card.name)
+            self.model.setItemData(self.model.count() - 1, card.about, _TIP)
+        for name in files:
+            if find_card(cards, name) is None:
+                self.model.choose(name)
+        self.model.blockSignals(quiet)
+        self.select(before)
+
+    def smaller(self) -> ModelCard | None:
+        """Return what to take where the model in use is too large, or None."""
+        return smaller_than(self._cards, (self._used or self.choice).model)
+
+    @property
+    def licence(self) -> str:
+        """Licence of the model in use; empty where it is not known."""
+        card = None if self._used is None else find_card(self._cards, self._used.model)
+        return "" if card is None else card.licence
+
+    def show_loading(self) -> None:
+        """Say that the chosen model is on its way."""
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
+        self.bar.setFormat("Loading…")
+        self._loading.show()
+
+    def show_progress(self, here: int, whole: int) -> None:
+        """Show how far the download is, in bytes."""
+        self.bar.setRange(0, max(whole // 1000, 1))
+        self.bar.setValue(here // 1000)
+        done = here >= whole > 0
+        self.bar.setFormat("Loading…" if done else f"{here / 1e6:.0f} of {whole / 1e6:.0f} MB")
+
+    def show_model(self, predictor: "Predictor | None", used: ModelChoice | None = None) -> None:
+        """Show which model is in use; the lists say so too.
+
+        Parameters
+        ----------
+        predictor : Predictor or None
+            The model.
+        used : ModelChoice or None
+            What it was loaded as; None if nothing new was loaded.
+        """
+        self._loading.hide()
+        self._predictor, self._used = predictor, used or self._used
+        self.select(self._used or self.choice)
+
+    def _show_words(self) -> None:
+        card = find_card(self._cards, self.choice.model)
+        about = "" if card is None else card.about
+        self.model.setToolTip(about or "Your own weights.")
+        in_use = _in_use(self._predictor) if self.choice == self._used else ""
+        self.words.setText(f"{in_use} {about}".strip())
+
+    def _changed(self, _: int = 0) -> None:
+        self._show_words()
+        self.chosen.emit()
+
+    def _pick_file(self) -> None:
+        kinds = "Weights (*.pt *.pth *.safetensors)"
+        path, _ = QFileDialog.getOpenFileName(self, "Weights of SAM 2", "", kinds)
+        if path:
+            self.model.choose(path)
+            self._changed()
+
+
+def _short(card: ModelCard) -> str:
+    """Return the card's state in few letters, for the width of a list."""
+    if card.is_here or not card.download_bytes:
+        return card.state
+    return f"↓ {card.download_bytes / 1e6:.0f} MB"
+
+
+def _in_use(predictor: "Predictor | None") -> str:
+    if predictor is None:
+        return ""
+    info = predictor.info
+    used = f"{info.name} on {info.device}, sees {info.image_size} x {info.image_size} pixels."
+    random = "" if info.trained else " Its weights are random: for trying things out only."
+    return used + random

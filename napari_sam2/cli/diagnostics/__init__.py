@@ -1,0 +1,17 @@
+"""What is installed, what it runs on, and what is wrong with it in plain words."""
+
+from napari_sam2.cli.diagnostics.diagnosis import diagnose
+from napari_sam2.cli.diagnostics.environment import Environment, Gpu, Package, Problem, Unmet
+from napari_sam2.cli.diagnostics.inspection import inspect
+from napari_sam2.cli.diagnostics.report import report
+
+__all__ = [
+    "Environment",
+    "Gpu",
+    "Package",
+    "Problem",
+    "Unmet",
+    "diagnose",
+    "inspect",
+    "report",
+]

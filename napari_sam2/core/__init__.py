@@ -1,0 +1,1 @@
+"""Foundations without a domain: errors, geometry, files, JSON, caches."""

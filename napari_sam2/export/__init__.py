@@ -1,0 +1,1 @@
+"""Label images written to files."""

@@ -1,0 +1,1 @@
+"""Lazy image stacks: axes, reading, intensity and views."""

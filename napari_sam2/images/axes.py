@@ -1,0 +1,175 @@
+"""Names of axes: what the user gave, what the file says, and guesses said out loud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from napari_sam2.core.errors import UserError
+
+KNOWN = "TCZYXS"
+CHANNEL_AXES = "CS"
+PLANE_ORDER = "TZYX"
+MAX_DIMENSIONS = 5
+_MEANING = "T (time), C (channel), Z (depth), Y, X and S (RGB samples, last)"
+_WORDS = {
+    "T": ("t", "time", "frame", "frames"),
+    "C": ("c", "channel", "channels", "ch", "band", "wavelength"),
+    "Z": ("z", "depth", "slice", "plane"),
+    "Y": ("y", "row", "rows", "height"),
+    "X": ("x", "col", "column", "columns", "width"),
+    "S": ("s", "sample", "samples", "rgb", "rgba"),
+}
+_LETTER = {word: letter for letter, words in _WORDS.items() for word in words}
+UNNAMED = "?"
+
+
+def parse_axes(text: str, shape: tuple[int, ...]) -> str:
+    """Check axis names given by a user against an array.
+
+    Parameters
+    ----------
+    text : str
+        One letter per axis, any case, e.g. ``"TCZYX"``.
+    shape : tuple of int
+        Shape of the array.
+
+    Returns
+    -------
+    str
+        The names in upper case.
+
+    Raises
+    ------
+    UserError
+        If a letter is unknown or repeated, if Y or X is missing, or if the number of names is not
+        the number of dimensions.
+    """
+    axes = text.strip().upper()
+    for letter in axes:
+        if letter not in KNOWN:
+            raise UserError(f"Axis {letter!r} in {text!r} is unknown: use {_MEANING}.")
+        if axes.count(letter) > 1:
+            raise UserError(f"Axis {letter!r} is repeated in {text!r}.")
+    if len(axes) != len(shape):
+        raise UserError(
+            f"The axes {axes!r} name {len(axes)} dimensions, but the data have {len(shape)}: "
+            f"shape {shape}."
+        )
+    _check_named(axes)
+    return axes
+
+
+def _check_named(axes: str) -> None:
+    if missing := [letter for letter in "YX" if letter not in axes]:
+        raise UserError(f"The axes {axes!r} lack {' and '.join(missing)}: a plane has Y and X.")
+    if "C" in axes and "S" in axes:
+        raise UserError(f"The axes {axes!r} name both channels (C) and RGB samples (S): use one.")
+
+
+def check_dimensions(shape: tuple[int, ...], name: str) -> None:
+    """Refuse arrays that are no image stack.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than 2 or more than 5 dimensions, or no pixels.
+    """
+    if not 2 <= len(shape) <= MAX_DIMENSIONS:
+        raise UserError(
+            f"{name} has {len(shape)} dimension{'s' * (len(shape) != 1)} (shape {shape}); a stack "
+            f"has 2 to {MAX_DIMENSIONS}, named with {_MEANING}."
+        )
+    if 0 in shape:
+        raise UserError(f"{name} is empty: shape {shape}.")
+
+
+def axes_from_words(words: Iterable[str]) -> str:
+    """Translate dimension names such as ``("time", "y", "x")``; unknown ones become ``"?"``."""
+    return "".join(_LETTER.get(str(word).strip().lower(), UNNAMED) for word in words)
+
+
+def complete_axes(
+    named: str | None, shape: tuple[int, ...], dtype: np.dtype[np.generic], along: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """Name every axis, with a note wherever a name is a guess.
+
+    Parameters
+    ----------
+    named : str or None
+        What the file says; letters other than ``TCZYXS`` count as unnamed.
+    shape, dtype
+        Of the array.
+    along : str or None
+        The axis to propagate along, which an unnamed leading axis is taken for.
+
+    Returns
+    -------
+    axes : str
+        One known letter per dimension.
+    notes : tuple of str
+        What was assumed, in words for the user; empty when nothing was.
+    """
+    known = "".join(a if a in KNOWN else UNNAMED for a in named or UNNAMED * len(shape))
+    if len(known) != len(shape):
+        known = UNNAMED * len(shape)
+    if UNNAMED not in known:
+        _check_named(known)
+        return known, ()
+    axes = _fill(known, shape, dtype, (along or "").upper())
+    _check_named(axes)
+    return axes, (
+        f"The data do not name their axes: shape {shape} is read as {axes}. "
+        "Give the axes if that is wrong.",
+    )
+
+
+def _fill(known: str, shape: tuple[int, ...], dtype: np.dtype[np.generic], along: str) -> str:
+    letters = list(known)
+    if set(known) == {UNNAMED}:
+        colour = len(shape) > 2 and shape[-1] in (3, 4) and dtype == np.uint8
+        tail = "YXS" if colour and min(shape[-3:-1]) > 4 else "YX"
+        letters[-len(tail) :] = tail
+    free = [i for i, letter in enumerate(letters) if letter == UNNAMED]
+    for i, letter in zip(free, _candidates(letters, [shape[i] for i in free], along), strict=True):
+        letters[i] = letter
+    return "".join(letters)
+
+
+def _candidates(letters: list[str], lengths: list[int], along: str) -> str:
+    needed = [a for a in "YX" if a not in letters]
+    unused = [a for a in "TZC" if a not in letters and not (a == "C" and "S" in letters)]
+    if not len(needed) <= len(lengths) <= len(needed) + len(unused):
+        raise UserError(f"The data name only some axes ({''.join(letters)}): give all of them.")
+    lengths = lengths[: len(lengths) - len(needed)]
+    few_channels = len(lengths) == 2 and lengths[1] <= 4 and "C" in unused
+    if along in unused:
+        unused.remove(along)
+        unused.insert(0, along)
+    chosen = [unused[0], "C"] if few_channels else unused[: len(lengths)]
+    return "".join(sorted(chosen, key="TCZ".index) + needed)
+
+
+def parse_at(items: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
+    """Read fixed positions such as ``["z=3", "t=0"]``.
+
+    Returns
+    -------
+    dict
+        Lower-case axis name to position.
+
+    Raises
+    ------
+    UserError
+        If an item is not ``axis=number``.
+    """
+    if items is None:
+        return {}
+    if isinstance(items, Mapping):
+        return {str(axis).lower(): int(position) for axis, position in items.items()}
+    pairs = [item.partition("=") for item in items]
+    for axis, _, position in pairs:
+        if len(axis.strip()) != 1 or not position.strip().isdigit():
+            raise UserError(f"'{axis}={position}' is not a position: write for example z=3.")
+    return {axis.strip().lower(): int(position) for axis, _, position in pairs}

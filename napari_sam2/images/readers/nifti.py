@@ -1,0 +1,164 @@
+"""NIfTI volumes and series; plain files stay on disk, compressed ones are unpacked once."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import struct
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.readers.base import Key, Source
+
+_AXES = {2: "XY", 3: "XYZ", 4: "XYZT", 5: "XYZTC"}
+_UNITS = {"mm": "millimeter", "micron": "micrometer", "meter": "meter"}
+_UNITS |= {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
+_IN_MEMORY = 512 << 20
+
+
+class NiftiArray:
+    """Voxels of one file in nibabel's index order, scaled by slope and intercept if it has them.
+
+    Parameters
+    ----------
+    proxy : nibabel ArrayProxy
+        Where the voxels lie.
+    path : Path
+        The file that holds them.
+    """
+
+    chunks = None
+
+    def __init__(self, proxy: Any, path: Path) -> None:
+        self._proxy = proxy
+        self._path = path
+        self._raw: NDArray[Any] | None = None
+        self._lock = threading.Lock()
+        self.shape = tuple(int(n) for n in proxy.shape)
+        self._slope, self._inter = float(proxy.slope), float(proxy.inter)
+        self._scaled = (self._slope, self._inter) != (1.0, 0.0)
+        self.dtype = np.dtype(np.float32) if self._scaled else np.dtype(proxy.dtype)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of the unpacked voxels."""
+        return int(np.prod(self.shape)) * int(self._proxy.dtype.itemsize)
+
+    @property
+    def end(self) -> int:
+        """Where the voxels end in the unpacked file."""
+        return int(self._proxy.offset) + self.raw_bytes
+
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        part = np.asarray(self._voxels()[key])
+        if not self._scaled:
+            return part
+        return (part * self._slope + self._inter).astype(np.float32)
+
+    def _voxels(self) -> NDArray[Any]:
+        with self._lock:
+            if self._raw is None:
+                large = self._path.suffix == ".gz" and self.raw_bytes > _IN_MEMORY
+                self._raw = self._spill() if large else self._proxy.get_unscaled()
+            return self._raw
+
+    def _spill(self) -> NDArray[Any]:
+        """Unpack to a nameless temporary file that vanishes with this array."""
+        if shutil.disk_usage(tempfile.gettempdir()).free < self.end:
+            raise UserError(
+                f"{self._path.name} unpacks to {self.end >> 20} MiB, more than is free in "
+                f"{tempfile.gettempdir()}: unpack it yourself (gunzip -k) and open the .nii."
+            )
+        with tempfile.TemporaryFile() as file, gzip.open(self._path) as packed:
+            shutil.copyfileobj(packed, file, 1 << 20)
+            return np.memmap(
+                file,
+                dtype=self._proxy.dtype,
+                mode="r",
+                offset=int(self._proxy.offset),
+                shape=self.shape,
+                order="F",
+            )
+
+
+def read_nifti(path: Path) -> Source:
+    """Open a NIfTI (or Analyze) file, with axes XYZ(T) in nibabel's order.
+
+    Parameters
+    ----------
+    path : Path
+        ``.nii``, ``.nii.gz``, or ``.hdr`` / ``.img``.
+
+    Raises
+    ------
+    UserError
+        If nibabel is missing, or the file is damaged, truncated or holds no plain numbers.
+    """
+    try:
+        import nibabel
+    except ImportError as error:
+        raise UserError("NIfTI needs nibabel: pip install nibabel") from error
+    try:
+        image: Any = nibabel.load(path)
+    except Exception as error:
+        raise UserError(f"Cannot open {path.name} as NIfTI: {error}.") from error
+    if not 2 <= len(image.shape) <= 5 or image.dataobj.dtype.fields:
+        raise UserError(f"{path.name} has shape {image.shape}, {image.dataobj.dtype}: no stack.")
+    array = NiftiArray(image.dataobj, Path(image.dataobj.file_like))
+    notes = _check(array, Path(image.dataobj.file_like))
+    axes = _AXES[len(array.shape)]
+    scale, units = _calibration(image, axes)
+    affine = np.asarray(image.affine, np.float64)
+    return Source((array,), path.name, axes, scale, units, affine, (path,), notes)
+
+
+def _check(array: NiftiArray, path: Path) -> tuple[str, ...]:
+    if path.suffix != ".gz":
+        if path.stat().st_size < array.end:
+            raise UserError(
+                f"{path.name} is truncated: its header promises {array.end} bytes, it has "
+                f"{path.stat().st_size}."
+            )
+        return ()
+    if not _size_agrees(path, array.end):
+        _unpack_now(array, path)
+    place = "memory" if array.raw_bytes <= _IN_MEMORY else "a temporary file"
+    return (
+        f"{path.name} is compressed: it is unpacked whole ({_mebibytes(array.raw_bytes)}) to "
+        f"{place} when first read.",
+    )
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.3g} MiB"
+
+
+def _size_agrees(path: Path, end: int) -> bool:
+    """Whether gzip's last four bytes give the size that the header promises (RFC 1952)."""
+    with path.open("rb") as file:
+        file.seek(-4, 2)
+        (size,) = struct.unpack("<I", file.read(4))
+    return bool(size >= end % 2**32 and size - end % 2**32 < 1 << 20)
+
+
+def _unpack_now(array: NiftiArray, path: Path) -> None:
+    try:
+        array[(0,) * len(array.shape)]
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path.name} is truncated or damaged: {error}.") from error
+
+
+def _calibration(image: Any, axes: str) -> tuple[dict[str, float], dict[str, str]]:
+    zooms = [float(zoom) for zoom in image.header.get_zooms()]
+    scale = {axis: zoom for axis, zoom in zip(axes, zooms, strict=False) if zoom > 0}
+    space, time = getattr(image.header, "get_xyzt_units", lambda: ("unknown", "unknown"))()
+    named = {axis: _UNITS.get(time if axis == "T" else space) for axis in scale if axis != "C"}
+    return scale, {axis: unit for axis, unit in named.items() if unit}

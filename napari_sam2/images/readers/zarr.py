@@ -1,0 +1,214 @@
+"""Zarr arrays and OME-Zarr images, versions 2 and 3, local, zipped or by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.axes import axes_from_words
+from napari_sam2.images.readers.arrays import WrappedArray
+from napari_sam2.images.readers.base import Source
+
+if TYPE_CHECKING:
+    import zarr
+
+_MARKERS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Whether a folder is a zarr array or group."""
+    return any((path / marker).is_file() for marker in _MARKERS)
+
+
+def read_zarr(location: str, name: str) -> Source:
+    """Open an array, or the multiscale image of a group, with nothing but metadata read.
+
+    Parameters
+    ----------
+    location : str
+        A folder, a ``.zip``, or an fsspec URL.
+    name : str
+        For messages.
+
+    Raises
+    ------
+    UserError
+        If it is missing, damaged, or holds no single image.
+    """
+    import zarr
+
+    node = open_node(location, name)
+    if isinstance(node, zarr.Array):
+        return _plain(node, name, _metadata_files(location, ""))
+    return _image(node, location, name)
+
+
+def read_group(group: zarr.Group) -> Source:
+    """Open the image of a group that a script already holds.
+
+    Raises
+    ------
+    UserError
+        If it holds no single image.
+    """
+    location = str(group.store_path).removeprefix("file://")
+    return _image(group, location, group.basename or "the group")
+
+
+def open_node(location: str, name: str) -> zarr.Array[Any] | zarr.Group:
+    """Open whatever lies there, read-only.
+
+    Raises
+    ------
+    UserError
+        If nothing can be opened.
+    """
+    import zarr
+    from zarr.storage import ZipStore
+
+    store: Any = location
+    try:
+        if location.endswith((".zip", ".ozx")) and "://" not in location:
+            store = ZipStore(location, mode="r")
+        return zarr.open(store, mode="r")
+    except ImportError as error:
+        raise UserError(f"Cannot open {name}: {error}. Install that package.") from error
+    except Exception as error:
+        raise UserError(f"Cannot open {name} as zarr: {_first_line(error)}.") from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__).rstrip(".")
+
+
+def _metadata_files(location: str, path: str) -> tuple[Path, ...]:
+    if "://" in location:
+        return ()
+    root = Path(location)
+    if root.is_file():
+        return (root,)
+    places = {root, root / path}
+    return tuple(sorted(p / m for p in places for m in _MARKERS if (p / m).is_file()))
+
+
+def _plain(array: zarr.Array[Any], name: str, files: tuple[Path, ...]) -> Source:
+    words = getattr(array.metadata, "dimension_names", None)
+    words = words or array.attrs.get("_ARRAY_DIMENSIONS")
+    named = isinstance(words, (list, tuple)) and any(words)
+    axes = axes_from_words(words) if named and words is not None else None  # type: ignore[arg-type]
+    return Source((_wrap(array),), name, axes=axes, files=files)
+
+
+def _wrap(array: zarr.Array[Any]) -> WrappedArray:
+    return WrappedArray(array)
+
+
+def _image(group: zarr.Group, location: str, name: str) -> Source:
+    attributes: Mapping[str, Any] = dict(group.attrs)
+    ome = attributes.get("ome", attributes)
+    if images := ome.get("multiscales"):
+        try:
+            return _multiscale(group, images, location, name)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"The OME-Zarr metadata of {name} are damaged: {error}.") from error
+    if "plate" in ome:
+        raise UserError(f"{name} is a plate of many images: open one field, e.g. {name}/A/1/0.")
+    children = sorted(group.keys())
+    if "bioformats2raw.layout" in ome and "0" in children:
+        return read_zarr(_join(location, "0"), f"{name}/0")
+    return _only_array(group, children, location, name)
+
+
+def _join(location: str, path: str) -> str:
+    return location.rstrip("/") + "/" + path
+
+
+def _only_array(group: zarr.Group, children: list[str], location: str, name: str) -> Source:
+    import zarr
+
+    arrays = [key for key in children if isinstance(group[key], zarr.Array)]
+    if len(arrays) != 1:
+        found = f"it holds {', '.join(children[:8])}" if children else "it is empty"
+        raise UserError(
+            f"{name} is a zarr group without an OME-Zarr image; {found}. Open one array."
+        )
+    array = group[arrays[0]]
+    assert isinstance(array, zarr.Array)
+    return _plain(array, f"{name}/{arrays[0]}", _metadata_files(location, arrays[0]))
+
+
+def _multiscale(
+    group: zarr.Group, images: list[Mapping[str, Any]], location: str, name: str
+) -> Source:
+    import zarr
+
+    image = images[0]
+    paths = [str(entry["path"]) for entry in image.get("datasets", ())]
+    try:
+        levels = [group[path] for path in paths]
+    except KeyError as error:
+        raise UserError(
+            f"{name} is damaged: its metadata list the missing level {error}."
+        ) from error
+    arrays = [level for level in levels if isinstance(level, zarr.Array)]
+    if not arrays or len(arrays) != len(paths):
+        raise UserError(f"{name} is damaged: its metadata list no arrays.")
+    axes, units = _axes(image, arrays[0].ndim)
+    scale = _transform(image, axes, "scale")
+    notes = (f"{name} holds {len(images)} images; the first is read.",) if len(images) > 1 else ()
+    return Source(
+        tuple(_wrap(array) for array in arrays),
+        name,
+        axes=axes,
+        scale=dict(zip(axes, scale, strict=True)),
+        units=units,
+        affine=_affine(axes, scale, _transform(image, axes, "translation")),
+        files=_metadata_files(location, paths[0]),
+        notes=notes,
+    )
+
+
+def _axes(image: Mapping[str, Any], dimensions: int) -> tuple[str, dict[str, str]]:
+    """Names and units; versions before 0.3 have none and always meant TCZYX."""
+    entries = image.get("axes") or list("tczyx"[-dimensions:])
+    if len(entries) != dimensions:
+        raise ValueError(f"{len(entries)} axes for {dimensions} dimensions")
+    names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
+    axes = axes_from_words(names)
+    units = {
+        axis: str(entry["unit"])
+        for axis, entry in zip(axes, entries, strict=True)
+        if isinstance(entry, Mapping) and entry.get("unit")
+    }
+    return axes, units
+
+
+def _transform(image: Mapping[str, Any], axes: str, kind: str) -> list[float]:
+    """Scale or translation by axis: the first level's, then the image's."""
+    values = [1.0 if kind == "scale" else 0.0] * len(axes)
+    for source in (image["datasets"][0], image):
+        for step in source.get("coordinateTransformations") or ():
+            if step.get("type") == "scale":
+                factors = [float(factor) for factor in step["scale"]]
+                values = [v * f for v, f in zip(values, factors, strict=True)]
+            elif step.get("type") == kind:
+                values = [v + float(d) for v, d in zip(values, step[kind], strict=True)]
+    return values
+
+
+def _affine(axes: str, scale: list[float], translation: list[float]) -> NDArray[np.float64] | None:
+    """Scale and translation of the spatial axes as one matrix, where there is a translation."""
+    spatial = [position for position, axis in enumerate(axes) if axis in "ZYX"]
+    if not any(translation[position] for position in spatial):
+        return None
+    matrix = np.diag([*(scale[position] for position in spatial), 1.0])
+    matrix[:-1, -1] = [translation[position] for position in spatial]
+    return matrix

@@ -1,0 +1,1 @@
+"""The model on one frame: predictors, views, previews and refinement."""

@@ -1,0 +1,1 @@
+"""Per-object masks, their stores, and the label image derived from them."""

@@ -1,0 +1,162 @@
+"""One SQLite file that survives a crash: what was committed is there, what was not is not."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import PlaneIndex
+
+SCHEMA_VERSION = 1
+
+
+class MaskTable(Enum):
+    """Which masks: the truth, or forward drafts that a backward pass will blend."""
+
+    MASKS = "masks"
+    DRAFTS = "drafts"
+
+
+_MASKS = """
+CREATE TABLE {table} (
+    object_id INTEGER NOT NULL, plane TEXT NOT NULL,
+    y0 INTEGER NOT NULL, x0 INTEGER NOT NULL, y1 INTEGER NOT NULL, x1 INTEGER NOT NULL,
+    area INTEGER NOT NULL, predicted_iou REAL, object_score REAL,
+    direction TEXT NOT NULL, status INTEGER NOT NULL, view TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    UNIQUE (object_id, plane)
+);
+CREATE INDEX {table}_of_plane ON {table} (plane);
+"""
+_OTHERS = """
+CREATE TABLE version (number INTEGER NOT NULL);
+CREATE TABLE journal (
+    object_id INTEGER NOT NULL, direction TEXT NOT NULL, plane TEXT NOT NULL,
+    PRIMARY KEY (object_id, direction, plane)
+) WITHOUT ROWID;
+CREATE TABLE checkpoint (number INTEGER PRIMARY KEY CHECK (number = 1), data BLOB NOT NULL);
+"""
+_TABLES = _OTHERS + "".join(_MASKS.format(table=table.value) for table in MaskTable)
+
+# A rollback journal and one exclusive connection also work on network drives, where the
+# shared memory of write-ahead logging does not.
+_SETTINGS = """
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA journal_mode = TRUNCATE;
+PRAGMA synchronous = NORMAL;
+PRAGMA cache_size = -8000;
+"""
+
+
+def plane_key(index: PlaneIndex) -> str:
+    """Return an index as text, e.g. ``"3,12"``; the empty index as ``""``."""
+    return ",".join(map(str, index))
+
+
+def plane_index(key: str) -> PlaneIndex:
+    """Undo :func:`plane_key`."""
+    return tuple(int(part) for part in key.split(",")) if key else ()
+
+
+class Database:
+    """A connection shared by all threads of one process, and by no other process.
+
+    Parameters
+    ----------
+    path : Path
+        Made, with its tables, where it does not exist.
+
+    Raises
+    ------
+    UserError
+        If the file is in use by another process, is no such database, or is of a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = RLock()
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=2.0, isolation_level=None, check_same_thread=False
+            )
+            self._prepare()
+        except sqlite3.Error as error:
+            raise UserError(self._cannot_open(error)) from error
+
+    def _prepare(self) -> None:
+        try:
+            for statement in filter(str.strip, _SETTINGS.split(";")):
+                self._connection.execute(statement).fetchall()
+            self._connection.execute("BEGIN EXCLUSIVE")
+            self._check_version()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _check_version(self) -> None:
+        tables = self._connection.execute("SELECT name FROM sqlite_master").fetchall()
+        if not tables:
+            for statement in filter(str.strip, _TABLES.split(";")):
+                self._connection.execute(statement)
+            self._connection.execute("INSERT INTO version VALUES (?)", (SCHEMA_VERSION,))
+        found = self._connection.execute("SELECT number FROM version").fetchone()
+        if found != (SCHEMA_VERSION,):
+            raise UserError(
+                f"{self.path} has schema version {found[0] if found else 'none'}; this "
+                f"napari-sam2 reads version {SCHEMA_VERSION}. Update napari-sam2."
+            )
+
+    def _cannot_open(self, error: sqlite3.Error) -> str:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return f"{self.path} is in use by another run: end that one or choose another output."
+        return f"{self.path} cannot be used as a mask store: {error}."
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run statements that are all kept or all dropped; other threads wait.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or the file cannot be written; what was committed before stays.
+        """
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise self._as_os_error(error) from error
+                raise
+
+    def _as_os_error(self, error: sqlite3.OperationalError) -> OSError:
+        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        return OSError(errno.ENOSPC if full else errno.EIO, str(error), str(self.path))
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows of a query."""
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def shrink(self) -> None:
+        """Give the space of deleted rows back to the disk; until then new rows use it."""
+        with self._lock:
+            # Unlike execute, executescript runs the statement to its end.
+            self._connection.executescript("PRAGMA incremental_vacuum")
+
+    def close(self) -> None:
+        """Close the file; nothing is lost without it, but others cannot use the file before."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,1 @@
+"""Prompt types, stores, history and file formats."""

@@ -1,0 +1,178 @@
+"""Prompts from wherever they come: JSON, CSV, label images, arrays, or a script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import Window
+from napari_sam2.masks.label_image import open_label_image
+from napari_sam2.masks.label_layout import LabelGeometry, label_dtype
+from napari_sam2.prompts.csv_format import read_prompts_csv
+from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
+from napari_sam2.prompts.json_format import prompts_axis, prompts_from_dict, read_prompts_json
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, describe
+
+_TEXT = (".json", ".csv", ".tsv", ".txt")
+
+
+def prompt_axis(source: Any) -> str | None:
+    """Return the axis that the frames of prompts count along, or None where they do not say.
+
+    For choosing the propagated axis before the stack is opened; see :func:`load_prompts`.
+    """
+    if isinstance(source, PromptStore):
+        return source.axis
+    if isinstance(source, Mapping):
+        axis = source.get("axis")
+        return axis if isinstance(axis, str) else None
+    if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == ".json":
+        return prompts_axis(Path(source))
+    return None
+
+
+def load_prompts(
+    source: Any,
+    geometry: LabelGeometry,
+    *,
+    labels_as: LabelPromptKind = LabelPromptKind.MASK,
+    frame: int | None = None,
+    frames: tuple[int, int] | None = None,
+) -> PromptStore:
+    """Read prompts and check that they fit a stack.
+
+    Parameters
+    ----------
+    source : path, mapping, PromptStore, iterable of prompts, or array
+        A .json file (or what it holds), a .csv file, or a label image as file or array.
+    geometry : LabelGeometry
+        The stack.
+    labels_as : LabelPromptKind
+        What the labels of a label image become.
+    frame : int or None
+        The frame of a label image of one plane; None is 0.
+    frames : tuple of int or None
+        Half-open range that is segmented and that prompts must lie in.
+
+    Returns
+    -------
+    PromptStore
+        With the stack's axis.
+
+    Raises
+    ------
+    UserError
+        If the source is missing, damaged or wrong, or a prompt does not fit the stack; the
+        message says which and what to do.
+    """
+    store = _read(source, geometry, labels_as, frame)
+    check_prompts(store, geometry, frames)
+    store.axis = geometry.along
+    return store
+
+
+def _read(
+    source: Any, geometry: LabelGeometry, labels_as: LabelPromptKind, frame: int | None
+) -> PromptStore:
+    if isinstance(source, PromptStore):
+        return source
+    if isinstance(source, Mapping):
+        return prompts_from_dict(source, geometry.shape)
+    if isinstance(source, (str, os.PathLike)):
+        return _read_file(Path(source).expanduser(), geometry, labels_as, frame)
+    if hasattr(source, "shape") and hasattr(source, "dtype"):
+        return PromptStore(prompts_from_labels(source, geometry, labels_as, frame))
+    if isinstance(source, Iterable):
+        return PromptStore(_only_prompts(source))
+    raise UserError(f"Cannot read prompts from a {type(source).__name__}.")
+
+
+def _read_file(
+    path: Path, geometry: LabelGeometry, labels_as: LabelPromptKind, frame: int | None
+) -> PromptStore:
+    if not path.exists():
+        raise UserError(f"There is no prompt file {path}.")
+    suffix = path.suffix.lower()
+    if path.is_file() and path.stat().st_size == 0:
+        raise UserError(f"The prompt file {path.name} is empty (0 bytes).")
+    if suffix == ".json":
+        return read_prompts_json(path, geometry.shape)
+    if suffix in _TEXT:
+        return read_prompts_csv(path, geometry)
+    labels = open_label_image(path)
+    return PromptStore(prompts_from_labels(labels, geometry, labels_as, frame))
+
+
+def _only_prompts(source: Iterable[Any]) -> Iterable[PointPrompt | BoxPrompt | MaskPrompt]:
+    for item in source:
+        if not isinstance(item, (PointPrompt, BoxPrompt, MaskPrompt)):
+            kinds = "PointPrompt, BoxPrompt or MaskPrompt"
+            raise UserError(f"Prompts must be {kinds}, not {type(item).__name__}.")
+        yield item
+
+
+def check_prompts(
+    prompts: PromptStore, geometry: LabelGeometry, frames: tuple[int, int] | None = None
+) -> None:
+    """Refuse prompts that do not lie on the stack or in the range.
+
+    Parameters
+    ----------
+    prompts : PromptStore
+        What was asked.
+    geometry : LabelGeometry
+        The stack.
+    frames : tuple of int or None
+        Half-open range that is segmented; None for the whole stack.
+
+    Raises
+    ------
+    UserError
+        If there are no prompts, they count frames along another axis, one lies outside, or an
+        object id fits no label type.
+    """
+    if not len(prompts):
+        raise UserError("There are no objects: give at least one point, box or mask.")
+    if prompts.axis not in (None, geometry.along):
+        raise UserError(
+            f"The prompts count frames along {prompts.axis}, but the stack goes along "
+            f"{geometry.along}: choose one."
+        )
+    label_dtype(prompts.objects())
+    for prompt in prompts:
+        _check_frame(prompt, geometry.n_frames, frames)
+    _check_places(prompts, geometry.shape)
+
+
+def _check_frame(prompt: Prompt, count: int, frames: tuple[int, int] | None) -> None:
+    if prompt.frame >= count:
+        raise UserError(f"{describe(prompt)} is outside the stack: frames are 0 to {count - 1}.")
+    if frames is not None and not frames[0] <= prompt.frame < frames[1]:
+        raise UserError(
+            f"{describe(prompt)} is outside the range {frames[0]}:{frames[1]}: "
+            "widen the range or remove it."
+        )
+
+
+def _check_places(prompts: Iterable[Prompt], shape: tuple[int, int]) -> None:
+    for prompt in prompts:
+        if not _inside(prompt, shape):
+            raise UserError(
+                f"{describe(prompt)} reaches outside the plane of {shape[0]} x {shape[1]} pixels "
+                "(height x width; coordinates are y, x)."
+            )
+
+
+def _inside(prompt: Prompt, shape: tuple[int, int]) -> bool:
+    height, width = shape
+    if isinstance(prompt, PointPrompt):
+        y, x = prompt.yx
+        return -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
+    if isinstance(prompt, BoxPrompt):
+        (y0, x0), (y1, x1) = prompt.yx0, prompt.yx1
+        return y0 >= 0 and x0 >= 0 and y1 <= height and x1 <= width
+    return Window.of(shape).contains(prompt.window)

@@ -1,0 +1,177 @@
+"""All prompts of a session, in one place that tells when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from psygnal import Signal
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.prompts.types import Prompt, arrange, describe
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSnapshot:
+    """The prompts at one moment: a value to compare, keep for undo, or hand to a thread.
+
+    Parameters
+    ----------
+    axis : str or None
+        The propagated axis that frames count along, lower case.
+    prompts : tuple of Prompt
+        By object, then frame, then in the order of :func:`napari_sam2.prompts.types.arrange`.
+    """
+
+    axis: str | None
+    prompts: tuple[Prompt, ...]
+
+
+class PromptStore:
+    """Prompts keyed by object and frame.
+
+    It belongs to one thread; give others a :meth:`snapshot`.
+
+    Parameters
+    ----------
+    prompts : iterable of Prompt
+        To begin with.
+    axis : str or None
+        The propagated axis that frames count along; None where the source did not say.
+
+    Attributes
+    ----------
+    changed : psygnal.Signal
+        Emitted with (object_id, frame) after every change there.
+    """
+
+    changed: Final = Signal(int, int)
+
+    def __init__(self, prompts: Iterable[Prompt] = (), axis: str | None = None) -> None:
+        self.axis = axis
+        self._prompts: dict[tuple[int, int], tuple[Prompt, ...]] = {}
+        for prompt in prompts:
+            self.add(prompt)
+
+    def add(self, *prompts: Prompt) -> None:
+        """Add prompts, all or none.
+
+        Raises
+        ------
+        UserError
+            If one excludes another, see :func:`napari_sam2.prompts.types.arrange`.
+        """
+        new: dict[tuple[int, int], list[Prompt]] = {}
+        for prompt in prompts:
+            new.setdefault((prompt.object_id, prompt.frame), []).append(prompt)
+        self._apply({key: (*self.of(*key), *added) for key, added in new.items()})
+
+    def remove(self, prompt: Prompt) -> None:
+        """Remove one prompt.
+
+        Raises
+        ------
+        UserError
+            If it is not here.
+        """
+        key = (prompt.object_id, prompt.frame)
+        at = self._position(prompt)
+        here = self.of(*key)
+        self._apply({key: here[:at] + here[at + 1 :]})
+
+    def replace(self, old: Prompt, new: Prompt) -> None:
+        """Put a prompt in the place of another, e.g. a point that was moved.
+
+        Raises
+        ------
+        UserError
+            If ``old`` is not here or ``new`` excludes what else is there.
+        """
+        at, source = self._position(old), (old.object_id, old.frame)
+        target = (new.object_id, new.frame)
+        here = self.of(*source)
+        if source == target:
+            self._apply({source: (*here[:at], new, *here[at + 1 :])})
+        else:
+            self._apply({source: here[:at] + here[at + 1 :], target: (*self.of(*target), new)})
+
+    def set(self, object_id: int, frame: int, prompts: Iterable[Prompt]) -> None:
+        """Make ``prompts`` all that is said about one object on one frame.
+
+        Raises
+        ------
+        UserError
+            If one belongs elsewhere or excludes another.
+        """
+        wanted = tuple(prompts)
+        for prompt in wanted:
+            if (prompt.object_id, prompt.frame) != (object_id, frame):
+                raise UserError(f"{describe(prompt)} is not of object {object_id}, frame {frame}.")
+        self._apply({(object_id, frame): wanted})
+
+    def clear(self, object_id: int | None = None, frame: int | None = None) -> None:
+        """Remove all prompts, or only those of an object, of a frame, or of both."""
+        keys = [
+            key for key in self._prompts if object_id in (None, key[0]) and frame in (None, key[1])
+        ]
+        self._apply(dict.fromkeys(keys, ()))
+
+    def of(self, object_id: int, frame: int) -> tuple[Prompt, ...]:
+        """Return what is said about one object on one frame, perhaps nothing."""
+        return self._prompts.get((object_id, frame), ())
+
+    def objects(self) -> tuple[int, ...]:
+        """Return the ids of all objects with prompts, rising."""
+        return tuple(sorted({key[0] for key in self._prompts}))
+
+    def frames(self, object_id: int | None = None) -> tuple[int, ...]:
+        """Return the prompted frames of an object, or of all, rising."""
+        return tuple(sorted({f for o, f in self._prompts if object_id in (None, o)}))
+
+    def snapshot(self) -> PromptSnapshot:
+        """Return the prompts as they are now, as a value."""
+        return PromptSnapshot(self.axis, tuple(self))
+
+    def restore(self, snapshot: PromptSnapshot) -> None:
+        """Become what a snapshot says; only what differs is emitted."""
+        wanted: dict[tuple[int, int], list[Prompt]] = {}
+        for prompt in snapshot.prompts:
+            wanted.setdefault((prompt.object_id, prompt.frame), []).append(prompt)
+        self.axis = snapshot.axis
+        self._apply({key: tuple(wanted.get(key, ())) for key in {*self._prompts, *wanted}})
+
+    def _position(self, prompt: Prompt) -> int:
+        here = self.of(prompt.object_id, prompt.frame)
+        if prompt not in here:
+            raise UserError(f"{describe(prompt)} does not exist any more.")
+        return here.index(prompt)
+
+    def _apply(self, edits: dict[tuple[int, int], tuple[Prompt, ...]]) -> None:
+        arranged = {key: arrange(prompts) for key, prompts in edits.items()}
+        edited = [key for key, prompts in sorted(arranged.items()) if self.of(*key) != prompts]
+        for key in edited:
+            self._prompts[key] = arranged[key]
+            if not arranged[key]:
+                del self._prompts[key]
+        for object_id, frame in edited:
+            self.changed.emit(object_id, frame)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        for key in sorted(self._prompts):
+            yield from self._prompts[key]
+
+    def __len__(self) -> int:
+        return sum(len(prompts) for prompts in self._prompts.values())
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            self.snapshot() == other.snapshot()
+            if isinstance(other, PromptStore)
+            else NotImplemented
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<PromptStore: {len(self)} prompts of {len(self.objects())} objects>"

@@ -1,0 +1,1 @@
+"""Segmentation sessions: one image, one model, prompts and masks."""

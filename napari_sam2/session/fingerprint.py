@@ -1,0 +1,122 @@
+"""Whether an input is still the one a run began with, found without reading all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import Window
+from napari_sam2.images.layout import choose_layout
+from napari_sam2.images.sampling import sample_windows
+from napari_sam2.images.stack import Stack
+
+_CHUNKS = 8
+_SIDE = 256
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What identifies an input: its form, its files' sizes and times, a few of its pixels.
+
+    Parameters
+    ----------
+    axes : str
+        The input's axes.
+    shape : tuple of int
+        Of the whole input.
+    dtype : str
+        Type of the values.
+    files : str
+        SHA-256 of the names, sizes and modification times of the local files; empty without.
+    pixels : str
+        SHA-256 of at most 8 blocks of at most 256 x 256 pixels, spread over the stack.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    files: str
+    pixels: str
+
+    @classmethod
+    def of(cls, stack: Stack) -> Fingerprint:
+        """Take the fingerprint of an input.
+
+        Raises
+        ------
+        StackReadError
+            If a sampled block cannot be read.
+        """
+        return cls(
+            axes=stack.axes,
+            shape=stack.full_shape,
+            dtype=stack.dtype.str,
+            files=_hash_files(stack.source.files),
+            pixels=_hash_pixels(_plainly(stack)),
+        )
+
+    def differences(self, other: Fingerprint) -> tuple[str, ...]:
+        """Say in words what has changed from ``self`` to ``other``; empty if nothing has."""
+        pairs = {
+            "axes": (self.axes, other.axes),
+            "shape": (self.shape, other.shape),
+            "type": (self.dtype, other.dtype),
+        }
+        changed = [f"{name} was {a}, now {b}" for name, (a, b) in pairs.items() if a != b]
+        if not changed and self.pixels != other.pixels:
+            changed.append("pixel values changed")
+        if not changed and self.files != other.files:
+            changed.append("files were written or renamed since")
+        return tuple(changed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write."""
+        return {"version": _VERSION, **vars(self), "shape": list(self.shape)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Fingerprint:
+        """Undo :meth:`to_json`.
+
+        Raises
+        ------
+        UserError
+            If the value is of another version or damaged.
+        """
+        if data.get("version") != _VERSION:
+            raise UserError(f"The input fingerprint has version {data.get('version')}, not 1.")
+        try:
+            names = ("axes", "dtype", "files", "pixels")
+            shape = tuple(int(n) for n in data["shape"])
+            return cls(shape=shape, **{name: str(data[name]) for name in names})
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"The input fingerprint is damaged: {error}.") from error
+
+
+def _plainly(stack: Stack) -> Stack:
+    """Take the stack as it opens by default, so that the way it is sliced does not matter."""
+    layout, _ = choose_layout(stack.axes, stack.full_shape, None, {}, None)
+    return Stack.assemble(stack.source, layout)
+
+
+def _hash_files(files: tuple[Path, ...]) -> str:
+    if not files:
+        return ""
+    digest = hashlib.sha256()
+    for path in files:
+        status = path.stat()
+        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _hash_pixels(stack: Stack) -> str:
+    digest = hashlib.sha256()
+    for index, window in sample_windows(stack, _CHUNKS):
+        y0, x0 = window.offset
+        corner = Window(y0, x0, y0 + _SIDE, x0 + _SIDE).intersect(window)
+        digest.update(stack.read(index, corner).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The model along frames: plans, sweeps, tracks and termination."""

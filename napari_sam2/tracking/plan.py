@@ -1,0 +1,228 @@
+"""Which frames a propagation computes, which way, and which of its results are final."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.masks.mask import MaskOrigin
+
+
+class PropagationDirection(Enum):
+    """Which ways a propagation goes from the prompted frames."""
+
+    BOTH = "both"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+@dataclass(frozen=True, slots=True)
+class PropagationRequest:
+    """What to propagate.
+
+    Parameters
+    ----------
+    objects : tuple of int or None
+        Object ids; None for every object that has a prompt.
+    direction : PropagationDirection
+        Which ways to go.
+    frames : tuple of int or None
+        Half-open range (first, stop); None for the whole stack.
+
+    Raises
+    ------
+    UserError
+        If the range is empty or starts before the stack.
+    """
+
+    objects: tuple[int, ...] | None = None
+    direction: PropagationDirection = PropagationDirection.BOTH
+    frames: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames is not None and not 0 <= self.frames[0] < self.frames[1]:
+            first, stop = self.frames
+            raise UserError(f"The range {first}:{stop} is empty: A:B means A up to, not with, B.")
+
+
+class Role(Enum):
+    """What happens to one object on one frame of a sweep."""
+
+    CONDITION = "condition"
+    TRACK = "track"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One object on one frame of one sweep.
+
+    Parameters
+    ----------
+    object_id : int
+        Whose mask is computed.
+    role : Role
+        Whether the frame has a prompt for it.
+    shown : bool
+        False where an earlier sweep of the run has already given the final result.
+    blended : bool
+        The result is the blend with the earlier sweep's draft.
+    final : bool
+        No later sweep of the run replaces it.
+    enclosed : bool
+        Prompted frames lie on both sides, so the object cannot have ended.
+    """
+
+    object_id: int
+    role: Role
+    shown: bool
+    blended: bool
+    final: bool
+    enclosed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One pass over the frames in one direction.
+
+    Parameters
+    ----------
+    direction : MaskOrigin
+        ``FORWARD`` or ``BACKWARD``.
+    conditioning : Mapping[int, tuple of int]
+        Sorted prompted frames of each object.
+    frames : range
+        Frames in the order in which they are computed.
+    both : bool
+        Whether the run also sweeps the other way.
+    """
+
+    direction: MaskOrigin
+    conditioning: Mapping[int, tuple[int, ...]]
+    frames: range
+    both: bool
+
+    @property
+    def reverse(self) -> bool:
+        """Whether frames fall."""
+        return self.direction is MaskOrigin.BACKWARD
+
+    def tasks(self, frame: int) -> tuple[Task, ...]:
+        """Return what is to be done on ``frame``, in the order of the object ids."""
+        return tuple(
+            self._task(object_id, prompted, frame)
+            for object_id, prompted in self.conditioning.items()
+            if (frame <= prompted[-1] if self.reverse else frame >= prompted[0])
+        )
+
+    def _task(self, object_id: int, prompted: tuple[int, ...], frame: int) -> Task:
+        conditioned = prompted[bisect_right(prompted, frame) - 1] == frame and frame >= prompted[0]
+        gap = not conditioned and prompted[0] < frame < prompted[-1]
+        second = self.both and self.reverse
+        return Task(
+            object_id=object_id,
+            role=Role.CONDITION if conditioned else Role.TRACK,
+            shown=not (conditioned and second),
+            blended=gap and second,
+            final=not (gap and self.both and not second),
+            enclosed=gap,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The sweeps of one run.
+
+    Parameters
+    ----------
+    sweeps : tuple of Sweep
+        In the order in which they run.
+    """
+
+    sweeps: tuple[Sweep, ...]
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """Ids of the objects that are propagated, rising."""
+        return tuple(self.sweeps[0].conditioning)
+
+    def steps(self) -> Iterator[tuple[int, int]]:
+        """Iterate over (number of the sweep, frame) in the order of computation."""
+        for number, sweep in enumerate(self.sweeps):
+            for frame in sweep.frames:
+                yield number, frame
+
+    @property
+    def n_steps(self) -> int:
+        """Number of frames swept, for progress; a frame swept twice counts twice."""
+        return sum(len(sweep.frames) for sweep in self.sweeps)
+
+
+def make_plan(
+    request: PropagationRequest, prompted: Mapping[int, Sequence[int]], n_frames: int
+) -> Plan:
+    """Plan a run.
+
+    Parameters
+    ----------
+    request : PropagationRequest
+        What is asked.
+    prompted : Mapping[int, Sequence[int]]
+        Prompted frames of each object.
+    n_frames : int
+        Length of the propagated axis.
+
+    Returns
+    -------
+    Plan
+        A forward and a backward sweep, or the one that was asked for. Sweeps without frames
+        are left out.
+
+    Raises
+    ------
+    UserError
+        If nothing can be propagated: no such object, no prompt in the range, or a range beyond
+        the stack.
+    """
+    first, stop = _range(request, n_frames)
+    wanted = sorted(prompted) if request.objects is None else sorted(set(request.objects))
+    frames = {object_id: _inside(object_id, prompted, first, stop) for object_id in wanted}
+    if request.objects is None:
+        frames = {object_id: inside for object_id, inside in frames.items() if inside}
+    missing = [object_id for object_id, inside in frames.items() if not inside]
+    if missing or not frames:
+        who = f"Object {missing[0]} has no prompt" if missing else "No object has a prompt"
+        raise UserError(f"{who} on the frames {first}:{stop}; add one, or widen the range.")
+    both = request.direction is PropagationDirection.BOTH
+    sweeps = []
+    if request.direction is not PropagationDirection.BACKWARD:
+        start = min(inside[0] for inside in frames.values())
+        sweeps.append(Sweep(MaskOrigin.FORWARD, frames, range(start, stop), both))
+    if request.direction is not PropagationDirection.FORWARD:
+        start = max(inside[-1] for inside in frames.values())
+        backward = Sweep(MaskOrigin.BACKWARD, frames, range(start, first - 1, -1), both)
+        if not both or _adds_something(backward, first):
+            sweeps.append(backward)
+    return Plan(tuple(sweeps))
+
+
+def _adds_something(backward: Sweep, first: int) -> bool:
+    return any(
+        inside[0] > first or inside[-1] - inside[0] >= len(inside)
+        for inside in backward.conditioning.values()
+    )
+
+
+def _range(request: PropagationRequest, n_frames: int) -> tuple[int, int]:
+    first, stop = request.frames or (0, n_frames)
+    if first >= n_frames or stop > n_frames:
+        raise UserError(f"The range {first}:{stop} reaches beyond the {n_frames} frames.")
+    return first, stop
+
+
+def _inside(
+    object_id: int, prompted: Mapping[int, Sequence[int]], first: int, stop: int
+) -> tuple[int, ...]:
+    return tuple(f for f in sorted(set(prompted.get(object_id, ()))) if first <= f < stop)

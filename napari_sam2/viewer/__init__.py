@@ -1,0 +1,1 @@
+"""napari layers and viewers, without Qt."""

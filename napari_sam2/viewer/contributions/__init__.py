@@ -1,0 +1,1 @@
+"""Commands, readers, writers and sample data of the plugin manifest."""

@@ -1,0 +1,88 @@
+"""Points of a napari layer as click prompts, and click prompts as points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+from napari_sam2.prompts.types import PointPrompt
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+
+Key = tuple[FixedPosition, int, int]
+"""Position of the session, object id, frame."""
+
+INSIDE, OUTSIDE = "inside", "outside"
+FACES = {INSIDE: "#35d07f", OUTSIDE: "#ff4d5e"}
+SYMBOLS = {INSIDE: "disc", OUTSIDE: "x"}
+
+
+@dataclass(frozen=True)
+class PointsLayer:
+    """Reads and writes the Points layer of a session.
+
+    Parameters
+    ----------
+    layer : Points
+        Its features hold ``object_id`` and ``sign``.
+    grid : LayerCoordinates
+        Where its coordinates lie in the stack.
+    """
+
+    layer: Points
+    grid: LayerCoordinates
+
+    @staticmethod
+    def options(grid: LayerCoordinates) -> dict[str, Any]:
+        """Return how to add such a layer."""
+        rows, columns = (grid.lengths[grid.axes.index(axis)] for axis in grid.plane)
+        return {
+            "ndim": len(grid.axes),
+            "features": {"object_id": np.zeros(0, int), "sign": np.zeros(0, dtype="<U7")},
+            "size": min(max(max(rows, columns) / 60, 3.0), 40.0),
+            "face_color": FACES[INSIDE],
+            "border_color": "white",
+            "border_width": 0.12,
+            "symbol": SYMBOLS[INSIDE],
+            "opacity": 1.0,
+            "out_of_slice_display": False,
+        }
+
+    def prompts(self) -> dict[Key, list[PointPrompt]]:
+        """Return what the points say; those beyond the image are left out."""
+        found: dict[Key, list[PointPrompt]] = {}
+        table = self.layer.features
+        rows = zip(self.layer.data, table["object_id"], table["sign"], strict=True)
+        for point, object_id, sign in rows:
+            yx = self.grid.yx(point)
+            if self.grid.inside(yx):
+                fixed, frame = self.grid.fixed(point), self.grid.frame(point)
+                prompt = PointPrompt(int(object_id), frame, yx, int(sign == INSIDE))
+                found.setdefault((fixed, int(object_id), frame), []).append(prompt)
+        return found
+
+    def show(self, prompts: Iterable[tuple[FixedPosition, PointPrompt]]) -> None:
+        """Make the layer hold these points and no others."""
+        wanted = list(prompts)
+        signs = np.array([INSIDE if p.label else OUTSIDE for _, p in wanted], dtype="<U7")
+        rows = [self.grid.point(fixed, p.frame, p.yx) for fixed, p in wanted]
+        layer = self.layer
+        layer.selected_data = set()
+        layer.data = np.array(rows).reshape(-1, len(self.grid.axes))
+        layer.features = {"object_id": np.array([p.object_id for _, p in wanted]), "sign": signs}
+        if wanted:
+            layer.symbol = [SYMBOLS[sign] for sign in signs]
+            layer.face_color = [FACES[sign] for sign in signs]
+
+    def next_is(self, object_id: int, sign: str) -> None:
+        """Say what the next point that is added means; points that exist stay as they are."""
+        layer = self.layer
+        layer.feature_defaults = {"object_id": object_id, "sign": sign}
+        with layer.block_update_properties():
+            layer.current_symbol = SYMBOLS[sign]
+            layer.current_face_color = FACES[sign]

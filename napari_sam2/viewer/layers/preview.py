@@ -1,0 +1,94 @@
+"""The layer that shows what a click would give; it holds nothing but the picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import CyclicLabelColormap
+from numpy.typing import NDArray
+
+from napari_sam2.viewer.image_layers import layer_transform
+from napari_sam2.viewer.layers.layer_set import COLOURS
+
+if TYPE_CHECKING:
+    from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+    from napari_sam2.masks.mask import FrameResult
+    from napari_sam2.viewer.layer_sync import LayerSync
+
+PREVIEW = "napari_sam2_preview"
+"""Marks the layer in its metadata."""
+_OPACITY = 0.22
+
+
+class PreviewLayer:
+    """A faint mask in a viewer, never among prompts or labels.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+        Where it is shown.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether something is shown."""
+        return self._layer is not None and bool(self._layer.visible)
+
+    def show(self, sync: LayerSync, fixed: FixedPosition, result: FrameResult) -> None:
+        """Show a mask where it lies on the image."""
+        grid, image = sync.grid, sync.images[0]
+        mask = np.where(result.logits > 0, result.object_id, 0).astype(np.uint16)
+        data = _on_axes(mask, grid)
+        corner = grid.point(fixed, result.frame, result.window.offset)
+        translate = image.affine.inverse(image.data_to_world(corner))
+        options = {**layer_transform(image), "translate": translate}
+        if self._layer is None or self._layer not in self._viewer.layers:
+            self._layer = self._add(sync, data, options)
+            return
+        layer = self._layer
+        layer.data = data
+        now = layer_transform(layer)
+        for name in ("scale", "translate", "rotate", "shear", "affine"):
+            if not np.array_equal(now[name], options[name]):
+                setattr(layer, name, options[name])
+        layer.visible = True
+
+    def hide(self) -> None:
+        """Show nothing."""
+        if self._layer is not None and self._layer.visible:
+            self._layer.visible = False
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _add(self, sync: LayerSync, data: NDArray[Any], options: dict[str, Any]) -> Labels:
+        layers = self._viewer.layers
+        active = layers.selection.active
+        made = Labels(
+            data,
+            name=f"{sync.images[0].name} - SAM 2 preview",
+            metadata={PREVIEW: True},
+            opacity=_OPACITY,
+            colormap=CyclicLabelColormap(COLOURS),
+            **options,
+        )
+        layers.insert(layers.index(active), made)
+        layers.selection.active = active
+        return made
+
+
+def _on_axes(mask: NDArray[Any], grid: LayerCoordinates) -> NDArray[Any]:
+    """Return a mask (h, w) with all axes of the labels, each but two of length 1."""
+    row, column = (grid.axes.index(axis) for axis in grid.plane)
+    plane = mask if row < column else mask.T
+    others = tuple(i for i in range(len(grid.axes)) if i not in (row, column))
+    return np.expand_dims(plane, others)

@@ -1,0 +1,140 @@
+"""Shapes of a napari layer as prompts: rectangles are boxes, outlines are masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage import draw
+
+from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt
+from napari_sam2.viewer.layers.points import Key
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+Vertices = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ShapesLayer:
+    """Reads and writes the Shapes layer of a session.
+
+    Parameters
+    ----------
+    layer : Shapes
+        Its features hold ``object_id``.
+    grid : LayerCoordinates
+        Where its coordinates lie in the stack.
+    """
+
+    layer: Shapes
+    grid: LayerCoordinates
+
+    @staticmethod
+    def options(grid: LayerCoordinates) -> dict[str, Any]:
+        """Return how to add such a layer."""
+        rows, columns = (grid.lengths[grid.axes.index(axis)] for axis in grid.plane)
+        return {
+            "ndim": len(grid.axes),
+            "features": {"object_id": np.zeros(0, int)},
+            "edge_width": min(max(max(rows, columns) / 250, 0.5), 8.0),
+            "edge_color": "#ffd24d",
+            "face_color": "transparent",
+            "opacity": 0.9,
+        }
+
+    def prompts(self) -> dict[Key, BoxPrompt | MaskPrompt]:
+        """Return what the shapes say: the last one of an object on a frame counts."""
+        found: dict[Key, BoxPrompt | MaskPrompt] = {}
+        rows = zip(
+            self.layer.data, self.layer.shape_type, self.layer.features["object_id"], strict=True
+        )
+        for vertices, kind, object_id in rows:
+            corner = np.asarray(vertices)[0]
+            fixed, frame = self.grid.fixed(corner), self.grid.frame(corner)
+            prompt = self._prompt(np.asarray(vertices), str(kind), int(object_id), frame)
+            if prompt is not None:
+                found[fixed, int(object_id), frame] = prompt
+        return found
+
+    def show(self, boxes: Iterable[tuple[FixedPosition, BoxPrompt]], masks: set[Key]) -> None:
+        """Make the layer hold these boxes, and of the outlines those that still count."""
+        kept: list[tuple[Vertices, str, int]] = []
+        for vertices, kind, object_id in zip(
+            self.layer.data, self.layer.shape_type, self.layer.features["object_id"], strict=True
+        ):
+            corner = np.asarray(vertices)[0]
+            key = self.grid.fixed(corner), int(object_id), self.grid.frame(corner)
+            if key in masks and not self._is_box(np.asarray(vertices), str(kind)):
+                kept.append((np.asarray(vertices), str(kind), int(object_id)))
+        for fixed, box in boxes:
+            kept.append((self._corners(fixed, box), "rectangle", box.object_id))
+        self._replace(kept)
+
+    def next_is(self, object_id: int) -> None:
+        """Say which object the next shape is of."""
+        self.layer.feature_defaults = {"object_id": object_id}
+
+    def _replace(self, shapes: list[tuple[Vertices, str, int]]) -> None:
+        layer = self.layer
+        layer.selected_data = set()
+        if [np.asarray(v).tolist() for v in layer.data] == [v.tolist() for v, _, _ in shapes]:
+            return
+        if len(layer.data):
+            layer.selected_data = set(range(len(layer.data)))
+            layer.remove_selected()
+        for vertices, kind, object_id in shapes:
+            layer.feature_defaults = {"object_id": object_id}
+            layer.add([vertices], shape_type=kind)
+
+    def _prompt(
+        self, vertices: Vertices, kind: str, object_id: int, frame: int
+    ) -> BoxPrompt | MaskPrompt | None:
+        yx = np.array([self.grid.yx(vertex) for vertex in vertices])
+        low, high = yx.min(axis=0) + 0.5, yx.max(axis=0) + 0.5
+        if self._is_box(vertices, kind):
+            if (high - low).min() < 1:
+                return None
+            return BoxPrompt(object_id, frame, _pair(low), _pair(high))
+        mask, offset = self._inside(yx, kind)
+        return MaskPrompt(object_id, frame, mask, offset) if mask.any() else None
+
+    def _is_box(self, vertices: Vertices, kind: str) -> bool:
+        """Whether a shape is an upright rectangle."""
+        yx = np.array([self.grid.yx(vertex) for vertex in vertices])
+        return kind == "rectangle" and all(len(set(np.round(c, 3))) <= 2 for c in yx.T)
+
+    def _inside(self, yx: Vertices, kind: str) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+        rows, columns = (self.grid.lengths[self.grid.axes.index(a)] for a in self.grid.plane)
+        y0, x0 = np.floor(yx.min(axis=0)).astype(int).clip(0)
+        y1, x1 = np.ceil(yx.max(axis=0)).astype(int) + 1
+        mask = np.zeros((max(min(y1, rows) - y0, 0), max(min(x1, columns) - x0, 0)), bool)
+        if mask.size:
+            local = yx - (y0, x0)
+            outline = _ellipse(local) if kind == "ellipse" else local
+            rows_of, columns_of = outline[:, 0], outline[:, 1]
+            inside = draw.polygon(rows_of, columns_of, mask.shape)
+            mask[inside] = True
+        return mask, (int(y0), int(x0))
+
+    def _corners(self, fixed: FixedPosition, box: BoxPrompt) -> Vertices:
+        (y0, x0), (y1, x1) = box.yx0, box.yx1
+        around = ((y0, x0), (y0, x1), (y1, x1), (y1, x0))
+        return np.array([self.grid.point(fixed, box.frame, (y - 0.5, x - 0.5)) for y, x in around])
+
+
+def _ellipse(corners: Vertices) -> Vertices:
+    """Return points (64, 2) on the ellipse in a box (4, 2), which may be turned."""
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
+    centre = corners.mean(axis=0)
+    first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    return np.asarray(centre + np.cos(angle) * first + np.sin(angle) * second)
+
+
+def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
+    return float(values[0]), float(values[1])

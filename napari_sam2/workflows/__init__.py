@@ -1,0 +1,1 @@
+"""Headless programs on top of a session."""

@@ -1,0 +1,226 @@
+"""DAVIS 2017: find its sequences, follow every object of the first frame, score as published."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.core.atomic_files import atomic_write
+from napari_sam2.images.stack import open_stack
+from napari_sam2.images.view import ViewMode, ViewPolicy
+from napari_sam2.prompts.from_labels import prompts_from_labels
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.workflows.evaluation.davis_data import VOID
+from napari_sam2.workflows.evaluation.metrics import compare, summarise
+from napari_sam2.workflows.segment import open_session
+
+if TYPE_CHECKING:
+    from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.masks.mask import FrameResult
+    from napari_sam2.workflows.evaluation.davis_data import DavisSequence, Predictions
+
+Plane = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectScore:
+    """One object of one sequence.
+
+    Parameters
+    ----------
+    sequence : str
+        Its name.
+    object_id : int
+        The object's value in the annotations.
+    region, boundary : float
+        J and F in 0..1, means over all frames but the first and the last.
+    """
+
+    sequence: str
+    object_id: int
+    region: float
+    boundary: float
+
+    @property
+    def region_and_boundary(self) -> float:
+        """J&F, the mean of both."""
+        return (self.region + self.boundary) / 2
+
+
+@dataclass(frozen=True)
+class DavisScores:
+    """The scores of some sequences, and their means as DAVIS 2017 takes them: over objects.
+
+    Parameters
+    ----------
+    objects : tuple of ObjectScore
+        By sequence, then id.
+    """
+
+    objects: tuple[ObjectScore, ...]
+
+    @property
+    def region(self) -> float:
+        """J in 0..1; nan without any object."""
+        return _mean(score.region for score in self.objects)
+
+    @property
+    def boundary(self) -> float:
+        """F in 0..1; nan without any object."""
+        return _mean(score.boundary for score in self.objects)
+
+    @property
+    def region_and_boundary(self) -> float:
+        """J&F, the mean of both."""
+        return (self.region + self.boundary) / 2
+
+    def write_csv(self, path: Path) -> None:
+        """Write one line per object, in place of what the file held."""
+        with (
+            atomic_write(path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as f,
+        ):
+            writer = csv.writer(f)
+            writer.writerow(["sequence", "object_id", "J", "F", "J&F"])
+            for s in self.objects:
+                values = (s.region, s.boundary, s.region_and_boundary)
+                writer.writerow([s.sequence, s.object_id, *(f"{value:.6f}" for value in values)])
+
+
+def evaluate_davis(
+    sequences: Iterable[DavisSequence],
+    model: Predictor,
+    predictions: Predictions | None = None,
+    progress: Callable[[DavisSequence, int], object] | None = None,
+) -> Iterator[DavisScores]:
+    """Follow the objects of each sequence and score them.
+
+    Parameters
+    ----------
+    sequences : iterable of DavisSequence
+        From :func:`napari_sam2.workflows.evaluation.davis_data.find_sequences`.
+    model : Predictor
+        From :func:`napari_sam2.inference.sam2_predictor.load_predictor`.
+    predictions : Predictions or None
+        Where each sequence's labels are kept as it ends. Sequences that are there are scored, not
+        followed again.
+    progress : callable or None
+        Told the sequence and how many of its frames are done, after each frame.
+
+    Yields
+    ------
+    DavisScores
+        Of all sequences so far, after each of them.
+
+    Raises
+    ------
+    StackReadError, OSError, UserError
+        If a picture is damaged or a prediction cannot be written; earlier ones stay.
+    """
+    scores: tuple[ObjectScore, ...] = ()
+    for sequence in sequences:
+        if predictions is not None and predictions.has(sequence):
+            planes: Sequence[Plane] = predictions.read(sequence)
+        else:
+            planes = follow(sequence, model, progress)
+            if predictions is not None:
+                predictions.write(sequence, planes)
+        scores += score(sequence, planes)
+        if progress is not None:
+            progress(sequence, sequence.n_frames)
+        yield DavisScores(scores)
+
+
+def follow(
+    sequence: DavisSequence,
+    model: Predictor,
+    progress: Callable[[DavisSequence, int], object] | None = None,
+) -> list[Plane]:
+    """Prompt every object of the first frame with its true mask and follow it to the end.
+
+    As in SAM 2's own evaluation, the model sees whole frames, and a pixel that several objects
+    claim goes to the one with the highest logit.
+
+    Parameters
+    ----------
+    sequence, model, progress
+        As in :func:`evaluate_davis`.
+
+    Returns
+    -------
+    list of ndarray of uint8
+        (H, W) each: the labels of every frame, the first included.
+    """
+    first = sequence.truth(0)
+    prompts = prompts_from_labels(
+        np.where(first == VOID, 0, first), open_stack(sequence.frames, along="t")
+    )
+    session = open_session(
+        sequence.frames,
+        PromptStore(prompts, axis="t"),
+        along="t",
+        model=model,
+        settings=SessionSettings(view=ViewPolicy(ViewMode.FULL)),
+    )
+    planes = []
+    results = session.propagate(PropagationRequest(direction=PropagationDirection.FORWARD))
+    for frame, found in groupby(results, key=lambda result: result.frame):
+        planes.append(_labels(found, sequence.shape))
+        if progress is not None:
+            progress(sequence, frame + 1)
+    return planes
+
+
+def score(sequence: DavisSequence, planes: Iterable[Plane]) -> tuple[ObjectScore, ...]:
+    """Compare labels with the annotations.
+
+    Parameters
+    ----------
+    sequence : DavisSequence
+        With the truth. Pixels that it leaves open count for nothing.
+    planes : iterable of ndarray of uint8
+        (H, W): the predicted labels of each frame.
+
+    Returns
+    -------
+    tuple of ObjectScore
+        Of each object of the first frame, by rising id.
+    """
+    first = sequence.truth(0)
+    rows = []
+    for frame, plane in enumerate(planes):
+        truth = sequence.truth(frame)
+        predicted = np.where(truth == VOID, 0, plane)
+        for i in sequence.objects:
+            masks = (truth == i, predicted == i, first == i)
+            rows.append(compare(i, frame, *masks, prompted=frame == 0))
+    means = {
+        i: summarise([row for row in rows if row.object_id == i], sequence.n_frames)
+        for i in sequence.objects
+    }
+    return tuple(ObjectScore(sequence.name, i, m.region, m.boundary) for i, m in means.items())
+
+
+def _labels(results: Iterable[FrameResult], shape: tuple[int, int]) -> Plane:
+    # The session's own labels come of rounded logits: where objects touch, J moves by up to 0.001.
+    labels, best = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
+    for result in results:
+        where = result.window.slices
+        wins = result.logits > best[where]
+        best[where][wins] = result.logits[wins]
+        labels[where][wins] = result.object_id
+    return labels
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return float(np.mean(found)) if found else float("nan")

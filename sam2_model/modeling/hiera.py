@@ -1,0 +1,191 @@
+"""The Hiera trunk: a vision transformer in four stages, mostly with windowed attention."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sam2_model.modeling.config import HieraConfig
+from sam2_model.modeling.layers import MLP
+
+_MLP_RATIO = 4
+_WINDOW_EMBED_SIDE = 8
+
+
+def partition(x: Tensor, window: int) -> tuple[Tensor, tuple[int, int]]:
+    """Cut (B, H, W, C) into (B * n, window, window, C), zero-padded at the far edges.
+
+    Returns the windows and how many there are along rows and columns.
+    """
+    batch, height, width, channels = x.shape
+    rows, columns = -(-height // window), -(-width // window)
+    if (rows * window, columns * window) != (height, width):
+        # Padding by nothing would copy all the same.
+        x = F.pad(x, (0, 0, 0, columns * window - width, 0, rows * window - height))
+    x = x.view(batch, rows, window, columns, window, channels).transpose(2, 3)
+    return x.reshape(-1, window, window, channels), (rows, columns)
+
+
+def merge(windows: Tensor, count: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Undo :func:`partition` and drop the padding: back to (B, *size, C)."""
+    rows, columns = count
+    side, channels = windows.shape[1], windows.shape[-1]
+    x = windows.view(-1, rows, columns, side, side, channels).transpose(2, 3)
+    x = x.reshape(-1, rows * side, columns * side, channels)
+    return x[:, : size[0], : size[1]].contiguous()
+
+
+def halve(x: Tensor) -> Tensor:
+    """Max-pool (B, H, W, C) over 2 x 2 tokens."""
+    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+
+
+class MultiScaleAttention(nn.Module):
+    """Self-attention over one window, whose queries may be pooled 2 x 2."""
+
+    def __init__(self, dim: int, dim_out: int, heads: int, pooled: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.pooled = pooled
+        self.qkv = nn.Linear(dim, 3 * dim_out)
+        self.proj = nn.Linear(dim_out, dim_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, dim) to (B, H', W', dim_out), halved where queries are pooled."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        if self.pooled:
+            q = halve(q)
+        size = q.shape[:3]
+        q, k, v = (
+            t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)
+        )
+        out = F.scaled_dot_product_attention(q, k, v)
+        projected: Tensor = self.proj(out.transpose(1, 2).reshape(*size, -1))
+        return projected
+
+    def _split(self, x: Tensor) -> Tensor:
+        flat = x.flatten(1, 2)
+        return flat.reshape(*flat.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+class MultiScaleBlock(nn.Module):
+    """One transformer block; the first of a stage widens channels and halves the grid.
+
+    Parameters
+    ----------
+    dim, dim_out : int
+        Channels in and out.
+    heads : int
+        Attention heads.
+    window : int
+        Window side in tokens; 0 attends globally.
+    pooled : bool
+        Whether the grid is halved.
+    """
+
+    def __init__(self, dim: int, dim_out: int, heads: int, window: int, pooled: bool) -> None:
+        super().__init__()
+        self.window = window
+        self.pooled = pooled
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = MultiScaleAttention(dim, dim_out, heads, pooled)
+        self.norm2 = nn.LayerNorm(dim_out, eps=1e-6)
+        self.mlp = MLP(dim_out, dim_out * _MLP_RATIO, dim_out, activation=F.gelu)
+        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, dim) to (B, H', W', dim_out); sums stay in the norms' precision."""
+        exact, coarse = self.norm1.weight.dtype, self.attn.proj.weight.dtype
+        normed = self.norm1(x).to(coarse)
+        skip = x if self.proj is None else self.proj(normed).to(exact)
+        if self.pooled:
+            skip = halve(skip)
+        x = skip + self._attend(normed, (skip.shape[1], skip.shape[2])).to(exact)
+        mixed: Tensor = self.mlp(self.norm2(x).to(coarse))
+        return x + mixed.to(exact)
+
+    def _attend(self, x: Tensor, size_out: tuple[int, int]) -> Tensor:
+        if self.window == 0:
+            out: Tensor = self.attn(x)
+            return out
+        windows, count = partition(x, self.window)
+        return merge(self.attn(windows), count, size_out)
+
+
+class PatchEmbed(nn.Module):
+    """Overlapping 7 x 7 patches at stride 4."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, dim, kernel_size=7, stride=4, padding=3)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map (B, 3, S, S) to (B, S/4, S/4, dim)."""
+        out: Tensor = self.proj(pixels)
+        return out.permute(0, 2, 3, 1)
+
+
+class Hiera(nn.Module):
+    """Image to four feature maps at strides 4, 8, 16 and 32 (SAM 2 paper, section 4)."""
+
+    def __init__(self, config: HieraConfig) -> None:
+        super().__init__()
+        dim = config.embed_dim
+        self.patch_embed = PatchEmbed(dim)
+        self.pos_embed = nn.Parameter(
+            torch.zeros(1, dim, *config.window_pos_embed_bkg_spatial_size)
+        )
+        self.pos_embed_window = nn.Parameter(
+            torch.zeros(1, dim, _WINDOW_EMBED_SIDE, _WINDOW_EMBED_SIDE)
+        )
+        self.blocks = nn.ModuleList(_blocks(config))
+        ends = [sum(config.stages[: i + 1]) - 1 for i in range(len(config.stages))]
+        self.stage_ends = frozenset(ends)
+        self._kept: tuple[object, Tensor] | None = None
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """Map normalised (B, 3, S, S) to features (B, C, S/stride, S/stride), finest first."""
+        x = self.patch_embed(pixels).to(self.pos_embed.dtype)
+        x = x + self._positions(x.shape[1])
+        features = []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in self.stage_ends:
+                features.append(x.permute(0, 3, 1, 2))
+        return features
+
+    def _positions(self, side: int) -> Tensor:
+        """Return the embedding of places, kept between frames while nothing changes."""
+        parts = self.pos_embed, self.pos_embed_window
+        if torch.is_grad_enabled() or any(part.is_inference() for part in parts):
+            return self._placed(side)
+        # A version counts the changes that were made in place.
+        key = (side, *((part.data_ptr(), part._version, part.dtype) for part in parts))
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._placed(side)
+        return self._kept[1]
+
+    def _placed(self, side: int) -> Tensor:
+        """Background embedding resized to the grid, plus the window embedding tiled over it."""
+        background = F.interpolate(self.pos_embed, size=(side, side), mode="bicubic")
+        tiles = side // _WINDOW_EMBED_SIDE
+        tiled = self.pos_embed_window.tile(1, 1, tiles, tiles)
+        return (background + tiled).permute(0, 2, 3, 1)
+
+
+def _blocks(config: HieraConfig) -> list[MultiScaleBlock]:
+    blocks: list[MultiScaleBlock] = []
+    dim = config.embed_dim
+    for stage, (depth, dim_out) in enumerate(zip(config.stages, config.stage_dims, strict=True)):
+        for place in range(depth):
+            first = place == 0 and stage > 0
+            # The block that pools still sees the finer grid, hence the finer stage's window.
+            window = config.window_spec[stage - 1 if first else stage]
+            if len(blocks) in config.global_att_blocks:
+                window = 0
+            blocks.append(
+                MultiScaleBlock(dim, dim_out, config.num_heads * 2**stage, window, pooled=first)
+            )
+            dim = dim_out
+    return blocks

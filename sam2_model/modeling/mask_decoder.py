@@ -1,0 +1,151 @@
+"""From image features and prompt tokens to masks, their quality and the object's presence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sam2_model.modeling.config import SAM2Config
+from sam2_model.modeling.layers import MLP, LayerNorm2d
+from sam2_model.modeling.transformer import TwoWayTransformer
+
+_MASK_TOKENS = 4
+_STABILITY_MARGIN = 0.05
+_STABILITY_LIMIT = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedMasks:
+    """All four hypotheses: number 0 for an unambiguous prompt, 1..3 for an ambiguous one.
+
+    Parameters
+    ----------
+    logits : Tensor
+        (B, 4, S/4, S/4).
+    ious : Tensor
+        (B, 4), predicted IoU in 0..1.
+    tokens : Tensor
+        (B, 4, d_model), the mask tokens that become object pointers.
+    object_score : Tensor
+        (B, 1), logit of the object being visible.
+    """
+
+    logits: Tensor
+    ious: Tensor
+    tokens: Tensor
+    object_score: Tensor
+
+
+class MaskDecoder(nn.Module):
+    """SAM 2's mask decoder with high-resolution skip features (SAM 2 paper, section 4)."""
+
+    def __init__(self, config: SAM2Config) -> None:
+        super().__init__()
+        dim = config.d_model
+        self.transformer = TwoWayTransformer(dim, config.decoder_heads, config.feedforward_dim)
+        self.iou_token = nn.Embedding(1, dim)
+        self.mask_tokens = nn.Embedding(_MASK_TOKENS, dim)
+        self.obj_score_token = nn.Embedding(1, dim)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(dim, dim // 4, kernel_size=2, stride=2),
+            LayerNorm2d(dim // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(dim // 4, dim // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.conv_s0 = nn.Conv2d(dim, dim // 8, kernel_size=1)
+        self.conv_s1 = nn.Conv2d(dim, dim // 4, kernel_size=1)
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLP(dim, dim, dim, dim // 8) for _ in range(_MASK_TOKENS)
+        )
+        self.iou_prediction_head = MLP(dim, dim, dim, _MASK_TOKENS)
+        self.pred_obj_score_head = MLP(dim, dim, dim, 1)
+
+    def forward(
+        self, image: Tensor, image_place: Tensor, sparse: Tensor, high_res: tuple[Tensor, Tensor]
+    ) -> DecodedMasks:
+        """Decode every hypothesis.
+
+        Parameters
+        ----------
+        image : Tensor
+            (B, d_model, h, w), features with the dense prompt added.
+        image_place : Tensor
+            (1, d_model, h, w).
+        sparse : Tensor
+            (B, N, d_model) prompt tokens.
+        high_res : tuple of Tensor
+            Projected features at stride 4 (B or 1, d_model / 8, 4h, 4w) and stride 8
+            (B or 1, d_model / 4, 2h, 2w).
+
+        Returns
+        -------
+        DecodedMasks
+        """
+        own = torch.cat(
+            (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
+        )
+        tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
+        place = image_place.expand(len(sparse), -1, -1, -1)
+        tokens, image = self.transformer(image, place, tokens)
+        mask_tokens = tokens[:, 2 : 2 + _MASK_TOKENS]
+        return DecodedMasks(
+            logits=self._masks(mask_tokens, self._upscale(image, high_res)),
+            ious=self.iou_prediction_head(tokens[:, 1]).sigmoid(),
+            tokens=mask_tokens,
+            object_score=self.pred_obj_score_head(tokens[:, 0]),
+        )
+
+    def _upscale(self, image: Tensor, high_res: tuple[Tensor, Tensor]) -> Tensor:
+        double, norm, activate, quadruple, _ = self.output_upscaling
+        stride4, stride8 = high_res
+        x = activate(norm(double(image) + stride8))
+        return F.gelu(quadruple(x) + stride4)
+
+    def _masks(self, mask_tokens: Tensor, pixels: Tensor) -> Tensor:
+        weights = torch.stack(
+            [mlp(mask_tokens[:, n]) for n, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
+        masks = weights @ pixels.flatten(2)
+        return masks.reshape(*masks.shape[:2], *pixels.shape[-2:])
+
+
+def stability(logits: Tensor) -> Tensor:
+    """Share of a mask that survives a stricter threshold, for (..., H, W); 1 if it is empty.
+
+    The ratio of areas at +margin and -margin around zero; SAM paper, section 5.
+    """
+    flat = logits.flatten(-2)
+    strict = (flat > _STABILITY_MARGIN).sum(-1).float()
+    loose = (flat > -_STABILITY_MARGIN).sum(-1).float()
+    return torch.where(loose > 0, strict / loose.clamp(min=1), torch.ones_like(loose))
+
+
+def single_mask(decoded: DecodedMasks, dynamic: bool) -> tuple[Tensor, Tensor]:
+    """Choose one mask per prompt when ambiguity is not expected.
+
+    Parameters
+    ----------
+    decoded : DecodedMasks
+        B prompts.
+    dynamic : bool
+        Whether an unstable mask 0 gives way to the best of the ambiguous three.
+
+    Returns
+    -------
+    tuple of Tensor
+        Logits (B, 1, H, W) and predicted IoU (B, 1).
+    """
+    logits, ious = decoded.logits[:, :1], decoded.ious[:, :1]
+    if not dynamic:
+        return logits, ious
+    best = decoded.ious[:, 1:].argmax(-1) + 1
+    rows = torch.arange(len(best), device=best.device)
+    keep = stability(logits) >= _STABILITY_LIMIT
+    return (
+        torch.where(keep[..., None, None], logits, decoded.logits[rows, best][:, None]),
+        torch.where(keep, ious, decoded.ious[rows, best][:, None]),
+    )

@@ -1,0 +1,1 @@
+"""Scores of models during and after training."""

@@ -1,0 +1,168 @@
+"""Objects and backgrounds drawn from nothing: cells, nuclei, organs, shapes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sam2_model.training.synthetic.appearance import Appearance, Style
+from sam2_model.training.synthetic.noise import noise
+from sam2_model.training.synthetic.rendering import Image, Sprite
+
+Real = NDArray[np.floating]
+_TRIES = 10
+
+
+def draw_sprite(radius: float, look: Appearance, rng: np.random.Generator) -> Sprite:
+    """Draw one grey object.
+
+    Parameters
+    ----------
+    radius : float
+        Mean radius in pixels.
+    look : Appearance
+        Of the scene.
+    rng : numpy.random.Generator
+        Source of chance.
+    """
+    distance = _signed_distance(radius, look, rng)
+    body = _draw_body(look, rng)
+    grain = max(look.body_grain, rng.uniform(0.05, 0.25) * radius)
+    values = body + look.body_texture * noise(rng, _shape(distance), grain)
+    values += look.rim * np.exp(-(((distance - 1.5) / 1.5) ** 2))
+    if rng.random() < 0.5:
+        values += rng.uniform(-0.1, 0.25) * body * (distance / radius).clip(0, 1)
+    if look.nucleus:
+        _add_spot(values, 0.2 * radius, 0.45 * radius, look.nucleus, rng)
+    for _ in range(int(rng.integers(0, 6)) if look.spots else 0):
+        _add_spot(values, 0.7 * radius, radius * rng.uniform(0.08, 0.2), look.spots, rng)
+    cover = (0.5 + distance / (2 * look.softness)).clip(0, 1)
+    values, alpha = _surrounded(values.clip(0.02, 1), cover, distance, radius, look)
+    planes = (plane.astype(np.float32) for plane in (values[..., None], alpha, cover))
+    return Sprite(*planes)
+
+
+def _draw_body(look: Appearance, rng: np.random.Generator) -> float:
+    """Draw an object's own intensity, one that does not hide it."""
+    for _ in range(_TRIES):
+        body = look.body * (1 + look.variety * float(rng.normal()))
+        if look.stands_out(body):
+            return body
+    return look.body
+
+
+def _shape(distance: Real) -> tuple[int, int]:
+    return distance.shape[0], distance.shape[1]
+
+
+def _add_spot(
+    values: Real, reach: float, size: float, strength: float, rng: np.random.Generator
+) -> None:
+    """Brighten or darken a round spot within ``reach`` of the middle."""
+    y, x = np.array(values.shape) / 2 + rng.uniform(-reach, reach, 2)
+    top, left, wide = max(int(y - size) - 1, 0), max(int(x - size) - 1, 0), int(2 * size) + 4
+    part = values[top : top + wide, left : left + wide]
+    rows, columns = (np.arange(n) for n in part.shape)
+    away = np.hypot(rows[:, None] + top - y, columns + left - x)
+    part += strength * rng.uniform(0.5, 1) * ((size - away) / 1.5 + 0.5).clip(0, 1)
+
+
+def _surrounded(
+    values: Real, cover: Real, distance: Real, radius: float, look: Appearance
+) -> tuple[Real, Real]:
+    """Add the halo and the haze, both outside the outline; return values and opacity."""
+    if not (look.halo or look.haze):
+        return values, cover
+    near = np.exp(-(((distance + 2.5) / 1.6) ** 2))
+    far = np.exp(np.minimum(distance, 0) / (0.35 * radius))
+    light = look.halo * near + look.haze * far
+    glow = (np.abs(light) / 0.03).clip(0, 0.9) * (distance < 1)
+    # A thin glow lets the background through, so its value must be the brighter.
+    lit = (look.ground + light / np.maximum(glow, 0.1)).clip(0, 1)
+    alpha = cover + glow * (1 - cover)
+    mixed = (values * cover + lit * (alpha - cover)) / np.maximum(alpha, 1e-3)
+    return mixed, alpha
+
+
+def _signed_distance(radius: float, look: Appearance, rng: np.random.Generator) -> Real:
+    """Distance to a wavy ellipse's outline in pixels, positive inside, on a square."""
+    stretch = float(np.exp(abs(rng.normal(0, 0.2 + 0.5 * look.roughness))))
+    waves = look.roughness * rng.normal(size=4) / np.arange(2, 6)
+    phases = rng.uniform(0, 2 * np.pi, 4)
+    reach = radius * (stretch * (1 + np.abs(waves).sum()) + (0.8 if look.haze > 0.02 else 0))
+    half = int(np.ceil(min(reach, 4 * radius))) + 3 + (3 if look.halo else 0)
+    across = np.arange(-half, half + 1, dtype=np.float32)
+    turn = np.float32(rng.uniform(0, np.pi))
+    u = (across * np.cos(turn) + across[:, None] * np.sin(turn)) / np.float32(stretch)
+    v = (across[:, None] * np.cos(turn) - across * np.sin(turn)) * np.float32(stretch**0.5)
+    away = np.hypot(u, v)
+    # Powers of a unit complex number are the cosines of an angle's multiples.
+    direction = (u + 1j * v) / np.maximum(away, 1e-6)
+    power, outline = direction, np.full_like(u, radius)
+    for wave, phase in zip(waves, phases, strict=True):
+        power = power * direction
+        outline += (np.complex64(radius * wave * np.exp(1j * phase)) * power).real
+    distance: Real = outline.clip(radius * 0.35) - away
+    return ndimage.uniform_filter(distance, 3)
+
+
+def draw_background(
+    style: Style, shape: tuple[int, int], look: Appearance, rng: np.random.Generator
+) -> Image:
+    """Draw an empty scene (H, W) with uneven light, clutter and debris."""
+    picture = look.ground + look.ground_texture * noise(rng, shape, look.ground_grain)
+    if rng.random() < 0.5:
+        picture += 0.5 * look.ground_texture * noise(rng, shape, 3)
+    if style is Style.ORGANS:
+        picture = _within_a_body(picture, look, rng)
+    for _ in range(int(rng.integers(0, 10)) if look.clutter else 0):
+        _add_clutter(picture, look, rng)
+    if rng.random() < 0.4:
+        picture *= 1 + rng.uniform(0, 0.25) * noise(rng, shape, 150)
+    for _ in range(int(rng.integers(0, 12)) if rng.random() < 0.3 else 0):
+        _add_debris(picture, rng)
+    return picture.astype(np.float32)
+
+
+def _add_clutter(picture: Image, look: Appearance, rng: np.random.Generator) -> None:
+    """Blend a faint, blurred shape into the background: something out of focus."""
+    faint = replace(
+        look, body=look.ground + look.clutter * rng.uniform(-1, 1), softness=6.0, rim=0.0,
+        halo=0.0, haze=0.0, nucleus=0.0, spots=0.0, variety=0.0,
+    )  # fmt: skip
+    sprite = draw_sprite(float(rng.uniform(5, 30)), faint, rng)
+    height, width = sprite.alpha.shape
+    y = int(rng.integers(-height // 2, picture.shape[0]))
+    x = int(rng.integers(-width // 2, picture.shape[1]))
+    target = picture[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+    part = (
+        slice(max(-y, 0), max(-y, 0) + target.shape[0]),
+        slice(max(-x, 0), max(-x, 0) + target.shape[1]),
+    )
+    target += sprite.alpha[part] * (sprite.values[part][..., 0] - target)
+
+
+def _within_a_body(picture: Image, look: Appearance, rng: np.random.Generator) -> Image:
+    """Leave air around a large body with a bright skin, most of the time."""
+    if rng.random() < 0.4:
+        return picture
+    size = min(picture.shape)
+    flat = replace(look, roughness=0.08, softness=1.5, haze=0.0, halo=0.0)
+    distance = _signed_distance(size * rng.uniform(0.42, 0.7), flat, rng)
+    y, x = (np.linspace(-0.5, 0.5, n) * n + distance.shape[0] / 2 for n in picture.shape)
+    y, x = (p.clip(0, distance.shape[0] - 1).astype(int) for p in (y, x))
+    depth = distance[y[:, None], x]
+    skin = 0.2 * np.exp(-((depth / 3) ** 2))
+    return np.where(depth > 0, picture + skin, rng.uniform(0, 0.08)).astype(np.float32)
+
+
+def _add_debris(picture: Image, rng: np.random.Generator) -> None:
+    """Add a small round piece of dirt."""
+    y, x = (int(rng.integers(n)) for n in picture.shape)
+    size = int(rng.integers(1, 5))
+    part = picture[max(y - size, 0) : y + size + 1, max(x - size, 0) : x + size + 1]
+    rows, columns = (np.arange(n) - (n - 1) / 2 for n in part.shape)
+    part += rng.normal(0, 0.3) * (size - np.hypot(rows[:, None], columns)).clip(0, 1)

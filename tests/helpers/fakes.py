@@ -1,0 +1,241 @@
+"""A predictor of a few lines that finds bright spots, so that the core can be tested fast."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam2.inference.protocol import (
+    MaskCandidates,
+    ModelInfo,
+    TrackingResult,
+    ViewPrompts,
+)
+
+ABSENT = -16.0
+
+
+@dataclass(frozen=True)
+class FakeEncoding:
+    """Brightness of an image, and how many of its pixels make a token."""
+
+    brightness: NDArray[np.float32]
+    token: tuple[float, float]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.brightness.shape[0], self.brightness.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        return self.brightness.nbytes
+
+
+@dataclass(frozen=True)
+class FakeState:
+    """Where the object was, in pixels of the window, how bright it is, and on which frames."""
+
+    centre: tuple[float, float]
+    area: float
+    level: float
+    token: tuple[float, float]
+    conditioned: tuple[int, ...] = ()
+    history: tuple[int, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return 100
+
+
+class FakePredictor:
+    """Takes the bright component nearest to where the object was; counts every call.
+
+    Parameters
+    ----------
+    image_size, token_stride : int
+        What it claims to be.
+    reach : float
+        How far the component may lie, in object radii.
+    """
+
+    def __init__(self, image_size: int = 256, token_stride: int = 16, reach: float = 2.5) -> None:
+        self.calls: Counter[str] = Counter()
+        self.tracked: list[tuple[int, bool]] = []
+        self.reach = reach
+        self._info = ModelInfo(
+            name="fake",
+            image_size=image_size,
+            token_stride=token_stride,
+            trained=True,
+            weights_hash="fake-1",
+            device="cpu",
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def encode(self, image: NDArray[np.uint8]) -> FakeEncoding:
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.shape[2] == 3
+        self.calls["encode"] += 1
+        grey = image.astype(np.float32).mean(axis=2)
+        tokens = self.info.image_size // self.info.token_stride
+        return FakeEncoding(
+            ndimage.gaussian_filter(grey, 0.7),
+            (image.shape[0] / tokens, image.shape[1] / tokens),
+        )
+
+    def click(self, encoding: FakeEncoding, prompt: ViewPrompts) -> MaskCandidates:
+        self.calls["click"] += 1
+        logits, score, _ = self._answer(encoding, prompt)
+        if len(prompt.points) != 1 or prompt.box is not None:
+            return MaskCandidates(logits[None], np.array([0.9], np.float32), score)
+        part = ndimage.grey_erosion(logits, size=3)
+        whole = ndimage.grey_dilation(logits, size=3)
+        ious = np.array([0.9, 0.8, 0.7], np.float32)
+        return MaskCandidates(np.stack([logits, part, whole]), ious, score)
+
+    def condition(
+        self,
+        encoding: FakeEncoding,
+        frame: int,
+        prompts: Sequence[ViewPrompts],
+        states: Sequence[FakeState | None],
+    ) -> list[TrackingResult]:
+        self.calls["condition"] += len(prompts)
+        steps = []
+        for prompt, old in zip(prompts, states, strict=True):
+            logits, score, level = self._answer(encoding, prompt)
+            frames = () if old is None else old.conditioned
+            history = () if old is None else old.history
+            fresh = _state(logits, level, encoding, (0.0, 0.0))
+            kept = fresh if old is None else old
+            state = replace(kept, conditioned=tuple(sorted({*frames, frame})), history=history)
+            steps.append(TrackingResult(logits, 0.9, score, state))
+        return steps
+
+    def track(
+        self,
+        encoding: FakeEncoding,
+        frame: int,
+        states: Sequence[FakeState],
+        *,
+        reverse: bool,
+        zoomed: bool = False,
+    ) -> list[TrackingResult]:
+        self.calls["track"] += len(states)
+        self.calls["zoomed"] += len(states) * zoomed
+        self.calls["track calls"] += 1
+        self.tracked.append((frame, reverse))
+        return [self._track(encoding, frame, state) for state in states]
+
+    def remember(
+        self,
+        encoding: FakeEncoding,
+        frame: int,
+        logits: Sequence[NDArray[np.float32]],
+        states: Sequence[FakeState | None],
+        *,
+        conditioning: bool,
+    ) -> list[FakeState]:
+        self.calls["remember"] += len(states)
+        made = []
+        for mask, old in zip(logits, states, strict=True):
+            assert mask.shape == encoding.shape
+            inside = mask > 0
+            level = _level(encoding.brightness, inside) if inside.any() else 128.0
+            fallback = (0.0, 0.0) if old is None else old.centre
+            state = _state(mask, level, encoding, fallback)
+            old_frames = () if old is None else old.conditioned
+            frames = tuple(sorted({*old_frames, frame})) if conditioning else old_frames
+            kept = old if old is not None and conditioning else state
+            made.append(replace(kept, conditioned=frames))
+        return made
+
+    def shift(self, state: FakeState, tokens: tuple[int, int]) -> FakeState:
+        self.calls["shift"] += 1
+        centre = (
+            state.centre[0] - tokens[0] * state.token[0],
+            state.centre[1] - tokens[1] * state.token[1],
+        )
+        return replace(state, centre=centre)
+
+    def dump(self, state: FakeState) -> bytes:
+        values = [state.centre, state.area, state.level, state.token]
+        return json.dumps([*values, state.conditioned, state.history]).encode()
+
+    def load(self, data: bytes) -> FakeState:
+        centre, area, level, token, conditioned, history = json.loads(data)
+        return FakeState(
+            tuple(centre), area, level, tuple(token), tuple(conditioned), tuple(history)
+        )
+
+    def _track(self, encoding: FakeEncoding, frame: int, state: FakeState) -> TrackingResult:
+        history = (*state.history, frame)[-8:]
+        labels, count = ndimage.label(encoding.brightness > state.level)
+        if count:
+            centres = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, count + 1)))
+            distances = np.hypot(*(centres - np.array(state.centre)).T)
+            nearest = int(distances.argmin())
+            radius = max((state.area / np.pi) ** 0.5, 1.0)
+            if distances[nearest] <= self.reach * radius:
+                logits = _logits(encoding.brightness, state.level, labels == nearest + 1)
+                new = _state(logits, state.level, encoding, state.centre)
+                new = replace(new, conditioned=state.conditioned, history=history)
+                return TrackingResult(logits, 0.8, 5.0, new)
+        nothing = np.full(encoding.shape, ABSENT, np.float32)
+        return TrackingResult(nothing, 0.1, -5.0, replace(state, history=history))
+
+    def _answer(
+        self, encoding: FakeEncoding, prompt: ViewPrompts
+    ) -> tuple[NDArray[np.float32], float, float]:
+        brightness = encoding.brightness
+        if prompt.mask is not None:
+            inside = prompt.mask
+            level = _level(brightness, inside) if inside.any() else 128.0
+            return np.where(inside, 10.0, -10.0).astype(np.float32), 10.0, level
+        if prompt.box is not None:
+            (y0, x0), (y1, x1) = np.round(prompt.box).astype(int).clip(0)
+            inside = np.zeros(brightness.shape, bool)
+            inside[y0:y1, x0:x1] = True
+            level = (float(brightness[inside].max()) + float(np.median(brightness))) / 2
+            return _logits(brightness, level, inside & (brightness > level)), 5.0, level
+        y, x = np.round(prompt.points[prompt.labels == 1][-1]).astype(int)
+        y, x = min(max(y, 0), brightness.shape[0] - 1), min(max(x, 0), brightness.shape[1] - 1)
+        level = (float(brightness[y, x]) + float(np.median(brightness))) / 2
+        labels, _ = ndimage.label(brightness > level)
+        if labels[y, x] == 0:
+            return np.full(brightness.shape, ABSENT, np.float32), -5.0, level
+        return _logits(brightness, level, labels == labels[y, x]), 5.0, level
+
+
+def _logits(
+    brightness: NDArray[np.float32], level: float, inside: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    soft = np.clip((brightness - level) / 8, 0.05, 12)
+    return np.where(inside, soft, -8.0).astype(np.float32)
+
+
+def _level(brightness: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+    return (float(brightness[inside].mean()) + float(np.median(brightness))) / 2
+
+
+def _state(
+    logits: NDArray[np.float32],
+    level: float,
+    encoding: FakeEncoding,
+    fallback: tuple[float, float],
+) -> FakeState:
+    inside = logits > 0
+    if not inside.any():
+        return FakeState(fallback, 1.0, level, encoding.token)
+    y, x = ndimage.center_of_mass(inside)
+    return FakeState((float(y), float(x)), float(inside.sum()), level, encoding.token)

@@ -1,0 +1,39 @@
+"""Hypothesis strategies for masks."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from napari_sam2.core.geometry import Window
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.store import MaskRecord
+
+PLANE = (12, 15)
+
+
+@st.composite
+def windows(draw, plane=PLANE):
+    y0, y1 = sorted(draw(st.tuples(*[st.integers(0, plane[0])] * 2)))
+    x0, x1 = sorted(draw(st.tuples(*[st.integers(0, plane[1])] * 2)))
+    return Window(y0, x0, y1, x1)
+
+
+@st.composite
+def records(draw):
+    window = draw(windows())
+    frame = draw(st.integers(0, 3))
+    steps = draw(arrays(np.int8, window.shape, elements=st.integers(-127, 127)))
+    result = FrameResult(
+        object_id=draw(st.integers(1, 5)),
+        frame=frame,
+        index=(frame, 2),
+        window=window,
+        logits=steps.astype(np.float32) / 8,
+        predicted_iou=draw(st.floats(0, 1)),
+        object_score=draw(st.floats(-20, 20)),
+        direction=draw(st.sampled_from(MaskOrigin)),
+        view=draw(st.sampled_from(["full", "zoom 0:8,0:8"])),
+    )
+    return MaskRecord.of_result(result, draw(st.sampled_from(MaskStatus)))

@@ -1,0 +1,303 @@
+"""What goes wrong under a user's hands: plain words, and nothing is lost."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.helpers.fakes import FakePredictor
+
+OpenWidget = Callable[..., Any]
+
+
+class SlowPredictor(FakePredictor):
+    """Takes its time for every frame, so that a run can be caught in the middle."""
+
+    def track(self, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.15)
+        return super().track(*args, **kwargs)
+
+
+@pytest.fixture
+def slow(predictor: FakePredictor) -> Callable[[Any], None]:
+    def slow_down(user: Any) -> None:
+        user.sync.lanes.use(SlowPredictor())
+
+    return slow_down
+
+
+def _fault(user: Any) -> str:
+    return str(user.widget.status.fault.text())
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notifications would raise in tests."""
+    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+
+
+def test_no_image_open(open_widget: OpenWidget) -> None:
+    user = open_widget()
+    assert user.sync is None
+    assert "Open an image" in user.widget.status.next.text()
+    user.key("G")
+    user.key("N")
+    user.key("W")
+    user.key("Q")
+    user.key("K")
+    assert not user.widget.save.isEnabled()
+
+
+def test_an_image_opened_later_starts_a_session(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget()
+    user.viewer.add_image(image)
+    user.until(lambda: user.sync is not None)
+    user.click(0, 20, 20)
+    user.settle()
+    assert user.drafts()[0, 20, 20] == 1
+
+
+def test_five_dimensions_are_refused_in_words(open_widget: OpenWidget) -> None:
+    user = open_widget()
+    user.viewer.add_image(np.zeros((2, 2, 2, 8, 8), np.uint8))
+    user.until(lambda: _fault(user) != "")
+    assert "5 dimensions" in _fault(user)
+    assert user.sync is None
+
+
+def test_stop_keeps_what_is_done_and_resumes(
+    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
+) -> None:
+    user = open_widget(image)
+    slow(user)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.until(lambda: user.drafts()[2].any())
+    user.key("H")
+    user.settle()
+    assert user.drafts()[2].any()
+    assert not user.drafts()[7].any()
+    user.key("G")
+    user.settle()
+    assert user.drafts()[7].any()
+
+
+def test_the_image_deleted_in_the_middle_of_a_run(
+    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
+) -> None:
+    user = open_widget(image)
+    slow(user)
+    user.click(0, 20, 20)
+    user.settle()
+    labels = user.sync.family.drafts
+    user.key("G")
+    user.until(lambda: user.drafts()[2].any())
+    user.viewer.layers.remove(user.viewer.layers[0])
+    user.settle()
+    assert "was removed" in _fault(user)
+    assert labels in user.viewer.layers
+    assert np.asarray(labels.data)[2].any()
+
+
+@pytest.mark.parametrize("role", ["results", "drafts", "points", "shapes"])
+def test_our_layers_come_back_when_they_are_needed(
+    open_widget: OpenWidget, image: np.ndarray, role: str
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+    layer = getattr(user.sync.family, role)
+    user.viewer.layers.remove(getattr(layer, "layer", layer))
+    user.click(0, 60, 30)
+    user.settle()
+    user.key("G")
+    user.settle()
+    assert user.drafts()[7].any()
+    assert len(user.sync.session.prompts) == 2
+    assert len(user.sync.family.points.layer.data) == 2
+    user.key("N")
+    user.settle()
+    assert user.labels()[7].any()
+
+
+def test_renaming_and_reordering_layers_changes_nothing(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    for number, layer in enumerate(user.viewer.layers):
+        layer.name = f"renamed {number}"
+    user.viewer.layers.move(0, 4)
+    user.viewer.dims.set_point(0, 0)
+    user.sync.family.points.layer.add([0, 20, 20])
+    user.settle()
+    assert user.drafts()[0, 20, 20] == 1
+    assert len(user.viewer.layers) == 5
+
+
+def test_the_image_resized_under_a_session(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.viewer.layers[0].data = np.zeros((4, 40, 40), np.uint8)
+    user.until(lambda: _fault(user) != "")
+    assert "another shape" in _fault(user)
+
+
+def test_a_missing_model_file(open_widget: OpenWidget, tmp_path: Path) -> None:
+    from napari_sam2.inference.sam2_predictor import load_predictor
+
+    user = open_widget()
+    user.widget.models._make = lambda: load_predictor(tmp_path / "missing.pt")
+    user.widget.models.load()
+    user.until(lambda: _fault(user) != "")
+    assert "missing.pt" in _fault(user)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "smaller model"),
+        (MemoryError(), "smaller model"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
+    ],
+)
+def test_faults_in_a_run_are_said_in_words(
+    open_widget: OpenWidget, image: np.ndarray, error: Exception, words: str
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    user.sync.lanes.predictor.track = fail
+    user.key("G")
+    user.until(lambda: _fault(user) != "")
+    assert words in _fault(user)
+    user.settle()
+    assert user.drafts()[0, 20, 20] == 1
+    assert user.widget.run.propagate.isEnabled()
+
+
+def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) -> None:
+    import dask.array as da
+
+    def broken(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info and block_info[0]["chunk-location"][0] == 5:
+            raise OSError("the disk went away")
+        return block
+
+    lazy = da.from_array(image, chunks=(1, 80, 96)).map_blocks(broken, dtype=np.uint8)
+    user = open_widget(lazy, contrast_limits=(0, 255))
+    user.click(0, 20, 20)
+    user.settle()
+    user.widget.status.clear_fault()
+    user.key("G")
+    user.until(lambda: _fault(user) != "")
+    assert "t=5" in _fault(user)
+    user.settle()
+    assert user.drafts()[4].any()
+
+
+def test_saving_into_a_folder_that_is_not_there(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("N")
+    user.settle()
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    user.widget.engine.keeping.save(blocked / "labels.tif")
+    user.until(lambda: _fault(user) != "")
+    assert user.labels()[0, 20, 20] == 1
+    assert user.widget.engine.unsaved
+
+
+def test_a_disk_that_fills_while_saving_costs_nothing(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("N")
+    user.settle()
+    path = tmp_path / "labels.tif"
+    path.write_bytes(b"an earlier file")
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_sam2.export.labels.finish_output", _full)
+        user.widget.engine.keeping.save(path)
+        user.until(lambda: "disk is full" in _fault(user))
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["labels.tif"]
+    assert path.read_bytes() == b"an earlier file"
+    assert user.widget.engine.unsaved
+    user.widget.engine.keeping.save(path)
+    user.settle()
+    np.testing.assert_array_equal(tifffile.imread(path), user.labels())
+    assert user.labels()[0, 20, 20] == 1
+
+
+def test_a_disk_that_fills_while_accepting_costs_nothing(
+    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("G")
+    user.settle()
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_sam2.masks.label_array.LabelArray._write_tile", _full)
+        user.key("N")
+        user.until(lambda: "disk is full" in _fault(user))
+    user.settle()
+    user.sync.select(1)
+    user.key("N")
+    user.settle()
+    assert all(user.labels()[t, 20 + t, 20 + 2 * t] == 1 for t in range(8))
+    assert not user.drafts().any()
+    assert user.widget.engine.keeping.waiting == set()
+
+
+def _full(*args: Any, **kwargs: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_closing_the_viewer_in_the_middle_of_a_run(
+    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
+) -> None:
+    user = open_widget(image)
+    slow(user)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.until(lambda: user.drafts()[2].any())
+    labels, store = user.sync.lanes.labels, user.sync.lanes.masks
+    user.viewer.close()
+    user.qtbot.wait(400)
+    names = [t.name for t in threading.enumerate()]
+    assert not [name for name in names if name.startswith("napari-sam2")]
+    whole = {header.index[0]: header.area for header in store.headers()}
+    for frame in range(8):
+        assert np.count_nonzero(labels.drafts.array[frame]) == whole.get(frame, 0)
+
+
+def test_keys_are_given_back(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    bound = len(user.viewer.keymap)
+    user.widget.release()
+    assert len(user.viewer.keymap) == bound - 14
+
+
+def test_two_viewers_do_not_meet(open_widget: OpenWidget, image: np.ndarray) -> None:
+    first, second = open_widget(image), open_widget(image[:, ::-1])
+    first.click(0, 20, 20)
+    first.settle()
+    second.settle()
+    assert first.drafts().any()
+    assert not second.drafts().any()

@@ -1,0 +1,322 @@
+"""A second look at masks from the widget: one frame, a whole track, and what is left alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_sam2.inference.protocol import MaskCandidates
+from napari_sam2.prompts.types import MaskPrompt
+from tests.helpers.fakes import FakePredictor
+
+OpenWidget = Callable[..., Any]
+Look = Callable[[MaskCandidates], MaskCandidates]
+
+
+def wider(found: MaskCandidates) -> MaskCandidates:
+    """A mask that is not the first one, yet much the same."""
+    logits = ndimage.grey_dilation(found.logits, size=(1, 3, 3))
+    return MaskCandidates(logits, found.predicted_iou, found.object_score)
+
+
+def nothing(found: MaskCandidates) -> MaskCandidates:
+    return MaskCandidates(np.full_like(found.logits, -9), found.predicted_iou, -5.0)
+
+
+class SecondLook(FakePredictor):
+    """Answers a box with an earlier mask, which is how a second look asks, in its own way."""
+
+    def __init__(self, look: Look = wider) -> None:
+        super().__init__()
+        self.look = look
+        self.looks: list[int] = []
+        self.before = lambda: None
+
+    def click(self, encoding: Any, prompt: Any) -> MaskCandidates:
+        found = super().click(encoding, prompt)
+        if prompt.box is None or prompt.previous is None:
+            return found
+        self.before()
+        self.looks.append(threading.get_ident())
+        return self.look(found)
+
+
+@pytest.fixture
+def predictor() -> SecondLook:
+    return SecondLook()
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notifications would raise in tests."""
+    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+
+
+@pytest.fixture(autouse=True)
+def _closer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects of small pictures are seen closely at once, so any second look shall count."""
+    monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", np.inf)
+
+
+@pytest.fixture
+def followed(open_widget: OpenWidget, image: np.ndarray) -> Any:
+    """One object with a mask on every frame; the first is shown."""
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.settle()
+    return user
+
+
+def _areas(user: Any) -> list[int]:
+    return [int(np.count_nonzero(plane)) for plane in user.drafts()]
+
+
+def _offers(user: Any) -> tuple[bool, bool]:
+    box = user.widget.sharpen
+    return box.here.isEnabled(), box.along.isEnabled()
+
+
+def _said(user: Any) -> str:
+    return str(user.widget.status.said.text())
+
+
+def _fault(user: Any) -> str:
+    return str(user.widget.status.fault.text())
+
+
+def test_one_frame_by_mouse_and_the_layer_shows_it(followed: Any, predictor: SecondLook) -> None:
+    user = followed
+    drawn: list[Any] = []
+    user.viewer.dims.set_point(0, 3)
+    user.settle()
+    user.sync.family.drafts.events.set_data.connect(drawn.append)
+    before = _areas(user)
+    go_on = threading.Event()
+    predictor.before = lambda: go_on.wait(60)
+    user.widget.sharpen.here.click()
+    user.until(lambda: _offers(user) == (False, False))
+    go_on.set()
+    user.settle()
+    grown = [new > old for new, old in zip(_areas(user), before, strict=True)]
+    assert grown == [t == 3 for t in range(8)]
+    assert drawn
+    assert _said(user) == "1 mask sharpened."
+    assert predictor.looks != []
+    assert threading.get_ident() not in predictor.looks
+
+
+def test_one_frame_by_key_and_its_undo(followed: Any) -> None:
+    user = followed
+    user.viewer.dims.set_point(0, 3)
+    before = user.drafts().copy()
+    user.key("Shift-Q")
+    user.settle()
+    sharp = user.drafts().copy()
+    assert not np.array_equal(sharp, before)
+    user.key("U")
+    user.settle()
+    np.testing.assert_array_equal(user.drafts(), before)
+    assert len(user.sync.session.prompts) == 1
+    user.key("Shift-U")
+    user.settle()
+    np.testing.assert_array_equal(user.drafts(), sharp)
+    user.key("U")
+    user.key("U")
+    user.settle()
+    assert len(user.sync.session.prompts) == 0
+
+
+def test_a_whole_track_and_what_came_of_it(followed: Any, predictor: SecondLook) -> None:
+    user = followed
+    before = _areas(user)
+    shown: list[tuple[int, int]] = []
+    bar = user.widget.run.bar
+    bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
+    predictor.before = lambda: threading.Event().wait(0.2)
+    user.widget.sharpen.along.click()
+    user.until(lambda: not bar.isHidden())
+    assert user.widget.run.stop.isEnabled()
+    assert "Sharpening" in user.widget.status.next.text()
+    user.settle()
+    assert all(new > old for new, old in zip(_areas(user), before, strict=True))
+    assert _said(user) == "8 masks sharpened."
+    assert any(0 < value < total == 8 for value, total in shown)
+    assert bar.isHidden()
+    assert threading.get_ident() not in predictor.looks
+
+
+def test_what_was_seen_as_closely_before_stays_and_the_widget_says_so(
+    followed: Any, predictor: SecondLook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = followed
+    before = user.drafts().copy()
+    monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert _said(user) == "0 masks sharpened, 8 left: the first look was as close."
+    user.widget.sharpen.here.click()
+    user.settle()
+    assert "seen as closely before on frame 0" in _fault(user)
+    assert predictor.looks == []
+    np.testing.assert_array_equal(user.drafts(), before)
+
+
+def test_only_the_object_in_work_is_sharpened(followed: Any) -> None:
+    user = followed
+    user.sync.start_object()
+    user.click(0, 60, 30)
+    user.settle()
+    user.key("G")
+    user.settle()
+    user.sync.select(1)
+    before = user.drafts() == 2
+    user.widget.refresh()
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert _said(user) == "8 masks sharpened."
+    np.testing.assert_array_equal(user.drafts() == 2, before)
+
+
+def test_stop_keeps_what_is_sharp_and_the_rest_goes_on_later(
+    followed: Any, predictor: SecondLook
+) -> None:
+    user = followed
+    before = np.array(_areas(user))
+    go_on = threading.Event()
+    predictor.before = lambda: len(predictor.looks) < 2 or go_on.wait(60)
+    user.widget.sharpen.along.click()
+    user.until(lambda: len(predictor.looks) == 2)
+    user.key("H")
+    go_on.set()
+    user.settle()
+    sharp = np.array(_areas(user)) > before
+    assert sharp.any()
+    assert not sharp.all()
+    assert _said(user) == f"Stopped; what is done stays. {sharp.sum()} masks sharpened."
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert (np.array(_areas(user)) > before).all()
+    assert _said(user) == f"{8 - sharp.sum()} masks sharpened."
+
+
+def test_it_is_offered_only_where_it_can_do_something(followed: Any, predictor: SecondLook) -> None:
+    user = followed
+    user.sync.session.clear(1, [5])
+    user.viewer.dims.set_point(0, 5)
+    assert _offers(user) == (False, True)
+    user.viewer.dims.set_point(0, 6)
+    assert _offers(user) == (True, True)
+    user.sync.start_object()
+    user.widget.refresh()
+    assert _offers(user) == (False, False)
+    user.sync.select(1)
+    go_on = threading.Event()
+    predictor.before = lambda: go_on.wait(60)
+    user.widget.refresh()
+    user.widget.sharpen.along.click()
+    user.until(lambda: _offers(user) == (False, False))
+    user.key("Shift-Q")
+    assert "when the run has ended" in _said(user)
+    go_on.set()
+    user.settle()
+    assert _offers(user) == (False, True)
+
+
+def test_nothing_is_offered_without_an_image(open_widget: OpenWidget) -> None:
+    user = open_widget()
+    user.key("Shift-Q")
+    user.widget.engine.sharpening.along()
+    user.settle()
+    assert _offers(user) == (False, False)
+    assert _fault(user) == ""
+
+
+def test_a_frame_without_a_mask_is_said(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+    user.viewer.dims.set_point(0, 4)
+    user.key("Shift-Q")
+    user.until(lambda: "no mask on frame 4" in _fault(user))
+    assert not user.drafts()[4].any()
+
+
+def test_where_the_second_look_disagrees_the_mask_stays(
+    followed: Any, predictor: SecondLook
+) -> None:
+    user = followed
+    predictor.look = nothing
+    before = user.drafts().copy()
+    user.widget.sharpen.here.click()
+    user.until(lambda: "does not agree" in _fault(user))
+    user.widget.status.clear_fault()
+    user.settle()
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert _said(user).startswith("0 masks sharpened, 8 kept as they were")
+    assert _fault(user) == ""
+    np.testing.assert_array_equal(user.drafts(), before)
+
+
+def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondLook) -> None:
+    user = followed
+    outline = [[0, 10, 10], [0, 10, 30], [0, 30, 30], [0, 30, 10]]
+    user.sync.family.shapes.layer.add([outline], shape_type="polygon")
+    user.settle()
+    assert isinstance(user.sync.session.prompts.of(1, 0)[0], MaskPrompt)
+    user.sync.session.accept(1, [1])
+    user.settle()
+    before = user.drafts().copy(), user.labels().copy()
+    for frame in (0, 1):
+        user.viewer.dims.set_point(0, frame)
+        assert _offers(user) == (False, True)
+        user.key("Shift-Q")
+        user.settle()
+        assert _said(user).startswith("Nothing to sharpen")
+    np.testing.assert_array_equal(user.drafts(), before[0])
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert _said(user) == "6 masks sharpened."
+    user.widget.sharpen.along.click()
+    user.settle()
+    assert _said(user).startswith("Nothing to sharpen")
+    np.testing.assert_array_equal(user.drafts()[:2], before[0][:2])
+    np.testing.assert_array_equal(user.labels(), before[1])
+    assert _fault(user) == ""
+
+
+def test_accepting_at_once_accepts_the_sharper_mask(followed: Any, predictor: SecondLook) -> None:
+    user = followed
+    before = _areas(user)
+    predictor.before = lambda: threading.Event().wait(0.3)
+    user.key("Shift-Q")
+    user.key("N")
+    user.settle()
+    assert not user.drafts().any()
+    assert np.count_nonzero(user.labels()[0]) > before[0]
+
+
+def test_full_memory_is_said_and_it_is_done_again_by_another_model(
+    followed: Any, predictor: SecondLook
+) -> None:
+    user = followed
+    before = _areas(user)
+
+    def fail() -> None:
+        raise MemoryError
+
+    predictor.before = fail
+    user.widget.sharpen.here.click()
+    user.until(lambda: "smaller model" in _fault(user))
+    user.settle()
+    assert _areas(user) == before
+    user.widget.engine.use(SecondLook())
+    user.settle()
+    assert _areas(user)[0] > before[0]

@@ -1,0 +1,110 @@
+"""The evaluate command: what it says of stacks in files, and of bad ones."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam2.cli.app import run
+from napari_sam2.cli.console import ExitCode
+from napari_sam2.inference import sam2_predictor as loading
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.scenes import movie, straight
+
+
+class Overrunning(FakePredictor):
+    """Never lets go of an object that it has seen."""
+
+    def track(self, encoding, frame, states, *, reverse, zoomed=False):
+        steps = super().track(encoding, frame, states, reverse=reverse, zoomed=zoomed)
+        if all(step.object_score > 0 for step in steps):
+            self.seen = steps
+        return self.seen
+
+
+@pytest.fixture
+def stacks(tmp_path: Path) -> tuple[Path, Path]:
+    """Write two discs, the second of which is gone from frame 4 on, and their labels."""
+    first, second = straight((20, 20), (0, 2), 8), straight((60, 60), (0, 0), 8)
+    second[4:] = np.nan
+    images = movie((80, 96), [first, second])
+    labels = sum((movie((80, 96), [p]) > 100) * v for p, v in ((first, 5), (second, 9)))
+    tifffile.imwrite(tmp_path / "images.tif", images, metadata={"axes": "TYX"})
+    tifffile.imwrite(tmp_path / "labels.tif", labels.astype(np.uint16))
+    return tmp_path / "images.tif", tmp_path / "labels.tif"
+
+
+def use(monkeypatch: pytest.MonkeyPatch, predictor: FakePredictor) -> None:
+    monkeypatch.setattr(loading, "load_predictor", lambda model, device: predictor)
+
+
+def evaluated(stacks: tuple[Path, Path], *options: str) -> ExitCode | int:
+    images, labels = map(str, stacks)
+    return run(["evaluate", "--images", images, "--labels", labels, "--model", "micro", *options])
+
+
+def values(shown: str) -> dict[str, str]:
+    """Read the printed table."""
+    cells = (line.strip(" │┃").split("│") for line in shown.splitlines() if "│" in line)
+    return {row[0].strip(): row[1].strip() for row in cells if len(row) == 2}
+
+
+@pytest.mark.parametrize("prompt", ["point", "box", "mask"])
+def test_the_table_and_the_rows(stacks, tmp_path, monkeypatch, capsys, prompt) -> None:
+    pytest.importorskip("ctc_metrics")
+    use(monkeypatch, FakePredictor())
+    rows = tmp_path / "rows.csv"
+    options = ("--prompt", prompt, "--along", "t", "--tracks", "--csv", str(rows))
+    assert evaluated(stacks, *options) == ExitCode.DONE
+    table = values(capsys.readouterr().out)
+    assert float(table["IoU, later frames"]) > 0.8
+    assert (table["frames overrun"], table["objects"]) == ("0", "2")
+    assert float(table["left empty where absent"]) == 1
+    assert table["identity switches"] == "0"
+    with rows.open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert {(row["object_id"], row["frame"]) for row in written} == {
+        (str(k), str(t)) for k in (5, 9) for t in range(8)
+    }
+
+
+def test_frames_on_which_an_object_is_gone_but_drawn_are_counted(
+    stacks, monkeypatch, capsys
+) -> None:
+    use(monkeypatch, Overrunning())
+    assert evaluated(stacks, "--along", "t", "--view", "full") == ExitCode.DONE
+    assert int(values(capsys.readouterr().out)["frames overrun"]) == 4
+
+
+def test_a_volume_is_followed_both_ways(stacks, monkeypatch, capsys) -> None:
+    predictor = FakePredictor()
+    use(monkeypatch, predictor)
+    assert evaluated(stacks, "--axes", "ZYX", "--along", "z") == ExitCode.DONE
+    assert {reverse for _, reverse in predictor.tracked} == {False, True}
+    assert "Dice of whole objects" in values(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("--labels", "absent.tif", "There is no label image"),
+        ("--images", "absent.tif", "absent.tif"),
+        ("--view", "zoom:2", "Cannot read the view"),
+        ("--along", "q", "q"),
+    ],
+)
+def test_bad_input_is_told_of(stacks, monkeypatch, capsys, name, value, message) -> None:
+    use(monkeypatch, FakePredictor())
+    assert evaluated(stacks, name, value) == ExitCode.BAD_INPUT
+    assert message in capsys.readouterr().err
+
+
+def test_labels_of_another_size_are_told_of(stacks, tmp_path, monkeypatch, capsys) -> None:
+    use(monkeypatch, FakePredictor())
+    tifffile.imwrite(tmp_path / "small.tif", np.ones((8, 40, 40), np.uint16))
+    assert evaluated((stacks[0], tmp_path / "small.tif"), "--along", "t") == ExitCode.BAD_INPUT
+    assert "(8, 40, 40)" in capsys.readouterr().err

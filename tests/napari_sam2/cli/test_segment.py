@@ -1,0 +1,234 @@
+"""The segment command: what it writes, stops in the middle, and going on."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import shutil
+import signal
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_sam2.cli.console import ExitCode
+from napari_sam2.images.sampling import sample_windows
+from napari_sam2.images.stack import open_stack
+from napari_sam2.inference import sam2_predictor as loading
+from napari_sam2.masks.label_array import LabelArray
+from napari_sam2.session.fingerprint import _CHUNKS
+from tests.helpers.command import FRAMES, Workplace, point
+from tests.helpers.fakes import FakePredictor
+
+TRUTH = FRAMES > 100
+
+
+class Interrupted(FakePredictor):
+    """Does something at its n-th frame."""
+
+    def __init__(self, at: int, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.at, self.act = at, act
+
+    def track(self, *args, **kwargs):
+        if self.calls["track calls"] == self.at:
+            self.act()
+        return super().track(*args, **kwargs)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Workplace:
+    use(monkeypatch, FakePredictor())
+    return Workplace(tmp_path).fill()
+
+
+def use(monkeypatch, predictor: FakePredictor) -> None:
+    monkeypatch.setattr(loading, "load_predictor", lambda model, device: predictor)
+
+
+def test_labels_follow_the_objects(place, capfd):
+    scores = place.folder / "scores.csv"
+    assert place.segment("--scores", str(scores)) == ExitCode.DONE
+    labels = place.labels()
+    assert labels.shape == FRAMES.shape
+    assert np.mean((labels > 0) == TRUTH) > 0.995
+    assert set(np.unique(labels)) == {0, 1, 2}
+    rows = list(csv.DictReader(scores.read_text().splitlines()))
+    assert len(rows) == 2 * len(FRAMES)
+    assert list(rows[0])[:6] == [
+        "frame",
+        "object_id",
+        "predicted_iou",
+        "object_score",
+        "area",
+        "direction",
+    ]
+    assert {row["direction"] for row in rows} == {"prompt", "forward", "backward"}
+    complaint = capfd.readouterr().err
+    assert "Model fake on cpu" in complaint
+    assert "2 objects segmented" in complaint
+
+
+def test_a_range_leaves_the_rest_empty_at_full_length(place):
+    assert place.segment("--range", "2:12") == ExitCode.DONE
+    labels = place.labels()
+    assert labels.shape == FRAMES.shape
+    shown = {t for t in range(len(FRAMES)) if labels[t].any()}
+    assert shown == set(range(2, 12))
+
+
+def test_one_direction(place):
+    assert place.segment("--direction", "backward") == ExitCode.DONE
+    labels = place.labels()
+    assert not np.any(labels[11:])
+    assert np.any(labels[0] == 1)
+    assert not np.any(labels[3:] == 1)
+
+
+@pytest.mark.parametrize("out", ["o.tif", "o.ome.zarr"])
+def test_other_formats_hold_the_same_labels(place, out):
+    assert place.segment() == place.segment(out=out) == ExitCode.DONE
+    path = place.folder / out
+    if out == "o.tif":
+        labels = tifffile.imread(path)
+    else:
+        labels = np.asarray(zarr.open_group(path, mode="r")["labels/objects/0"][...])
+    np.testing.assert_array_equal(labels, place.labels())
+
+
+@pytest.mark.parametrize("kind", ["mask", "box", "center"])
+def test_a_label_image_prompts(place, kind):
+    plane = np.zeros(FRAMES.shape[1:], np.uint8)
+    plane[24:37, 14:27] = 7
+    prompts = place.folder / "first.tif"
+    tifffile.imwrite(prompts, plane)
+    assert place.segment("--labels-as", kind, prompts=prompts) == ExitCode.DONE
+    labels = place.labels()
+    assert set(np.unique(labels)) == {0, 7}
+    assert np.any(labels[-1] == 7)
+
+
+def test_channel_axis_and_position_are_chosen(place):
+    source = place.folder / "big.zarr"
+    array = zarr.create_array(source, shape=(20, 2, 3, 128, 160), dtype="uint16", fill_value=0)
+    array[:, 1, 2] = FRAMES.astype(np.uint16) * 100
+    given = ["--axes", "TCZYX", "--channel", "1", "--at", "z=2", "--contrast", "0,25500"]
+    assert place.segment(*given, source=source) == ExitCode.DONE
+    labels = place.labels()
+    assert labels.shape == (20, 3, 128, 160)
+    assert np.mean((labels[:, 2] > 0) == TRUTH) > 0.995
+    assert not labels[:, :2].any()
+
+
+def test_resume_of_nothing_starts_and_of_all_changes_nothing(place):
+    assert place.segment("--resume") == ExitCode.DONE
+    before = place.labels()
+    assert place.segment("--resume") == ExitCode.DONE
+    np.testing.assert_array_equal(place.labels(), before)
+
+
+def test_overwrite_replaces(place):
+    assert place.segment() == ExitCode.DONE
+    place.ask([point(2, 10)])
+    assert place.segment("--overwrite") == ExitCode.DONE
+    assert set(np.unique(place.labels())) == {0, 2}
+
+
+@pytest.mark.parametrize("frame", [0, 7, 20])
+def test_ctrl_c_keeps_what_is_done_and_resume_ends_alike(place, monkeypatch, capfd, frame):
+    scores = ["--scores", str(place.folder / "s.csv")]
+    assert place.segment(out="whole.zarr") == ExitCode.DONE
+    use(monkeypatch, Interrupted(frame, lambda: signal.raise_signal(signal.SIGINT)))
+    assert place.segment(*scores) == ExitCode.INTERRUPTED
+    assert "--resume" in capfd.readouterr().err
+    assert place.labels().any()
+    use(monkeypatch, FakePredictor())
+    assert place.segment(*scores, "--resume") == ExitCode.DONE
+    np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))
+
+
+def test_a_full_disk_keeps_what_is_done(place, monkeypatch, capfd):
+    assert place.segment(out="whole.zarr") == ExitCode.DONE
+    write, count = LabelArray.refresh, iter(range(100))
+
+    def full(self, *args):
+        if next(count) >= 9:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelArray, "refresh", full)
+        assert place.segment() == ExitCode.STOPPED_PART_WAY
+    assert "No space left" in capfd.readouterr().err
+    assert place.labels().any()
+    assert place.segment("--resume") == ExitCode.DONE
+    np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))
+
+
+def test_a_chunk_that_cannot_be_read_is_named(place, capfd):
+    source = place.folder / "movie.zarr"
+    array = zarr.create_array(source, shape=FRAMES.shape, chunks=(1, 128, 160), dtype="uint8")
+    array[...] = FRAMES
+    stack = open_stack(source, axes="TYX")
+    sampled = {index[0] for index, _ in sample_windows(stack, _CHUNKS)}
+    bad = next(t for t in range(12, 20) if t not in sampled)
+    chunk = source / "c" / str(bad) / "0" / "0"
+    kept = place.folder / "kept"
+    shutil.copy2(chunk, kept)
+    chunk.write_bytes(b"damaged")
+    assert place.segment("--axes", "TYX", source=source) == ExitCode.STOPPED_PART_WAY
+    complaint = capfd.readouterr().err
+    assert f"t={bad}" in complaint
+    assert "--resume" in complaint
+    assert place.labels()[bad - 1].any()
+    shutil.copy2(kept, chunk)
+    assert place.segment("--axes", "TYX", "--resume", source=source) == ExitCode.DONE
+    assert place.labels()[bad:].any(axis=(1, 2)).all()
+
+
+def test_missing_values_are_said_once(place, capfd):
+    source = place.folder / "nan.tif"
+    frames = FRAMES.astype(np.float32)
+    frames[[5, 6]] = np.nan
+    tifffile.imwrite(source, frames, metadata={"axes": "TYX"})
+    assert place.segment(source=source) == ExitCode.DONE
+    assert capfd.readouterr().err.count("NaN") == 1
+
+
+def test_refine_looks_again_and_says_how_often(place, capfd):
+    scores = place.folder / "scores.csv"
+    assert place.segment("--refine", "--view", "full", "--scores", str(scores)) == ExitCode.DONE
+    assert f"{2 * len(FRAMES)} masks sharpened" in capfd.readouterr().err
+    rows = list(csv.DictReader(scores.read_text().splitlines()))
+    assert all(row["view"].startswith("zoom") and row["view"].endswith("refined") for row in rows)
+    assert np.mean((place.labels() > 0) == TRUTH) > 0.995
+
+
+class LooksAgain(FakePredictor):
+    """Does something at its n-th second look."""
+
+    def __init__(self, at: int, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.at, self.act = at, act
+
+    def click(self, encoding, prompt):
+        if prompt.box is not None and prompt.previous is not None:
+            self.calls["second looks"] += 1
+            if self.calls["second looks"] == self.at:
+                self.act()
+        return super().click(encoding, prompt)
+
+
+def test_a_second_look_that_was_interrupted_is_gone_on_with(place, monkeypatch):
+    options = ("--refine", "--view", "full")
+    assert place.segment(*options, out="whole.zarr") == ExitCode.DONE
+    use(monkeypatch, LooksAgain(5, lambda: signal.raise_signal(signal.SIGINT)))
+    assert place.segment(*options) == ExitCode.INTERRUPTED
+    later = LooksAgain(0, lambda: None)
+    use(monkeypatch, later)
+    assert place.segment("--resume") == ExitCode.BAD_INPUT
+    assert place.segment(*options, "--resume") == ExitCode.DONE
+    assert later.calls["second looks"] == 2 * len(FRAMES) - 5
+    np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))

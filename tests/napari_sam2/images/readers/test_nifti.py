@@ -1,0 +1,109 @@
+"""NIfTI: order, units, scaling, compressed and damaged files."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import Window
+from napari_sam2.images.readers import nifti
+from napari_sam2.images.stack import open_stack
+from tests.helpers.stack_files import noise
+
+nibabel = pytest.importorskip("nibabel")
+
+
+def save(path, array, slope=None):
+    image = nibabel.Nifti1Image(array, np.diag([0.5, 0.75, 2.0, 1.0]))
+    image.header.set_xyzt_units("mm", "sec")
+    if slope:
+        image.header.set_slope_inter(*slope)
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float32"])
+def test_planes_are_rows_of_y_and_columns_of_x(tmp_path, name, dtype):
+    array = noise((6, 7, 5), dtype)
+    stack = open_stack(save(tmp_path / name, array))
+    assert (stack.axes, stack.along, stack.plane) == ("XYZ", "z", ("y", "x"))
+    assert (stack.shape, stack.label_shape) == ((7, 6), array.shape)
+    assert stack.scale == (0.5, 0.75, 2.0)
+    assert stack.units == ("millimeter",) * 3
+    np.testing.assert_array_equal(stack.affine, np.diag([0.5, 0.75, 2.0, 1.0]))
+    plane = stack.read((3,), Window(1, 2, 5, 6))[0]
+    np.testing.assert_array_equal(plane, array[2:6, 1:5, 3].T)
+    assert plane.dtype == dtype
+
+
+def test_a_compressed_file_says_that_it_is_unpacked(tmp_path):
+    stack = open_stack(save(tmp_path / "a.nii.gz", noise((6, 7, 5), "int16")))
+    assert any("unpacked whole" in note for note in stack.notes)
+    assert not open_stack(save(tmp_path / "b.nii", noise((6, 7, 5), "int16"))).notes
+
+
+def test_large_compressed_files_go_to_a_temporary_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(nifti, "_IN_MEMORY", 10)
+    array = noise((6, 7, 5), "int16")
+    stack = open_stack(save(tmp_path / "a.nii.gz", array))
+    assert any("temporary file" in note for note in stack.notes)
+    np.testing.assert_array_equal(stack.read((4,))[0], array[:, :, 4].T)
+    assert isinstance(stack.source.levels[0]._voxels(), np.memmap)
+
+
+def test_no_room_for_a_temporary_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(nifti, "_IN_MEMORY", 10)
+    stack = open_stack(save(tmp_path / "a.nii.gz", noise((6, 7, 5), "int16")))
+    full = type("Usage", (), {"free": 0})
+    monkeypatch.setattr(nifti.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(UserError, match="gunzip -k"):
+        stack.read((0,))
+
+
+def test_slope_and_intercept_are_applied(tmp_path):
+    raw = np.arange(120, dtype=np.int16).reshape(4, 5, 6)
+    image = nibabel.Nifti1Image(raw, np.eye(4))
+    image.header.set_slope_inter(2.0, -1024.0)
+    nibabel.save(image, tmp_path / "a.nii")
+    expected = nibabel.load(tmp_path / "a.nii").get_fdata()
+    stack = open_stack(tmp_path / "a.nii")
+    assert stack.dtype == np.float32
+    np.testing.assert_allclose(stack.read((3,))[0], expected[:, :, 3].T)
+
+
+def test_series_and_given_axes(tmp_path):
+    array = noise((4, 5, 6, 3), "int16")
+    stack = open_stack(save(tmp_path / "a.nii", array), at={"z": 2})
+    assert (stack.axes, stack.along, stack.index(1)) == ("XYZT", "t", (2, 1))
+    np.testing.assert_array_equal(stack.read((2, 1))[0], array[:, :, 2, 1].T)
+    given = open_stack(save(tmp_path / "b.nii", noise((4, 5, 6), "int16")), axes="ZYX")
+    assert (given.n_frames, given.shape) == (4, (5, 6))
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("part", [0.05, 0.6, 0.99])
+def test_cut_off_files_are_refused_at_once(tmp_path, name, part):
+    path = save(tmp_path / name, noise((20, 20, 20), "int16"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(UserError, match=r"truncated|damaged|Cannot open"):
+        open_stack(path)
+
+
+def test_files_that_are_no_nifti(tmp_path):
+    (tmp_path / "a.nii").write_bytes(b"x" * 500)
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"x" * 500))
+    for name in ("a.nii", "a.nii.gz"):
+        with pytest.raises(UserError, match="Cannot open"):
+            open_stack(tmp_path / name)
+
+
+def test_colour_volumes_are_refused(tmp_path):
+    rgb = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nibabel.save(nibabel.Nifti1Image(rgb, np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(UserError, match="no stack"):
+        open_stack(tmp_path / "a.nii")

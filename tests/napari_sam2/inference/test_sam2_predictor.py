@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.protocol import ViewPrompts
+from napari_sam2.inference.sam2_predictor import SAM2Predictor
+from napari_sam2.prompts.types import BoxPrompt, PointPrompt
+from napari_sam2.session.settings import SessionSettings
+from sam2_model.modeling.config import MICRO
+from sam2_model.modeling.sam2 import SAM2
+from sam2_model.tracker import TrackerSettings
+from sam2_model.video_predictor import VideoPredictor
+from tests.helpers.scenes import movie, session_of, straight
+
+FRAMES = 17
+
+
+@pytest.fixture(scope="module")
+def model() -> SAM2:
+    torch.manual_seed(3)
+    network = SAM2(MICRO.resized(64)).eval()
+    with torch.no_grad():
+        network.sam_mask_decoder.pred_obj_score_head.layers[-1].bias += 20
+    return network
+
+
+@pytest.fixture(scope="module")
+def predictor(model: SAM2) -> SAM2Predictor:
+    return SAM2Predictor(model, "random", "seed-3", trained=False)
+
+
+@pytest.fixture(scope="module")
+def data() -> np.ndarray:
+    return movie((48, 80), [straight((20, 20), (0.5, 2), FRAMES)])
+
+
+def points(*yx: tuple[float, float]) -> ViewPrompts:
+    return ViewPrompts(np.array(yx, float), np.ones(len(yx), int))
+
+
+def test_full_view_is_bit_identical_to_the_plain_predictor(model, predictor, data):
+    frames = [np.repeat(plane[..., None], 3, axis=2) for plane in data]
+    plain = VideoPredictor(model).start(frames)
+    plain.add_points(0, 1, points=[[20.5, 20.5]], labels=[1])
+    plain.add_points(9, 1, box=[10, 12, 40, 30])
+    expected = {masks.frame: masks.logits[0, 0].numpy() for masks in plain.propagate()}
+    prompts = [PointPrompt(1, 0, (20.0, 20.0)), BoxPrompt(1, 9, (12.0, 10.0), (30.0, 40.0))]
+    settings = SessionSettings(view=ViewPolicy.parse("full"))
+    session = session_of(data, prompts, predictor=predictor, settings=settings)
+    seen = set()
+    for result in session.propagate():
+        if result.direction.value in ("prompt", "forward"):
+            crop = expected[result.frame][result.window.slices]
+            np.testing.assert_array_equal(result.logits, crop)
+            assert np.count_nonzero(expected[result.frame] > 0) == result.area
+            seen.add(result.frame)
+    assert seen == set(range(FRAMES))
+
+
+def test_preview_of_a_lone_click_is_what_propagation_starts_from(predictor, data):
+    settings = SessionSettings(view=ViewPolicy.parse("full"))
+    session = session_of(
+        data, [PointPrompt(1, 0, (20.0, 20.0))], predictor=predictor, settings=settings
+    )
+    preview = session.preview(1, 0)
+    assert len(preview.candidates) == 3
+    ious = [candidate.predicted_iou for candidate in preview.candidates]
+    assert ious == sorted(ious, reverse=True)
+    first = next(session.propagate())
+    np.testing.assert_array_equal(first.logits, preview.result.logits)
+
+
+def test_dumped_state_continues_bit_identically(predictor, data):
+    encoded = [predictor.encode(np.repeat(p[..., None], 3, axis=2)) for p in data[:3]]
+    state = predictor.condition(encoded[0], 0, [points((20, 20))], [None])[0].state
+    state = predictor.track(encoded[1], 1, [state], reverse=False)[0].state
+    again = predictor.load(predictor.dump(state))
+    assert again.nbytes == state.nbytes
+    one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
+    np.testing.assert_array_equal(one.logits, other.logits)
+    assert one.object_score == other.object_score
+
+
+def test_shift_moves_memories_the_way_the_picture_moves(predictor):
+    """A window moved by (dy, dx) sees old content dy rows higher, dx columns further left."""
+    image = np.zeros((64, 64, 3), np.uint8)
+    state = predictor.condition(predictor.encode(image), 0, [points((20, 20))], [None])[0].state
+    spatial = state.prompted[0].spatial
+    moved = predictor.shift(state, (1, -2)).prompted[0].spatial
+    torch.testing.assert_close(moved[:, :-1, 2:], spatial[:, 1:, :-2])
+    torch.testing.assert_close(moved[:, -1], moved[:, -2])
+    torch.testing.assert_close(moved[:, :, 0], moved[:, :, 2])
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(predictor, data):
+    encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
+    state = predictor.condition(encoded, 0, [points((20, 20))], [None])[0].state
+    sizes = []
+    for frame in range(1, 40):
+        state = predictor.track(encoded, frame, [state], reverse=False)[0].state
+        sizes.append(state.nbytes)
+    assert sizes[-1] == sizes[18]
+
+
+def test_remembered_mask_is_a_conditioning_frame_only_when_asked(predictor, data):
+    encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
+    mask = np.where(data[0] > 100, 8.0, -8.0).astype(np.float32)
+    state = predictor.remember(encoded, 4, [mask], [None], conditioning=True)[0]
+    state = predictor.remember(encoded, 6, [mask], [state], conditioning=False)[0]
+    assert set(state.prompted) == {4}
+    assert set(state.tracked) == {6}
+    step = predictor.track(encoded, 7, [state], reverse=False)[0]
+    assert step.logits.shape == data[0].shape
+
+
+def test_foreign_encodings_and_states_are_refused(predictor, data):
+    with pytest.raises(TypeError, match="did not make"):
+        predictor.click(object(), points((1, 1)))
+    with pytest.raises(TypeError, match="did not make"):
+        predictor.dump(object())
+
+
+def test_the_networks_presence_threshold_holds_on_whole_frames_only(predictor, data):
+    encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
+    (first,) = predictor.condition(encoded, 0, [points((20, 20))], [None])
+    whole, window = (
+        predictor.track(encoded, 1, [first.state], reverse=False, zoomed=zoomed)[0].object_score
+        for zoomed in (False, True)
+    )
+    assert whole == pytest.approx(window - MICRO.presence_threshold, abs=1e-5)
+    assert MICRO.presence_threshold > 0
+    settings = TrackerSettings(presence_threshold=0.25)
+    asked = SAM2Predictor(predictor.model, "asked", "0", settings=settings)
+    for zoomed in (False, True):
+        (step,) = asked.track(encoded, 1, [first.state], reverse=False, zoomed=zoomed)
+        assert step.object_score == pytest.approx(window - 0.25, abs=1e-5)

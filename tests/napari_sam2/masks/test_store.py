@@ -1,0 +1,249 @@
+"""Masks: exact signs, firmness of statuses, and one behaviour in memory and on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from napari_sam2.core.geometry import Window
+from napari_sam2.masks.codec import STEP, compress, decompress, dequantise, quantise
+from napari_sam2.masks.database import Database, MaskTable
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.sqlite_store import SqliteMaskStore
+from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
+from tests.helpers.mask_strategies import records
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        yield MemoryMaskStore()
+        return
+    database = Database(tmp_path / "masks.sqlite")
+    yield SqliteMaskStore(database)
+    database.close()
+
+
+def square(object_id=1, frame=0, status=MaskStatus.FINAL, offset=(2, 3)):
+    return MaskRecord.of_mask(object_id, (frame,), np.ones((4, 5)), offset, status)
+
+
+@given(arrays(np.float32, (3, 4), elements=st.floats(width=32, allow_nan=True)))
+def test_quantisation_keeps_every_sign(logits):
+    steps = quantise(logits)
+    np.testing.assert_array_equal(steps > 0, logits > 0)
+    assert steps.min() >= -127
+
+
+@given(arrays(np.float32, (4, 4), elements=st.floats(-15.875, 15.875, width=32)))
+def test_quantisation_errs_by_at_most_one_step(logits):
+    error = np.abs(dequantise(quantise(logits)) - logits)
+    assert error.max() <= STEP
+
+
+def test_quantisation_of_special_values():
+    steps = quantise([np.nan, np.inf, -np.inf, 0.0, 1e-30, -1e-30, 15.875, 1e30])
+    np.testing.assert_array_equal(steps, [-127, 127, -127, 0, 1, 0, 127, 127])
+
+
+@given(arrays(np.int8, st.tuples(st.integers(0, 9), st.integers(0, 9))))
+def test_compression_round_trip(steps):
+    np.testing.assert_array_equal(decompress(compress(steps), steps.shape), steps)
+
+
+def test_record_of_a_result():
+    logits = np.array([[3.0, -1.0], [0.0, 0.01]], np.float32)
+    window = Window(4, 5, 6, 7)
+    result = FrameResult(7, 3, (3, 1), window, logits, 0.5, 2.0, MaskOrigin.BLEND, view="zoom")
+    record = MaskRecord.of_result(result)
+    np.testing.assert_array_equal(record.mask, [[True, False], [False, True]])
+    np.testing.assert_allclose(record.logits, [[3, -1], [0, STEP]])
+    assert record.area == 2
+    assert (record.window, record.offset) == (window, (4, 5))
+    assert (record.status, record.direction) == (MaskStatus.FINAL, MaskOrigin.BLEND)
+    draft = MaskRecord.of_result(dataclasses.replace(result, final=False))
+    assert draft.status is MaskStatus.DRAFT
+
+
+def test_absent_object_is_a_record_without_pixels():
+    empty = np.zeros((0, 0), np.float32)
+    result = FrameResult(1, 0, (0,), Window(0, 0, 0, 0), empty, 0.1, -3.0, MaskOrigin.FORWARD)
+    record = MaskRecord.of_result(result)
+    assert record.area == 0
+    assert record.payload == b""
+    assert record.steps.shape == (0, 0)
+
+
+def test_users_mask_is_kept_to_the_pixel():
+    mask = np.random.default_rng(0).random((31, 17)) > 0.5
+    record = MaskRecord.of_mask(1, (0,), mask, (5, 6))
+    np.testing.assert_array_equal(record.mask, mask)
+    np.testing.assert_array_equal(np.abs(record.steps), 127)
+    assert record.status is MaskStatus.ACCEPTED
+    assert record.object_score > 0
+    assert MaskRecord.of_mask(1, (0,), np.zeros((2, 2))).object_score < 0
+
+
+def test_record_cannot_be_changed():
+    record = square()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.area = 3
+    with pytest.raises(ValueError, match="read-only"):
+        record.steps[0, 0] = 1
+
+
+def test_large_masks_take_little_memory():
+    y, x = np.mgrid[:1000, :1000]
+    disc = (400 - np.hypot(y - 500, x - 500)).astype(np.float32) / 20
+    result = FrameResult(1, 0, (0,), Window.of((1000, 1000)), disc, 0.9, 5, MaskOrigin.FORWARD)
+    assert len(MaskRecord.of_result(result).payload) < 100_000
+
+
+@pytest.mark.parametrize("high", MaskStatus)
+@pytest.mark.parametrize("low", MaskStatus)
+def test_lower_status_never_overwrites(store, low, high):
+    firm, weak = square(status=high), square(status=low, offset=(0, 0))
+    assert store.put([firm]) == (firm,)
+    expected = weak if low >= high else firm
+    assert store.put([weak]) == ((weak,) if expected is weak else ())
+    assert store.get(1, (0,)) == expected
+
+
+def test_restore_goes_below(store):
+    locked, draft = square(status=MaskStatus.LOCKED), square(status=MaskStatus.DRAFT)
+    store.put([locked])
+    store.restore([draft])
+    assert store.get(1, (0,)) == draft
+
+
+def test_removed_records_can_be_put_back(store):
+    kept = [square(frame=f) for f in range(3)]
+    store.put(kept)
+    before = store.headers()
+    taken = [store.get(1, index) for index in store.indices(1)]
+    assert [h.index for h in store.delete(1)] == [(0,), (1,), (2,)]
+    assert store.objects() == ()
+    store.restore(taken)
+    assert store.headers() == before
+    assert [store.get(1, (f,)) for f in range(3)] == kept
+
+
+def test_headers_tell_all_but_pixels(store):
+    record = square(object_id=4)
+    store.put([record])
+    (header,) = store.headers()
+    assert type(header) is MaskInfo
+    assert header == record.header
+    assert store.headers(5) == ()
+
+
+def test_indices_sort_as_numbers(store):
+    store.put([MaskRecord.of_mask(1, index, np.ones((1, 1))) for index in [(10, 2), (9, 11)]])
+    assert store.indices(1) == ((9, 11), (10, 2))
+
+
+def test_empty_index(store):
+    store.put([MaskRecord.of_mask(1, (), np.ones((1, 1)))])
+    assert store.indices(1) == ((),)
+    assert [record.object_id for record in store.at(())] == [1]
+
+
+def test_threads_share_a_store(store):
+    def write(object_id):
+        for frame in range(25):
+            store.put([square(object_id, frame)])
+            store.at((frame,))
+
+    threads = [Thread(target=write, args=(n,)) for n in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.headers()) == 75
+
+
+def test_drafts_lie_beside_masks(tmp_path):
+    database = Database(tmp_path / "m.sqlite")
+    masks, drafts = SqliteMaskStore(database), SqliteMaskStore(database, MaskTable.DRAFTS)
+    drafts.put([square(status=MaskStatus.DRAFT)])
+    assert masks.objects() == ()
+    assert drafts.objects() == (1,)
+    database.close()
+
+
+def test_deleting_an_object_frees_the_disk(tmp_path):
+    path = tmp_path / "m.sqlite"
+    database = Database(path)
+    masks = SqliteMaskStore(database)
+    random = np.random.default_rng(0)
+    masks.put(
+        MaskRecord.of_mask(n, (f,), random.random((200, 200)) > 0.5)
+        for n in (1, 2)
+        for f in range(10)
+    )
+    before = path.stat().st_size
+    masks.delete(1)
+    assert path.stat().st_size < before - 40_000
+    assert len(masks.headers()) == 10
+    database.close()
+
+
+class TwoStores(RuleBasedStateMachine):
+    """Memory and disk must answer alike after any sequence of operations."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.memory = MemoryMaskStore()
+        self.open()
+
+    def open(self):
+        self.database = Database(self.folder / "masks.sqlite")
+        self.disk = SqliteMaskStore(self.database)
+
+    @rule(batch=st.lists(records(), max_size=4))
+    def put(self, batch):
+        assert self.memory.put(batch) == self.disk.put(batch)
+
+    @rule(batch=st.lists(records(), max_size=2))
+    def restore(self, batch):
+        self.memory.restore(batch)
+        self.disk.restore(batch)
+
+    @rule(object_id=st.integers(1, 5), frame=st.none() | st.integers(0, 3))
+    def delete(self, object_id, frame):
+        index = None if frame is None else (frame, 2)
+        assert self.memory.delete(object_id, index) == self.disk.delete(object_id, index)
+
+    @rule()
+    def reopen(self):
+        self.database.close()
+        self.open()
+
+    @invariant()
+    def agree(self):
+        assert self.memory.objects() == self.disk.objects()
+        assert self.memory.headers() == self.disk.headers()
+        for object_id in self.memory.objects():
+            assert self.memory.indices(object_id) == self.disk.indices(object_id)
+            assert self.memory.headers(object_id) == self.disk.headers(object_id)
+        for frame in range(4):
+            assert self.memory.at((frame, 2)) == self.disk.at((frame, 2))
+
+    def teardown(self):
+        self.database.close()
+        shutil.rmtree(self.folder)
+
+
+TwoStores.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestTwoStores = TwoStores.TestCase

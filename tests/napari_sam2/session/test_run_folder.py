@@ -1,0 +1,192 @@
+"""The bookkeeping folder: what it keeps, and what it refuses to go on with."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.stack import open_stack
+from napari_sam2.masks.database import Database
+from napari_sam2.masks.mask import MaskOrigin
+from napari_sam2.masks.store import MaskRecord
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.prompts.types import MaskPrompt, PointPrompt
+from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.journal import Done, MemoryJournal, SqliteJournal
+from napari_sam2.session.run_folder import ModelIdentity, Part, RunDescription, RunFolder, compare
+
+SHAPE = (30, 40)
+POINT, MASK = PointPrompt(1, 0, (3, 4)), MaskPrompt(2, 1, np.ones((2, 3)), (4, 4))
+
+
+def movie(value=0):
+    return np.full((5, *SHAPE), value, np.uint8)
+
+
+@pytest.fixture
+def description():
+    return RunDescription(
+        prompts=PromptStore([POINT, MASK], axis="t").snapshot(),
+        model=ModelIdentity("micro", "abc123"),
+        input=Fingerprint.of(open_stack(movie(), axes="TYX")),
+        settings={"direction": "both", "range": (0, 5), "group_size": 8},
+        shape=SHAPE,
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "out.zarr.sam2"
+
+
+def test_everything_is_found_again(path, description):
+    record = MaskRecord.of_mask(1, (3,), np.ones((4, 4)))
+    with RunFolder.create(path, description) as folder:
+        folder.masks.put([record])
+        folder.drafts.put([replace(record, object_id=2)])
+        folder.journal.mark([1, 2], MaskOrigin.FORWARD, (3,))
+        folder.journal.checkpoint(b"state")
+    with RunFolder.open(path) as folder:
+        assert folder.compare_for_resume(description) == ()
+        assert folder.describe().settings["group_size"] == 8
+        assert folder.describe().prompts == description.prompts
+        assert folder.masks.get(1, (3,)) == record
+        assert folder.drafts.objects() == (2,)
+        assert folder.journal.done() == {Done(n, MaskOrigin.FORWARD, (3,)) for n in (1, 2)}
+        assert folder.journal.last_checkpoint() == b"state"
+
+
+def change(description, part):
+    new = {
+        Part.PROMPTS: {"prompts": PromptStore([MASK], axis="t").snapshot()},
+        Part.MODEL: {"model": ModelIdentity("tiny", "def456")},
+        Part.INPUT: {"input": Fingerprint.of(open_stack(movie(1), axes="TYX"))},
+        Part.SETTINGS: {"settings": {**description.settings, "direction": "forward"}},
+    }
+    return replace(description, **new[part])
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (Part.PROMPTS, "prompts: those of object 1 are not as before"),
+        (Part.MODEL, r"model: was micro \(abc123\), now tiny \(def456\)"),
+        (Part.INPUT, "input: pixel values changed"),
+        (Part.SETTINGS, "settings: direction was both, now forward"),
+    ],
+)
+def test_resume_says_what_differs(path, description, part, words):
+    with RunFolder.create(path, description) as folder:
+        folder.check_resume(description)
+        changed = change(description, part)
+        assert [d.part for d in folder.compare_for_resume(changed)] == [part]
+        with pytest.raises(UserError, match=words):
+            folder.check_resume(changed)
+
+
+def test_all_differences_are_named(description):
+    now = description
+    for part in Part:
+        now = change(now, part)
+    assert {d.part for d in compare(description, now)} == set(Part)
+    other_axis = replace(description, prompts=replace(description.prompts, axis="z"))
+    assert "axis was t, now z" in str(compare(description, other_axis)[0])
+
+
+def test_create_does_not_overwrite(path, description):
+    RunFolder.create(path, description).close()
+    with pytest.raises(UserError, match="holds a run already"):
+        RunFolder.create(path, description)
+
+
+def test_a_folder_that_was_never_begun_is_begun_afresh(path, description):
+    with RunFolder.create(path, description) as folder:
+        folder.masks.put([MaskRecord.of_mask(1, (0,), np.ones((1, 1)))])
+    (path / "run.json").unlink()
+    assert not RunFolder.exists(path)
+    with RunFolder.create(path, description) as folder:
+        assert folder.masks.objects() == ()
+
+
+def test_open_refuses_what_it_cannot_read(path, description, tmp_path):
+    with pytest.raises(UserError, match="no run"):
+        RunFolder.open(tmp_path)
+    RunFolder.create(path, description).close()
+    text = (path / "run.json").read_text()
+    (path / "run.json").write_text(json.dumps(json.loads(text) | {"version": 2}))
+    with pytest.raises(UserError, match="schema version 2"):
+        RunFolder.open(path)
+    (path / "run.json").write_text(text[:50])
+    with pytest.raises(UserError, match="broken JSON"):
+        RunFolder.open(path)
+    (path / "run.json").write_text(text)
+    (path / "masks.sqlite").write_bytes(b"not a database at all, but long enough" * 100)
+    with pytest.raises(UserError, match="cannot be used as a mask store"):
+        RunFolder.open(path)
+
+
+def test_a_newer_database_is_refused(path, description):
+    RunFolder.create(path, description).close()
+    connection = sqlite3.connect(path / "masks.sqlite")
+    connection.execute("UPDATE version SET number = 99")
+    connection.commit()
+    connection.close()
+    with pytest.raises(UserError, match="schema version 99"):
+        RunFolder.open(path)
+
+
+def test_a_run_is_not_shared(path, description):
+    with (
+        RunFolder.create(path, description),
+        pytest.raises(UserError, match="in use by another run"),
+    ):
+        RunFolder.open(path)
+    RunFolder.open(path).close()
+
+
+def test_remove_takes_only_what_is_ours(path, description):
+    RunFolder.remove(path)
+    RunFolder.create(path, description).close()
+    (path / "thesis.docx").touch()
+    with pytest.raises(UserError, match=r"thesis\.docx"):
+        RunFolder.remove(path)
+    (path / "thesis.docx").unlink()
+    RunFolder.remove(path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_journals(kind, tmp_path):
+    database = Database(tmp_path / "j.sqlite")
+    journal = MemoryJournal() if kind == "memory" else SqliteJournal(database)
+    assert (journal.done(), journal.last_checkpoint()) == (frozenset(), None)
+    for _ in range(2):
+        journal.mark([1, 2], MaskOrigin.FORWARD, (0, 3))
+    journal.mark([1], MaskOrigin.BACKWARD, (0, 3))
+    journal.checkpoint(b"a")
+    journal.checkpoint(b"b")
+    assert len(journal.done()) == 3
+    assert journal.last_checkpoint() == b"b"
+    journal.forget(1)
+    assert journal.done() == {Done(2, MaskOrigin.FORWARD, (0, 3))}
+    assert journal.last_checkpoint() is None
+    journal.forget()
+    assert journal.done() == frozenset()
+    database.close()
+
+
+def test_a_full_disk_is_an_os_error_and_loses_nothing(tmp_path):
+    database = Database(tmp_path / "m.sqlite")
+    journal = SqliteJournal(database)
+    journal.checkpoint(b"before")
+    database.rows("PRAGMA max_page_count = 20")
+    with pytest.raises(OSError, match="full") as caught:
+        journal.checkpoint(bytes(10**6))
+    assert caught.value.errno == 28
+    assert journal.last_checkpoint() == b"before"
+    database.close()

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import napari_sam2
+from napari_sam2.core.errors import UserError
+from sam2_model.errors import SAM2Error
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.scenes import click, iou, movie, straight
+
+PATH = straight((30, 20), (2, 3), 5)
+DATA = movie((96, 128), [PATH])
+
+
+def test_segment_an_array():
+    result = napari_sam2.segment(DATA, [click(1, 0, PATH)], axes="TYX", model=FakePredictor())
+    labels = np.asarray(result)
+    assert labels.shape == DATA.shape
+    assert all(iou(labels[f] == 1, DATA[f] > 100) > 0.8 for f in range(5))
+    assert len(result.scores) == 5
+
+
+def test_segment_with_prompts_as_a_dict_into_a_zarr_folder(tmp_path):
+    y, x = PATH[0]
+    prompts = {
+        "version": 1,
+        "axis": "z",
+        "objects": [{"id": 7, "points": [{"frame": 0, "yx": [y, x], "label": 1}]}],
+    }
+    result = napari_sam2.segment(
+        DATA,
+        prompts,
+        axes="ZYX",
+        model=FakePredictor(),
+        frames=(0, 3),
+        output=tmp_path / "labels.zarr",
+    )
+    labels = np.asarray(result)
+    assert set(np.unique(labels)) == {0, 7}
+    assert not labels[3:].any()
+
+
+def test_session_without_prompts_takes_them_later():
+    session = napari_sam2.open_session(DATA, axes="TYX", model=FakePredictor())
+    session.prompts.add(click(session.add_object("cell"), 0, PATH))
+    assert len(list(session.propagate())) == 5
+
+
+def test_labels_of_other_axes_are_left_alone():
+    data = np.stack([DATA, DATA[:, ::-1]], axis=1)
+    result = napari_sam2.segment(
+        data, [click(1, 0, PATH)], axes="TZYX", along="t", at={"z": 0}, model=FakePredictor()
+    )
+    labels = np.asarray(result)
+    assert labels.shape == data.shape
+    assert labels[:, 0].any()
+    assert not labels[:, 1].any()
+
+
+def test_the_bundled_model_is_trained():
+    session = napari_sam2.open_session(DATA, axes="TYX", model="micro", device="cpu")
+    assert session.predictor.info.trained
+    assert session.predictor.info.name == "micro"
+
+
+def test_stand_in_model_says_that_it_is_untrained(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        "napari_sam2.inference.sam2_predictor.BUNDLED_MICRO", tmp_path / "missing.safetensors"
+    )
+    session = napari_sam2.open_session(DATA, axes="TYX", model="micro", device="cpu")
+    assert not session.predictor.info.trained
+    assert "untrained" in session.predictor.info.name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"direction": "sideways"}, "sideways"),
+        ({"view": "near"}, "Cannot read the view"),
+        ({"model": "nothing.pt"}, "There is no file"),
+        ({"model": "auto", "device": "cuda:77"}, "CUDA|cuda"),
+        ({"model": "auto", "device": "toaster"}, "Unknown device"),
+        ({"frames": (4, 4)}, "empty"),
+    ],
+)
+def test_bad_options(options, message):
+    given = {"model": FakePredictor()} | options
+    with pytest.raises((UserError, SAM2Error), match=message):
+        napari_sam2.segment(DATA, [click(1, 0, PATH)], axes="TYX", **given)
+
+
+def test_core_imports_neither_torch_nor_qt_nor_napari():
+    code = (
+        "import sys, napari_sam2; napari_sam2.segment; import napari_sam2.session.session;"
+        "bad = {'torch', 'napari', 'qtpy', 'sam2_model', 'dask'} & set(sys.modules);"
+        "sys.exit(len(bad))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from io import BytesIO
+
+import numpy as np
+import pytest
+
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.masks.store import MemoryMaskStore
+from napari_sam2.session.journal import MemoryJournal
+from napari_sam2.session.settings import SessionSettings
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.scenes import click, movie, session_of, straight
+
+PATHS = [straight((30, 20), (1, 3), 24), straight((90, 100), (-1, -2), 24)]
+DATA = movie((128, 160), PATHS)
+
+
+def run(
+    view: str,
+    stop_after: int | None,
+    masks=None,
+    drafts=None,
+    recorder=None,
+    resume=False,
+    labels=None,
+):
+    predictor = FakePredictor(image_size=64, token_stride=4)
+    prompts = [click(1, 2, PATHS[0]), click(1, 18, PATHS[0]), click(2, 10, PATHS[1])]
+    session = session_of(
+        DATA,
+        prompts,
+        predictor=predictor,
+        settings=SessionSettings(view=ViewPolicy.parse(view), checkpoint_every=4),
+        masks=masks,
+        drafts=drafts,
+        recorder=recorder,
+        labels=labels,
+    )
+    for number, _ in enumerate(session.propagate(resume=resume)):
+        if number == stop_after:
+            break
+    return session
+
+
+def payloads(session):
+    return {
+        (object_id, index): session.masks.get(object_id, index)
+        for object_id in session.masks.objects()
+        for index in session.masks.indices(object_id)
+    }
+
+
+@pytest.mark.parametrize("view", ["full", "zoom:48"])
+@pytest.mark.parametrize("killed_at", [0, 7, 23, 41, 50])
+def test_killed_and_resumed_equals_uninterrupted(view, killed_at):
+    whole = run(view, None)
+    masks, drafts, recorder = MemoryMaskStore(), MemoryMaskStore(), MemoryJournal()
+    killed = run(view, killed_at, masks, drafts, recorder)
+    resumed = run(view, None, masks, drafts, recorder, resume=True, labels=killed.labels)
+    assert payloads(resumed) == payloads(whole)
+    for frame in range(24):
+        np.testing.assert_array_equal(resumed.labels.read((frame,)), whole.labels.read((frame,)))
+
+
+def test_resuming_computes_only_what_is_left():
+    masks, drafts, recorder = MemoryMaskStore(), MemoryMaskStore(), MemoryJournal()
+    run("full", 41, masks, drafts, recorder)
+    resumed = run("full", None, masks, drafts, recorder, resume=True)
+    whole = run("full", None)
+    assert resumed.predictor.calls["track"] < whole.predictor.calls["track"] / 2
+
+
+def test_a_finished_run_resumes_to_nothing():
+    recorder, masks = MemoryJournal(), MemoryMaskStore()
+    run("full", None, masks, None, recorder)
+    again = run("full", None, masks, None, recorder, resume=True)
+    assert again.predictor.calls["track"] == 0
+    assert again.run.complete
+
+
+def test_a_checkpoint_of_other_prompts_is_not_used():
+    recorder = MemoryJournal()
+    run("full", 30, MemoryMaskStore(), None, recorder)
+    session = session_of(
+        DATA, [click(1, 3, PATHS[0])], settings=SessionSettings(), recorder=recorder
+    )
+    assert len(list(session.propagate(resume=True))) == 24
+
+
+def test_a_checkpoint_of_another_run_is_not_even_decoded():
+    """Versions differ in what they keep of a track."""
+    recorder = MemoryJournal()
+    run("full", 30, MemoryMaskStore(), None, recorder)
+    with np.load(BytesIO(recorder.last_checkpoint())) as archive:
+        header = json.loads(archive["header"].tobytes())
+    assert header["tracks"]
+    header |= {"run_id": "another", "tracks": [{"unlike": "ours"}]}
+    buffer = BytesIO()
+    np.savez(buffer, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
+    recorder.checkpoint(buffer.getvalue())
+    again = run("full", None, MemoryMaskStore(), None, recorder, resume=True)
+    assert again.run.complete
+    assert again.predictor.calls["track"] == run("full", None).predictor.calls["track"]
+
+
+def test_cancelled_run_keeps_a_checkpoint_of_its_last_frame():
+    masks, recorder = MemoryMaskStore(), MemoryJournal()
+    session = session_of(DATA, [click(1, 0, PATHS[0])], masks=masks, recorder=recorder)
+    for result in session.propagate():
+        if result.frame == 6:
+            session.cancel()
+    session = session_of(DATA, [click(1, 0, PATHS[0])], masks=masks, recorder=recorder)
+    assert [r.frame for r in session.propagate(resume=True)] == list(range(7, 24))
+
+
+def test_the_journal_says_what_is_done_and_how():
+    journal = MemoryJournal()
+    run("full", None, MemoryMaskStore(), None, journal)
+    gap = {d.direction.value for d in journal.done() if d.object_id == 1 and d.index == (9,)}
+    assert gap == {"forward", "blend"}
+    assert len({(d.object_id, d.index) for d in journal.done()}) == 48

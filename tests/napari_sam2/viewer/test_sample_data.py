@@ -1,0 +1,50 @@
+"""napari's sample data: layers that napari takes, a first click on an object."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from napari_sam2.viewer.contributions import sample_data
+from napari_sam2.viewer.contributions.sample_data import LayerData
+
+SAMPLES = [sample_data.moving_cells, sample_data.nuclei_volume, sample_data.organ_volume]
+
+
+@pytest.mark.parametrize("make", SAMPLES)
+def test_samples_come_with_truth_and_a_first_click(make: Callable[[], list[LayerData]]) -> None:
+    from napari.layers import Layer
+
+    layers = make()
+    assert [layers[i][2] for i in (0, 1, -1)] == ["image", "labels", "points"]
+    for data, options, kind in layers:
+        layer = Layer.create(data, options, kind)
+        assert layer.visible is not options["name"].startswith("Truth")
+        assert tuple(layer.scale[-3:]) == layers[0][1]["scale"]
+    image, truth = layers[0][0], layers[1][0]
+    ((frame, y, x),) = layers[-1][0]
+    assert image.shape == truth.shape
+    label = truth[frame, y, x]
+    assert label > 0
+    assert np.median(image[truth == label]) > np.median(image[truth == 0])
+
+
+def test_the_movie_has_divisions_in_its_tracks() -> None:
+    from napari.layers import Layer
+
+    layers = sample_data.moving_cells()
+    tracks = Layer.create(*next(layer for layer in layers if layer[2] == "tracks"))
+    assert len(tracks.graph) >= 4
+    assert {len(mothers) for mothers in tracks.graph.values()} == {1}
+
+
+def test_samples_are_drawn_without_torch() -> None:
+    code = (
+        "import sys; from napari_sam2 import sample_data; sample_data.nuclei_volume();"
+        "raise SystemExit('torch' in sys.modules or 'napari' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0
