@@ -110,7 +110,7 @@ def animation(session: Session, path: Path) -> None:
     from PIL import Image
 
     frames = []
-    for frame in range(session.sync.lanes.stack.n_frames):
+    for frame in range(session.sync.sessions.stack.n_frames):
         session.viewer.dims.set_current_step(0, frame)
         QApplication.processEvents()
         shot = Image.fromarray(session.viewer.screenshot(canvas_only=True, flash=False)[..., :3])

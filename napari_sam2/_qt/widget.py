@@ -174,7 +174,7 @@ class SegmentTrackWidget(QScrollArea):
         existing = find_sync(self.viewer)
         if existing is not None:
             self.engine.adopt(existing)
-            self.models.adopt(existing.lanes.predictor)
+            self.models.adopt(existing.sessions.predictor)
             self.tools.use(Tool.POINT)
         else:
             self.models.load()
@@ -211,7 +211,7 @@ class SegmentTrackWidget(QScrollArea):
         sync = self.engine.sync
         if sync is None:
             return
-        worst = sync.lanes.tally.of(object_id or sync.current)
+        worst = sync.sessions.tally.of(object_id or sync.current)
         if worst.worst_index is None:
             self.status.say("This object has no mask yet.")
         else:
@@ -255,16 +255,16 @@ class SegmentTrackWidget(QScrollArea):
         here = WorkflowState(has_image=bool(self.images.images), loading=loading)
         if sync is None:
             return here
-        tally, current = sync.lanes.tally, sync.current
+        tally, current = sync.sessions.tally, sync.current
         prompts = sync.session.prompts
-        accepted = sum(tally.of(item.id).accepted for item in sync.lanes.objects)
+        accepted = sum(tally.of(item.id).accepted for item in sync.sessions.objects)
         return WorkflowState(
             has_image=True,
             loading=loading,
             session=True,
             prompts=len(prompts.frames(current)),
             frames_done=tally.of(current).frames,
-            frames=sync.lanes.stack.n_frames,
+            frames=sync.sessions.stack.n_frames,
             running=self.engine.running is not None,
             sharpening=self.engine.sharpening.going,
             accepted=accepted,

@@ -99,7 +99,7 @@ class Prefetcher:
         """Return a frame's full index, as the stack does."""
         return self._stack.index(frame)
 
-    def want(self, requests: Iterable[PlaneRequest]) -> None:
+    def prefetch(self, requests: Iterable[PlaneRequest]) -> None:
         """Announce what will be read next, soonest first; earlier announcements are dropped.
 
         Parameters

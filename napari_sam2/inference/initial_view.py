@@ -42,14 +42,14 @@ class InitialViewSelector:
 
     Parameters
     ----------
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
     """
 
-    looker: ViewEncoder
-    rules: ViewPlacement
+    encoder: ViewEncoder
+    placement: ViewPlacement
 
     def sizes(
         self, index: PlaneIndex, asked: Mapping[int, PlanePrompts]
@@ -61,7 +61,7 @@ class InitialViewSelector:
         }
         lone = {object_id: q for object_id, q in asked.items() if object_id not in sized}
         looks: dict[int, list[tuple[float, Window, View]]] = {object_id: [] for object_id in lone}
-        for scale in (self.rules.image_size // 2, 2 * self.rules.image_size):
+        for scale in (self.placement.image_size // 2, 2 * self.placement.image_size):
             for object_id, view in self._views(lone, scale).items():
                 looks[object_id].append(self._look(index, lone[object_id], view))
             lone = {o: q for o, q in lone.items() if max(look[0] for look in looks[o]) < TRUSTED}
@@ -75,23 +75,23 @@ class InitialViewSelector:
 
         What was encoded for the look is then used again, and neighbours share it.
         """
-        side = self.rules.first_side(sized.box)
+        side = self.placement.first_side(sized.box)
         if side is None:
             return None
         seen = (view.side for view in sized.windows)
-        return next((s for s in seen if self.rules.close_enough(sized.box, s)), side)
+        return next((s for s in seen if self.placement.close_enough(sized.box, s)), side)
 
     def view(self, index: PlaneIndex, question: PlanePrompts) -> View:
         """Return the window for an object that is looked at alone."""
         sized = self.sizes(index, {0: question})[0]
         side = self.side(sized)
         if side is None:
-            return self.rules.full
-        return share_views([self.wanted(0, sized, side)], self.rules)[0]
+            return self.placement.full
+        return share_views([self.wanted(0, sized, side)], self.placement)[0]
 
     def wanted(self, object_id: int, sized: SizeEstimate, side: int) -> ViewRequest:
         """Return what an object asks of its first window: where it was seen, if that will do."""
-        need = self.rules.need(sized.box, (0.0, 0.0), side)
+        need = self.placement.need(sized.box, (0.0, 0.0), side)
         seen = (view for view in sized.windows if view.side == side)
         return ViewRequest(object_id, need, side, next(seen, None))
 
@@ -99,34 +99,38 @@ class InitialViewSelector:
         hint = question.hint
         if hint is not None and not hint.empty:
             return hint
-        policy = self.rules.policy
+        policy = self.placement.policy
         fixed = policy.mode is ViewMode.FULL or policy.pixels is not None
         return question.centre if fixed else None
 
     def _views(self, lone: Mapping[int, PlanePrompts], scale: int) -> dict[int, View]:
         """Return windows of about ``scale`` pixels around clicks, the full plane if smaller."""
         sides = {
-            object_id: self.rules.side_for(max(scale, *question.centre.shape))
+            object_id: self.placement.side_for(max(scale, *question.centre.shape))
             for object_id, question in lone.items()
         }
         wanted = [
             ViewRequest(object_id, lone[object_id].centre.grow(side // 6), side)
             for object_id, side in sides.items()
-            if side < max(self.rules.shape)
+            if side < max(self.placement.shape)
         ]
-        return dict.fromkeys(lone, self.rules.full) | share_views(wanted, self.rules)
+        return dict.fromkeys(lone, self.placement.full) | share_views(wanted, self.placement)
 
     def _look(
         self, index: PlaneIndex, question: PlanePrompts, view: View
     ) -> tuple[float, Window, View]:
-        encoding = self.looker.encode(index, view)
-        answer = self.looker.predictor.click(encoding, self.looker.ask(view, question))
-        patch = self.looker.pieces.answer(question, self.looker.paste(view, answer.logits[0]))
+        encoding = self.encoder.encode(index, view)
+        answer = self.encoder.predictor.predict(
+            encoding, self.encoder.prompts_to_view(view, question)
+        )
+        patch = self.encoder.components.answer(
+            question, self.encoder.mask_to_plane(view, answer.logits[0])
+        )
         box = patch.box
         if box is None:
             return -1.0, question.centre, view
         score = float(answer.predicted_iou[0])
-        return score * _plausibility(patch, box, view, self.rules.sizes), box, view
+        return score * _plausibility(patch, box, view, self.placement.sizes), box, view
 
 
 def _plausibility(patch: MaskCrop, box: Window, view: View, sizes: ViewSizing) -> float:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam2.core.geometry import Window
+from napari_sam2.masks.mask import MAX_LOGIT
 from napari_sam2.prompts.plane_prompts import RIM, MaskCrop, PlanePrompts
-from napari_sam2.tracking.blending import LIMIT
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
@@ -75,7 +75,7 @@ def _at(
 
 
 def _only(patch: MaskCrop, kept: NDArray[np.bool_]) -> MaskCrop:
-    cleaned = MaskCrop(patch.window, np.where(kept, patch.logits, np.float32(-LIMIT)))
+    cleaned = MaskCrop(patch.window, np.where(kept, patch.logits, np.float32(-MAX_LOGIT)))
     box = cleaned.box
     if box is None:
         return cleaned

@@ -54,22 +54,22 @@ class ClickPredictor:
 
     Parameters
     ----------
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
     question : Callable
         Gives the question of (object id, frame).
     """
 
-    looker: ViewEncoder
-    rules: ViewPlacement
+    encoder: ViewEncoder
+    placement: ViewPlacement
     question: Callable[[int, int], PlanePrompts]
 
     def warm(self, frame: int) -> None:
         """Encode the whole plane, if clicks on it would start there."""
-        if self.rules.first_side(self.rules.full.window) is None:
-            self.looker.encode(self.looker.stack.index(frame), self.rules.full)
+        if self.placement.first_side(self.placement.full.window) is None:
+            self.encoder.encode(self.encoder.stack.index(frame), self.placement.full)
 
     def preview(self, object_id: int, frame: int, question: PlanePrompts | None = None) -> Preview:
         """Answer an object's prompts on a frame, or another question about it.
@@ -82,12 +82,12 @@ class ClickPredictor:
         question = self.question(object_id, frame) if question is None else question
         if question.mask is None and question.box is None and not len(question.points):
             raise UserError(f"Object {object_id} has no prompt on frame {frame}.")
-        index = self.looker.stack.index(frame)
+        index = self.encoder.stack.index(frame)
         if question.mask is not None:
             return Preview((_given(object_id, frame, index, question.mask),))
-        view = InitialViewSelector(self.looker, self.rules).view(index, question)
+        view = InitialViewSelector(self.encoder, self.placement).view(index, question)
         answer = self._answer(index, view, question)
-        main = partial(self.looker.pieces.answer, question)
+        main = partial(self.encoder.components.answer, question)
         return Preview(self._results((object_id, frame, index), view, answer, main))
 
     def refine(self, before: FrameResult) -> FrameResult | None:
@@ -102,22 +102,24 @@ class ClickPredictor:
         box = patch.box
         if box is None:
             return before
-        side = self.rules.side_around(box)
-        if side > CLOSER * seen_side(before.view, self.rules.shape):
+        side = self.placement.side_around(box)
+        if side > CLOSER * seen_side(before.view, self.placement.shape):
             return None
-        view = self.rules.place(box, side)
+        view = self.placement.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
         question = PlanePrompts(box=bounds, previous=patch)
         answer = self._answer(before.index, view, question)
-        pieces = self.looker.pieces
+        components = self.encoder.components
         place = (before.object_id, before.frame, before.index)
-        main = (pieces if pieces.whole(patch) else ComponentFilter()).main
+        main = (components if components.whole(patch) else ComponentFilter()).main
         refined = self._results(place, view, answer, main)[0]
         return replace(refined, direction=before.direction, final=before.final)
 
     def _answer(self, index: PlaneIndex, view: View, question: PlanePrompts) -> MaskCandidates:
-        encoding = self.looker.encode(index, view)
-        return self.looker.predictor.click(encoding, self.looker.ask(view, question))
+        encoding = self.encoder.encode(index, view)
+        return self.encoder.predictor.predict(
+            encoding, self.encoder.prompts_to_view(view, question)
+        )
 
     def _results(
         self,
@@ -130,7 +132,7 @@ class ClickPredictor:
         results = []
         for logits, iou in zip(answer.logits, answer.predicted_iou, strict=True):
             seen = answer.object_score > 0
-            patch = main(self.looker.paste(view, logits)) if seen else MaskCrop.empty()
+            patch = main(self.encoder.mask_to_plane(view, logits)) if seen else MaskCrop.empty()
             results.append(
                 FrameResult(
                     *place,

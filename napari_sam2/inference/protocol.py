@@ -145,10 +145,10 @@ class Predictor(Protocol):
     def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
         """Encode an RGB image (H, W, 3) of any size; it is squeezed to the square input."""
 
-    def click(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
+    def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Answer one prompt on one image, with no memory."""
 
-    def condition(
+    def add_prompts(
         self,
         encoding: ImageEmbedding,
         frame: int,
@@ -168,7 +168,7 @@ class Predictor(Protocol):
     ) -> list[TrackingResult]:
         """Follow every object onto this frame; ``zoomed`` if what was encoded is a window."""
 
-    def remember(
+    def add_masks(
         self,
         encoding: ImageEmbedding,
         frame: int,
@@ -179,11 +179,11 @@ class Predictor(Protocol):
     ) -> list[TrackState]:
         """Write masks (H, W logits) into fresh or existing states as memories of this frame."""
 
-    def shift(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
+    def shift_memory(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
         """Return the state as seen from a window moved by (dy, dx) whole memory tokens."""
 
-    def dump(self, state: TrackState) -> bytes:
+    def serialize_state(self, state: TrackState) -> bytes:
         """Serialise a state; loading it continues bit-identically."""
 
-    def load(self, data: bytes) -> TrackState:
-        """Undo :meth:`dump`."""
+    def deserialize_state(self, data: bytes) -> TrackState:
+        """Undo :meth:`serialize_state`."""

@@ -76,7 +76,7 @@ class MaskRefiner:
         known = self.storing.header(object_id, frame)
         if known is None or known.area == 0 or known.view.endswith(REFINED):
             return False
-        asked = self.prompts.of(object_id, frame)
+        asked = self.prompts.get(object_id, frame)
         drawn = any(isinstance(prompt, MaskPrompt) for prompt in asked)
         return known.status < MaskStatus.ACCEPTED and not drawn
 

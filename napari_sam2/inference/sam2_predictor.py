@@ -104,7 +104,7 @@ class SAM2Predictor:
         return EncodedView(self.model.encode(pixels), (image.shape[0], image.shape[1]))
 
     @torch.inference_mode()
-    def click(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
+    def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Answer one prompt on one image, with no memory; a lone click gets three answers."""
         seen = _own(encoding)
         if len(prompt.points) != 1 or prompt.box is not None or prompt.mask is not None:
@@ -126,7 +126,7 @@ class SAM2Predictor:
         logits, ious = decoded.logits[0, order], decoded.ious[0, order]
         return _candidates(logits, ious, decoded.object_score, seen.shape)
 
-    def condition(
+    def add_prompts(
         self,
         encoding: ImageEmbedding,
         frame: int,
@@ -160,7 +160,7 @@ class SAM2Predictor:
         return [_step(choice, state, seen.shape) for choice, state in followed]
 
     @torch.inference_mode()
-    def remember(
+    def add_masks(
         self,
         encoding: ImageEmbedding,
         frame: int,
@@ -180,16 +180,16 @@ class SAM2Predictor:
             made.append(bank.with_prompted(entry) if conditioning else bank.with_tracked(entry))
         return made
 
-    def shift(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
+    def shift_memory(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
         """Return the state as seen from a window moved by (dy, dx) whole memory tokens."""
         return self.tracker.shift(_bank(state), *tokens)
 
-    def dump(self, state: TrackState) -> bytes:
+    def serialize_state(self, state: TrackState) -> bytes:
         """Serialise a state; loading it continues bit-identically."""
         return _bank(state).to_bytes()
 
-    def load(self, data: bytes) -> TrackState:
-        """Undo :meth:`dump`."""
+    def deserialize_state(self, data: bytes) -> TrackState:
+        """Undo :meth:`serialize_state`."""
         return memory_bank.TrackState.from_bytes(data, self.model.device)
 
     def _prompt(self, seen: EncodedView, prompt: ViewPrompts) -> Prompt:

@@ -16,8 +16,8 @@ from napari_sam2.images.view import View
 from napari_sam2.inference.feature_cache import FeatureCache, FeatureKey
 from napari_sam2.inference.postprocess import ComponentFilter, ContourSmoothing
 from napari_sam2.inference.protocol import ImageEmbedding, Predictor, ViewPrompts
+from napari_sam2.masks.mask import MAX_LOGIT
 from napari_sam2.prompts.plane_prompts import RIM, MaskCrop, PlanePrompts
-from napari_sam2.tracking.blending import LIMIT
 
 _KEPT_PIXELS = 4096**2
 """A view's picture of more pixels, 48 MB and above, is neither kept nor measured."""
@@ -63,9 +63,9 @@ class ViewEncoder:
         The model.
     cache : FeatureCache
         Features that are kept.
-    pieces : ComponentFilter
+    components : ComponentFilter
         Which pieces of a mask belong to its object.
-    outlines : ContourSmoothing
+    contours : ContourSmoothing
         How smooth tracked masks are.
     last : LastImage
         The last picture, unless it is huge.
@@ -75,8 +75,8 @@ class ViewEncoder:
     intensity: ToRGB
     predictor: Predictor
     cache: FeatureCache
-    pieces: ComponentFilter = field(default_factory=ComponentFilter)
-    outlines: ContourSmoothing = field(default_factory=ContourSmoothing)
+    components: ComponentFilter = field(default_factory=ComponentFilter)
+    contours: ContourSmoothing = field(default_factory=ContourSmoothing)
     last: LastImage = field(default_factory=LastImage, compare=False)
 
     def encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
@@ -130,11 +130,11 @@ class ViewEncoder:
             lambda strip: self.intensity.to_rgb(self.stack.read(index, strip)), inside, factor
         )
 
-    def ask(self, view: View, question: PlanePrompts) -> ViewPrompts:
+    def prompts_to_view(self, view: View, question: PlanePrompts) -> ViewPrompts:
         """Return a question in the view's own pixels; points beyond the view are left out."""
         points = view.points_in(question.points)
         inside = np.all((points >= -0.5) & (points <= np.array(view.image_shape) - 0.5), axis=1)
-        mask = None if question.mask is None else self.see(view, question.mask) > 0
+        mask = None if question.mask is None else self.mask_to_view(view, question.mask) > 0
         corrects = question.previous is not None and question.mask is None
         corrects = corrects and not question.drifted
         return ViewPrompts(
@@ -142,13 +142,13 @@ class ViewEncoder:
             labels=question.labels[inside],
             box=None if question.box is None else view.box_in(question.box),
             mask=mask,
-            previous=self.see(view, question.previous) if corrects else None,  # type: ignore[arg-type]
+            previous=self.mask_to_view(view, question.previous) if corrects else None,  # type: ignore[arg-type]
         )
 
-    def see(self, view: View, patch: MaskCrop) -> NDArray[np.float32]:
+    def mask_to_view(self, view: View, patch: MaskCrop) -> NDArray[np.float32]:
         """Return a patch of the plane as logits of the view's image size."""
         common = view.window.intersect(patch.window)
-        canvas = np.full(view.window.shape, -LIMIT, dtype=np.float32)
+        canvas = np.full(view.window.shape, -MAX_LOGIT, dtype=np.float32)
         if not common.empty:
             inner = common.relative_to(view.window).slices
             canvas[inner] = patch.logits[common.relative_to(patch.window).slices]
@@ -157,9 +157,9 @@ class ViewEncoder:
     def smoothed(self, view: View, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return logits of the view's image with the outline that a tracked object has."""
         grain = max(view.image_shape) / (self.predictor.info.image_size // _MASK_STRIDE)
-        return self.outlines.smoothed(logits, grain)
+        return self.contours.smoothed(logits, grain)
 
-    def paste(self, view: View, logits: NDArray[np.float32]) -> MaskCrop:
+    def mask_to_plane(self, view: View, logits: NDArray[np.float32]) -> MaskCrop:
         """Return logits of the view's image as a patch at the plane's full resolution.
 
         The patch holds every positive pixel on the plane and a thin rim around them.

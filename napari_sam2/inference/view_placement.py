@@ -241,7 +241,7 @@ class ViewRequest:
     before: View | None = None
 
 
-def share_views(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int, View]:
+def share_views(wanted: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
     """Give every object a window, and neighbours the same one.
 
     Windows of the frame before are kept while they hold what they must, because an unmoved
@@ -251,7 +251,7 @@ def share_views(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int
     ----------
     wanted : Sequence of ViewRequest
         In the order of the object ids.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
 
     Returns
@@ -262,13 +262,13 @@ def share_views(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int
     views: dict[int, View] = {}
     for side in sorted({item.side for item in wanted}):
         same = [item for item in wanted if item.side == side]
-        kept = _keep(same, rules)
-        fresh = _cover(same, rules)
+        kept = _keep(same, placement)
+        fresh = _cover(same, placement)
         views |= kept if len(set(kept.values())) <= len(set(fresh.values())) else fresh
     return views
 
 
-def _keep(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int, View]:
+def _keep(wanted: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
     views = {
         item.object_id: item.before
         for item in wanted
@@ -285,14 +285,14 @@ def _keep(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int, View
             homeless.append(item)
         else:
             views[item.object_id] = home
-    return views | _cover(homeless, rules)
+    return views | _cover(homeless, placement)
 
 
 def _first_holding(item: ViewRequest, views: Iterable[View]) -> View | None:
     return next((view for view in sorted(set(views)) if view.window.contains(item.need)), None)
 
 
-def _cover(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int, View]:
+def _cover(wanted: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
     views: dict[int, View] = {}
     left = sorted(wanted, key=lambda item: (item.need, item.object_id))
     while left:
@@ -300,10 +300,10 @@ def _cover(wanted: Sequence[ViewRequest], rules: ViewPlacement) -> dict[int, Vie
         members, union = [seed], seed.need
         for item in sorted(left[1:], key=lambda item: _distance(item.need, seed.need)):
             grown = union.union(item.need)
-            if max(grown.shape) <= item.side - rules.pitch(item.side):
+            if max(grown.shape) <= item.side - placement.pitch(item.side):
                 members.append(item)
                 union = grown
-        view = rules.place(union, seed.side)
+        view = placement.place(union, seed.side)
         views |= {item.object_id: view for item in members}
         left = [item for item in left if item.object_id not in views]
     return views

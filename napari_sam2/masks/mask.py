@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.geometry import PlaneIndex, Window
 
+MAX_LOGIT = 16.0
+"""Bound of mask logits where masks are combined, so that one confident mask cannot dominate."""
+
 
 class MaskOrigin(Enum):
     """Which way a mask came along the propagated axis."""

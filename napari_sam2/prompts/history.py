@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_sam2.masks.mask import FrameResult
-from napari_sam2.prompts.types import Prompt
-from napari_sam2.viewer.layers.points import Key
+from napari_sam2.prompts.types import Prompt, PromptKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class PromptEdit:
         The mask that a second look gave; None where the mask is the prompts' answer.
     """
 
-    key: Key
+    key: PromptKey
     before: tuple[Prompt, ...]
     after: tuple[Prompt, ...]
     mask: FrameResult | None = None

@@ -53,7 +53,7 @@ class PromptResolver:
             frames.setdefault(object_id, set()).update(locked)
         return {object_id: tuple(sorted(frames[object_id])) for object_id in sorted(frames)}
 
-    def question(self, object_id: int, frame: int) -> PlanePrompts:
+    def resolve(self, object_id: int, frame: int) -> PlanePrompts:
         """Return all that is asked about an object on a frame."""
         if frame in self._stored.locked().get(object_id, ()):
             return PlanePrompts(mask=self._mask_of(object_id, frame))
@@ -65,11 +65,11 @@ class PromptResolver:
             return question
         return replace(question, previous=self._previous(object_id, frame))
 
-    def question_with(self, click: PointPrompt) -> PlanePrompts:
+    def resolve_with_click(self, click: PointPrompt) -> PlanePrompts:
         """Return what would be asked if there were one more click; nothing is taken note of."""
         object_id, frame = click.object_id, click.frame
         if frame in self._stored.locked().get(object_id, ()):
-            return self.question(object_id, frame)
+            return self.resolve(object_id, frame)
         now = self._from_prompts(object_id, frame)
         points = np.concatenate([now.points, np.array([click.yx], dtype=np.float64)])
         labels = np.append(now.labels, np.int64(click.label))
@@ -86,7 +86,7 @@ class PromptResolver:
     def prompts_changed(self, object_id: int, frame: int) -> None:
         """Forget the candidate that was chosen for the prompts before."""
         self._chosen.pop((object_id, frame), None)
-        if not self._prompts.of(object_id, frame):
+        if not self._prompts.get(object_id, frame):
             self._corrected.pop((object_id, frame), None)
 
     def forget(self, object_id: int) -> None:
@@ -96,14 +96,14 @@ class PromptResolver:
             for key in [key for key in kept if key[0] == object_id]:
                 del kept[key]
 
-    def questions(self, prompted: Mapping[int, Sequence[int]]) -> RunPrompts:
+    def resolve_run(self, prompted: Mapping[int, Sequence[int]]) -> RunPrompts:
         """Return all questions of a run as they are now; later edits do not touch them."""
         return RunPrompts(
-            {(o, f): self.question(o, f) for o, frames in prompted.items() for f in frames}
+            {(o, f): self.resolve(o, f) for o, frames in prompted.items() for f in frames}
         )
 
     def _from_prompts(self, object_id: int, frame: int) -> PlanePrompts:
-        prompts = self._prompts.of(object_id, frame)
+        prompts = self._prompts.get(object_id, frame)
         points = [p for p in prompts if isinstance(p, PointPrompt)]
         boxes = [p for p in prompts if isinstance(p, BoxPrompt)]
         masks = [p for p in prompts if isinstance(p, MaskPrompt)]

@@ -65,7 +65,7 @@ class PromptStore:
         new: dict[tuple[int, int], list[Prompt]] = {}
         for prompt in prompts:
             new.setdefault((prompt.object_id, prompt.frame), []).append(prompt)
-        self._apply({key: (*self.of(*key), *added) for key, added in new.items()})
+        self._apply({key: (*self.get(*key), *added) for key, added in new.items()})
 
     def remove(self, prompt: Prompt) -> None:
         """Remove one prompt.
@@ -77,7 +77,7 @@ class PromptStore:
         """
         key = (prompt.object_id, prompt.frame)
         at = self._position(prompt)
-        here = self.of(*key)
+        here = self.get(*key)
         self._apply({key: here[:at] + here[at + 1 :]})
 
     def replace(self, old: Prompt, new: Prompt) -> None:
@@ -90,11 +90,11 @@ class PromptStore:
         """
         at, source = self._position(old), (old.object_id, old.frame)
         target = (new.object_id, new.frame)
-        here = self.of(*source)
+        here = self.get(*source)
         if source == target:
             self._apply({source: (*here[:at], new, *here[at + 1 :])})
         else:
-            self._apply({source: here[:at] + here[at + 1 :], target: (*self.of(*target), new)})
+            self._apply({source: here[:at] + here[at + 1 :], target: (*self.get(*target), new)})
 
     def set(self, object_id: int, frame: int, prompts: Iterable[Prompt]) -> None:
         """Make ``prompts`` all that is said about one object on one frame.
@@ -117,7 +117,7 @@ class PromptStore:
         ]
         self._apply(dict.fromkeys(keys, ()))
 
-    def of(self, object_id: int, frame: int) -> tuple[Prompt, ...]:
+    def get(self, object_id: int, frame: int) -> tuple[Prompt, ...]:
         """Return what is said about one object on one frame, perhaps nothing."""
         return self._prompts.get((object_id, frame), ())
 
@@ -142,14 +142,14 @@ class PromptStore:
         self._apply({key: tuple(wanted.get(key, ())) for key in {*self._prompts, *wanted}})
 
     def _position(self, prompt: Prompt) -> int:
-        here = self.of(prompt.object_id, prompt.frame)
+        here = self.get(prompt.object_id, prompt.frame)
         if prompt not in here:
             raise UserError(f"{describe(prompt)} does not exist any more.")
         return here.index(prompt)
 
     def _apply(self, edits: dict[tuple[int, int], tuple[Prompt, ...]]) -> None:
         arranged = {key: arrange(prompts) for key, prompts in edits.items()}
-        edited = [key for key, prompts in sorted(arranged.items()) if self.of(*key) != prompts]
+        edited = [key for key, prompts in sorted(arranged.items()) if self.get(*key) != prompts]
         for key in edited:
             self._prompts[key] = arranged[key]
             if not arranged[key]:

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
+from napari_sam2.images.coordinates import FixedPosition
+
+
+class PromptKey(NamedTuple):
+    """Identifies the prompts of one object on one frame.
+
+    Parameters
+    ----------
+    position : FixedPosition
+        Position on the axes that are neither propagated nor in the plane; it selects the session.
+    object_id : int
+        The label value, at least 1.
+    frame : int
+        Position along the propagated axis.
+    """
+
+    position: FixedPosition
+    object_id: int
+    frame: int
 
 
 def _check_place(object_id: int, frame: int) -> None:

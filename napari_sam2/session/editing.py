@@ -34,23 +34,23 @@ class MaskEditor:
         self.scores = ScoreTable()
         self.objects = ObjectList()
         self.prompts = prompts
-        self._storing = storing
-        self._asking = PromptResolver(prompts, storing)
+        self._store = storing
+        self._resolver = PromptResolver(prompts, storing)
         for object_id in {*prompts.objects(), *storing.masks.objects()}:
             self.objects.add(object_id)
         for frame, header in storing.headers():
             self.scores.add(ScoreRow.of_header(frame, header))
-        prompts.changed.connect(self._asking.prompts_changed)
+        prompts.changed.connect(self._resolver.prompts_changed)
 
     @property
     def masks(self) -> MaskStore:
         """The masks: one record per object and index."""
-        return self._storing.masks
+        return self._store.masks
 
     @property
     def labels(self) -> LabelArray | None:
         """The label image, if one is kept."""
-        return self._storing.labels
+        return self._store.labels
 
     def add_object(self, name: str = "") -> int:
         """Add an object and return its id."""
@@ -100,7 +100,7 @@ class MaskEditor:
 
     def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
         """Delete an object's masks on some frames, or on all; its prompts stay."""
-        for index in self._storing.delete(object_id, frames):
+        for index in self._store.delete(object_id, frames):
             self.events.masks.emit(object_id, index)
         if frames is None:
             self.scores.drop(object_id)
@@ -111,14 +111,14 @@ class MaskEditor:
     def delete_object(self, object_id: int) -> None:
         """Delete an object with its prompts and masks; what it covered shows again."""
         self.clear(object_id)
-        self._asking.forget(object_id)
+        self._resolver.forget(object_id)
         if object_id in self.objects:
             self.objects.remove(object_id)
         self.events.objects.emit()
 
     def result(self, object_id: int, frame: int) -> FrameResult | None:
         """Return the stored mask of an object on a frame, or None."""
-        return self._storing.result(object_id, frame)
+        return self._store.result(object_id, frame)
 
     def _set_status(
         self,
@@ -128,7 +128,7 @@ class MaskEditor:
         *,
         cover: bool = False,
     ) -> int:
-        changed = self._storing.set_status(object_id, frames, status, cover=cover)
+        changed = self._store.set_status(object_id, frames, status, cover=cover)
         for frame, header in changed:
             self.scores.add(ScoreRow.of_header(frame, header))
             self.events.masks.emit(header.object_id, header.index)

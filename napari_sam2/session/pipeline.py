@@ -65,7 +65,7 @@ class InferencePipeline:
         self.cache.clear()
 
     @property
-    def rules(self) -> ViewPlacement:
+    def placement(self) -> ViewPlacement:
         """Where the model's windows may lie on this stack."""
         info, stack = self.predictor.info, self.stack
         size, stride = info.image_size, info.token_stride
@@ -75,29 +75,29 @@ class InferencePipeline:
         )
 
     @property
-    def looker(self) -> ViewEncoder:
+    def encoder(self) -> ViewEncoder:
         """The model's eyes on this stack."""
         settings = self.settings
         # The full view is the reference's way, to the bit.
         full = settings.view.mode is ViewMode.FULL
-        pieces = ComponentFilter(0.0 if full else settings.least_piece)
-        outlines = ContourSmoothing(0.0 if full else settings.smoothing)
+        components = ComponentFilter(0.0 if full else settings.least_piece)
+        contours = ContourSmoothing(0.0 if full else settings.smoothing)
         return ViewEncoder(
-            self.reader, self.intensity, self.predictor, self.cache, pieces, outlines
+            self.reader, self.intensity, self.predictor, self.cache, components, contours
         )
 
     def ahead(self) -> Prefetcher:
         """Return what reads the windows of the next frame while the model works on this one."""
         return Prefetcher(self.reader, max_planes=READ_AHEAD)
 
-    def previewer(self) -> ClickPredictor:
+    def click_predictor(self) -> ClickPredictor:
         """Return what answers prompts on single frames."""
-        return ClickPredictor(self.looker, self.rules, self.question)
+        return ClickPredictor(self.encoder, self.placement, self.question)
 
-    def sweeper(self, ahead: Prefetcher, questions: RunPrompts, sweep: Sweep) -> SweepRunner:
+    def sweep_runner(self, ahead: Prefetcher, questions: RunPrompts, sweep: Sweep) -> SweepRunner:
         """Return what carries the tracks of one sweep, reading through ``ahead``."""
-        looker, rules = replace(self.looker, stack=ahead), self.rules
+        encoder, placement = replace(self.encoder, stack=ahead), self.placement
         size = self.settings.group_size
-        beginning = TrackInitializer(looker, rules, questions, size)
+        initializer = TrackInitializer(encoder, placement, questions, size)
         rule = self.settings.stop_rule_along(self.stack.along)
-        return SweepRunner(sweep, looker, rules, beginning, size, rule, ahead.want)
+        return SweepRunner(sweep, encoder, placement, initializer, size, rule, ahead.prefetch)

@@ -137,7 +137,7 @@ def _prompt_difference(before: PromptSnapshot, now: PromptSnapshot) -> str:
 
 
 def _of(store: PromptStore, object_id: int) -> tuple[Any, ...]:
-    return tuple(store.of(object_id, frame) for frame in store.frames(object_id))
+    return tuple(store.get(object_id, frame) for frame in store.frames(object_id))
 
 
 class RunFolder:

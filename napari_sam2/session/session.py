@@ -85,44 +85,44 @@ class SegmentationSession(MaskEditor):
         self.settings = settings or SessionSettings()
         self.run = RunStatus()
         self._recorder: RunRecorder = recorder or NoRecorder()
-        self._refining = MaskRefiner(self._storing, prompts, self._closer)
+        self._refiner = MaskRefiner(self._store, prompts, self._closer)
         self._untold = list(stack.notes)
         self._model_lock = RLock()
         self._cancel = Event()
-        self._workshop = InferencePipeline(
-            stack, predictor, intensity, self.settings, self._asking.question, reader or stack
+        self._pipeline = InferencePipeline(
+            stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
 
     @property
     def intensity(self) -> Intensity:
         """What the model sees of raw values."""
-        return self._workshop.intensity
+        return self._pipeline.intensity
 
     @intensity.setter
     def intensity(self, intensity: Intensity) -> None:
         with self._model_lock:
-            self._workshop.show(intensity)
+            self._pipeline.show(intensity)
 
     @property
     def encodings(self) -> int:
         """How many windows were encoded so far."""
-        return self._workshop.cache.encodings
+        return self._pipeline.cache.encodings
 
     @property
-    def looker(self) -> ViewEncoder:
+    def encoder(self) -> ViewEncoder:
         """The model's eyes, e.g. to show what the model sees."""
-        return self._workshop.looker
+        return self._pipeline.encoder
 
     @property
-    def rules(self) -> ViewPlacement:
+    def placement(self) -> ViewPlacement:
         """Where the model's windows may lie on this stack."""
-        return self._workshop.rules
+        return self._pipeline.placement
 
     def warm(self, frame: int) -> None:
         """Encode a frame ahead of the first click on it."""
         self._tell()
         with self._model_lock:
-            self._workshop.previewer().warm(frame)
+            self._pipeline.click_predictor().warm(frame)
 
     def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
         """Answer an object's prompts on one frame.
@@ -147,9 +147,9 @@ class SegmentationSession(MaskEditor):
             If the object has no prompt on the frame.
         """
         self._tell()
-        question = None if trial is None else self._asking.question_with(trial)
+        question = None if trial is None else self._resolver.resolve_with_click(trial)
         with self._model_lock:
-            preview = self._workshop.previewer().preview(object_id, frame, question)
+            preview = self._pipeline.click_predictor().preview(object_id, frame, question)
         if trial is None:
             self._keep([preview.result], reopen=True)
         return preview
@@ -160,7 +160,7 @@ class SegmentationSession(MaskEditor):
         ``number`` counts round, so that one key can cycle.
         """
         chosen = preview.choose(number)
-        self._asking.choose(chosen.result, chosen.chosen)
+        self._resolver.choose(chosen.result, chosen.chosen)
         self._keep([chosen.result], reopen=True)
         return chosen
 
@@ -173,13 +173,13 @@ class SegmentationSession(MaskEditor):
             If the object has no mask on the frame, it was seen as closely before, or the second
             look disagrees with it.
         """
-        refined = self._refining.frame(object_id, frame)
+        refined = self._refiner.frame(object_id, frame)
         self._keep([refined], reopen=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
         """Whether :meth:`refine_track` would look again at the mask there; cheap."""
-        return self._refining.free(object_id, frame)
+        return self._refiner.free(object_id, frame)
 
     def refine_track(
         self, objects: Iterable[int] | None = None, frames: Iterable[int] | None = None
@@ -197,10 +197,10 @@ class SegmentationSession(MaskEditor):
             Each mask, frame by frame, with what came of it. Where the second look disagrees, and
             where the user drew or accepted the mask, the first one stays.
         """
-        places = self._refining.places(objects, frames)
+        places = self._refiner.places(objects, frames)
         self._cancel.clear()
         self.run = RunStatus(0, len(places))
-        for refined in self._refining.at(places):
+        for refined in self._refiner.at(places):
             if refined.outcome is RefinementOutcome.SHARPENED:
                 self._keep([refined.result])
             self.run = RunStatus(self.run.done + 1, len(places))
@@ -220,7 +220,7 @@ class SegmentationSession(MaskEditor):
         """
         self._adopt_objects()
         return make_plan(
-            request or PropagationRequest(), self._asking.prompted(), self.stack.n_frames
+            request or PropagationRequest(), self._resolver.prompted(), self.stack.n_frames
         )
 
     def propagate(
@@ -258,7 +258,7 @@ class SegmentationSession(MaskEditor):
         if not resume:
             for object_id in plan.objects:
                 self._recorder.forget(object_id)
-        questions = self._asking.questions(plan.sweeps[0].conditioning)
+        questions = self._resolver.resolve_run(plan.sweeps[0].conditioning)
         run_id = questions.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
         return self._stream(plan, questions, run_id, resume)
 
@@ -267,10 +267,10 @@ class SegmentationSession(MaskEditor):
     ) -> Iterator[FrameResult]:
         self.run = RunStatus(0, plan.n_steps)
         every = self.settings.checkpoint_every
-        with self._workshop.ahead() as ahead:
+        with self._pipeline.ahead() as ahead:
             run = Propagation(
-                partial(self._workshop.sweeper, ahead, questions),
-                self._storing,
+                partial(self._pipeline.sweep_runner, ahead, questions),
+                self._store,
                 self._recorder,
                 every,
                 run_id,
@@ -287,7 +287,7 @@ class SegmentationSession(MaskEditor):
 
     def _closer(self, before: FrameResult) -> FrameResult | None:
         with self._model_lock:
-            return self._workshop.previewer().refine(before)
+            return self._pipeline.click_predictor().refine(before)
 
     def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
         with self._model_lock:
@@ -302,7 +302,7 @@ class SegmentationSession(MaskEditor):
         self._cancel.set()
 
     def _keep(self, results: Sequence[FrameResult], *, reopen: bool = False) -> None:
-        for result in self._storing.put(results, reopen=reopen):
+        for result in self._store.put(results, reopen=reopen):
             self.scores.add(ScoreRow.of(result))
         for result in results:
             self._recorder.mark([result.object_id], result.direction, result.index)

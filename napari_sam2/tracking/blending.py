@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.mask import FrameResult, MaskOrigin
-
-LIMIT = 16.0
-"""Logits are bounded by this before they are mixed, so that a certain pass cannot shout."""
+from napari_sam2.masks.mask import MAX_LOGIT, FrameResult, MaskOrigin
 
 
 def blend_directions(draft: FrameResult, result: FrameResult, gap: tuple[int, int]) -> FrameResult:
@@ -53,7 +50,7 @@ def blend_directions(draft: FrameResult, result: FrameResult, gap: tuple[int, in
 
 
 def _trust(result: FrameResult) -> float:
-    visible = 1 / (1 + exp(-max(min(result.object_score, LIMIT), -LIMIT)))
+    visible = 1 / (1 + exp(-max(min(result.object_score, MAX_LOGIT), -MAX_LOGIT)))
     return max(result.predicted_iou, 0.01) * max(visible, 1 - visible)
 
 
@@ -64,8 +61,8 @@ def _cover(first: Window, second: Window) -> Window:
 
 
 def _spread(result: FrameResult, window: Window) -> NDArray[np.float32]:
-    canvas = np.full(window.shape, -LIMIT, dtype=np.float32)
+    canvas = np.full(window.shape, -MAX_LOGIT, dtype=np.float32)
     if not result.window.empty:
         rows, columns = result.window.relative_to(window).slices
-        canvas[rows, columns] = np.clip(result.logits, -LIMIT, LIMIT)
+        canvas[rows, columns] = np.clip(result.logits, -MAX_LOGIT, MAX_LOGIT)
     return canvas

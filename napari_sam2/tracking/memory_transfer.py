@@ -18,35 +18,35 @@ class MemoryTransfer:
 
     Parameters
     ----------
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
     """
 
-    looker: ViewEncoder
-    rules: ViewPlacement
+    encoder: ViewEncoder
+    placement: ViewPlacement
 
-    def to(self, track: Track, view: View) -> Track:
+    def to_view(self, track: Track, view: View) -> Track:
         """Return the track with its memory laid out in ``view``."""
         if view == track.view:
             return track
         if not _of_one_scale(track.view, view):
-            return self.again(track, view)
+            return self.rebuild(track, view)
         (dy, dx), drift = self._moves(track, view)
-        state = self.looker.predictor.shift(track.state, (dy, dx))
+        state = self.encoder.predictor.shift_memory(track.state, (dy, dx))
         moved = replace(track, state=state, view=view, drift=drift)
         return self.anchored(moved) if self._far(drift) else moved
 
     def encodings(self, track: Track, view: View) -> int:
-        """Return how many windows :meth:`to` looks at, as if no features were kept."""
+        """Return how many windows :meth:`to_view` looks at, as if no features were kept."""
         if view == track.view:
             return 0
         if _of_one_scale(track.view, view):
             return int(self._far(self._moves(track, view)[1]))
         return 1 + (track.last.frame != track.anchor.frame)
 
-    def again(self, track: Track, view: View) -> Track:
+    def rebuild(self, track: Track, view: View) -> Track:
         """Return the track with a fresh memory in ``view``: its anchor and its last mask."""
         fresh = self.anchored(replace(track, view=view), fresh=True)
         if track.last.frame == track.anchor.frame:
@@ -68,19 +68,19 @@ class MemoryTransfer:
 
     def _moves(self, track: Track, view: View) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return the step to a window of the same scale, and the drift with it, in tokens."""
-        dy, dx = self.rules.tokens_between(track.view, view)
+        dy, dx = self.placement.tokens_between(track.view, view)
         return (dy, dx), (track.drift[0] + dy, track.drift[1] + dx)
 
     def _far(self, drift: tuple[int, int]) -> bool:
-        return max(map(abs, drift)) > self.rules.tokens // 2
+        return max(map(abs, drift)) > self.placement.tokens // 2
 
     def _remember(
         self, seen: FrameMask, view: View, state: TrackState | None, *, conditioning: bool
     ) -> TrackState:
-        looker = self.looker
-        encoding = looker.encode(looker.stack.index(seen.frame), view)
-        logits = [looker.see(view, seen.patch)]
-        states = looker.predictor.remember(
+        encoder = self.encoder
+        encoding = encoder.encode(encoder.stack.index(seen.frame), view)
+        logits = [encoder.mask_to_view(view, seen.patch)]
+        states = encoder.predictor.add_masks(
             encoding, seen.frame, logits, [state], conditioning=conditioning
         )
         return states[0]
@@ -89,7 +89,7 @@ class MemoryTransfer:
         box = track.anchor.patch.box
         if not track.view.zoomed or box is None:
             return track.view
-        (dy, dx), pitch = _centres_apart(track.box, box), self.rules.pitch(track.view.side)
+        (dy, dx), pitch = _centres_apart(track.box, box), self.placement.pitch(track.view.side)
         window = track.view.window.shift(round(dy / pitch) * pitch, round(dx / pitch) * pitch)
         return replace(track.view, window=window)
 

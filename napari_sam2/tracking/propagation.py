@@ -76,7 +76,7 @@ class Propagation:
 
     Parameters
     ----------
-    sweeper : Callable
+    sweep_runner : Callable
         Makes the sweeper of one sweep.
     drafts : DraftReader
         Where the results of this run are found again for blending.
@@ -88,7 +88,7 @@ class Propagation:
         Identifies the request and the prompts; a checkpoint of another run is not used.
     """
 
-    sweeper: Callable[[Sweep], SweepRunner]
+    sweep_runner: Callable[[Sweep], SweepRunner]
     drafts: DraftReader
     recorder: RunRecorder
     checkpoint_every: int
@@ -120,22 +120,24 @@ class Propagation:
         before = 0
         for number, sweep in enumerate(plan.sweeps):
             if number >= start.sweep:
-                sweeper = self.sweeper(sweep)
+                sweep_runner = self.sweep_runner(sweep)
                 first = start.done if number == start.sweep else 0
-                sweeper.restore(start.tracks if number == start.sweep else ())
+                sweep_runner.restore(start.tracks if number == start.sweep else ())
                 for done in range(first, len(sweep.frames)):
                     if cancelled():
-                        return self._keep(number, done, sweeper)
-                    results = self._frame(sweeper, sweep, sweep.frames[done])
+                        return self._keep(number, done, sweep_runner)
+                    results = self._frame(sweep_runner, sweep, sweep.frames[done])
                     yield SweptFrame(results, before + done + 1)
                     if (done + 1) % self.checkpoint_every == 0:
-                        self._keep(number, done + 1, sweeper)
+                        self._keep(number, done + 1, sweep_runner)
             before += len(sweep.frames)
         self.recorder.checkpoint(pack(ResumeState(self.run_id, len(plan.sweeps), 0, ())))
 
-    def _frame(self, sweeper: SweepRunner, sweep: Sweep, frame: int) -> tuple[FrameResult, ...]:
+    def _frame(
+        self, sweep_runner: SweepRunner, sweep: Sweep, frame: int
+    ) -> tuple[FrameResult, ...]:
         tasks = sweep.tasks(frame)
-        results = sweeper.step(frame, tasks)
+        results = sweep_runner.step(frame, tasks)
         return tuple(
             self._settle(sweep, task, results[task.object_id]) for task in tasks if task.shown
         )
@@ -156,6 +158,6 @@ class Propagation:
         kept = None if data is None else unpack(data, self.run_id)
         return kept or ResumeState(self.run_id, 0, 0, ())
 
-    def _keep(self, number: int, done: int, sweeper: SweepRunner) -> None:
-        kept = ResumeState(self.run_id, number, done, sweeper.saved())
+    def _keep(self, number: int, done: int, sweep_runner: SweepRunner) -> None:
+        kept = ResumeState(self.run_id, number, done, sweep_runner.saved())
         self.recorder.checkpoint(pack(kept))

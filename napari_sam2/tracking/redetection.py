@@ -31,28 +31,28 @@ class Redetector:
 
     Parameters
     ----------
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
-    settler : TrackUpdater
+    updater : TrackUpdater
         Judges what it answers.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
-    hand_over : MemoryTransfer
+    memory_transfer : MemoryTransfer
         Brings memories into other windows.
     reverse : bool
         Whether the sweep runs backward.
-    allowance : EncodingBudget
+    budget : EncodingBudget
         What the frame's second looks may cost.
     """
 
-    looker: ViewEncoder
-    settler: TrackUpdater
-    rules: ViewPlacement
-    hand_over: MemoryTransfer
+    encoder: ViewEncoder
+    updater: TrackUpdater
+    placement: ViewPlacement
+    memory_transfer: MemoryTransfer
     reverse: bool
-    allowance: EncodingBudget
+    budget: EncodingBudget
 
-    def look_again(
+    def redetect(
         self,
         frame: int,
         before: Track,
@@ -80,7 +80,7 @@ class Redetector:
         box = patch.box
         if box is not None:
             cut = self._cut(track.view, box)
-            centred = self.rules.place(box, track.view.side)
+            centred = self.placement.place(box, track.view.side)
             if not cut or centred == track.view:
                 return first
             again = self._try(frame, before, centred)
@@ -90,31 +90,31 @@ class Redetector:
     def _search(
         self, frame: int, before: Track, first: Outcome, others: Mapping[int, MaskCrop]
     ) -> Outcome:
-        seen = self._try(frame, before, self.rules.wider(before.view))
+        seen = self._try(frame, before, self.placement.wider(before.view))
         box = None if seen is None else seen[1].box
         if seen is None or box is None or not self._credible(before, seen, others):
             return first
-        side = self.rules.later_side(before.view.side, box)
+        side = self.placement.later_side(before.view.side, box)
         if side is None:
             return seen
-        near = self._try(frame, before, self.rules.place(box, side))
+        near = self._try(frame, before, self.placement.place(box, side))
         return seen if near is None or near[1].box is None else near
 
     def _try(self, frame: int, before: Track, view: View) -> Outcome | None:
         """Return what a window shows, or None where that would cost too much."""
-        if not self.allowance.take(1 + self.hand_over.encodings(before, view)):
+        if not self.budget.take(1 + self.memory_transfer.encodings(before, view)):
             return None
-        track = self.hand_over.to(before, view)
-        encoding = self.looker.encode(self.looker.stack.index(frame), view)
-        (step,) = self.looker.predictor.track(
+        track = self.memory_transfer.to_view(before, view)
+        encoding = self.encoder.encode(self.encoder.stack.index(frame), view)
+        (step,) = self.encoder.predictor.track(
             encoding, frame, [track.state], reverse=self.reverse, zoomed=view.zoomed
         )
-        return self.settler.settle(frame, view, track, step)
+        return self.updater.update(frame, view, track, step)
 
     def _cut(self, view: View, box: Window) -> bool:
         """Whether the mask reaches an edge of the window that is not an edge of the plane."""
-        inside = view.window.clip(self.looker.stack.shape)
-        height, width = self.looker.stack.shape
+        inside = view.window.clip(self.encoder.stack.shape)
+        height, width = self.encoder.stack.shape
         return (
             (box.y0 <= inside.y0 > 0)
             or (box.x0 <= inside.x0 > 0)

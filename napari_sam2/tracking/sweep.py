@@ -11,9 +11,8 @@ from napari_sam2.images.view import View
 from napari_sam2.inference.protocol import TrackingResult
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, share_views
-from napari_sam2.masks.mask import FrameResult
+from napari_sam2.masks.mask import MAX_LOGIT, FrameResult
 from napari_sam2.prompts.plane_prompts import MaskCrop
-from napari_sam2.tracking.blending import LIMIT
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.plan import Role, Sweep, Task
 from napari_sam2.tracking.redetection import EncodingBudget, Redetector
@@ -50,11 +49,11 @@ class SweepRunner:
     ----------
     sweep : Sweep
         Direction and prompted frames.
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
-    beginning : TrackInitializer
+    initializer : TrackInitializer
         Starts tracks.
     group_size : int
         Objects in one call of the model; fixed for the run, as sums depend on it.
@@ -67,22 +66,22 @@ class SweepRunner:
     def __init__(
         self,
         sweep: Sweep,
-        looker: ViewEncoder,
-        rules: ViewPlacement,
-        beginning: TrackInitializer,
+        encoder: ViewEncoder,
+        placement: ViewPlacement,
+        initializer: TrackInitializer,
         group_size: int,
         stop_rule: TerminationRule | None,
         announce: Callable[[Sequence[PlaneRequest]], None],
     ) -> None:
         self.sweep = sweep
-        self.looker = looker
-        self.rules = rules
-        self.beginning = beginning
+        self.encoder = encoder
+        self.placement = placement
+        self.initializer = initializer
         self.group_size = group_size
         self.stop_rule = stop_rule
         self.announce = announce
-        self.hand_over = MemoryTransfer(looker, rules)
-        self.settler = TrackUpdater(looker, stop_rule)
+        self.memory_transfer = MemoryTransfer(encoder, placement)
+        self.updater = TrackUpdater(encoder, stop_rule)
         self._tracks: dict[int, Track] = {}
 
     def step(self, frame: int, tasks: Sequence[Task]) -> dict[int, FrameResult]:
@@ -93,7 +92,7 @@ class SweepRunner:
         tracked = [task for task in tasks if task.role is Role.TRACK]
         ended = {task.object_id for task in tracked if self._ended(task)}
         going = [task.object_id for task in tracked if task.object_id not in ended]
-        index = self.looker.stack.index(frame)
+        index = self.encoder.stack.index(frame)
         for followed in self._follow(frame, index, going):
             object_id = followed.track.object_id
             self._tracks[object_id] = followed.track
@@ -106,7 +105,7 @@ class SweepRunner:
 
     def saved(self) -> tuple[SavedTrack, ...]:
         """Return the tracks with their states as bytes."""
-        dump = self.looker.predictor.dump
+        dump = self.encoder.predictor.serialize_state
         return tuple(
             SavedTrack(
                 t.object_id,
@@ -125,7 +124,7 @@ class SweepRunner:
 
     def restore(self, saved: Sequence[SavedTrack]) -> None:
         """Undo :meth:`saved`."""
-        load = self.looker.predictor.load
+        load = self.encoder.predictor.deserialize_state
         for s in saved:
             self._tracks[s.object_id] = Track(
                 s.object_id,
@@ -146,7 +145,7 @@ class SweepRunner:
     def _condition(self, frame: int, objects: Sequence[int]) -> dict[int, FrameResult]:
         fresh = {o: self.sweep.conditioning[o] for o in objects if o not in self._tracks}
         if fresh:
-            self._tracks |= self.beginning.begin(frame, fresh)
+            self._tracks |= self.initializer.begin(frame, fresh)
         for object_id in objects:
             if object_id not in fresh:
                 self._tracks[object_id] = self._arrive(frame, self._tracks[object_id])
@@ -158,15 +157,20 @@ class SweepRunner:
         arrived = start(track.object_id, frame, track.state, track.answers)
         if not (answer.view.zoomed or track.view.zoomed):
             return arrived
-        moved = self.hand_over.to(track, answer.view)
-        return self.hand_over.anchored(replace(arrived, state=moved.state))
+        moved = self.memory_transfer.to_view(track, answer.view)
+        return self.memory_transfer.anchored(replace(arrived, state=moved.state))
 
     def _follow(self, frame: int, index: PlaneIndex, objects: Sequence[int]) -> list[TrackUpdate]:
         views = self._views(objects)
         self._announce(frame, set(views.values()))
-        allowance = EncodingBudget(len(objects))
-        recovery = Redetector(
-            self.looker, self.settler, self.rules, self.hand_over, self.sweep.reverse, allowance
+        budget = EncodingBudget(len(objects))
+        redetector = Redetector(
+            self.encoder,
+            self.updater,
+            self.placement,
+            self.memory_transfer,
+            self.sweep.reverse,
+            budget,
         )
         found: list[TrackUpdate] = []
         for view in sorted(set(views.values())):
@@ -175,7 +179,7 @@ class SweepRunner:
                 found += self._track(frame, index, view, group)
         others = {f.track.object_id: f.patch for f in found}
         return [
-            TrackUpdate(*recovery.look_again(frame, before, f.track, f.patch, f.step, others))
+            TrackUpdate(*redetector.redetect(frame, before, f.track, f.patch, f.step, others))
             for f in found
             for before in [self._tracks[f.track.object_id]]
         ]
@@ -183,33 +187,35 @@ class SweepRunner:
     def _announce(self, frame: int, views: set[View]) -> None:
         later = frame + self.sweep.frames.step
         if later in self.sweep.frames:
-            index = self.looker.stack.index(later)
-            self.announce([self.looker.request(index, view) for view in sorted(views)])
+            index = self.encoder.stack.index(later)
+            self.announce([self.encoder.request(index, view) for view in sorted(views)])
 
     def _views(self, objects: Sequence[int]) -> dict[int, View]:
         views: dict[int, View] = {}
         wanted = []
         for object_id in objects:
             track = self._tracks[object_id]
-            side = self.rules.later_side(track.view.side, track.box) if track.view.zoomed else None
+            side = (
+                self.placement.later_side(track.view.side, track.box) if track.view.zoomed else None
+            )
             if side is None:
-                views[object_id] = self.rules.full
+                views[object_id] = self.placement.full
                 continue
-            need = self.rules.need(track.box, track.motion, side)
+            need = self.placement.need(track.box, track.motion, side)
             wanted.append(ViewRequest(object_id, need, side, track.view))
-        return views | share_views(wanted, self.rules)
+        return views | share_views(wanted, self.placement)
 
     def _track(
         self, frame: int, index: PlaneIndex, view: View, objects: Sequence[int]
     ) -> list[TrackUpdate]:
-        tracks = [self.hand_over.to(self._tracks[o], view) for o in objects]
-        encoding = self.looker.encode(index, view)
+        tracks = [self.memory_transfer.to_view(self._tracks[o], view) for o in objects]
+        encoding = self.encoder.encode(index, view)
         states = [track.state for track in tracks]
-        steps = self.looker.predictor.track(
+        steps = self.encoder.predictor.track(
             encoding, frame, states, reverse=self.sweep.reverse, zoomed=view.zoomed
         )
         return [
-            TrackUpdate(*self.settler.settle(frame, view, track, step))
+            TrackUpdate(*self.updater.update(frame, view, track, step))
             for track, step in zip(tracks, steps, strict=True)
         ]
 
@@ -236,7 +242,7 @@ def _nothing(object_id: int, frame: int, index: PlaneIndex, sweep: Sweep) -> Fra
         window=patch.window,
         logits=patch.logits,
         predicted_iou=0.0,
-        object_score=-LIMIT,
+        object_score=-MAX_LOGIT,
         direction=sweep.direction,
         view="stopped",
     )

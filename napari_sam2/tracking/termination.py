@@ -55,7 +55,7 @@ class PresenceHistory:
     clearest: ObjectContrast | None = None
     faintest: float = 1.0
 
-    def after(
+    def advance(
         self,
         area: int,
         object_score: float,

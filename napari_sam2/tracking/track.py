@@ -96,7 +96,7 @@ class Track:
                 return answer
         raise KeyError(frame)
 
-    def after(
+    def advance(
         self,
         frame: int,
         state: TrackState,
@@ -106,7 +106,7 @@ class Track:
         contrast: ObjectContrast | None = None,
     ) -> Track:
         """Return the track with one more frame behind it; ``rule`` says what counts as gone."""
-        presence = self.presence.after(patch.area, score, rule, contrast)
+        presence = self.presence.advance(patch.area, score, rule, contrast)
         box = patch.box
         if box is None:
             damped = (self.motion[0] / 2, self.motion[1] / 2)

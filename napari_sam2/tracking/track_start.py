@@ -24,9 +24,9 @@ class TrackInitializer:
 
     Parameters
     ----------
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
-    rules : ViewPlacement
+    placement : ViewPlacement
         Where windows may lie.
     question : Callable
         Gives the question of (object id, frame).
@@ -34,8 +34,8 @@ class TrackInitializer:
         Objects in one call of the model.
     """
 
-    looker: ViewEncoder
-    rules: ViewPlacement
+    encoder: ViewEncoder
+    placement: ViewPlacement
     question: Callable[[int, int], PlanePrompts]
     group_size: int
 
@@ -69,16 +69,18 @@ class TrackInitializer:
         states: Mapping[int, TrackState],
         sides: dict[int, int | None],
     ) -> Iterable[tuple[ConditioningResult, TrackState]]:
-        index = self.looker.stack.index(frame)
+        index = self.encoder.stack.index(frame)
         asked = {object_id: self.question(object_id, frame) for object_id in objects}
         views = self._views(index, asked, sides)
         for view in sorted(set(views.values())):
-            encoding = self.looker.encode(index, view)
+            encoding = self.encoder.encode(index, view)
             members = [object_id for object_id in objects if views[object_id] == view]
             for group in batches(members, self.group_size):
-                prompts = [self.looker.ask(view, asked[object_id]) for object_id in group]
+                prompts = [
+                    self.encoder.prompts_to_view(view, asked[object_id]) for object_id in group
+                ]
                 before = [states.get(object_id) for object_id in group]
-                steps = self.looker.predictor.condition(encoding, frame, prompts, before)
+                steps = self.encoder.predictor.add_prompts(encoding, frame, prompts, before)
                 for object_id, step in zip(group, steps, strict=True):
                     patch = self._patch(view, asked[object_id], step)
                     result = result_of(object_id, frame, index, view, patch, step)
@@ -87,25 +89,27 @@ class TrackInitializer:
     def _views(
         self, index: PlaneIndex, asked: Mapping[int, PlanePrompts], sides: dict[int, int | None]
     ) -> dict[int, View]:
-        look = InitialViewSelector(self.looker, self.rules)
+        look = InitialViewSelector(self.encoder, self.placement)
         sized = look.sizes(index, asked)
         for object_id in asked:
             known, seen = sides.get(object_id), sized[object_id]
             sides[object_id] = (
-                look.side(seen) if known is None else self.rules.later_side(known, seen.box)
+                look.side(seen) if known is None else self.placement.later_side(known, seen.box)
             )
         wanted = [
             look.wanted(object_id, sized[object_id], side)
             for object_id in asked
             if (side := sides[object_id]) is not None
         ]
-        return dict.fromkeys(asked, self.rules.full) | share_views(wanted, self.rules)
+        return dict.fromkeys(asked, self.placement.full) | share_views(wanted, self.placement)
 
     def _patch(self, view: View, question: PlanePrompts, step: TrackingResult) -> MaskCrop:
         """Return the outcome; a mask that the user gave is kept to the pixel."""
         if question.mask is not None and view.zoomed:
             return question.mask
-        return self.looker.pieces.answer(question, self.looker.paste(view, step.logits))
+        return self.encoder.components.answer(
+            question, self.encoder.mask_to_plane(view, step.logits)
+        )
 
 
 def result_of(

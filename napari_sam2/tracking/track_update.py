@@ -20,16 +20,16 @@ class TrackUpdater:
 
     Parameters
     ----------
-    looker : ViewEncoder
+    encoder : ViewEncoder
         The model's eyes.
     rule : TerminationRule or None
         When an object is as good as gone; None never doubts the model.
     """
 
-    looker: ViewEncoder
+    encoder: ViewEncoder
     rule: TerminationRule | None
 
-    def settle(self, frame: int, view: View, track: Track, step: TrackingResult) -> Outcome:
+    def update(self, frame: int, view: View, track: Track, step: TrackingResult) -> Outcome:
         """Return a track with a frame behind it, its mask there, and the model's answer.
 
         Parameters
@@ -45,11 +45,11 @@ class TrackUpdater:
         """
         if step.object_score <= 0:
             return self._taken(frame, track, step, MaskCrop.empty())
-        smooth = self.looker.smoothed(view, step.logits)
-        patch = self._main(track, self.looker.paste(view, smooth))
-        if self.rule is None or patch.box is None or not self.looker.small(view):
+        smooth = self.encoder.smoothed(view, step.logits)
+        patch = self._main(track, self.encoder.mask_to_plane(view, smooth))
+        if self.rule is None or patch.box is None or not self.encoder.small(view):
             return self._taken(frame, track, step, patch)
-        image = self.looker.image(self.looker.stack.index(frame), view)
+        image = self.encoder.image(self.encoder.stack.index(frame), view)
         contrast = contrast_of(image, step.logits > 0)
         if contrast is not None and track.presence.doubtful(contrast, self.rule):
             return self._taken(frame, track, replace(step, object_score=0.0), MaskCrop.empty())
@@ -57,11 +57,11 @@ class TrackUpdater:
 
     def _main(self, track: Track, patch: MaskCrop) -> MaskCrop:
         """Return a mask without specks, unless a prompt showed the object with such."""
-        main = self.looker.pieces.main(patch)
+        main = self.encoder.components.main(patch)
         if main is patch:
             return patch
         shown = (MaskCrop(a.result.window, a.result.logits) for a in track.answers)
-        return main if all(self.looker.pieces.whole(p) for p in shown) else patch
+        return main if all(self.encoder.components.whole(p) for p in shown) else patch
 
     def _taken(
         self,
@@ -72,5 +72,5 @@ class TrackUpdater:
         contrast: ObjectContrast | None = None,
     ) -> Outcome:
         rule = self.rule or TerminationRule()
-        after = track.after(frame, step.state, patch, step.object_score, rule, contrast)
+        after = track.advance(frame, step.state, patch, step.object_score, rule, contrast)
         return after, patch, step

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.prompts.from_labels import LabelPromptKind
-from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.dims import ViewerDims
 from napari_sam2.viewer.events import SyncEvents
 from napari_sam2.viewer.layers.labels import hide_labels, layer_prompts, painted
 from napari_sam2.viewer.layers.layer_set import METADATA, LayerRole, LayerSet
-from napari_sam2.viewer.layers.points import INSIDE, OUTSIDE, Key
+from napari_sam2.viewer.layers.points import INSIDE, OUTSIDE
 from napari_sam2.viewer.prompt_controller import PromptController
 
 if TYPE_CHECKING:
@@ -39,23 +39,23 @@ class LayerSync:
         Where the layers are.
     images : sequence of Image
         What is segmented, one for each channel.
-    lanes : SessionGroup
+    sessions : SessionGroup
         The sessions.
     """
 
-    def __init__(self, viewer: Any, images: Sequence[Image], lanes: SessionGroup) -> None:
+    def __init__(self, viewer: Any, images: Sequence[Image], sessions: SessionGroup) -> None:
         self.viewer = viewer
         self.images = tuple(images)
-        self.lanes = lanes
-        self.grid = lanes.grid
+        self.sessions = sessions
+        self.grid = sessions.grid
         self.events = SyncEvents()
-        self.family = LayerSet(viewer, images[0], self.grid, lanes.labels, self._adopt, self)
-        self.edits = PromptController(lanes, self.events)
+        self.family = LayerSet(viewer, images[0], self.grid, sessions.labels, self._adopt, self)
+        self.edits = PromptController(sessions, self.events)
         self.place = ViewerDims(viewer, images[0], self.grid)
         self.sign = INSIDE
         self.current = 0
         self._busy = False
-        self._shapes_of: set[Key] = set()
+        self._shapes_of: set[PromptKey] = set()
         self._attach()
 
     def _attach(self) -> None:
@@ -73,7 +73,7 @@ class LayerSync:
         for image in self.images:
             with suppress(ValueError, RuntimeError):
                 image.events.data.disconnect(self._image_changed)
-        for _, session in self.lanes:
+        for _, session in self.sessions:
             session.cancel()
 
     @property
@@ -94,7 +94,7 @@ class LayerSync:
     @property
     def session(self) -> SegmentationSession:
         """The session of what the viewer shows."""
-        return self.lanes[self.fixed]
+        return self.sessions[self.fixed]
 
     def seed(self, layer: Labels, labels_as: LabelPromptKind) -> int:
         """Make an object of every label of a layer, on the frame that is shown.
@@ -110,26 +110,26 @@ class LayerSync:
 
     def take(self, fixed: FixedPosition, prompts: Iterable[Prompt]) -> None:
         """Add prompts, each in place of what was said of its object on its frame."""
-        self.edits.edit([((fixed, p.object_id, p.frame), (p,)) for p in prompts])
+        self.edits.edit([(PromptKey(fixed, p.object_id, p.frame), (p,)) for p in prompts])
         self.show_prompts()
 
     def load(self, prompts: PromptStore) -> None:
         """Take prompts from a file, in place of those of the same objects and frames."""
         fixed = self.fixed
         places = {(p.object_id, p.frame) for p in prompts}
-        self.edits.edit([((fixed, o, f), prompts.of(o, f)) for o, f in sorted(places)])
+        self.edits.edit([(PromptKey(fixed, o, f), prompts.get(o, f)) for o, f in sorted(places)])
         self.show_prompts()
 
     def start_object(self) -> int:
         """Go on with a new object, or with the last one if nothing is said of it yet."""
-        unused = [o.id for o in self.lanes.objects if not self._touched(o.id)]
+        unused = [o.id for o in self.sessions.objects if not self._touched(o.id)]
         object_id = unused[-1] if unused else self.session.add_object()
         self.select(object_id)
         return object_id
 
     def _touched(self, object_id: int) -> bool:
-        asked = any(object_id in session.prompts.objects() for _, session in self.lanes)
-        return asked or object_id in self.lanes.masks.objects()
+        asked = any(object_id in session.prompts.objects() for _, session in self.sessions)
+        return asked or object_id in self.sessions.masks.objects()
 
     def select(self, object_id: int) -> None:
         """Make the next prompts those of an object."""
@@ -168,7 +168,7 @@ class LayerSync:
             self.refresh(changed)
         return changed is not None
 
-    def answer(self, key: Key) -> Preview:
+    def answer(self, key: PromptKey) -> Preview:
         """Compute a mask that was asked for, here and now."""
         return self.edits.answer(key)
 
@@ -184,7 +184,7 @@ class LayerSync:
 
     def show_hidden(self) -> None:
         """Leave hidden objects out of the labels, or show them again."""
-        hidden = [item.id for item in self.lanes.objects if item.hidden]
+        hidden = [item.id for item in self.sessions.objects if item.hidden]
         for role in (LayerRole.RESULTS, LayerRole.DRAFTS):
             layer = self.family.find(role)
             if layer is not None:
@@ -193,14 +193,14 @@ class LayerSync:
     def show_prompts(self) -> None:
         """Make the prompt layers hold what the sessions hold."""
         points, boxes, masks = [], [], set()
-        for fixed, session in self.lanes:
+        for fixed, session in self.sessions:
             for prompt in session.prompts:
                 if isinstance(prompt, PointPrompt):
                     points.append((fixed, prompt))
                 elif isinstance(prompt, BoxPrompt):
                     boxes.append((fixed, prompt))
                 else:
-                    masks.add((fixed, prompt.object_id, prompt.frame))
+                    masks.add(PromptKey(fixed, prompt.object_id, prompt.frame))
         with self._quietly():
             self.family.points.show(points)
             self.family.shapes.show(boxes, masks)
@@ -228,7 +228,7 @@ class LayerSync:
         if role is LayerRole.DRAFTS:
             layer.events.selected_label.connect(self._label_picked)
         if role in (LayerRole.POINTS, LayerRole.BOXES) and any(
-            len(s.prompts) for _, s in self.lanes
+            len(s.prompts) for _, s in self.sessions
         ):
             self.show_prompts()
         elif self.current:
@@ -238,8 +238,8 @@ class LayerSync:
     def _label_picked(self, event: Any) -> None:
         picked = int(event.source.selected_label)
         if not self._busy and picked > 0 and picked != self.current:
-            if picked not in self.lanes.objects:
-                self.lanes.objects.add(picked)
+            if picked not in self.sessions.objects:
+                self.sessions.objects.add(picked)
                 self.events.objects.emit()
             self.select(picked)
 
@@ -257,27 +257,27 @@ class LayerSync:
 
     def _painted(self, event: Any) -> None:
         if not self._busy:
-            self.edits.edit(painted(event.value, self.lanes))
+            self.edits.edit(painted(event.value, self.sessions))
             self.show_prompts()
 
     def _apply(
         self,
-        wanted: dict[Key, list[Any]],
+        wanted: dict[PromptKey, list[Any]],
         kinds: Any,
         merged: Callable[[tuple[Prompt, ...], list[Any]], tuple[Prompt, ...]],
-        known: set[Key] | None = None,
+        known: set[PromptKey] | None = None,
     ) -> None:
         keys = set(wanted) | (self._keys(kinds) if known is None else known)
         changes = []
         for key in sorted(keys):
-            now = self.lanes[key[0]].prompts.of(key[1], key[2])
+            now = self.sessions[key[0]].prompts.get(key[1], key[2])
             new = merged(now, wanted.get(key, []))
             if new != now:
                 changes.append((key, new))
         self.edits.edit(changes)
         self._drop_leftovers(changes)
 
-    def _drop_leftovers(self, changes: list[tuple[Key, tuple[Prompt, ...]]]) -> None:
+    def _drop_leftovers(self, changes: list[tuple[PromptKey, tuple[Prompt, ...]]]) -> None:
         """Take prompts off the layers that gave way to the newest."""
         points, shapes = self.family.points.prompts(), self.family.shapes.prompts()
         for key, new in changes:
@@ -288,10 +288,10 @@ class LayerSync:
                 self.show_prompts()
                 return
 
-    def _keys(self, kinds: Any) -> set[Key]:
+    def _keys(self, kinds: Any) -> set[PromptKey]:
         return {
-            (fixed, prompt.object_id, prompt.frame)
-            for fixed, session in self.lanes
+            PromptKey(fixed, prompt.object_id, prompt.frame)
+            for fixed, session in self.sessions
             for prompt in session.prompts
             if isinstance(prompt, kinds)
         }
@@ -318,7 +318,7 @@ class LayerSync:
                 "the image again to start on the new data."
             )
             return
-        self.edits.aside(partial(self.lanes.show, self.lanes.intensity))
+        self.edits.aside(partial(self.sessions.show, self.sessions.intensity))
         self.events.notice.emit("The pixels of the image changed: propagate again to follow them.")
 
     def _same_shape(self, image: Image) -> bool:

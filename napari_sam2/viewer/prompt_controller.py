@@ -10,13 +10,12 @@ from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.preview import Preview
 from napari_sam2.masks.mask import FrameResult, MaskOrigin
 from napari_sam2.prompts.history import EditHistory, PromptEdit
-from napari_sam2.prompts.types import PointPrompt, Prompt
+from napari_sam2.prompts.types import PointPrompt, Prompt, PromptKey
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.events import SyncEvents
-from napari_sam2.viewer.layers.points import Key
 
-Change = tuple[Key, tuple[Prompt, ...]]
+Change = tuple[PromptKey, tuple[Prompt, ...]]
 Work = Callable[[], Any]
 
 
@@ -25,7 +24,7 @@ class PromptController:
 
     Parameters
     ----------
-    lanes : SessionGroup
+    sessions : SessionGroup
         The sessions.
     events : SyncEvents
         Told what is to be computed.
@@ -37,8 +36,8 @@ class PromptController:
         for it, which then keeps the order.
     """
 
-    def __init__(self, lanes: SessionGroup, events: SyncEvents) -> None:
-        self._lanes = lanes
+    def __init__(self, sessions: SessionGroup, events: SyncEvents) -> None:
+        self._lanes = sessions
         self._events = events
         self._steps = EditHistory()
         self._opening: set[int] = set()
@@ -54,7 +53,7 @@ class PromptController:
         for key, new in changes:
             fixed, object_id, frame = key
             session = self._lanes[fixed]
-            before, mask = session.prompts.of(object_id, frame), session.result(object_id, frame)
+            before, mask = session.prompts.get(object_id, frame), session.result(object_id, frame)
             session.prompts.set(object_id, frame, new)
             step.append(PromptEdit(key, before, new, mask))
             self._lanes.objects.add(object_id)
@@ -66,13 +65,13 @@ class PromptController:
             self._steps.note(tuple(step))
             self._events.objects.emit()
 
-    def sharpened(self, key: Key, before: FrameResult | None, after: FrameResult) -> None:
+    def sharpened(self, key: PromptKey, before: FrameResult | None, after: FrameResult) -> None:
         """Take note of a second look at a mask; one step of undo."""
         fixed, object_id, frame = key
-        said = self._lanes[fixed].prompts.of(object_id, frame)
+        said = self._lanes[fixed].prompts.get(object_id, frame)
         self._steps.note((PromptEdit(key, said, said, before, after),))
 
-    def answer(self, key: Key) -> Preview:
+    def answer(self, key: PromptKey) -> Preview:
         """Compute the mask of an object on a frame; any thread may call.
 
         Raises
@@ -103,7 +102,7 @@ class PromptController:
         self._opening.discard(object_id)
 
     def _replay(
-        self, edits: Sequence[tuple[Key, tuple[Prompt, ...], FrameResult | None]]
+        self, edits: Sequence[tuple[PromptKey, tuple[Prompt, ...], FrameResult | None]]
     ) -> tuple[PlaneIndex, ...]:
         changed: list[PlaneIndex] = []
         for key, prompts, mask in edits:
@@ -119,11 +118,11 @@ class PromptController:
         self._events.objects.emit()
         return tuple(changed)
 
-    def _ask(self, key: Key) -> None:
+    def _ask(self, key: PromptKey) -> None:
         """Ask for the mask of what is said now; where nothing is said, drop what was answered."""
         fixed, object_id, frame = key
         session = self._lanes[fixed]
-        prompts, result = session.prompts.of(object_id, frame), session.result(object_id, frame)
+        prompts, result = session.prompts.get(object_id, frame), session.result(object_id, frame)
         inside = any(not isinstance(p, PointPrompt) or p.label for p in prompts)
         if inside or (prompts and result is not None):
             self._events.asked.emit(key)

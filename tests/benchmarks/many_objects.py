@@ -83,32 +83,33 @@ class Timed:
     def encode(self, image: Any) -> Pair:
         return Pair(self.network.encode(image), self.standin.encode(image))
 
-    def click(self, encoding: Any, prompt: Any) -> Any:
-        self.network.click(encoding.network, prompt)
-        return self.standin.click(encoding.standin, prompt)
+    def predict(self, encoding: Any, prompt: Any) -> Any:
+        self.network.predict(encoding.network, prompt)
+        return self.standin.predict(encoding.standin, prompt)
 
-    def condition(self, encoding: Any, frame: int, asked: Any, states: Any) -> Any:
+    def add_prompts(self, encoding: Any, frame: int, asked: Any, states: Any) -> Any:
         return self._both("condition", encoding, frame, asked, states=states)
 
     def track(self, encoding: Any, frame: int, states: Any, **options: bool) -> Any:
         return self._both("track", encoding, frame, states=states, **options)
 
-    def remember(
+    def add_masks(
         self, encoding: Any, frame: int, logits: Any, states: Any, *, conditioning: bool
     ) -> Any:
         return self._both(
             "remember", encoding, frame, logits, states=states, conditioning=conditioning
         )
 
-    def shift(self, state: Pair, tokens: tuple[int, int]) -> Pair:
+    def shift_memory(self, state: Pair, tokens: tuple[int, int]) -> Pair:
         return Pair(
-            self.network.shift(state.network, tokens), self.standin.shift(state.standin, tokens)
+            self.network.shift_memory(state.network, tokens),
+            self.standin.shift_memory(state.standin, tokens),
         )
 
-    def dump(self, state: Pair) -> bytes:
-        return self.network.dump(state.network)
+    def serialize_state(self, state: Pair) -> bytes:
+        return self.network.serialize_state(state.network)
 
-    def load(self, data: bytes) -> Any:
+    def deserialize_state(self, data: bytes) -> Any:
         raise NotImplementedError("a benchmark is never resumed")
 
     def _both(self, name: str, encoding: Pair, *args: Any, states: Any, **options: Any) -> Any:

@@ -93,7 +93,7 @@ class FakePredictor:
             (image.shape[0] / tokens, image.shape[1] / tokens),
         )
 
-    def click(self, encoding: FakeEncoding, prompt: ViewPrompts) -> MaskCandidates:
+    def predict(self, encoding: FakeEncoding, prompt: ViewPrompts) -> MaskCandidates:
         self.calls["click"] += 1
         logits, score, _ = self._answer(encoding, prompt)
         if len(prompt.points) != 1 or prompt.box is not None:
@@ -103,7 +103,7 @@ class FakePredictor:
         ious = np.array([0.9, 0.8, 0.7], np.float32)
         return MaskCandidates(np.stack([logits, part, whole]), ious, score)
 
-    def condition(
+    def add_prompts(
         self,
         encoding: FakeEncoding,
         frame: int,
@@ -137,7 +137,7 @@ class FakePredictor:
         self.tracked.append((frame, reverse))
         return [self._track(encoding, frame, state) for state in states]
 
-    def remember(
+    def add_masks(
         self,
         encoding: FakeEncoding,
         frame: int,
@@ -160,7 +160,7 @@ class FakePredictor:
             made.append(replace(kept, conditioned=frames))
         return made
 
-    def shift(self, state: FakeState, tokens: tuple[int, int]) -> FakeState:
+    def shift_memory(self, state: FakeState, tokens: tuple[int, int]) -> FakeState:
         self.calls["shift"] += 1
         centre = (
             state.centre[0] - tokens[0] * state.token[0],
@@ -168,11 +168,11 @@ class FakePredictor:
         )
         return replace(state, centre=centre)
 
-    def dump(self, state: FakeState) -> bytes:
+    def serialize_state(self, state: FakeState) -> bytes:
         values = [state.centre, state.area, state.level, state.token]
         return json.dumps([*values, state.conditioned, state.history]).encode()
 
-    def load(self, data: bytes) -> FakeState:
+    def deserialize_state(self, data: bytes) -> FakeState:
         centre, area, level, token, conditioned, history = json.loads(data)
         return FakeState(
             tuple(centre), area, level, tuple(token), tuple(conditioned), tuple(history)

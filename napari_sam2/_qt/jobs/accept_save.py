@@ -56,8 +56,8 @@ class AcceptSaveJobs:
         if sync is None:
             return
         object_id = sync.current
-        asked = any(object_id in session.prompts.objects() for _, session in sync.lanes)
-        if not asked and object_id not in sync.lanes.masks.objects():
+        asked = any(object_id in session.prompts.objects() for _, session in sync.sessions)
+        if not asked and object_id not in sync.sessions.masks.objects():
             self._engine.notice.emit("There is no mask to accept yet: click an object.")
             return
         self.waiting.add(object_id)
@@ -96,17 +96,17 @@ class AcceptSaveJobs:
             return
         sync = self._engine.sync
         sync.edits.forget(object_id)
-        for _, session in sync.lanes:
+        for _, session in sync.sessions:
             session.prompts.clear(object_id)
         sync.show_prompts()
 
         def done(_: Any) -> None:
             self._engine.unsaved = True
-            if sync.current == object_id or sync.current not in sync.lanes.objects:
+            if sync.current == object_id or sync.current not in sync.sessions.objects:
                 sync.start_object()
             self._engine.changed.emit()
 
-        sessions = [session for _, session in sync.lanes]
+        sessions = [session for _, session in sync.sessions]
 
         def work() -> None:
             for session in sessions:
@@ -127,16 +127,16 @@ class AcceptSaveJobs:
         sync = self._engine.sync
         if sync is None:
             return
-        lanes = sync.lanes
-        where = path or self._engine.saved or free_path(lanes.stack, self._ending)
-        note = "" if lanes.predictor.info.trained else "untrained"
+        sessions = sync.sessions
+        where = path or self._engine.saved or free_path(sessions.stack, self._ending)
+        note = "" if sessions.predictor.info.trained else "untrained"
 
         def done(count: int) -> None:
             self._engine.saved, self._engine.unsaved = where, False
-            open_ones = len(lanes.masks.objects()) - count
+            open_ones = len(sessions.masks.objects()) - count
             more = f" {open_ones} not accepted yet." if open_ones > 0 else ""
             self._engine.notice.emit(f"Saved {count} object{'s' * (count != 1)} to {where}.{more}")
             self._engine.changed.emit()
 
-        work = partial(save_labels, where, lanes.stack, lanes.labels, lanes.masks, note)
+        work = partial(save_labels, where, sessions.stack, sessions.labels, sessions.masks, note)
         self._runner.submit("save", work, done)

@@ -24,6 +24,7 @@ from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.inference.preview import Preview
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import FrameResult
+from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
@@ -34,7 +35,6 @@ from napari_sam2.viewer.image_layers import (
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
-from napari_sam2.viewer.layers.points import Key
 from napari_sam2.viewer.mouse import NegativeClickHandler
 from napari_sam2.viewer.prompt_controller import at_once
 
@@ -83,7 +83,7 @@ class SegmentationController(QObject):
         self.unsaved = False
         self.running: SegmentationSession | None = None
         self.pace = ProgressRate()
-        self.previews: dict[Key, Preview] = {}
+        self.previews: dict[PromptKey, Preview] = {}
         self._live = JobQueue("napari-sam2 clicks", self)
         self._runner = JobQueue("napari-sam2 propagation", self)
         for background in (self._live, self._runner):
@@ -95,7 +95,7 @@ class SegmentationController(QObject):
         self._touched: set[PlaneIndex] = set()
         self._lock = Lock()
         self._runs = self._asides = 0
-        self._late: set[Key] = set()
+        self._late: set[PromptKey] = set()
         self._short: dict[Hashable, Failure] = {}
         self._eyes = BackgroundEncoder(self._live)
         self._timer = QTimer(self)
@@ -110,7 +110,7 @@ class SegmentationController(QObject):
         """
         self.predictor = predictor
         if self.sync is not None:
-            self._runner.submit("model", partial(self.sync.lanes.use, predictor), self._swapped)
+            self._runner.submit("model", partial(self.sync.sessions.use, predictor), self._swapped)
         self.changed.emit()
 
     def _swapped(self, _: Any) -> None:
@@ -136,8 +136,8 @@ class SegmentationController(QObject):
         large = any(is_lazy(image) or is_large(image) for image in images)
         folder = free_path(stack, ".zarr") if large and stack.source.files else None
         labels = DraftAndResultLabels.make(stack, folder)
-        lanes = SessionGroup(stack, self.predictor, intensity_from_layers(images), labels)
-        self.adopt(LayerSync(self.viewer, images, lanes))
+        sessions = SessionGroup(stack, self.predictor, intensity_from_layers(images), labels)
+        self.adopt(LayerSync(self.viewer, images, sessions))
         if folder is not None:
             self.notice.emit(f"Accepted labels are written to {folder} as they come.")
 
@@ -146,8 +146,8 @@ class SegmentationController(QObject):
         self.sync = sync
         self._alt = NegativeClickHandler(sync)
         sync.edits.aside = self._aside
-        self.predictor = sync.lanes.predictor
-        sync.lanes.listen(self._listen)
+        self.predictor = sync.sessions.predictor
+        sync.sessions.listen(self._listen)
         sync.events.asked.connect(self.ask)
         sync.events.withdrawn.connect(self._withdraw)
         sync.events.notice.connect(self.notice.emit)
@@ -199,7 +199,7 @@ class SegmentationController(QObject):
     def _let_go(self) -> None:
         self.hover.clear()
         if self.sync is not None:
-            self.sync.lanes.unlisten(self._listen)
+            self.sync.sessions.unlisten(self._listen)
             self.sync.edits.aside = at_once
         if self._alt is not None:
             self._alt.release()
@@ -221,12 +221,12 @@ class SegmentationController(QObject):
         with self._lock:
             self._touched.add(index)
 
-    def ask(self, key: Key) -> None:
+    def ask(self, key: PromptKey) -> None:
         """Compute the mask of an object on a frame; a newer request replaces an older one."""
         if self.sync is None:
             return
         self.hover.clear()
-        session = self.sync.lanes[key[0]]
+        session = self.sync.sessions[key[0]]
         if self.running is session:
             self._late.add(key)
         self.unsaved = True
@@ -240,7 +240,7 @@ class SegmentationController(QObject):
 
         self._live.submit(("ask", key), partial(self.sync.answer, key), keep, JobPriority.CLICK)
 
-    def _withdraw(self, key: Key) -> None:
+    def _withdraw(self, key: PromptKey) -> None:
         for slot in (("ask", key), ("sharpen", key)):
             self._live.drop(slot)
             self._short.pop(slot, None)
@@ -250,7 +250,7 @@ class SegmentationController(QObject):
         """Show what else the prompts of this frame may mean."""
         if self.sync is None:
             return
-        key = (self.sync.fixed, self.sync.current, self.sync.frame)
+        key = PromptKey(self.sync.fixed, self.sync.current, self.sync.frame)
         preview = self.previews.get(key)
         if preview is None or len(preview.candidates) < 2:
             self.notice.emit("There is one answer only: candidates come with a single click.")
@@ -270,13 +270,13 @@ class SegmentationController(QObject):
         """Take contrast and colours of the layers anew, and ``show`` what the model sees."""
         if self.sync is None:
             return
-        lanes, session, frame = self.sync.lanes, self.sync.session, self.sync.frame
+        sessions, session, frame = self.sync.sessions, self.sync.session, self.sync.frame
         intensity = intensity_from_layers(self.sync.images)
 
         def look() -> Any:
-            if intensity != lanes.intensity:
-                lanes.show(intensity)
-            return session.looker.image(session.stack.index(frame), session.rules.full)
+            if intensity != sessions.intensity:
+                sessions.show(intensity)
+            return session.encoder.image(session.stack.index(frame), session.placement.full)
 
         self._eyes.forget()
         self.do("look", look, show)
@@ -302,7 +302,7 @@ class SegmentationController(QObject):
         self._runner.submit(("run", self._runs), work, partial(self._run_ended, words))
 
     def _run(self, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> bool:
-        session, self.pace = sync.lanes[fixed], ProgressRate()
+        session, self.pace = sync.sessions[fixed], ProgressRate()
         self.running = session
         try:
             for _ in steps(session):

@@ -94,7 +94,7 @@ class HoverPreview(QObject):
         if sync is None or self._engine.running is not None or not _point_tool(sync):
             return
         fixed, click = self._click(sync)
-        session = sync.lanes[fixed]
+        session = sync.sessions[fixed]
         if click is not None and _answerable(session, click):
             look = self._look
             work = partial(self._try, look, session, click)
@@ -137,6 +137,6 @@ def _point_tool(sync: "LayerSync") -> bool:
 
 def _answerable(session: "SegmentationSession", click: PointPrompt) -> bool:
     """Whether there is something inside the object, which points outside could trim."""
-    said = session.prompts.of(click.object_id, click.frame)
+    said = session.prompts.get(click.object_id, click.frame)
     inside = any(not isinstance(prompt, PointPrompt) or prompt.label for prompt in said)
     return bool(click.label) or inside or session.result(click.object_id, click.frame) is not None

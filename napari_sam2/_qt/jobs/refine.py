@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from napari_sam2._qt.jobs.queue import JobQueue
 from napari_sam2.inference.refinement import Refined, RefinementOutcome, outcome_words
 from napari_sam2.masks.mask import FrameResult
+from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.viewer.layers.points import Key
 
 if TYPE_CHECKING:
     from napari_sam2._qt.jobs.controller import SegmentationController
@@ -49,7 +49,7 @@ class RefinementJobs:
         sync = self._at_rest()
         if sync is None or sync.accepted(sync.current):
             return False
-        return sync.lanes.tally.of(sync.current).frames > 0
+        return sync.sessions.tally.of(sync.current).frames > 0
 
     def _at_rest(self) -> "LayerSync | None":
         """Return the layers of an open object while nothing else is done to it."""
@@ -68,13 +68,16 @@ class RefinementJobs:
         elif sync.current in self._engine.keeping.waiting:
             self._engine.notice.emit(_KEPT)
         else:
-            key = (sync.fixed, sync.current, sync.frame)
+            key = PromptKey(sync.fixed, sync.current, sync.frame)
             done = partial(self._looked, sync, key)
             self._engine.do(("sharpen", key), partial(_look, sync, key), done)
             self._engine.changed.emit()
 
     def _looked(
-        self, sync: "LayerSync", key: Key, looks: tuple[FrameResult | None, FrameResult] | None
+        self,
+        sync: "LayerSync",
+        key: PromptKey,
+        looks: tuple[FrameResult | None, FrameResult] | None,
     ) -> None:
         if looks is not None:
             sync.edits.sharpened(key, *looks)
@@ -105,10 +108,10 @@ class RefinementJobs:
             self.going = False
 
 
-def _look(sync: "LayerSync", key: Key) -> tuple[FrameResult | None, FrameResult] | None:
+def _look(sync: "LayerSync", key: PromptKey) -> tuple[FrameResult | None, FrameResult] | None:
     """Return the masks before and after, None where the first is the user's to keep."""
     fixed, object_id, frame = key
-    session = sync.lanes[fixed]
+    session = sync.sessions[fixed]
     before = session.result(object_id, frame)
     if before is not None and before.area and not session.refinable(object_id, frame):
         return None

@@ -71,7 +71,7 @@ class ObjectTable(QTreeWidget):
         sync = self._engine.sync
         self._filling = True
         try:
-            objects = [] if sync is None else list(sync.lanes.objects)
+            objects = [] if sync is None else list(sync.sessions.objects)
             self._match([item.id for item in objects])
             prompts = self._prompts()
             for row, item in enumerate(objects):
@@ -102,14 +102,14 @@ class ObjectTable(QTreeWidget):
     def _prompts(self) -> Counter[int]:
         """Count the prompts of every object, in one pass over all of them."""
         sync = self._engine.sync
-        lanes = [] if sync is None else [session for _, session in sync.lanes]
-        return Counter(prompt.object_id for session in lanes for prompt in session.prompts)
+        sessions = [] if sync is None else [session for _, session in sync.sessions]
+        return Counter(prompt.object_id for session in sessions for prompt in session.prompts)
 
     def _fill(self, row: QTreeWidgetItem | None, item: Any, prompts: int) -> None:
         sync = self._engine.sync
         if sync is None or row is None:
             return
-        progress = sync.lanes.tally.of(item.id)
+        progress = sync.sessions.tally.of(item.id)
         texts = (item.name, str(prompts or ""), _frames(progress), _score(progress))
         for column, text in enumerate(texts):
             if row.text(column) != text:
@@ -144,7 +144,7 @@ class ObjectTable(QTreeWidget):
         if self._filling or sync is None or column != 0:
             return
         object_id = row.data(0, _ID)
-        sync.lanes.objects.change(
+        sync.sessions.objects.change(
             object_id,
             name=row.text(0),
             hidden=row.checkState(0) == Qt.CheckState.Unchecked,

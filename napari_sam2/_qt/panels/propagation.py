@@ -72,7 +72,7 @@ class PropagationPanel(QWidget):
     def show_session(self) -> None:
         """Offer the frames of a new session."""
         sync = self._engine.sync
-        frames = 1 if sync is None else sync.lanes.stack.n_frames
+        frames = 1 if sync is None else sync.sessions.stack.n_frames
         with self.options.changed.blocked():
             for box in (self.first, self.last):
                 box.max = frames - 1

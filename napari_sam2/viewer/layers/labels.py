@@ -15,8 +15,7 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
-from napari_sam2.prompts.types import MaskPrompt, Prompt
-from napari_sam2.viewer.layers.points import Key
+from napari_sam2.prompts.types import MaskPrompt, Prompt, PromptKey
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -89,16 +88,18 @@ def strokes(item: Iterable[Any], grid: LayerCoordinates) -> Iterator[Stroke]:
         yield from _of_plane(grid, where[here], old[here], new[here])
 
 
-def painted(item: Iterable[Any], lanes: SessionGroup) -> list[tuple[Key, tuple[Prompt, ...]]]:
+def painted(
+    item: Iterable[Any], sessions: SessionGroup
+) -> list[tuple[PromptKey, tuple[Prompt, ...]]]:
     """Return what a ``paint`` event says: each object that it touched is now as painted."""
-    changes: list[tuple[Key, tuple[Prompt, ...]]] = []
-    for stroke in strokes(item, lanes.grid):
-        before = lanes[stroke.fixed].result(stroke.object_id, stroke.frame)
+    changes: list[tuple[PromptKey, tuple[Prompt, ...]]] = []
+    for stroke in strokes(item, sessions.grid):
+        before = sessions[stroke.fixed].result(stroke.object_id, stroke.frame)
         mask, offset = stroke.on(before)
         prompts: tuple[Prompt, ...] = ()
         if mask.any():
             prompts = (MaskPrompt(stroke.object_id, stroke.frame, mask, offset),)
-        changes.append(((stroke.fixed, stroke.object_id, stroke.frame), prompts))
+        changes.append((PromptKey(stroke.fixed, stroke.object_id, stroke.frame), prompts))
     return changes
 
 

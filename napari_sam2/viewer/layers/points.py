@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
-from napari_sam2.prompts.types import PointPrompt
+from napari_sam2.prompts.types import PointPrompt, PromptKey
 
 if TYPE_CHECKING:
     from napari.layers import Points
-
-Key = tuple[FixedPosition, int, int]
-"""Position of the session, object id, frame."""
 
 INSIDE, OUTSIDE = "inside", "outside"
 FACES = {INSIDE: "#35d07f", OUTSIDE: "#ff4d5e"}
@@ -53,9 +50,9 @@ class PointsLayer:
             "out_of_slice_display": False,
         }
 
-    def prompts(self) -> dict[Key, list[PointPrompt]]:
+    def prompts(self) -> dict[PromptKey, list[PointPrompt]]:
         """Return what the points say; those beyond the image are left out."""
-        found: dict[Key, list[PointPrompt]] = {}
+        found: dict[PromptKey, list[PointPrompt]] = {}
         table = self.layer.features
         rows = zip(self.layer.data, table["object_id"], table["sign"], strict=True)
         for point, object_id, sign in rows:
@@ -63,7 +60,7 @@ class PointsLayer:
             if self.grid.inside(yx):
                 fixed, frame = self.grid.fixed(point), self.grid.frame(point)
                 prompt = PointPrompt(int(object_id), frame, yx, int(sign == INSIDE))
-                found.setdefault((fixed, int(object_id), frame), []).append(prompt)
+                found.setdefault(PromptKey(fixed, int(object_id), frame), []).append(prompt)
         return found
 
     def show(self, prompts: Iterable[tuple[FixedPosition, PointPrompt]]) -> None:

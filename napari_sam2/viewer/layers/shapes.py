@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from skimage import draw
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
-from napari_sam2.prompts.types import BoxPrompt, MaskPrompt
-from napari_sam2.viewer.layers.points import Key
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PromptKey
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -48,9 +47,9 @@ class ShapesLayer:
             "opacity": 0.9,
         }
 
-    def prompts(self) -> dict[Key, BoxPrompt | MaskPrompt]:
+    def prompts(self) -> dict[PromptKey, BoxPrompt | MaskPrompt]:
         """Return what the shapes say: the last one of an object on a frame counts."""
-        found: dict[Key, BoxPrompt | MaskPrompt] = {}
+        found: dict[PromptKey, BoxPrompt | MaskPrompt] = {}
         rows = zip(
             self.layer.data, self.layer.shape_type, self.layer.features["object_id"], strict=True
         )
@@ -59,10 +58,10 @@ class ShapesLayer:
             fixed, frame = self.grid.fixed(corner), self.grid.frame(corner)
             prompt = self._prompt(np.asarray(vertices), str(kind), int(object_id), frame)
             if prompt is not None:
-                found[fixed, int(object_id), frame] = prompt
+                found[PromptKey(fixed, int(object_id), frame)] = prompt
         return found
 
-    def show(self, boxes: Iterable[tuple[FixedPosition, BoxPrompt]], masks: set[Key]) -> None:
+    def show(self, boxes: Iterable[tuple[FixedPosition, BoxPrompt]], masks: set[PromptKey]) -> None:
         """Make the layer hold these boxes, and of the outlines those that still count."""
         kept: list[tuple[Vertices, str, int]] = []
         for vertices, kind, object_id in zip(

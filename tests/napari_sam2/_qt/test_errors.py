@@ -29,7 +29,7 @@ class SlowPredictor(FakePredictor):
 @pytest.fixture
 def slow(predictor: FakePredictor) -> Callable[[Any], None]:
     def slow_down(user: Any) -> None:
-        user.sync.lanes.use(SlowPredictor())
+        user.sync.sessions.use(SlowPredictor())
 
     return slow_down
 
@@ -178,7 +178,7 @@ def test_faults_in_a_run_are_said_in_words(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise error
 
-    user.sync.lanes.predictor.track = fail
+    user.sync.sessions.predictor.track = fail
     user.key("G")
     user.until(lambda: _fault(user) != "")
     assert words in _fault(user)
@@ -277,7 +277,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(
     user.settle()
     user.key("G")
     user.until(lambda: user.drafts()[2].any())
-    labels, store = user.sync.lanes.labels, user.sync.lanes.masks
+    labels, store = user.sync.sessions.labels, user.sync.sessions.masks
     user.viewer.close()
     user.qtbot.wait(400)
     names = [t.name for t in threading.enumerate()]

@@ -157,14 +157,14 @@ def test_an_answer_that_comes_too_late_is_dropped(
     hovering: OpenWidget, image: np.ndarray, predictor: FakePredictor
 ) -> None:
     user = hovering(image)
-    asked, go_on, usual = threading.Event(), threading.Event(), predictor.click
+    asked, go_on, usual = threading.Event(), threading.Event(), predictor.predict
 
     def wait(*args: Any) -> Any:
         asked.set()
         assert go_on.wait(60)
         return usual(*args)
 
-    predictor.click = wait  # type: ignore[method-assign]
+    predictor.predict = wait  # type: ignore[method-assign]
     _point_at(user, 0, 20, 20)
     user.until(asked.is_set)
     user.viewer.mouse_over_canvas = True

@@ -61,7 +61,7 @@ def test_click_propagate_accept_save(
         user.settle()
     saved = tifffile.imread(user.folder / "image-labels.tif")
     assert saved[kind.click] == saved[kind.end] == 1
-    assert saved.shape == user.sync.lanes.stack.label_shape
+    assert saved.shape == user.sync.sessions.stack.label_shape
     np.testing.assert_array_equal(saved, user.labels())
 
 
@@ -90,7 +90,7 @@ def test_channels_that_are_ticked_are_seen_together(open_widget: OpenWidget) -> 
     user.until(lambda: user.sync.images[0].data is empty)
     item = user.widget.images.channels.item(0)
     item.setCheckState(Qt.CheckState.Checked)
-    user.until(lambda: user.sync.lanes.stack.n_channels == 2)
+    user.until(lambda: user.sync.sessions.stack.n_channels == 2)
     user.click(0, 20, 20)
     user.key("G")
     user.settle()
@@ -126,7 +126,7 @@ def test_a_plane_across_the_usual_ones_is_followed_along_the_chosen_axis(
     along = user.widget.images.along
     assert along.itemData(0) == "z"
     along.setCurrentIndex(along.findData("x"))
-    user.until(lambda: user.sync.lanes.stack.along == "x")
+    user.until(lambda: user.sync.sessions.stack.along == "x")
     user.viewer.dims.order = (2, 0, 1)
     user.viewer.dims.set_point(2, 20)
     user.sync.family.points.layer.add([12, 16, 20])

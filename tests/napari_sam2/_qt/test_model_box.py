@@ -34,9 +34,9 @@ class NamedPredictor(FakePredictor):
         self.room = room
         self._info = replace(self._info, name=choice.model, device=device)
 
-    def click(self, *args: Any) -> Any:
+    def predict(self, *args: Any) -> Any:
         self._ask_for_memory()
-        return super().click(*args)
+        return super().predict(*args)
 
     def track(self, *args: Any, **kwargs: Any) -> Any:
         self._ask_for_memory()

@@ -194,7 +194,7 @@ def test_hiding_and_renaming_an_object(open_widget: OpenWidget, image: np.ndarra
     row.setText(0, "mother")
     row.setCheckState(0, row.checkState(0).Unchecked)
     user.settle()
-    assert user.sync.lanes.objects[1].name == "mother"
+    assert user.sync.sessions.objects[1].name == "mother"
     assert user.sync.family.drafts.get_color(1)[3] == 0
     user.widget.objects.topLevelItem(0).setCheckState(0, row.checkState(0).Checked)
     assert user.sync.family.drafts.get_color(1)[3] > 0

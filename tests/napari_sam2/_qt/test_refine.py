@@ -270,7 +270,7 @@ def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondL
     outline = [[0, 10, 10], [0, 10, 30], [0, 30, 30], [0, 30, 10]]
     user.sync.family.shapes.layer.add([outline], shape_type="polygon")
     user.settle()
-    assert isinstance(user.sync.session.prompts.of(1, 0)[0], MaskPrompt)
+    assert isinstance(user.sync.session.prompts.get(1, 0)[0], MaskPrompt)
     user.sync.session.accept(1, [1])
     user.settle()
     before = user.drafts().copy(), user.labels().copy()

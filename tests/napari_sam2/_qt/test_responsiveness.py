@@ -118,14 +118,14 @@ def test_undo_new_pixels_and_seeding_do_not_wait_for_the_model(
     user = open_widget(image)
     user.click(0, 20, 20)
     user.settle()
-    asked, go_on, usual = threading.Event(), threading.Event(), predictor.click
+    asked, go_on, usual = threading.Event(), threading.Event(), predictor.predict
 
     def wait(*args: Any) -> Any:
         asked.set()
         go_on.wait(60)
         return usual(*args)
 
-    predictor.click = wait  # type: ignore[method-assign]
+    predictor.predict = wait  # type: ignore[method-assign]
     user.click(0, 60, 30)
     user.until(asked.is_set)
     waiter = threading.Timer(60, go_on.set)
@@ -147,7 +147,7 @@ def test_an_undo_beats_the_answer_that_is_under_way(
     open_widget: OpenWidget, image: np.ndarray, predictor: FakePredictor
 ) -> None:
     user = open_widget(image)
-    asked, go_on, usual = threading.Event(), threading.Event(), predictor.click
+    asked, go_on, usual = threading.Event(), threading.Event(), predictor.predict
 
     def wait(*args: Any) -> Any:
         asked.set()
@@ -155,7 +155,7 @@ def test_an_undo_beats_the_answer_that_is_under_way(
         return usual(*args)
 
     user.settle()
-    predictor.click = wait  # type: ignore[method-assign]
+    predictor.predict = wait  # type: ignore[method-assign]
     user.click(0, 20, 20)
     user.until(asked.is_set)
     user.key("U")
@@ -172,7 +172,7 @@ def test_the_list_reads_all_prompts_once_however_many_objects(
     user.settle()
     store = user.sync.session.prompts
     for object_id in range(1, 60):
-        user.sync.lanes.objects.add(object_id)
+        user.sync.sessions.objects.add(object_id)
         store.add(PointPrompt(object_id, object_id % 8, (20, 20), 1))
     passes = []
     usual = type(store).__iter__

@@ -19,7 +19,7 @@ from tests.helpers.stack_files import CountingStore, noise
 
 TYPES = ("b1", "u1", "i1", "u2", "i2", "u4", "i4", "i8", "f2", "f4", "f8")
 finite = st.floats(-1e6, 1e6)
-rules = st.builds(
+placement = st.builds(
     lambda low, width, gamma, colour: Intensity(((low, low + width),), (gamma,), (colour,)),
     finite,
     st.floats(1e-3, 1e6),
@@ -31,14 +31,14 @@ planes = st.sampled_from(TYPES).flatmap(
 )
 
 
-@given(planes, rules)
+@given(planes, placement)
 def test_a_frame_looks_the_same_alone_and_among_others(stack, rule):
     together = np.concatenate([rule.to_rgb(plane[None]) for plane in stack])
     side_by_side = rule.to_rgb(stack.reshape(1, -1, stack.shape[2]))
     np.testing.assert_array_equal(together, side_by_side)
 
 
-@given(rules, st.lists(finite, min_size=2, max_size=20))
+@given(placement, st.lists(finite, min_size=2, max_size=20))
 def test_brighter_values_never_look_darker(rule, values):
     shown = rule.to_rgb(np.sort(np.array(values))[None, None]).astype(int)
     assert (np.diff(shown, axis=1) >= 0).all()
@@ -103,7 +103,7 @@ def test_nan_is_said_once(ahead):
     watch = MissingValueMonitor(open_stack(array, axes="TYX"), said.append)
     with Prefetcher(watch) as reader:
         if ahead:
-            reader.want([PlaneRequest((1,)), PlaneRequest((2,))])
+            reader.prefetch([PlaneRequest((1,)), PlaneRequest((2,))])
         for frame in range(4):
             np.testing.assert_array_equal(reader.read(reader.index(frame))[0], array[frame])
     assert said == ["Plane (1) holds some NaN: shown as black, here and after."]

@@ -60,7 +60,7 @@ def requests(*frames):
 def test_planes_are_read_before_they_are_asked_for():
     slow = Slow()
     with Prefetcher(slow) as ahead:
-        ahead.want(requests(0, 1, 2))
+        ahead.prefetch(requests(0, 1, 2))
         until(lambda: len(slow.began) == 3)
         for frame in range(3):
             np.testing.assert_array_equal(ahead.read((frame,))[0], ARRAY[frame])
@@ -72,7 +72,7 @@ def test_a_read_under_way_is_awaited_not_repeated():
     slow = Slow()
     slow.leave.clear()
     with Prefetcher(slow) as ahead:
-        ahead.want(requests(4))
+        ahead.prefetch(requests(4))
         until(lambda: slow.began)
         threading.Timer(0.05, slow.leave.set).start()
         np.testing.assert_array_equal(ahead.read((4,))[0], ARRAY[4])
@@ -89,13 +89,13 @@ def test_what_was_not_announced_is_read_at_once():
 def test_no_more_wait_than_may():
     slow = Slow()
     with Prefetcher(slow, max_planes=2) as ahead:
-        ahead.want(requests(0, 1, 2, 3))
+        ahead.prefetch(requests(0, 1, 2, 3))
         until(lambda: len(slow.began) == 2)
         time.sleep(0.05)
         assert len(slow.began) == 2
     with Prefetcher(slow, max_bytes=1) as ahead:
         slow.began.clear()
-        ahead.want(requests(0, 1, 2))
+        ahead.prefetch(requests(0, 1, 2))
         until(lambda: slow.began)
         time.sleep(0.05)
         assert slow.began == [(0,)]
@@ -104,7 +104,7 @@ def test_no_more_wait_than_may():
 def test_an_error_comes_where_the_plane_is_asked_for():
     slow = Slow(broken=1)
     with Prefetcher(slow) as ahead:
-        ahead.want(requests(0, 1, 2))
+        ahead.prefetch(requests(0, 1, 2))
         until(lambda: len(slow.began) == 3)
         ahead.read((0,))
         with pytest.raises(StackReadError, match="broken"):
@@ -115,7 +115,7 @@ def test_an_error_comes_where_the_plane_is_asked_for():
 def test_windows_are_cut_from_wider_ones():
     slow = Slow()
     with Prefetcher(slow) as ahead:
-        ahead.want([PlaneRequest((3,), Window(2, 2, 18, 28))])
+        ahead.prefetch([PlaneRequest((3,), Window(2, 2, 18, 28))])
         until(lambda: slow.began)
         inner = Window(4, 5, 10, 20)
         np.testing.assert_array_equal(ahead.read((3,), inner)[0], ARRAY[3][inner.slices])
@@ -128,12 +128,12 @@ def test_closing_waits_for_the_thread_and_reading_goes_on():
     slow = Slow()
     before = threading.active_count()
     ahead = Prefetcher(slow)
-    ahead.want(requests(0, 1, 2, 3))
+    ahead.prefetch(requests(0, 1, 2, 3))
     ahead.close()
     ahead.close()
     assert threading.active_count() == before
     np.testing.assert_array_equal(ahead.read((7,))[0], ARRAY[7])
-    ahead.want(requests(1))
+    ahead.prefetch(requests(1))
     assert threading.active_count() == before
 
 
@@ -146,5 +146,5 @@ def test_it_reads_what_the_stack_reads(steps, size):
     stack = open_stack(ARRAY)
     with Prefetcher(stack, max_planes=size) as ahead:
         for wanted, frame in steps:
-            ahead.want(requests(*wanted))
+            ahead.prefetch(requests(*wanted))
             np.testing.assert_array_equal(ahead.read((frame,)), stack.read((frame,)))

@@ -75,9 +75,9 @@ def test_preview_of_a_lone_click_is_what_propagation_starts_from(predictor, data
 
 def test_dumped_state_continues_bit_identically(predictor, data):
     encoded = [predictor.encode(np.repeat(p[..., None], 3, axis=2)) for p in data[:3]]
-    state = predictor.condition(encoded[0], 0, [points((20, 20))], [None])[0].state
+    state = predictor.add_prompts(encoded[0], 0, [points((20, 20))], [None])[0].state
     state = predictor.track(encoded[1], 1, [state], reverse=False)[0].state
-    again = predictor.load(predictor.dump(state))
+    again = predictor.deserialize_state(predictor.serialize_state(state))
     assert again.nbytes == state.nbytes
     one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
     np.testing.assert_array_equal(one.logits, other.logits)
@@ -87,9 +87,9 @@ def test_dumped_state_continues_bit_identically(predictor, data):
 def test_shift_moves_memories_the_way_the_picture_moves(predictor):
     """A window moved by (dy, dx) sees old content dy rows higher, dx columns further left."""
     image = np.zeros((64, 64, 3), np.uint8)
-    state = predictor.condition(predictor.encode(image), 0, [points((20, 20))], [None])[0].state
+    state = predictor.add_prompts(predictor.encode(image), 0, [points((20, 20))], [None])[0].state
     spatial = state.prompted[0].spatial
-    moved = predictor.shift(state, (1, -2)).prompted[0].spatial
+    moved = predictor.shift_memory(state, (1, -2)).prompted[0].spatial
     torch.testing.assert_close(moved[:, :-1, 2:], spatial[:, 1:, :-2])
     torch.testing.assert_close(moved[:, -1], moved[:, -2])
     torch.testing.assert_close(moved[:, :, 0], moved[:, :, 2])
@@ -97,7 +97,7 @@ def test_shift_moves_memories_the_way_the_picture_moves(predictor):
 
 def test_memory_does_not_grow_with_the_number_of_frames(predictor, data):
     encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
-    state = predictor.condition(encoded, 0, [points((20, 20))], [None])[0].state
+    state = predictor.add_prompts(encoded, 0, [points((20, 20))], [None])[0].state
     sizes = []
     for frame in range(1, 40):
         state = predictor.track(encoded, frame, [state], reverse=False)[0].state
@@ -108,8 +108,8 @@ def test_memory_does_not_grow_with_the_number_of_frames(predictor, data):
 def test_remembered_mask_is_a_conditioning_frame_only_when_asked(predictor, data):
     encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
     mask = np.where(data[0] > 100, 8.0, -8.0).astype(np.float32)
-    state = predictor.remember(encoded, 4, [mask], [None], conditioning=True)[0]
-    state = predictor.remember(encoded, 6, [mask], [state], conditioning=False)[0]
+    state = predictor.add_masks(encoded, 4, [mask], [None], conditioning=True)[0]
+    state = predictor.add_masks(encoded, 6, [mask], [state], conditioning=False)[0]
     assert set(state.prompted) == {4}
     assert set(state.tracked) == {6}
     step = predictor.track(encoded, 7, [state], reverse=False)[0]
@@ -118,14 +118,14 @@ def test_remembered_mask_is_a_conditioning_frame_only_when_asked(predictor, data
 
 def test_foreign_encodings_and_states_are_refused(predictor, data):
     with pytest.raises(TypeError, match="did not make"):
-        predictor.click(object(), points((1, 1)))
+        predictor.predict(object(), points((1, 1)))
     with pytest.raises(TypeError, match="did not make"):
-        predictor.dump(object())
+        predictor.serialize_state(object())
 
 
 def test_the_networks_presence_threshold_holds_on_whole_frames_only(predictor, data):
     encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
-    (first,) = predictor.condition(encoded, 0, [points((20, 20))], [None])
+    (first,) = predictor.add_prompts(encoded, 0, [points((20, 20))], [None])
     whole, window = (
         predictor.track(encoded, 1, [first.state], reverse=False, zoomed=zoomed)[0].object_score
         for zoomed in (False, True)

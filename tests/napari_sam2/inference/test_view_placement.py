@@ -24,11 +24,11 @@ class Plane:
         self.levels = levels
 
 
-def looker(shape):
+def encoder(shape):
     return ViewEncoder(Plane(shape), None, None, FeatureCache(0))
 
 
-def rules(shape, view="auto", size=256, levels=(1, 2, 4)):
+def placement(shape, view="auto", size=256, levels=(1, 2, 4)):
     return ViewPlacement(shape, levels, size, 16, ViewPolicy.parse(view))
 
 
@@ -44,7 +44,7 @@ def placed(draw):
     height, width = draw(st.integers(1, 60)), draw(st.integers(1, 60))
     window = Window(y, x, y + height, x + width).clip(shape)
     mask = np.random.default_rng(draw(st.integers(0, 99))).random(window.shape) > 0.4
-    view = rules(shape).place(window.shift(draw(st.integers(-9, 9)), 0), draw(sides))
+    view = placement(shape).place(window.shift(draw(st.integers(-9, 9)), 0), draw(sides))
     return shape, MaskCrop.of_mask(mask, window.offset, 8.0), view
 
 
@@ -52,7 +52,7 @@ def placed(draw):
 @settings(max_examples=200, deadline=None)
 def test_mask_pasted_back_from_any_window_is_the_mask_cut_out(case):
     shape, patch, view = case
-    eye = looker(shape)
+    eye = encoder(shape)
     view = View(view.window, zoomed=True)
     back = eye.paste(view, eye.see(view, patch))
     expected = np.zeros(shape, bool)
@@ -72,7 +72,7 @@ def test_blocky_mask_survives_a_coarse_level(case, factor):
     view = case[2]
     side = view.side - view.side % (4 * factor)
     view = View(Window(0, 0, side, side), zoomed=True, factor=factor)
-    eye = looker((side, side))
+    eye = encoder((side, side))
     low, high = side // 4 // factor * factor, 3 * side // 4 // factor * factor
     mask = np.ones((high - low, high - low), bool)
     back = eye.paste(view, eye.see(view, MaskCrop.of_mask(mask, (low, low), 8.0)))
@@ -97,7 +97,7 @@ def test_the_view_encodes_the_pixels_under_the_prompt(case):
     shape, _, view = case
     plane = (np.arange(shape[0] * shape[1]).reshape(shape) % 251).astype(np.uint8)
     session = session_of(plane[None])
-    image = session.looker.image((0,), View(view.window, zoomed=True))
+    image = session.encoder.image((0,), View(view.window, zoomed=True))
     assert image.shape == (*view.window.shape, 3)
     y, x = view.window.clip(shape).offset
     row, column = view.points_in(np.array([[y, x]], float))[0].astype(int)
@@ -106,7 +106,7 @@ def test_the_view_encodes_the_pixels_under_the_prompt(case):
 
 @given(shapes, st.integers(0, 299), st.integers(0, 299), sides)
 def test_windows_are_square_lie_on_the_grid_and_hold_their_object(shape, y, x, side):
-    rule = rules(shape)
+    rule = placement(shape)
     box = Window(min(y, shape[0] - 1), min(x, shape[1] - 1), 0x7FFF, 0x7FFF).clip(shape)
     box = Window(box.y0, box.x0, min(box.y0 + side // 3, box.y1), min(box.x0 + side // 3, box.x1))
     view = rule.place(box, side)
@@ -122,7 +122,7 @@ def test_windows_are_square_lie_on_the_grid_and_hold_their_object(shape, y, x, s
 @given(st.lists(st.tuples(st.integers(0, 1900), st.integers(0, 1900)), min_size=1, max_size=30))
 @settings(deadline=None)
 def test_every_object_gets_a_window_that_holds_what_it_needs(corners):
-    rule = rules((2048, 2048))
+    rule = placement((2048, 2048))
     wanted = []
     for number, (y, x) in enumerate(corners, 1):
         box = Window(y, x, y + 24, x + 24)
@@ -133,7 +133,7 @@ def test_every_object_gets_a_window_that_holds_what_it_needs(corners):
 
 
 def test_a_window_stays_while_it_holds_its_object():
-    rule = rules((2048, 2048))
+    rule = placement((2048, 2048))
     box = Window(500, 500, 524, 524)
     before = rule.place(box, 128)
     moved = ViewRequest(1, rule.need(box.shift(10, -8), (0.0, 0.0), 128), 128, before)
@@ -142,7 +142,7 @@ def test_a_window_stays_while_it_holds_its_object():
 
 def test_forty_nuclei_in_six_clusters_need_at_most_twenty_windows():
     rng = np.random.default_rng(4)
-    rule = rules((2048, 2048))
+    rule = placement((2048, 2048))
     centres = [
         c + rng.uniform(-45, 45, 2) for c in rng.uniform(150, 1900, (6, 2)) for _ in range(7)
     ][:40]
@@ -169,23 +169,23 @@ def test_forty_nuclei_in_six_clusters_need_at_most_twenty_windows():
     ],
 )
 def test_auto_zooms_on_small_objects_only(shape, extent, zoomed):
-    side = rules(shape).first_side(Window(0, 0, extent, extent))
+    side = placement(shape).first_side(Window(0, 0, extent, extent))
     assert (side is not None) == zoomed
 
 
 def test_object_larger_than_half_the_plane_is_seen_in_full():
     for view in ("zoom", "zoom:64", "auto"):
-        assert rules((256, 256), view).first_side(Window(10, 10, 200, 200)) is None
+        assert placement((256, 256), view).first_side(Window(10, 10, 200, 200)) is None
 
 
 def test_a_window_given_in_pixels_grows_only_for_objects_that_outgrow_it():
-    rule = rules((2048, 2048), "zoom:100")
+    rule = placement((2048, 2048), "zoom:100")
     assert rule.first_side(Window(0, 0, 30, 30)) == 112
     assert rule.first_side(Window(0, 0, 90, 90)) > 180
 
 
 def test_scale_is_kept_until_the_object_outgrows_its_window():
-    rule = rules((2048, 2048))
+    rule = placement((2048, 2048))
     assert rule.later_side(128, Window(0, 0, 24, 24)) == 128
     assert rule.later_side(128, Window(0, 0, 60, 60)) == 128
     assert rule.later_side(128, Window(0, 0, 70, 70)) == 256
@@ -201,7 +201,7 @@ def test_what_would_be_magnified_too_much_gets_a_wider_window(extent, spans):
 
 
 def test_pyramid_level_fits_the_window():
-    rule = rules((8192, 8192), levels=(1, 2, 4, 8))
+    rule = placement((8192, 8192), levels=(1, 2, 4, 8))
     box = Window(0, 0, 10, 10)
     assert rule.place(box, 256).factor == 1
     assert rule.place(box, 512).factor == 2
@@ -224,7 +224,7 @@ def test_policy_refuses_other_words(text):
 
 
 def test_points_outside_the_view_are_not_asked():
-    eye = looker((100, 100))
+    eye = encoder((100, 100))
     view = View(Window(20, 20, 52, 52), zoomed=True)
     points = np.array([[30.0, 30.0], [90.0, 90.0]])
     asked = eye.ask(view, PlanePrompts(points, np.array([1, 0])))
@@ -233,7 +233,7 @@ def test_points_outside_the_view_are_not_asked():
 
 
 def test_huge_plane_without_a_pyramid_is_seen_in_full_by_blocks():
-    view = rules((60_000, 60_000), "full", levels=(1,)).full
+    view = placement((60_000, 60_000), "full", levels=(1,)).full
     assert view.factor == 8
     assert view.image_shape == (7500, 7500)
 
@@ -259,19 +259,19 @@ def test_small_inputs_zoom_on_what_spans_few_tokens(size, zoomed):
 
 
 def test_a_plane_that_is_not_shrunk_is_zoomed_by_share_alone():
-    rules = ViewPlacement((300, 300), (1,), 384, 16, ViewPolicy())
-    assert rules.first_side(Window(0, 0, 30, 30)) is None
-    assert rules.first_side(Window(0, 0, 15, 15)) is not None
+    placement = ViewPlacement((300, 300), (1,), 384, 16, ViewPolicy())
+    assert placement.first_side(Window(0, 0, 30, 30)) is None
+    assert placement.first_side(Window(0, 0, 15, 15)) is not None
 
 
 @pytest.mark.parametrize(("size", "least"), [(256, 0.35), (384, 7 / 24), (1024, 0.2)])
 def test_small_inputs_can_be_made_to_look_closer(size, least):
-    rules = ViewPlacement(
+    placement = ViewPlacement(
         (4000, 4000), (1,), size, 16, ViewPolicy(), ViewSizing(share=0.2, share_tokens=7)
     )
-    assert rules.share == pytest.approx(least)
-    assert rules.share < rules.sizes.largest
-    assert 100 / rules.side_around(Window(0, 0, 100, 60)) <= rules.share
+    assert placement.share == pytest.approx(least)
+    assert placement.share < placement.sizes.largest
+    assert 100 / placement.side_around(Window(0, 0, 100, 60)) <= placement.share
 
 
 def test_shares_that_contradict_each_other_are_refused():

@@ -54,11 +54,11 @@ def test_the_schema_of_the_documentation(write, tmp_path, stack):
     )
     store = load_prompts(write(document), stack)
     assert store.axis == "t"
-    assert store.of(1, 0) == (
+    assert store.get(1, 0) == (
         PointPrompt(1, 0, (12.5, 8.0), 1),
         BoxPrompt(1, 0, (10, 7), (14, 11)),
     )
-    assert store.of(1, 3) == (MaskPrompt.of(1, 3, mask),)
+    assert store.get(1, 3) == (MaskPrompt.of(1, 3, mask),)
     assert load_prompts(one_object(points=[POINT]), stack).objects() == (1,)
 
 

@@ -60,8 +60,8 @@ def test_mask_prompt_does_not_follow_its_source():
 def test_of_orders_points_before_boxes():
     other = PointPrompt(1, 0, (0, 0), 0)
     store = PromptStore([BOX, POINT, other])
-    assert store.of(1, 0) == (POINT, other, BOX)
-    assert store.of(1, 1) == ()
+    assert store.get(1, 0) == (POINT, other, BOX)
+    assert store.get(1, 1) == ()
     assert (store.objects(), store.frames(1), store.frames()) == ((1,), (0,), (0,))
 
 
@@ -88,7 +88,7 @@ def test_replace_keeps_the_order():
     first, second, moved = (PointPrompt(1, 0, (n, n)) for n in range(3))
     store = PromptStore([first, second])
     store.replace(first, moved)
-    assert store.of(1, 0) == (moved, second)
+    assert store.get(1, 0) == (moved, second)
     store.replace(moved, PointPrompt(1, 4, (0, 0)))
     assert store.frames(1) == (0, 4)
     with pytest.raises(UserError, match="does not exist"):
@@ -108,7 +108,7 @@ def test_remove_takes_one_of_equal_prompts():
 def test_set_says_all_of_one_place():
     store = PromptStore([POINT])
     store.set(1, 0, [MASK])
-    assert store.of(1, 0) == (MASK,)
+    assert store.get(1, 0) == (MASK,)
     with pytest.raises(UserError, match="not of object 2"):
         store.set(2, 0, [POINT])
 

@@ -175,10 +175,10 @@ def test_correction_starts_from_the_tracked_mask():
     list(session.propagate())
     session.prompts.add(PointPrompt(1, 3, tuple(path[3])))
     tracked = session.result(1, 3)
-    asked = session._asking.question(1, 3)
+    asked = session._resolver.resolve(1, 3)
     np.testing.assert_array_equal(asked.previous.logits, tracked.logits)
     session.preview(1, 3)
-    assert session._asking.question(1, 3).previous is not None
+    assert session._resolver.resolve(1, 3).previous is not None
     assert [r.frame for r in session.propagate() if r.direction is MaskOrigin.PROMPT] == [0, 3]
 
 

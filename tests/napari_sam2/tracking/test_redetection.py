@@ -20,7 +20,7 @@ from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.plane_prompts import MaskCrop
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.tracking import redetection as allowance
+from napari_sam2.tracking import redetection as budget
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.redetection import EncodingBudget
 from napari_sam2.tracking.track import ConditioningResult, FrameMask
@@ -49,20 +49,25 @@ def test_what_is_not_affordable_costs_nothing_and_smaller_looks_still_are():
 
 
 @pytest.fixture(scope="module")
-def hand_over():
+def memory_transfer():
     data = movie(SHAPE, [straight((400, 400), (0, 3), 6)], radius=12)
-    looker = ViewEncoder(
+    encoder = ViewEncoder(
         open_stack(data, axes="TYX"), Intensity(((0.0, 255.0),)), FakePredictor(), FeatureCache(0)
     )
-    return MemoryTransfer(looker, ViewPlacement(SHAPE, (1,), 256, 16, ViewPolicy.parse("zoom")))
+    return MemoryTransfer(encoder, ViewPlacement(SHAPE, (1,), 256, 16, ViewPolicy.parse("zoom")))
 
 
-def track_at(hand_over, last):
-    looker, view = hand_over.looker, hand_over.rules.place(Window(388, 388, 413, 413), 256)
+def track_at(memory_transfer, last):
+    encoder, view = (
+        memory_transfer.encoder,
+        memory_transfer.placement.place(Window(388, 388, 413, 413), 256),
+    )
     point = np.array([[400.0, 400.0]]) - view.window.offset
-    encoding = looker.encode((0,), view)
-    step = looker.predictor.condition(encoding, 0, [ViewPrompts(point, np.array([1]))], [None])[0]
-    patch = looker.paste(view, step.logits)
+    encoding = encoder.encode((0,), view)
+    step = encoder.predictor.add_prompts(encoding, 0, [ViewPrompts(point, np.array([1]))], [None])[
+        0
+    ]
+    patch = encoder.mask_to_plane(view, step.logits)
     answer = ConditioningResult(result_of(1, 0, (0,), view, patch, step), view)
     first = start(1, 0, step.state, (answer,))
     seen = FrameMask(last, MaskCrop(patch.window.shift(0, 3 * last), patch.logits))
@@ -76,14 +81,14 @@ def track_at(hand_over, last):
     st.sampled_from([128, 192, 256, 384, None]),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_a_hand_over_costs_is_known_before(hand_over, last, y, x, side):
-    track = track_at(hand_over, last)
-    rules = hand_over.rules
-    view = rules.full if side is None else rules.place(Window(y, x, y + 20, x + 20), side)
-    expected = hand_over.encodings(track, view)
-    before = hand_over.looker.cache.encodings
-    hand_over.to(track, view)
-    assert hand_over.looker.cache.encodings - before == expected
+def test_what_a_hand_over_costs_is_known_before(memory_transfer, last, y, x, side):
+    track = track_at(memory_transfer, last)
+    placement = memory_transfer.placement
+    view = placement.full if side is None else placement.place(Window(y, x, y + 20, x + 20), side)
+    expected = memory_transfer.encodings(track, view)
+    before = memory_transfer.encoder.cache.encodings
+    memory_transfer.to_view(track, view)
+    assert memory_transfer.encoder.cache.encodings - before == expected
 
 
 def lost_crowd():
@@ -113,5 +118,5 @@ def test_many_objects_lost_at_once_take_no_more_than_the_allowance(monkeypatch):
     spent = encodings_by_frame(data, prompts)
     assert spent[3:].max() <= spent[2] + 5
     assert spent[3] > spent[2]
-    monkeypatch.setattr(allowance, "_LEAST", 1000)
+    monkeypatch.setattr(budget, "_LEAST", 1000)
     assert encodings_by_frame(data, prompts)[3] > spent[2] + 5

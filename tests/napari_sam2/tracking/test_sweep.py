@@ -113,15 +113,15 @@ def test_a_look_that_is_trusted_is_the_only_one(monkeypatch):
 
 
 def test_a_look_that_was_close_enough_is_used_again_whichever_saw_the_bounds():
-    rules = ViewPlacement((2048, 2048), (1,), 384, 16, ViewPolicy.parse("zoom"))
-    look = first_look.FirstLook(None, rules)
+    placement = ViewPlacement((2048, 2048), (1,), 384, 16, ViewPolicy.parse("zoom"))
+    look = first_look.FirstLook(None, placement)
     box = Window(1000, 1000, 1060, 1060)
-    near, wide = rules.place(box, 192), rules.place(box, 768)
+    near, wide = placement.place(box, 192), placement.place(box, 768)
     seen = first_look.Sized(box, (wide, near))
     assert look.side(seen) == 192
     assert look.wanted(1, seen, 192).before == near
     alone = first_look.Sized(box, (wide,))
-    assert look.side(alone) == rules.side_around(box) == 288
+    assert look.side(alone) == placement.side_around(box) == 288
     assert look.wanted(1, alone, 288).before is None
 
 

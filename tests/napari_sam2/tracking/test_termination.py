@@ -95,16 +95,16 @@ def test_dark_objects_fade_too_and_what_never_stood_out_does_not():
 def test_the_clearest_contrast_is_kept():
     presence = PresenceHistory()
     for step in (50, 90, 70):
-        presence = presence.after(100, 5.0, RULE, ObjectContrast(20 + step, 20, 1))
+        presence = presence.advance(100, 5.0, RULE, ObjectContrast(20 + step, 20, 1))
     assert presence.clearest == ObjectContrast(110, 20, 1)
-    assert presence.after(0, -5.0, RULE).clearest == ObjectContrast(110, 20, 1)
+    assert presence.advance(0, -5.0, RULE).clearest == ObjectContrast(110, 20, 1)
 
 
 def followed(shares: list[float]) -> PresenceHistory:
     """Return the presence of an object whose contrast was so many times that of the first frame."""
     presence = PresenceHistory()
     for share in shares:
-        presence = presence.after(100, 5.0, RULE, ObjectContrast(20 + 100 * share, 20, 2))
+        presence = presence.advance(100, 5.0, RULE, ObjectContrast(20 + 100 * share, 20, 2))
     return presence
 
 

@@ -1,0 +1,118 @@
+"""The order of the packages, and the sizes and names of modules."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+
+from tests.architecture.sources import imports, module_name, relative, sources, syntax_tree
+
+# A package may import packages on earlier lines, not on later ones nor beside it.
+ORDER = [
+    {"core"},
+    {"images"},
+    {"masks"},
+    {"prompts"},
+    {"inference"},
+    {"tracking"},
+    {"session"},
+    {"analysis", "export"},
+    {"workflows", "viewer"},
+    {"cli", "_qt"},
+]
+LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}
+NOT_ON = {"cli": {"viewer"}, "_qt": {"workflows"}}
+MAX_LINES = 350
+MAX_FUNCTION_LINES = 60
+MAX_MODULES = 12
+RETIRED = frozenset(
+    {
+        *("allowance", "asking", "beginning", "claims", "contrast", "engine", "extras", "faults"),
+        *("finding", "first_look", "guide", "hand_over", "haze", "held_out", "huge_chunks"),
+        *("initialise", "keeping", "lanes", "layer_family", "layer_grid", "look", "looking"),
+        *("looks", "model_shelf", "nan_watch", "optimiser", "outlines", "pace", "peers"),
+        *("pieces", "questions", "recognise", "recovery", "reduced", "refining", "results"),
+        *("saving", "score", "settling", "sharpening", "split_labels", "stains", "stills"),
+        *("stop_rule", "storing", "story", "tally", "view_plan", "viewer_place"),
+        *("viewer_session", "views", "warps", "workshop"),
+    }
+)
+
+
+def package_of(module: str) -> str:
+    """Return the sub-package of a module, or "" for a module of the root."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in LEVELS else ""
+
+
+def may_import(importer: str, imported: str) -> bool:
+    """Return whether a sub-package may import another one."""
+    if importer == imported:
+        return True
+    below = LEVELS[imported] < LEVELS[importer]
+    return below and imported not in NOT_ON.get(importer, set())
+
+
+def test_packages_import_in_one_order() -> None:
+    wrong = [
+        f"{relative(path)}:{item.line} imports {item.module}"
+        for path in sources()
+        for item in imports(path)
+        for here, there in [(package_of(module_name(path)), package_of(item.module))]
+        if module_name(path).startswith("napari_sam2") and item.module.startswith("napari_sam2")
+        if here and there and not may_import(here, there)
+    ]
+    assert wrong == []
+
+
+def test_the_model_imports_nothing_of_the_plugin() -> None:
+    wrong = [
+        f"{relative(path)}:{item.line}"
+        for path in sources()
+        if module_name(path).startswith("sam2_model")
+        for item in imports(path)
+        if item.module.split(".")[0] == "napari_sam2"
+    ]
+    assert wrong == []
+
+
+def test_no_modules_import_each_other() -> None:
+    names = {module_name(path) for path in sources()}
+    graph = {
+        module_name(path): {item.module for item in imports(path) if item.module in names}
+        - {module_name(path)}
+        for path in sources()
+    }
+    # Lazy public names of a package are no imports of the package by its own modules.
+    for package in ("napari_sam2", "sam2_model"):
+        graph[package] = set()
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
+
+
+def test_folders_are_small() -> None:
+    counts = Counter(path.parent for path in sources() if path.name != "__init__.py")
+    assert {relative(f): n for f, n in counts.items() if n > MAX_MODULES} == {}
+
+
+def test_modules_are_short() -> None:
+    sizes = {relative(path): len(path.read_text("utf-8").splitlines()) for path in sources()}
+    assert {name: lines for name, lines in sizes.items() if lines > MAX_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{relative(path)}:{node.name}": node.end_lineno - node.lineno + 1
+        for path in sources()
+        for node in ast.walk(syntax_tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
+        if node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+    }
+    assert long == {}
+
+
+def test_retired_names_stay_retired() -> None:
+    assert [relative(path) for path in sources() if path.stem in RETIRED] == []
