@@ -82,7 +82,7 @@ def _file(path: Path) -> Source:
     if not os.access(path, os.R_OK):
         raise UserError(f"{path.name} cannot be read: no permission.")
     if name.endswith(TIFF):
-        from napari_sam2.images.readers.tiff import read_tiff
+        from napari_sam2.images.readers.tiff.reader import read_tiff
 
         return read_tiff(path)
     if name.endswith(NIFTI):

@@ -13,7 +13,7 @@ import numpy as np
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import Source
-from napari_sam2.images.readers.tiff_validation import check_complete
+from napari_sam2.images.readers.tiff.validation import check_complete
 
 if TYPE_CHECKING:
     import tifffile
