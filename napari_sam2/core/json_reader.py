@@ -99,7 +99,9 @@ class JsonNode:
         known = [*required, *optional]
         for key in self.value:
             if key not in known:
-                raise UserError(f"{self.place}: unknown key {key!r}; known keys are {', '.join(known)}.")
+                raise UserError(
+                    f"{self.place}: unknown key {key!r}; known keys are {', '.join(known)}."
+                )
         for key in required:
             if key not in self.value:
                 raise UserError(f"{self.place}: the key {key!r} is missing.")

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.axes import UNNAMED, axes_from_words
-from napari_sam2.images.intensity import PRIMARIES, WHITE, Colour, Intensity, Limits
+from napari_sam2.images.axes import UNNAMED, axes_from_names
+from napari_sam2.images.intensity import PRIMARIES, WHITE, Color, Intensity, Limits
 from napari_sam2.images.stack import Stack, open_stack
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None 
     UserError
         If the layer has a channel axis, or more dimensions than time, depth, row and column.
     """
-    named = axes_from_words(image.axis_labels)
-    viewer = axes_from_words(dims_labels[-image.ndim :])
+    named = axes_from_names(image.axis_labels)
+    viewer = axes_from_names(dims_labels[-image.ndim :])
     known = next((n for n in (named, viewer) if len(n) == image.ndim and UNNAMED not in n), None)
     axes = known or _guess(image, along)
     if "C" in axes or "S" in axes:
@@ -198,7 +198,7 @@ def _rising(limits: Sequence[float]) -> Limits:
     return (low, high) if low < high else (low, low + 1)
 
 
-def _colour(image: Image) -> Colour:
+def _colour(image: Image) -> Color:
     stops = np.asarray(image.colormap.colors)[:, :3]
     if len(stops) != 2 or stops[0].max() > 0:
         return WHITE

@@ -24,8 +24,8 @@ DATA = movie((128, 160), [PATH], radius=10)
 @pytest.fixture
 def dear(tmp_path, monkeypatch):
     """An array of which one chunk holds everything."""
-    monkeypatch.setattr(huge_chunks, "LARGE", DATA.nbytes - 1)
-    monkeypatch.setattr(huge_chunks, "BETTER", 64)
+    monkeypatch.setattr(huge_chunks, "LARGE_CHUNK_BYTES", DATA.nbytes - 1)
+    monkeypatch.setattr(huge_chunks, "RECOMMENDED_CHUNK_SIDE", 64)
     zarr.create_array(tmp_path / "dear.zarr", data=DATA, chunks=DATA.shape)
     return tmp_path / "dear.zarr"
 

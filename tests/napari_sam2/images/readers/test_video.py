@@ -113,5 +113,3 @@ def test_sound_alone_is_no_video(tmp_path):
             container.mux(packet)
     with pytest.raises(UserError, match="holds no video"):
         open_stack(tmp_path / "a.mkv")
-
-
