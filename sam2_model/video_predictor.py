@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,7 @@ from sam2_model.transforms import (
 )
 
 
+@runtime_checkable
 class Frames(Protocol):
     """A sequence of frames (H, W), (H, W, 1) or (H, W, 3), of which one is read at a time."""
 
