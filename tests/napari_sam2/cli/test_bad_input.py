@@ -238,8 +238,8 @@ class TestSecondRun:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda place: place.ask([point(1, 2), point(2, 11)]), "prompts: those of object 2"),
-            (lambda place: place.ask([point(1, 2)]), "prompts: those of object 2"),
+            (lambda place: place.ask([point(1, 2), point(2, 11)]), "the prompts of object 2 have changed"),
+            (lambda place: place.ask([point(1, 2)]), "the prompts of object 2 have changed"),
             (lambda place: tifffile.imwrite(place.movie, FRAMES + 1), "input: "),
         ],
     )

@@ -29,9 +29,9 @@ HEALTHY = Environment(
     packages=(Package("torch", "2.13.0"), Package("napari", "0.9.2")),
     bindings=(Package("PySide6_Essentials", "6.10.3"),),
     unmet=(),
-    qt_fault="",
+    qt_error="",
     display=":0",
-    torch_fault="",
+    torch_error="",
     gpu_build=True,
     nvidia_gpus=("NVIDIA L4",),
     gpus=(Gpu("cuda:0", "NVIDIA L4", 24 * GIB),),
@@ -60,12 +60,12 @@ def test_nothing_is_wrong_with_a_healthy_computer(environment: Environment) -> N
             "install --force-reinstall torch --index-url",
         ),
         ({"gpus": ()}, "driver is too old", "nvidia-smi"),
-        ({"torch_fault": "libc10.so: missing"}, "libc10.so: missing", "--force-reinstall torch"),
+        ({"torch_error": "libc10.so: missing"}, "libc10.so: missing", "--force-reinstall torch"),
         ({"bindings": ()}, "No Qt binding", "napari-sam2[all]"),
-        ({"qt_fault": "libEGL.so.1: cannot open"}, "Qt cannot start: libEGL", "apt-get install"),
-        ({"qt_fault": 'no Qt platform plugin "xcb"'}, "Qt cannot start", "libxcb-icccm4"),
+        ({"qt_error": "libEGL.so.1: cannot open"}, "Qt cannot start: libEGL", "apt-get install"),
+        ({"qt_error": 'no Qt platform plugin "xcb"'}, "Qt cannot start", "libxcb-icccm4"),
         (
-            {"qt_fault": "libEGL.so.1", "system": "macOS-15.1-arm64"},
+            {"qt_error": "libEGL.so.1", "system": "macOS-15.1-arm64"},
             "Qt cannot start",
             "force-reinstall PySide6_Essentials",
         ),
@@ -95,9 +95,9 @@ def test_each_fault_is_named_with_its_remedy(
 ) -> None:
     ill = replace(HEALTHY, **change)
     [problem] = diagnose(ill)
-    assert what in problem.what
+    assert what in problem.description
     assert remedy in problem.remedy
-    assert f"1 problem found:\n1. {problem.what}\n" in report(ill)
+    assert f"1 problem found:\n1. {problem.description}\n" in report(ill)
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -113,10 +113,10 @@ def test_pyside_612_is_fine_where_none_is_immortal() -> None:
 
 def test_a_torch_that_is_not_there_is_told_once() -> None:
     ill = replace(
-        HEALTHY, packages=(), torch_fault="No module named 'torch'", unmet=(Unmet("torch>=2", ""),)
+        HEALTHY, packages=(), torch_error="No module named 'torch'", unmet=(Unmet("torch>=2", ""),)
     )
     [problem] = diagnose(ill)
-    assert "needs torch>=2" in problem.what
+    assert "needs torch>=2" in problem.description
 
 
 def test_a_report_says_what_a_maintainer_asks_for() -> None:
@@ -160,13 +160,13 @@ def test_gpus_are_those_that_the_driver_lists(
 def test_a_qt_that_ends_the_process_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("PySide6")
     monkeypatch.setenv("QT_QPA_PLATFORM", "no-such-platform")
-    fault = inspection.find_qt_fault(Package("PySide6_Essentials", "6"))
+    fault = inspection.find_qt_error(Package("PySide6_Essentials", "6"))
     assert "no-such-platform" in fault
     assert "platform plugin" in fault
 
 
 def test_a_binding_without_its_module_is_a_fault() -> None:
-    assert "no_such_qt" in inspection.find_qt_fault(Package("no_such_qt", "1"))
+    assert "no_such_qt" in inspection.find_qt_error(Package("no_such_qt", "1"))
 
 
 def test_this_computer_can_be_inspected(capfd: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +175,7 @@ def test_this_computer_can_be_inspected(capfd: pytest.CaptureFixture[str]) -> No
     assert environment.cores >= 1
     assert {"torch", "napari", "zarr"} <= {package.name for package in environment.packages}
     assert environment.unmet == ()
-    assert environment.torch_fault == ""
+    assert environment.torch_error == ""
     assert str(Path.home()) not in report(environment)
     assert run(["doctor"]) == (1 if diagnose(environment) else 0)
     assert report(environment).splitlines()[0] in capfd.readouterr().out

@@ -18,7 +18,7 @@ from napari_sam2.images.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.masks.label_array import LabelArray
-from napari_sam2.session.fingerprint import _CHUNKS
+from napari_sam2.session.fingerprint import MAX_BLOCKS
 from tests.helpers.command import FRAMES, Workplace, point
 from tests.helpers.fakes import FakePredictor
 
@@ -172,7 +172,7 @@ def test_a_chunk_that_cannot_be_read_is_named(place, capfd):
     array = zarr.create_array(source, shape=FRAMES.shape, chunks=(1, 128, 160), dtype="uint8")
     array[...] = FRAMES
     stack = open_stack(source, axes="TYX")
-    sampled = {index[0] for index, _ in sample_windows(stack, _CHUNKS)}
+    sampled = {index[0] for index, _ in sample_windows(stack, MAX_BLOCKS)}
     bad = next(t for t in range(12, 20) if t not in sampled)
     chunk = source / "c" / str(bad) / "0" / "0"
     kept = place.folder / "kept"

@@ -18,7 +18,7 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.masks.mask import FrameResult, MaskOrigin
 from napari_sam2.workflows.evaluation import davis as scoring
-from napari_sam2.workflows.evaluation.davis import DavisScores, evaluate_davis, follow, score
+from napari_sam2.workflows.evaluation.davis import DavisScores, evaluate_davis, track_sequence, score
 from napari_sam2.workflows.evaluation.davis_data import DavisSequence, Predictions, find_sequences
 from tests.helpers.command import listing
 from tests.helpers.fakes import FakePredictor
@@ -113,11 +113,11 @@ def test_the_predictions_are_pictures_of_ids_from_which_the_scores_follow(
     root: Path, tmp_path: Path
 ) -> None:
     kept = Predictions(tmp_path / "kept")
-    kept.begin((), "fake")
+    kept.create((), "fake")
     sequences = find_sequences(root)
     region = by_object(last(sequences, predictions=kept))
     for sequence in sequences:
-        planes = follow(sequence, FakePredictor())
+        planes = track_sequence(sequence, FakePredictor())
         paths = sorted((kept.folder / sequence.name).iterdir())
         assert [path.name for path in paths] == [path.name for path in sequence.annotations]
         for path, plane in zip(paths, planes, strict=True):
@@ -209,7 +209,7 @@ def test_what_was_finished_is_kept_and_gone_on_with(
     assert len(table.read_text().splitlines()) == 4
     (kept / "model.txt").write_text("other weights\n")
     assert run([*given, "--resume"]) == ExitCode.BAD_INPUT
-    assert "are by other weights" in " ".join(capfd.readouterr().err.split())
+    assert "were made by other weights" in " ".join(capfd.readouterr().err.split())
 
 
 def test_ctrl_c_keeps_what_was_finished(
@@ -218,9 +218,9 @@ def test_ctrl_c_keeps_what_was_finished(
     def interrupt(sequence: DavisSequence, *given) -> list[np.ndarray]:
         if sequence.name == "lone":
             raise KeyboardInterrupt
-        return follow(sequence, *given)
+        return track_sequence(sequence, *given)
 
-    monkeypatch.setattr(scoring, "follow", interrupt)
+    monkeypatch.setattr(scoring, "track_sequence", interrupt)
     kept = tmp_path / "kept"
     annotate(kept / ".pair.part", np.zeros((FRAMES + 1, 5, 5)))  # of a run that was killed
     assert run(["evaluate-davis", str(root), "--output", str(kept)]) == ExitCode.INTERRUPTED
@@ -284,20 +284,20 @@ HEIGHT, WIDTH = SHAPE
     ("spoil", "message"),
     [
         (shutil.rmtree, "holds ImageSets, JPEGImages and Annotations"),
-        (without_list, "val.txt. The lists there are train"),
+        (without_list, "val.txt. Choose from train"),
         (empty_list, "is empty"),
-        (climbing_list, "'../pair', which is no name"),
+        (climbing_list, "'../pair', which is not the name"),
         (without_frames, "lists lone, but there is no folder"),
         (without_truth, "lists lone, but there is no folder"),
         (no_pictures, "holds no images"),
         (first_truth_only, "6 frames but 1 annotations"),
         (other_name, "the frame 00005 where the annotation is 00006"),
-        (two_frames, "takes three"),
-        (replacing_truth(4, Image.new("L", (WIDTH, 9))), "96 x 9 pixels, but its frame 96 x 64"),
+        (two_frames, "at least three"),
+        (replacing_truth(4, Image.new("L", (WIDTH, 9))), "96 x 9 pixels, but its frame has 96 x 64"),
         (replacing_truth(3, Image.new("RGB", (WIDTH, HEIGHT))), "mode RGB"),
-        (replacing_truth(0, Image.new("L", (WIDTH, HEIGHT))), "shows no object"),
+        (replacing_truth(0, Image.new("L", (WIDTH, HEIGHT))), "has no object"),
         (replacing_truth(0, Image.new("L", (WIDTH, HEIGHT), 255)), "DAVIS 2016"),
-        (noise, "00002.png is no readable picture"),
+        (noise, "00002.png is not a readable image"),
     ],
 )
 def test_an_incomplete_data_set_is_refused_before_the_model_is_loaded(
@@ -310,8 +310,8 @@ def test_an_incomplete_data_set_is_refused_before_the_model_is_loaded(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sequence", "nobody"], "nobody is not in val.txt, which lists pair, lone"),
-        (["--split", "test-dev"], "test-dev.txt. The lists there are val"),
+        (["--sequence", "nobody"], "nobody is not in val.txt. Choose from pair, lone"),
+        (["--split", "test-dev"], "test-dev.txt. Choose from val"),
         (["--resume"], "--resume needs --output"),
         (["--output", "{root}/Annotations/480p"], "has predictions of pair"),
         (["--output", "{root}/ImageSets/2017/val.txt"], "is a file"),
@@ -340,11 +340,11 @@ def test_predictions_of_unknown_origin_or_damaged_are_not_taken(root: Path, tmp_
     kept = Predictions(tmp_path / "kept")
     annotate(kept.folder / "lone", np.zeros((FRAMES, 5, 5)))
     with pytest.raises(UserError, match="not known which model"):
-        kept.begin([sequence], "fake")
+        kept.create([sequence], "fake")
     with pytest.raises(UserError, match="5 x 5 pixels"):
         kept.read(sequence)
     (kept.folder / "lone/00000.png").unlink()
-    with pytest.raises(UserError, match="no readable picture"):
+    with pytest.raises(UserError, match="not a readable image"):
         kept.read(sequence)
 
 

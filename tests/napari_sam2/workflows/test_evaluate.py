@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.prompts.from_labels import LabelPromptKind
-from napari_sam2.workflows.evaluation.ctc import track_scores, unbroken
+from napari_sam2.workflows.evaluation.ctc import split_at_gaps, track_scores
 from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, PromptFrame, evaluate
-from napari_sam2.workflows.evaluation.metrics import boundary_f, compare, summarise, write_csv
+from napari_sam2.workflows.evaluation.metrics import boundary_f, compare, summarize, write_csv
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -93,7 +93,7 @@ def test_dice_counts_frames_that_go_too_far_and_j_leaves_out_first_and_last() ->
         compare(1, 2, nothing, here, here, prompted=False),
         compare(1, 3, nothing, nothing, here, prompted=False),
     ]
-    found = summarise(rows, 4)
+    found = summarize(rows, 4)
     assert found.iou == found.copied == 1.0
     assert found.region == pytest.approx(0.5)
     assert found.dice == pytest.approx(2 * 200 / (200 + 300))
@@ -108,11 +108,11 @@ def test_dice_of_the_copied_mask_is_that_of_the_volume() -> None:
         compare(1, 0, first, first, first, prompted=True),
         compare(1, 1, moved, moved, first, prompted=False),
     ]
-    assert summarise(rows, 2).copied_dice == pytest.approx(2 * 150 / 400)
+    assert summarize(rows, 2).copied_dice == pytest.approx(2 * 150 / 400)
 
 
 def test_nothing_to_average_is_nan() -> None:
-    assert np.isnan(summarise([], 3).dice)
+    assert np.isnan(summarize([], 3).dice)
 
 
 def test_perfect_tracks_score_one_and_swaps_are_counted() -> None:
@@ -131,7 +131,7 @@ def test_perfect_tracks_score_one_and_swaps_are_counted() -> None:
 
 def test_a_track_with_a_gap_becomes_parent_and_child() -> None:
     planes = [square(5, 5) * 7, square(5, 5) * 0, square(5, 5) * 7]
-    numbered = list(unbroken(planes))
+    numbered = list(split_at_gaps(planes))
     assert numbered[0][1] == {1: (7, 0)}
     assert numbered[2][1] == {2: (7, 1)}
     assert set(np.unique(numbered[2][0])) == {0, 2}
