@@ -143,14 +143,8 @@ def open_session(
     prompts : PromptStore, sequence of prompts, dict, path, label array or None
         What to segment: prompts, a prompt file or its content, or labels of some frames (their
         values become object ids). More prompts can be added to ``session.prompts``.
-    axes : str or None
-        One letter per dimension, e.g. ``"TYX"``; None uses the axes that the data specify.
-    along : str or None
-        The axis to propagate along; None uses the axis of the prompts, else t, else z.
-    at : mapping of str to int, or strings such as ``"z=3"``
-        Positions on axes that are neither propagated, part of the plane nor channels.
-    channels : sequence of int or None
-        Channels shown to the model; None uses all.
+    axes, along, at, channels
+        As in :func:`napari_sam2.open_stack`; ``along`` defaults to the axis of the prompts.
     model : Predictor, str or Path
         A predictor, a model name or a weights file, see :func:`napari_sam2.load_predictor`.
     device : str
@@ -160,8 +154,7 @@ def open_session(
     settings : SessionSettings or None
         None uses the default settings.
     output : Path, str or None
-        Zarr folder for the labels, which is replaced if it exists; None keeps them in memory,
-        compressed.
+        Zarr folder for the labels, replaced if it exists; None keeps them in memory, compressed.
 
     Returns
     -------
@@ -174,8 +167,6 @@ def open_session(
         If the data, the prompts or an option cannot be used.
     SAM2Error
         If the model or the device is not available.
-    StackReadError
-        If the data sampled for the contrast cannot be read.
     """
     axis = along or (None if prompts is None else prompt_axis(prompts))
     stack = open_stack(data, axes=axes, along=axis, at=at, channels=channels)

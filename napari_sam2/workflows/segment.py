@@ -75,22 +75,15 @@ def segment(
     data, prompts, axes, along, model, device, at, channels, intensity, output
         As in :func:`napari_sam2.open_session`.
     direction : PropagationDirection, str or None
-        ``"both"``, ``"forward"`` or ``"backward"``, from the prompted frames; None propagates in
-        both directions.
+        ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames; None is ``"both"``.
     frames : tuple of int or None
-        Half-open range (first, stop) of frames to segment; labels of other frames are 0. None
-        segments the whole stack.
+        Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
     view : ViewPolicy, str or None
         Which windows of a plane the model is shown: ``"auto"``, ``"full"``, ``"zoom"`` or
         ``"zoom:PIXELS"``; None is ``"auto"``.
     refine : bool
         Predict each mask a second time in a smaller window, see
         :meth:`SegmentationSession.refine_track`.
-
-    Returns
-    -------
-    SegmentationResult
-        Labels, scores and the session.
 
     Raises
     ------
@@ -115,6 +108,12 @@ def segment(
         settings=_settings(view),
         output=output,
     )
+    return _run(session, request, refine)
+
+
+def _run(
+    session: SegmentationSession, request: PropagationRequest, refine: bool
+) -> SegmentationResult:
     deque(session.propagate(request), maxlen=0)
     if refine:
         deque(session.refine_track(), maxlen=0)

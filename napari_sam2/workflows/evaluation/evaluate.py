@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2.inference.protocol import Predictor
-    from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.masks.label_image import LabelSource
     from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.session import SegmentationSession
@@ -171,8 +170,6 @@ def evaluate(
         If the shapes do not match, there is no object, or an option cannot be used.
     SAM2Error
         If the model or the device is not available.
-    StackReadError
-        If a plane cannot be read.
     """
     chosen = settings or EvaluationSettings()
     stack = open_stack(images, axes=axes, along=along, at=at)
@@ -189,19 +186,16 @@ def evaluate(
         device=device,
         settings=chosen.session(),
     )
-    direction = PropagationDirection.FORWARD if forward else PropagationDirection.BOTH
-    cost = _propagate(session, direction, reporter or NullReporter())
-    if session.labels is None:
-        raise AssertionError("open_session always creates labels")
-    comparison = _Comparison(truth, session.labels, prompted)
+    cost = _propagate(session, forward, reporter or NullReporter())
+    comparison = _Comparison(truth, session, prompted)
     rows = tuple(comparison.rows(forward=forward))
     tracks = comparison.tracks() if chosen.tracks else None
     return Evaluation(rows, summarize(rows, stack.n_frames), tracks, cost)
 
 
-def _propagate(
-    session: SegmentationSession, direction: PropagationDirection, reporter: Reporter
-) -> Cost:
+def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) -> Cost:
+    direction = PropagationDirection.FORWARD if forward else PropagationDirection.BOTH
+
     def report(done: int, total: int) -> None:
         reporter.progress("Segmenting", done, total)
 
@@ -259,7 +253,7 @@ class _Comparison:
     """The ground truth and the predicted labels, with the prompted frame of each object."""
 
     truth: _GroundTruth
-    predicted: LabelArray
+    session: SegmentationSession
     prompted: dict[int, int]
 
     def rows(self, *, forward: bool) -> Iterator[MaskMetrics]:
@@ -281,5 +275,7 @@ class _Comparison:
         return track_scores(true, map(self._plane, frames))
 
     def _plane(self, frame: int) -> Plane:
-        plane: Plane = self.predicted.read(self.truth.stack.index(frame))
+        if self.session.labels is None:
+            raise AssertionError("open_session always creates labels")
+        plane: Plane = self.session.labels.read(self.truth.stack.index(frame))
         return plane
