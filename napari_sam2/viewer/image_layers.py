@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.axes import UNNAMED, axes_from_words
 from napari_sam2.images.intensity import PRIMARIES, WHITE, Colour, Intensity, Limits
+from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 
 if TYPE_CHECKING:
@@ -20,44 +20,6 @@ if TYPE_CHECKING:
 
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
 _MANY_BYTES = 256 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class ChannelArrays:
-    """Arrays of equal shape as one array with a channel axis in front; reads only what is asked.
-
-    Parameters
-    ----------
-    parts : tuple of array-like
-        One for each channel.
-    """
-
-    parts: tuple[Any, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Channels, then the shape of a part."""
-        return (len(self.parts), *(int(n) for n in self.parts[0].shape))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """A type that holds the values of every part."""
-        return np.result_type(*(part.dtype for part in self.parts))
-
-    @property
-    def chunks(self) -> tuple[int, ...] | None:
-        """Largest block along each axis, None where the parts have none."""
-        chunks = getattr(self.parts[0], "chunks", None)
-        if not chunks:
-            return None
-        return (1, *(max(c) if isinstance(c, tuple) else int(c) for c in chunks))
-
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        channels, rest = key[0], key[1:]
-        if isinstance(channels, int):
-            return np.asarray(self.parts[channels][rest], self.dtype)
-        planes = [np.asarray(part[rest], self.dtype) for part in self.parts[channels]]
-        return np.stack(planes)
 
 
 def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None = None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,65 +124,3 @@ def _dask(array: LazyArray, axes: str) -> Any:
 
 def _planes(shape: Sequence[int], axes: str) -> tuple[int, ...]:
     return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
-
-
-def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as .tif or .zarr, with pixel sizes and units.
-
-    Parameters
-    ----------
-    path : str
-        Ends in .tif, .tiff or .zarr.
-    data : array
-        Label stack; written plane by plane.
-    meta : dict
-        Options of the layer: scale, units and axis labels are kept.
-
-    Returns
-    -------
-    list of str
-        What was written.
-
-    Raises
-    ------
-    UserError
-        If the format does not suit, or something is there.
-    """
-    from napari_sam2.core.geometry import Window
-    from napari_sam2.export.destination import OutputDestination
-    from napari_sam2.export.labels import create_label_output, discard_parts, finish_label_output
-    from napari_sam2.images.stack import open_stack
-
-    axes = _axes(meta.get("axis_labels", ()), data.ndim)
-    stack = open_stack(data, axes=axes)
-    output = OutputDestination.parse(Path(path))
-    output.check_free()
-    largest = max(int(np.asarray(stack.read(i)).max()) for i in _all_planes(stack))
-    target = create_label_output(output, _calibrated(stack, meta), [largest])
-    for index in _all_planes(stack):
-        target.write(index, Window.of(stack.shape), stack.read(index)[0])
-    finish_label_output(output, _calibrated(stack, meta), target, [largest])
-    discard_parts(output)
-    return [path]
-
-
-def _all_planes(stack: Stack) -> list[tuple[int, ...]]:
-    axes = stack.layout.index_axes
-    return list(np.ndindex(*(stack.layout.length(axis) for axis in axes)))
-
-
-def _calibrated(stack: Stack, meta: dict[str, Any]) -> Stack:
-    from dataclasses import replace
-
-    axes = stack.label_axes
-    scale = dict(zip(axes, map(float, meta.get("scale", (1.0,) * len(axes))), strict=True))
-    units = dict(zip(axes, map(str, meta.get("units", ("pixel",) * len(axes))), strict=True))
-    return replace(stack, source=replace(stack.source, scale=scale, units=units))
-
-
-def _axes(labels: Sequence[str], ndim: int) -> str:
-    from napari_sam2.images.axes import UNNAMED, axes_from_words
-
-    named = axes_from_words(labels)
-    usual = {2: "YX", 3: "TYX", 4: "TZYX"}.get(ndim, "")
-    return named if len(named) == ndim and UNNAMED not in named else usual
