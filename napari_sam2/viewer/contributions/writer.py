@@ -1,4 +1,4 @@
-"""File > Save for label stacks."""
+"""Writer of File > Save: Labels layers with pixel sizes and units."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     Parameters
     ----------
     path : str
-        Ends in .tif, .tiff or .zarr.
+        The file; its suffix is .tif, .tiff or .zarr.
     data : array
-        Label stack; written plane by plane.
+        The labels; they are written plane by plane.
     meta : dict
-        Options of the layer: scale, units and axis labels are kept.
+        The layer's metadata, of which scale, units and axis labels are written.
 
     Returns
     -------
     list of str
-        What was written.
+        The paths that were written.
 
     Raises
     ------
     UserError
-        If the format does not suit, or something is there.
+        If the format is not supported or the file exists.
     """
     from napari_sam2.core.geometry import Window
     from napari_sam2.export.destination import OutputDestination
@@ -70,5 +70,5 @@ def _axes(labels: Sequence[str], ndim: int) -> str:
     from napari_sam2.images.axes import UNNAMED, axes_from_words
 
     named = axes_from_words(labels)
-    usual = {2: "YX", 3: "TYX", 4: "TZYX"}.get(ndim, "")
-    return named if len(named) == ndim and UNNAMED not in named else usual
+    default = {2: "YX", 3: "TYX", 4: "TZYX"}.get(ndim, "")
+    return named if len(named) == ndim and UNNAMED not in named else default
