@@ -211,7 +211,7 @@ class SegmentTrackWidget(QScrollArea):
         sync = self.engine.sync
         if sync is None:
             return
-        worst = sync.sessions.tally.of(object_id or sync.current)
+        worst = sync.sessions.progress(object_id or sync.current)
         if worst.worst_index is None:
             self.status.say("This object has no mask yet.")
         else:
@@ -255,15 +255,15 @@ class SegmentTrackWidget(QScrollArea):
         here = WorkflowState(has_image=bool(self.images.images), loading=loading)
         if sync is None:
             return here
-        tally, current = sync.sessions.tally, sync.current
+        sessions, current = sync.sessions, sync.current
         prompts = sync.session.prompts
-        accepted = sum(tally.of(item.id).accepted for item in sync.sessions.objects)
+        accepted = sum(sessions.progress(item.id).accepted for item in sync.sessions.objects)
         return WorkflowState(
             has_image=True,
             loading=loading,
             session=True,
             prompts=len(prompts.frames(current)),
-            frames_done=tally.of(current).frames,
+            frames_done=sessions.progress(current).frames,
             frames=sync.sessions.stack.n_frames,
             running=self.engine.running is not None,
             sharpening=self.engine.sharpening.going,

@@ -318,7 +318,7 @@ class LayerSync:
                 "the image again to start on the new data."
             )
             return
-        self.edits.aside(partial(self.sessions.show, self.sessions.intensity))
+        self.edits.aside(partial(self.sessions.set_intensity, self.sessions.intensity))
         self.events.notice.emit("The pixels of the image changed: propagate again to follow them.")
 
     def _same_shape(self, image: Image) -> bool:

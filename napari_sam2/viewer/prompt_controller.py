@@ -45,7 +45,7 @@ class PromptController:
 
     def accepted(self, object_id: int) -> bool:
         """Whether all masks of an object are accepted, and no correction has come since."""
-        return self._lanes.tally.of(object_id).accepted and object_id not in self._opening
+        return self._lanes.progress(object_id).accepted and object_id not in self._opening
 
     def edit(self, changes: Sequence[Change]) -> None:
         """Say other things about objects on frames; one step of undo."""
@@ -110,7 +110,7 @@ class PromptController:
             session = self._lanes[fixed]
             session.prompts.set(object_id, frame, prompts)
             if mask is not None:
-                self.aside(partial(_restore, session, mask))
+                self.aside(partial(session.restore, mask))
                 self._events.withdrawn.emit(key)
             else:
                 self._ask(key)
@@ -138,11 +138,7 @@ def at_once(work: Work) -> None:
     work()
 
 
-def _restore(session: SegmentationSession, mask: FrameResult) -> None:
-    session._keep([mask], reopen=True)
-
-
 def _drop_answer(session: SegmentationSession, object_id: int, frame: int) -> None:
     result = session.result(object_id, frame)
-    if result is not None and result.direction is MaskOrigin.PROMPT:
+    if result is not None and result.origin is MaskOrigin.PROMPT:
         session.clear(object_id, [frame])

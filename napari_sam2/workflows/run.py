@@ -10,7 +10,7 @@ from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import create_label_output, finish_label_output, open_label_output
 from napari_sam2.images.plane_readers import MissingValueMonitor
-from napari_sam2.inference.refinement import outcome_words
+from napari_sam2.inference.refinement import summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.run_folder import RunFolder
 from napari_sam2.session.session import SegmentationSession
@@ -76,7 +76,7 @@ def _work(job: SegmentationJob, folder: RunFolder, console: Console) -> ExitCode
         prompts=job.prompts,
         masks=folder.masks,
         drafts=folder.drafts,
-        recorder=folder.journal,
+        journal=folder.journal,
         labels=labels,
         settings=job.settings,
         reader=MissingValueMonitor(job.stack, lambda note: console.print(note, markup=False)),
@@ -86,7 +86,7 @@ def _work(job: SegmentationJob, folder: RunFolder, console: Console) -> ExitCode
             pass
         if job.refine and not session.run.cancelled:
             outcomes = Counter(refined.outcome for refined in session.refine_track())
-            console.print(f"Refined: {outcome_words(outcomes)}", markup=False)
+            console.print(f"Refined: {summarize_outcomes(outcomes)}", markup=False)
     _write_scores(job, session)
     if session.run.cancelled:
         console.print("Interrupted. The same command with --resume goes on.")

@@ -110,7 +110,7 @@ class SegmentationController(QObject):
         """
         self.predictor = predictor
         if self.sync is not None:
-            self._runner.submit("model", partial(self.sync.sessions.use, predictor), self._swapped)
+            self._runner.submit("model", partial(self.sync.sessions.set_predictor, predictor), self._swapped)
         self.changed.emit()
 
     def _swapped(self, _: Any) -> None:
@@ -147,7 +147,7 @@ class SegmentationController(QObject):
         self._alt = NegativeClickHandler(sync)
         sync.edits.aside = self._aside
         self.predictor = sync.sessions.predictor
-        sync.sessions.listen(self._listen)
+        sync.sessions.connect(self._listen)
         sync.events.asked.connect(self.ask)
         sync.events.withdrawn.connect(self._withdraw)
         sync.events.notice.connect(self.notice.emit)
@@ -199,7 +199,7 @@ class SegmentationController(QObject):
     def _let_go(self) -> None:
         self.hover.clear()
         if self.sync is not None:
-            self.sync.sessions.unlisten(self._listen)
+            self.sync.sessions.disconnect(self._listen)
             self.sync.edits.aside = at_once
         if self._alt is not None:
             self._alt.release()
@@ -234,7 +234,7 @@ class SegmentationController(QObject):
         def keep(preview: Preview) -> None:
             self.previews[key] = preview
             self._short.pop(("ask", key), None)
-            if preview.result.window.empty:
+            if preview.result.crop.window.empty:
                 self.notice.emit("Nothing found there: click nearer the middle, or draw a box.")
             self.changed.emit()
 
@@ -275,7 +275,7 @@ class SegmentationController(QObject):
 
         def look() -> Any:
             if intensity != sessions.intensity:
-                sessions.show(intensity)
+                sessions.set_intensity(intensity)
             return session.encoder.image(session.stack.index(frame), session.placement.full)
 
         self._eyes.forget()

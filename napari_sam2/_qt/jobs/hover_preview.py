@@ -124,7 +124,7 @@ class HoverPreview(QObject):
         self, look: int, sync: "LayerSync", fixed: FixedPosition, preview: "Preview | None"
     ) -> None:
         fresh = look == self._look and sync is self._engine.sync and sync.alive
-        if fresh and preview is not None and not preview.result.window.empty:
+        if fresh and preview is not None and not preview.result.crop.window.empty:
             self._layer.show(sync, fixed, preview.result)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_sam2._qt.jobs.queue import JobQueue
-from napari_sam2.inference.refinement import Refined, RefinementOutcome, outcome_words
+from napari_sam2.inference.refinement import Refined, RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
@@ -49,7 +49,7 @@ class RefinementJobs:
         sync = self._at_rest()
         if sync is None or sync.accepted(sync.current):
             return False
-        return sync.sessions.tally.of(sync.current).frames > 0
+        return sync.sessions.progress(sync.current).frames > 0
 
     def _at_rest(self) -> "LayerSync | None":
         """Return the layers of an open object while nothing else is done to it."""
@@ -83,7 +83,7 @@ class RefinementJobs:
             sync.edits.sharpened(key, *looks)
             self._engine.unsaved = True
         self._engine.notice.emit(
-            _KEPT if looks is None else outcome_words({RefinementOutcome.SHARPENED: 1})
+            _KEPT if looks is None else summarize_outcomes({RefinementOutcome.REFINED: 1})
         )
         self._engine.changed.emit()
 
@@ -119,5 +119,5 @@ def _look(sync: "LayerSync", key: PromptKey) -> tuple[FrameResult | None, FrameR
 
 
 def _words(outcomes: Counter[RefinementOutcome], stopped: bool) -> str:
-    looked = outcomes.total() - outcomes[RefinementOutcome.UNTOUCHED]
-    return outcome_words(outcomes) if looked or stopped else _KEPT
+    looked = outcomes.total() - outcomes[RefinementOutcome.SKIPPED]
+    return summarize_outcomes(outcomes) if looked or stopped else _KEPT

@@ -109,7 +109,7 @@ class ObjectTable(QTreeWidget):
         sync = self._engine.sync
         if sync is None or row is None:
             return
-        progress = sync.sessions.tally.of(item.id)
+        progress = sync.sessions.progress(item.id)
         texts = (item.name, str(prompts or ""), _frames(progress), _score(progress))
         for column, text in enumerate(texts):
             if row.text(column) != text:

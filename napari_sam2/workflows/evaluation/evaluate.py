@@ -191,7 +191,7 @@ def evaluate(
 def _follow(session: SegmentationSession, way: PropagationDirection) -> Cost:
     began = time.perf_counter()
     zoomed = [
-        result.view.startswith("zoom")
+        result.view is not None
         for result in session.propagate(PropagationRequest(direction=way))
     ]
     seconds = time.perf_counter() - began
