@@ -164,7 +164,7 @@ def save_labels(
     OSError
         If the disk is full or writing is not allowed; the earlier file is then still there.
     """
-    accepted = [h for h in masks.headers() if h.status >= MaskStatus.ACCEPTED and h.area]
+    accepted = [h for h in masks.infos() if h.status >= MaskStatus.ACCEPTED and h.area]
     ids = sorted({header.object_id for header in accepted})
     fresh = OutputDestination.parse(
         path.with_name(f".{path.name.split('.')[0]}.part{_ending(path)}")

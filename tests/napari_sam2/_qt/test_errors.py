@@ -29,7 +29,7 @@ class SlowPredictor(FakePredictor):
 @pytest.fixture
 def slow(predictor: FakePredictor) -> Callable[[Any], None]:
     def slow_down(user: Any) -> None:
-        user.sync.sessions.use(SlowPredictor())
+        user.sync.sessions.set_predictor(SlowPredictor())
 
     return slow_down
 
@@ -282,7 +282,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(
     user.qtbot.wait(400)
     names = [t.name for t in threading.enumerate()]
     assert not [name for name in names if name.startswith("napari-sam2")]
-    whole = {header.index[0]: header.area for header in store.headers()}
+    whole = {header.index[0]: header.area for header in store.infos()}
     for frame in range(8):
         assert np.count_nonzero(labels.drafts.array[frame]) == whole.get(frame, 0)
 

@@ -27,7 +27,7 @@ def test_click_propagate_accept_save(
     start, y, x = (int(n) for n in clicks[0])
     user = open_widget(image[start : start + FRAMES], **{**options, "name": "sample"})
     monkeypatch.setattr("pathlib.Path.home", lambda: user.folder)
-    user.sync.sessions.use(load_predictor("micro", "cpu"))
+    user.sync.sessions.set_predictor(load_predictor("micro", "cpu"))
     user.click(0, y, x)
     for key in "GNW":
         user.key(key)

@@ -36,7 +36,7 @@ def write(output, stack):
     store = MemoryMaskStore()
     for frame in range(1, stack.n_frames):
         store.put(
-            MaskRecord.of_mask(n, stack.index(frame), np.ones((3, 5)), (frame, at))
+            MaskRecord.from_mask(n, stack.index(frame), np.ones((3, 5)), (frame, at))
             for n, at in ((1, 2), (700, 6))
         )
         labels.refresh(stack.index(frame), Window.of(stack.shape), store)

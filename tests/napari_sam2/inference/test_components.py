@@ -15,7 +15,8 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.postprocess import ComponentFilter
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt, Prompt
 from napari_sam2.session.settings import SessionSettings
 from tests.napari_sam2.fakes import FakePredictor
@@ -28,7 +29,7 @@ def patch(*blocks: tuple[int, int, int], at: tuple[int, int] = (100, 200)) -> Ma
     mask = np.zeros((40, 60), bool)
     for y, x, side in blocks:
         mask[y : y + side, x : x + side] = True
-    return MaskCrop.of_mask(mask, at, 5.0)
+    return MaskCrop.from_mask(mask, at, 5.0)
 
 
 def test_a_speck_goes_and_the_patch_shrinks_to_the_rest() -> None:
@@ -65,7 +66,7 @@ def test_corrections_keep_what_they_ask_for() -> None:
 
 @given(hnp.arrays(bool, (12, 14)), st.floats(0.01, 1.0))
 def test_only_small_pieces_go(mask: np.ndarray, least: float) -> None:
-    seen = MaskCrop.of_mask(mask, (3, 4), 2.0)
+    seen = MaskCrop.from_mask(mask, (3, 4), 2.0)
     cleaned = ComponentFilter(least).main(seen)
     assert ComponentFilter(least).whole(cleaned)
     canvas = np.zeros(mask.shape, bool)
@@ -112,7 +113,7 @@ def areas(prompt: Prompt, view: str) -> list[int]:
         intensity=Intensity(((0.0, 255.0),)),
         settings=SessionSettings(view=ViewPolicy.parse(view)),
     )
-    return [count_of_pieces(result.logits > 0) for result in session.propagate()]
+    return [count_of_pieces(result.crop.logits > 0) for result in session.propagate()]
 
 
 def count_of_pieces(mask: np.ndarray) -> int:

@@ -8,7 +8,7 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.view import View, ViewPolicy, seen_side
 from napari_sam2.inference.preview import CLOSER
 from napari_sam2.inference.protocol import MaskCandidates
-from napari_sam2.inference.refinement import REFINED, RefinementOutcome, outcome_words
+from napari_sam2.inference.refinement import REFINED, RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt
 from napari_sam2.session.settings import SessionSettings
@@ -69,7 +69,7 @@ def test_a_track_is_refined_frame_by_frame_in_tight_windows():
     session.events.progress.connect(lambda *progress: seen.append(progress))
     refined = list(session.refine_track([1]))
     assert [r.result.frame for r in refined] == list(range(FRAMES))
-    assert {r.outcome for r in refined} == {RefinementOutcome.SHARPENED}
+    assert {r.outcome for r in refined} == {RefinementOutcome.REFINED}
     assert seen == [(n + 1, FRAMES) for n in range(FRAMES)]
     assert session.run.complete
     for frame in range(FRAMES):
@@ -88,7 +88,7 @@ def test_masks_that_were_seen_as_closely_before_are_left_alone(chosen):
     list(session.propagate())
     before = [session.labels.read((f,)).copy() for f in range(FRAMES)]
     calls = session.predictor.calls["click"]
-    assert {r.outcome for r in session.refine_track()} == {RefinementOutcome.CLOSE}
+    assert {r.outcome for r in session.refine_track()} == {RefinementOutcome.ALREADY_CLOSE}
     assert session.predictor.calls["click"] == calls
     with pytest.raises(UserError, match="seen as closely before on frame 2"):
         session.refine(1, 2)
@@ -102,7 +102,7 @@ def test_masks_seen_in_a_wide_window_are_looked_at_again():
     session = session_of(data, [click(1, 0, PATH)], settings=settings)
     list(session.propagate())
     wide = seen_side(session.result(1, 3).view, (800, 900))
-    assert {r.outcome for r in session.refine_track()} == {RefinementOutcome.SHARPENED}
+    assert {r.outcome for r in session.refine_track()} == {RefinementOutcome.REFINED}
     assert seen_side(session.result(1, 3).view, (800, 900)) <= CLOSER * wide
 
 
@@ -116,16 +116,16 @@ def test_a_view_s_text_tells_its_side(window):
 
 def test_the_words_tell_what_came_of_the_looks():
     every = {
-        RefinementOutcome.SHARPENED: 1,
-        RefinementOutcome.DOUBTED: 2,
-        RefinementOutcome.CLOSE: 3,
-        RefinementOutcome.UNTOUCHED: 4,
+        RefinementOutcome.REFINED: 1,
+        RefinementOutcome.REJECTED: 2,
+        RefinementOutcome.ALREADY_CLOSE: 3,
+        RefinementOutcome.SKIPPED: 4,
     }
-    assert outcome_words(every) == (
+    assert summarize_outcomes(every) == (
         "1 mask sharpened, 2 kept as they were: the second look did not agree, "
         "3 left: the first look was as close."
     )
-    assert outcome_words({}) == "0 masks sharpened."
+    assert summarize_outcomes({}) == "0 masks sharpened."
 
 
 def test_a_range_of_frames_and_some_objects_are_refined_only():
@@ -148,7 +148,7 @@ def test_a_much_worse_second_look_never_replaces_a_mask_and_is_said(spoil):
     session = whole_session(SecondLook(spoil))
     before = [session.labels.read((f,)).copy() for f in range(FRAMES)]
     refined = list(session.refine_track())
-    assert {r.outcome for r in refined} == {RefinementOutcome.DOUBTED}
+    assert {r.outcome for r in refined} == {RefinementOutcome.REJECTED}
     for frame in range(FRAMES):
         np.testing.assert_array_equal(session.labels.read((frame,)), before[frame])
     with pytest.raises(UserError, match="does not agree"):
@@ -165,10 +165,10 @@ def test_masks_that_the_user_drew_or_accepted_are_left_alone():
     assert free == [False, True, True, True, False, False]
     outcomes = [r.outcome for r in session.refine_track()]
     assert outcomes == [
-        RefinementOutcome.UNTOUCHED,
-        *[RefinementOutcome.SHARPENED] * 3,
-        RefinementOutcome.UNTOUCHED,
-        RefinementOutcome.UNTOUCHED,
+        RefinementOutcome.SKIPPED,
+        *[RefinementOutcome.REFINED] * 3,
+        RefinementOutcome.SKIPPED,
+        RefinementOutcome.SKIPPED,
     ]
 
 
@@ -177,7 +177,7 @@ def test_what_was_refined_is_not_looked_at_again():
     list(session.refine_track(frames=[1]))
     calls = session.predictor.calls["click"]
     outcomes = [r.outcome for r in session.refine_track(frames=[1, 2])]
-    assert outcomes == [RefinementOutcome.UNTOUCHED, RefinementOutcome.SHARPENED]
+    assert outcomes == [RefinementOutcome.SKIPPED, RefinementOutcome.REFINED]
     assert session.predictor.calls["click"] == calls + 1
     assert [session.refinable(1, frame) for frame in range(4)] == [True, False, False, True]
 
@@ -191,7 +191,7 @@ def test_a_second_pass_can_be_cancelled_and_gone_on_with():
     assert session.run.done == 3
     assert sum("refined" in view(session, 1, f) for f in range(FRAMES)) == 3
     again = [r.outcome for r in session.refine_track()]
-    assert again == [RefinementOutcome.UNTOUCHED] * 3 + [RefinementOutcome.SHARPENED] * 3
+    assert again == [RefinementOutcome.SKIPPED] * 3 + [RefinementOutcome.REFINED] * 3
 
 
 def test_empty_frames_of_a_track_stay_empty():
@@ -201,6 +201,6 @@ def test_empty_frames_of_a_track_stay_empty():
     session = session_of(data, [click(1, 0, path)], settings=FULL)
     list(session.propagate())
     outcomes = [r.outcome for r in session.refine_track()]
-    assert outcomes[2:4] == [RefinementOutcome.UNTOUCHED] * 2
+    assert outcomes[2:4] == [RefinementOutcome.SKIPPED] * 2
     assert not session.refinable(1, 2)
     assert not session.labels.read((2,)).any()

@@ -12,7 +12,8 @@ from napari_sam2.images.view import View, ViewPolicy
 from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, ViewSizing, share_views
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 from tests.helpers.scenes import session_of
 
 
@@ -45,7 +46,7 @@ def placed(draw):
     window = Window(y, x, y + height, x + width).clip(shape)
     mask = np.random.default_rng(draw(st.integers(0, 99))).random(window.shape) > 0.4
     view = placement(shape).place(window.shift(draw(st.integers(-9, 9)), 0), draw(sides))
-    return shape, MaskCrop.of_mask(mask, window.offset, 8.0), view
+    return shape, MaskCrop.from_mask(mask, window.offset, 8.0), view
 
 
 @given(placed())
@@ -75,7 +76,7 @@ def test_blocky_mask_survives_a_coarse_level(case, factor):
     eye = encoder((side, side))
     low, high = side // 4 // factor * factor, 3 * side // 4 // factor * factor
     mask = np.ones((high - low, high - low), bool)
-    back = eye.paste(view, eye.see(view, MaskCrop.of_mask(mask, (low, low), 8.0)))
+    back = eye.paste(view, eye.see(view, MaskCrop.from_mask(mask, (low, low), 8.0)))
     box = back.box
     assert (box.y0 + box.y1, box.x0 + box.x1) == (low + high, low + high)
     assert abs(box.y0 - low) <= factor

@@ -58,7 +58,7 @@ def record(object_id, logit, status=MaskStatus.FINAL):
     logits = np.full((4, 4), logit, np.float32)
     window = Window(0, 0, 4, 4)
     result = FrameResult(object_id, 0, (0,), window, logits, 1, 1, MaskOrigin.FORWARD)
-    return MaskRecord.of_result(result, status)
+    return MaskRecord.from_result(result, status)
 
 
 @pytest.mark.parametrize(

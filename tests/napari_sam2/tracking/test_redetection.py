@@ -17,7 +17,7 @@ from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.protocol import ViewPrompts
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.prompts.plane_prompts import MaskCrop
+from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking import redetection as budget
