@@ -54,7 +54,7 @@ def test_layers_of_ours_lie_exactly_where_the_image_lies(
         assert (layer.units, layer.axis_labels) == (theirs.units, theirs.axis_labels)
     user.click(2, 22, 24)
     user.settle()
-    assert user.sync.frame == 2
+    assert user.sync.dims.frame == 2
     assert user.drafts()[2, 22, 24] == 1
 
 
@@ -68,8 +68,8 @@ def test_an_accepted_object_is_not_covered_by_a_later_draft(
     user.settle()
     before = user.labels().copy()
     user.viewer.dims.set_point(0, 4)
-    user.sync.family.drafts.brush_size = 40
-    user.sync.family.drafts.paint((4, 24, 28), 2)
+    user.sync.layers.drafts.brush_size = 40
+    user.sync.layers.drafts.paint((4, 24, 28), 2)
     user.settle()
     user.key("G")
     user.settle()
@@ -101,7 +101,7 @@ def test_pixels_that_change_under_a_session_are_looked_at_anew(
     user = open_widget(image)
     user.viewer.layers[0].data = image[:, ::-1].copy()
     user.settle()
-    assert "pixels of the image changed" in user.widget.status.said.text()
+    assert "pixels of the image changed" in user.widget.status.notice.text()
 
 
 def test_a_script_and_the_widget_share_the_session(
@@ -127,7 +127,7 @@ def test_no_widget_and_no_thread_is_left_when_it_is_closed(
     user.click(0, 20, 20)
     user.key("G")
     user.settle()
-    gone = [weakref.ref(user.widget), weakref.ref(user.widget.engine)]
+    gone = [weakref.ref(user.widget), weakref.ref(user.widget.controller)]
     user.viewer.window.remove_dock_widget(user.widget)
     user.widget.close()
     user.widget.deleteLater()
@@ -169,7 +169,7 @@ def test_dear_chunks_of_a_lazy_image_are_told(
     monkeypatch.setattr(huge_chunks, "LARGE", image.nbytes - 1)
     user = open_widget(da.from_array(image, chunks=image.shape))
     user.click(0, 20, 20)
-    user.until(lambda: "chunks" in user.widget.status.said.text())
+    user.until(lambda: "chunks" in user.widget.status.notice.text())
 
 
 def test_nothing_in_the_widget_is_cut_at_the_side(
@@ -187,7 +187,7 @@ def test_accepting_covers_accepted_objects_only_when_ticked(
     open_widget: OpenWidget, image: np.ndarray, cover: bool, winner: int
 ) -> None:
     user = open_widget(image)
-    user.widget.extras.cover.setChecked(cover)
+    user.widget.advanced.cover.setChecked(cover)
     for _ in range(2):
         user.click(0, 20, 20)
         user.settle()

@@ -32,7 +32,7 @@ def test_click_propagate_accept_save(
     for key in "GNW":
         user.key(key)
         user.settle()
-    assert user.widget.status.fault.text() == ""
+    assert user.widget.status.error.text() == ""
     saved = tifffile.imread(user.folder / "sample-labels.tif")
     np.testing.assert_array_equal(saved, user.labels())
     true = truth[start : start + FRAMES] == truth[start, y, x]

@@ -105,8 +105,8 @@ def test_the_model_never_runs_in_the_gui_thread(
     user.key("U")
     user.key("N")
     user.settle()
-    user.sync.select(1)
-    user.widget.extras.look_again()
+    user.select(1)
+    user.widget.advanced.show_model_input()
     user.settle()
     assert {"encode", "click", "condition", "track"} <= set(callers)
     assert all(threading.get_ident() not in threads for threads in callers.values())
@@ -134,7 +134,7 @@ def test_undo_new_pixels_and_seeding_do_not_wait_for_the_model(
     user.viewer.layers[0].data = image.copy()
     user.viewer.add_labels(np.eye(80, 96, dtype=np.uint8)[None].repeat(8, 0), name="mine")
     user.widget.refresh()
-    user.widget.extras.seed_now()
+    user.widget.advanced.start_from_labels()
     assert not go_on.is_set()
     go_on.set()
     waiter.cancel()
@@ -183,7 +183,7 @@ def test_the_list_reads_all_prompts_once_however_many_objects(
 
     monkeypatch.setattr(type(store), "__iter__", read)
     monkeypatch.setattr(type(store), "frames", lambda *_: pytest.fail("one pass is enough"))
-    user.widget.objects.show_objects()
+    user.widget.objects.refresh()
     assert passes == [store]
     rows = user.widget.objects
     assert [rows.topLevelItem(i).text(1) for i in range(59)] == ["1"] * 59

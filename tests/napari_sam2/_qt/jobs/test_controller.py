@@ -35,7 +35,7 @@ def slow(predictor: FakePredictor) -> Callable[[Any], None]:
 
 
 def _fault(user: Any) -> str:
-    return str(user.widget.status.fault.text())
+    return str(user.widget.status.error.text())
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_the_image_deleted_in_the_middle_of_a_run(
     slow(user)
     user.click(0, 20, 20)
     user.settle()
-    labels = user.sync.family.drafts
+    labels = user.sync.layers.drafts
     user.key("G")
     user.until(lambda: user.drafts()[2].any())
     user.viewer.layers.remove(user.viewer.layers[0])
@@ -115,7 +115,7 @@ def test_our_layers_come_back_when_they_are_needed(
     user = open_widget(image)
     user.click(0, 20, 20)
     user.settle()
-    layer = getattr(user.sync.family, role)
+    layer = getattr(user.sync.layers, role)
     user.viewer.layers.remove(getattr(layer, "layer", layer))
     user.click(0, 60, 30)
     user.settle()
@@ -123,7 +123,7 @@ def test_our_layers_come_back_when_they_are_needed(
     user.settle()
     assert user.drafts()[7].any()
     assert len(user.sync.session.prompts) == 2
-    assert len(user.sync.family.points.layer.data) == 2
+    assert len(user.points.data) == 2
     user.key("N")
     user.settle()
     assert user.labels()[7].any()
@@ -137,7 +137,7 @@ def test_renaming_and_reordering_layers_changes_nothing(
         layer.name = f"renamed {number}"
     user.viewer.layers.move(0, 4)
     user.viewer.dims.set_point(0, 0)
-    user.sync.family.points.layer.add([0, 20, 20])
+    user.points.add([0, 20, 20])
     user.settle()
     assert user.drafts()[0, 20, 20] == 1
     assert len(user.viewer.layers) == 5
@@ -184,7 +184,7 @@ def test_faults_in_a_run_are_said_in_words(
     assert words in _fault(user)
     user.settle()
     assert user.drafts()[0, 20, 20] == 1
-    assert user.widget.run.propagate.isEnabled()
+    assert user.widget.propagation.propagate.isEnabled()
 
 
 def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) -> None:
@@ -199,7 +199,7 @@ def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) 
     user = open_widget(lazy, contrast_limits=(0, 255))
     user.click(0, 20, 20)
     user.settle()
-    user.widget.status.clear_fault()
+    user.widget.status.clear_error()
     user.key("G")
     user.until(lambda: _fault(user) != "")
     assert "t=5" in _fault(user)
@@ -216,10 +216,10 @@ def test_saving_into_a_folder_that_is_not_there(
     user.settle()
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    user.widget.engine.keeping.save(blocked / "labels.tif")
+    user.widget.controller.accept_save.save(blocked / "labels.tif")
     user.until(lambda: _fault(user) != "")
     assert user.labels()[0, 20, 20] == 1
-    assert user.widget.engine.unsaved
+    assert user.widget.state.unsaved
 
 
 def test_a_disk_that_fills_while_saving_costs_nothing(
@@ -232,13 +232,13 @@ def test_a_disk_that_fills_while_saving_costs_nothing(
     path = tmp_path / "labels.tif"
     path.write_bytes(b"an earlier file")
     with monkeypatch.context() as patch:
-        patch.setattr("napari_sam2.export.labels.finish_output", _full)
-        user.widget.engine.keeping.save(path)
+        patch.setattr("napari_sam2.export.labels.finish_label_output", _full)
+        user.widget.controller.accept_save.save(path)
         user.until(lambda: "disk is full" in _fault(user))
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["labels.tif"]
     assert path.read_bytes() == b"an earlier file"
-    assert user.widget.engine.unsaved
-    user.widget.engine.keeping.save(path)
+    assert user.widget.state.unsaved
+    user.widget.controller.accept_save.save(path)
     user.settle()
     np.testing.assert_array_equal(tifffile.imread(path), user.labels())
     assert user.labels()[0, 20, 20] == 1
@@ -256,12 +256,12 @@ def test_a_disk_that_fills_while_accepting_costs_nothing(
         user.key("N")
         user.until(lambda: "disk is full" in _fault(user))
     user.settle()
-    user.sync.select(1)
+    user.select(1)
     user.key("N")
     user.settle()
     assert all(user.labels()[t, 20 + t, 20 + 2 * t] == 1 for t in range(8))
     assert not user.drafts().any()
-    assert user.widget.engine.keeping.waiting == set()
+    assert user.widget.state.pending_accepts == set()
 
 
 def _full(*args: Any, **kwargs: Any) -> Any:
