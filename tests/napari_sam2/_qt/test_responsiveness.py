@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.prompts.types import PointPrompt
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.stopwatch import Stopwatch
 
@@ -163,27 +162,3 @@ def test_an_undo_beats_the_answer_that_is_under_way(
     user.settle()
     assert not user.drafts().any()
     assert user.sync.session.result(1, 0) is None
-
-
-def test_the_list_reads_all_prompts_once_however_many_objects(
-    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    user = open_widget(image)
-    user.settle()
-    store = user.sync.session.prompts
-    for object_id in range(1, 60):
-        user.sync.sessions.objects.add(object_id)
-        store.add(PointPrompt(object_id, object_id % 8, (20, 20), 1))
-    passes = []
-    usual = type(store).__iter__
-
-    def read(self: Any) -> Any:
-        passes.append(self)
-        return usual(self)
-
-    monkeypatch.setattr(type(store), "__iter__", read)
-    monkeypatch.setattr(type(store), "frames", lambda *_: pytest.fail("one pass is enough"))
-    user.widget.objects.refresh()
-    assert passes == [store]
-    rows = user.widget.objects
-    assert [rows.topLevelItem(i).text(1) for i in range(59)] == ["1"] * 59

@@ -16,16 +16,13 @@ from napari_sam2.viewer.image_layers import intensity_from_layers, stack_from_la
 from napari_sam2.viewer.layer_sync import LayerSync
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
+from tests.helpers.viewer_model import ModelUser
 
 MOVIE = movie((48, 64), [straight((20, 20), (1, 2), 6), straight((40, 50), (0, -1), 6)], radius=4)
 
 
 def started(viewer: ViewerModel, **options: Any) -> LayerSync:
-    start_session(viewer, model=FakePredictor(), **options)
-    sync = LayerSync.find(viewer)
-    assert sync is not None
-    sync.events.prompts_changed.connect(sync.prompts.predict)
-    return sync
+    return ModelUser.start(viewer, **options).sync
 
 
 def click(sync: LayerSync, *where: float) -> None:

@@ -1,211 +1,165 @@
-"""Prompts in napari's own layers: points, boxes, outlines, paint; undo; corrections."""
+"""Edits of napari's points, shapes and labels become prompts, and undo takes them back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
+import pytest
 
-from napari_sam2.prompts.types import BoxPrompt, MaskPrompt
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam2.viewer.layers.points import PointsLayer
+from napari_sam2.viewer.layers.shapes import ShapesLayer
+from tests.helpers.scenes import movie, straight
+from tests.helpers.viewer_model import ModelUser
 
-OpenWidget = Callable[..., Any]
+MOVIE = movie((80, 96), [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 2), 8)])
+BOX = [[0, 11.5, 9.5], [0, 11.5, 29.5], [0, 29.5, 29.5], [0, 29.5, 9.5]]
+OUTLINE = [[0, 40, 40], [0, 40, 50], [0, 50, 50], [0, 50, 40]]
 
 
-def test_deleting_a_point_in_napari_removes_its_mask(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
+@pytest.fixture
+def user() -> ModelUser:
+    """A session on two discs that move through 8 frames; the first frame is shown."""
+    user = ModelUser.open(MOVIE)
+    user.viewer.dims.set_point(0, 0)
+    return user
+
+
+def test_deleting_a_point_in_napari_removes_its_mask(user: ModelUser) -> None:
     user.click(0, 20, 20)
-    user.settle()
-    points = user.points
-    points.selected_data = {0}
-    points.remove_selected()
-    user.settle()
+    user.points.selected_data = {0}
+    user.points.remove_selected()
     assert not user.drafts().any()
-    assert len(user.sync.session.prompts) == 0
+    assert user.prompts == []
 
 
-def test_moving_a_point_moves_the_mask(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
+def test_moving_a_point_moves_the_mask(user: ModelUser) -> None:
     user.click(0, 20, 20)
-    user.settle()
-    points = user.points
-    points.data = [[0, 60, 30]]
-    user.settle()
+    user.points.data = [[0, 60, 30]]
     assert user.drafts()[0, 20, 20] == 0
     assert user.drafts()[0, 60, 30] == 1
 
 
-def test_undo_takes_a_click_back_with_its_mask(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
+def test_an_added_point_is_the_only_one_that_is_read(
+    user: ModelUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user.click(0, 20, 20)
-    user.settle()
+    read: list[int] = []
+    usual = PointsLayer.prompts
+
+    def count(self: PointsLayer, rows: slice = slice(None)) -> object:
+        found = usual(self, rows)
+        read.append(sum(map(len, found.values())))
+        return found
+
+    monkeypatch.setattr(PointsLayer, "prompts", count)
+    monkeypatch.setattr(ShapesLayer, "prompts", lambda _: pytest.fail("no shape was changed"))
+    user.click(0, 21, 24)
+    user.click(3, 60, 36)
+    assert read == [1, 1]
+    assert [p.yx for p in user.prompts] == [(20, 20), (21, 24), (60, 36)]
+
+
+def test_several_points_added_at_once(user: ModelUser) -> None:
+    user.click(0, 20, 20)
+    user.points.add([[0, 21, 24], [3, 60, 36]])
+    assert [(p.frame, p.yx) for p in user.prompts] == [(0, (20, 20)), (0, (21, 24)), (3, (60, 36))]
+
+
+def test_a_prompt_of_a_script_outlives_a_click(user: ModelUser) -> None:
+    user.sync.session.prompts.add(PointPrompt(1, 0, (20, 20), 1))
+    user.click(0, 21, 24)
+    assert [p.yx for p in user.prompts] == [(20, 20), (21, 24)]
+
+
+def test_undo_takes_a_click_back_with_its_mask(user: ModelUser) -> None:
+    user.click(0, 20, 20)
     before = user.drafts().copy()
     user.click(0, 60, 30)
-    user.settle()
     assert not np.array_equal(user.drafts(), before)
-    user.key("U")
-    user.settle()
+    assert user.sync.undo()
     np.testing.assert_array_equal(user.drafts(), before)
     assert len(user.points.data) == 1
-    user.key("Shift-U")
-    user.settle()
+    assert user.sync.redo()
     assert len(user.points.data) == 2
-    user.key("U")
-    user.key("U")
-    user.settle()
+    assert user.sync.undo()
+    assert user.sync.undo()
     assert not user.drafts().any()
+    assert not user.sync.undo()
 
 
-def test_a_negative_point_is_red_and_says_outside(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
+def test_a_point_outside_has_its_own_color_symbol_and_label(user: ModelUser) -> None:
     user.click(0, 20, 20)
-    user.key("K")
+    user.sync.prompt_layers.flip_sign()
     user.click(0, 21, 30)
-    user.settle()
-    layer = user.points
-    assert list(layer.features["sign"]) == ["inside", "outside"]
-    assert [str(s) for s in layer.symbol] == ["disc", "x"]
-    assert [p.label for p in user.sync.session.prompts] == [1, 0]
+    assert list(user.points.features["sign"]) == ["inside", "outside"]
+    assert [str(s) for s in user.points.symbol] == ["disc", "x"]
+    assert [p.label for p in user.prompts] == [1, 0]
 
 
-def test_a_box_is_half_open_pixel_bounds(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    corners = [[0, 11.5, 9.5], [0, 11.5, 29.5], [0, 29.5, 29.5], [0, 29.5, 9.5]]
-    user.sync.layers.shapes.layer.add([corners], shape_type="rectangle")
-    user.settle()
-    assert list(user.sync.session.prompts) == [BoxPrompt(1, 0, (12, 10), (30, 30))]
+def test_a_box_is_half_open_pixel_bounds(user: ModelUser) -> None:
+    user.shapes.add([BOX], shape_type="rectangle")
+    assert user.prompts == [BoxPrompt(1, 0, (12, 10), (30, 30))]
     assert user.drafts()[0, 20, 20] == 1
 
 
-def test_an_outline_is_taken_as_it_is_and_replaces_points(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
+def test_a_point_stands_beside_a_box(user: ModelUser) -> None:
+    user.shapes.add([BOX], shape_type="rectangle")
     user.click(0, 20, 20)
-    user.settle()
-    outline = [[0, 40, 40], [0, 40, 50], [0, 50, 50], [0, 50, 40]]
-    user.sync.layers.shapes.layer.add([outline], shape_type="polygon")
-    user.settle()
-    (prompt,) = user.sync.session.prompts
+    assert [type(p) for p in user.prompts] == [PointPrompt, BoxPrompt]
+    assert (len(user.points.data), len(user.shapes.data)) == (1, 1)
+
+
+def test_an_outline_is_the_mask_and_replaces_points(user: ModelUser) -> None:
+    user.click(0, 20, 20)
+    user.shapes.add([OUTLINE], shape_type="polygon")
+    (prompt,) = user.prompts
     assert isinstance(prompt, MaskPrompt)
     assert len(user.points.data) == 0
     assert set(np.argwhere(user.drafts()[0])[:, 0]) == set(range(40, 51))
 
 
-def test_paint_on_drafts_is_a_mask_prompt_to_the_pixel(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
-    user.viewer.dims.set_point(0, 0)
+def test_a_point_replaces_an_outline(user: ModelUser) -> None:
+    user.shapes.add([OUTLINE], shape_type="polygon")
+    user.click(0, 20, 20)
+    assert [type(p) for p in user.prompts] == [PointPrompt]
+    assert (len(user.points.data), len(user.shapes.data)) == (1, 0)
+
+
+def test_deleting_a_box_keeps_the_points_beside_it(user: ModelUser) -> None:
+    user.shapes.add([BOX], shape_type="rectangle")
+    user.click(0, 20, 20)
+    user.shapes.selected_data = {0}
+    user.shapes.remove_selected()
+    assert [type(p) for p in user.prompts] == [PointPrompt]
+
+
+def test_paint_on_drafts_is_a_mask_prompt_to_the_pixel(user: ModelUser) -> None:
     drafts = user.sync.layers.drafts
     drafts.brush_size = 6
     drafts.paint((0, 40, 40), 1)
     painted = user.drafts()[0] == 1
-    user.settle()
-    np.testing.assert_array_equal(user.drafts()[0] == 1, painted)
+    assert painted.any()
+    (prompt,) = user.prompts
+    assert prompt.mask.sum() == painted.sum()
     drafts.paint((0, 40, 40), 0)
-    user.settle()
     assert not user.drafts().any()
 
 
-def test_painting_keeps_what_the_model_found(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
+def test_paint_adds_to_the_predicted_mask_and_replaces_its_points(user: ModelUser) -> None:
     user.click(0, 20, 20)
-    user.settle()
-    found = user.drafts()[0] == 1
+    predicted = user.drafts()[0] == 1
     drafts = user.sync.layers.drafts
     drafts.brush_size = 3
     drafts.paint((0, 60, 60), 1)
-    user.settle()
     after = user.drafts()[0] == 1
     assert after[60, 60]
-    assert after[found].all()
-
-
-def test_correction_is_one_click_and_one_key(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    user.click(0, 20, 20)
-    user.settle()
-    user.key("G")
-    user.settle()
-    user.key("N")
-    user.settle()
-    user.select(1)
-    user.actions.clear()
-    user.click(4, 60, 38)
-    user.settle()
-    user.key("G")
-    user.settle()
-    assert user.actions == ["click", "G"]
-    assert user.drafts()[4, 60, 38] == 1
-
-
-def test_candidates_cycle_with_one_key(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    user.click(0, 20, 20)
-    user.settle()
-    areas = {int((user.drafts()[0] == 1).sum())}
-    for _ in range(2):
-        user.key("Q")
-        user.settle()
-        areas.add(int((user.drafts()[0] == 1).sum()))
-    assert len(areas) == 3
-
-
-def test_several_objects_and_a_new_one_while_the_first_is_followed(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
-    user.click(0, 20, 20)
-    user.key("G")
-    user.key("N")
-    user.click(0, 60, 30)
-    user.key("G")
-    user.key("N")
-    user.settle()
-    assert user.labels()[7, 27, 34] == 1
-    assert user.labels()[7, 60, 44] == 2
-    assert user.actions[3:] == ["click", "G", "N"]
-
-
-def test_seeding_from_labels(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    theirs = np.zeros(image.shape, np.uint8)
-    theirs[0, 15:26, 15:26] = 3
-    theirs[0, 55:66, 25:36] = 7
-    user.viewer.add_labels(theirs, name="mine")
-    user.widget.refresh()
-    user.viewer.dims.set_point(0, 0)
-    user.widget.advanced.start_from_labels()
-    user.settle()
-    assert set(np.unique(user.drafts()[0])) == {0, 3, 7}
-    assert user.viewer.layers["mine"].data is theirs
-
-
-def test_hiding_and_renaming_an_object(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    user.click(0, 20, 20)
-    user.settle()
-    row = user.widget.objects.topLevelItem(0)
-    row.setText(0, "mother")
-    row.setCheckState(0, row.checkState(0).Unchecked)
-    user.settle()
-    assert user.sync.sessions.objects[1].name == "mother"
-    assert user.sync.layers.drafts.get_color(1)[3] == 0
-    user.widget.objects.topLevelItem(0).setCheckState(0, row.checkState(0).Checked)
-    assert user.sync.layers.drafts.get_color(1)[3] > 0
-
-
-def test_deleting_an_object(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    user.click(0, 20, 20)
-    user.key("G")
-    user.settle()
-    user.widget.controller.accept_save.delete(1)
-    user.settle()
-    assert not user.drafts().any()
+    assert after[predicted].all()
     assert len(user.points.data) == 0
+
+
+def test_picking_a_label_selects_its_object(user: ModelUser) -> None:
+    user.sync.layers.drafts.selected_label = 7
+    assert user.sync.prompt_layers.current == 7
+    assert 7 in user.sync.sessions.objects
+    user.click(0, 20, 20)
+    assert [p.object_id for p in user.prompts] == [7]
