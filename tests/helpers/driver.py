@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,3 +100,9 @@ class Driver:
 
     def close(self) -> None:
         self.widget.release()
+
+
+def plugin_threads() -> list[str]:
+    """Return the names of the plugin's threads that are alive."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("napari-sam2")]

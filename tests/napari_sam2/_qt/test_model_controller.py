@@ -83,25 +83,20 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def open_on(
-    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, image: np.ndarray
-) -> Iterator[Callable[[Any], Driver]]:
-    """Open the widget on the movie, with the models of a shelf."""
-    drivers: list[Driver] = []
+    shared_viewers: Any, qtbot: Any, tmp_path: Path, image: np.ndarray
+) -> Callable[[Any], Driver]:
+    """Return a function that opens the widget on the movie, with the models of a catalog."""
 
-    def start(shelf: Any) -> Driver:
-        viewer = make_napari_viewer()
+    def start(catalog: Any) -> Driver:
+        viewer = shared_viewers.take()
         viewer.add_image(image)
-        widget = SegmentTrackWidget(viewer, catalog=shelf)
+        widget = SegmentTrackWidget(viewer, catalog=catalog)
         viewer.window.add_dock_widget(widget)
-        user = Driver(viewer, widget, qtbot, tmp_path)
-        drivers.append(user)
+        user = shared_viewers.add(Driver(viewer, widget, qtbot, tmp_path))
         user.until(lambda: user.sync is not None)
         return user
 
-    yield start
-    for user in drivers:
-        user.close()
-    assert not [t.name for t in threading.enumerate() if t.name.startswith("napari-sam2")]
+    return start
 
 
 def _choose(user: Driver, name: str) -> None:

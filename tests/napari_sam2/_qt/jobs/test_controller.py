@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import errno
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
 
-from tests.helpers.fakes import FakePredictor
+from napari_sam2.images import pyramid
+from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
 
 OpenWidget = Callable[..., Any]
-
-
-class SlowPredictor(FakePredictor):
-    """Takes its time for every frame, so that a run can be caught in the middle."""
-
-    def track(self, *args: Any, **kwargs: Any) -> Any:
-        time.sleep(0.15)
-        return super().track(*args, **kwargs)
-
-
-@pytest.fixture
-def slow(predictor: FakePredictor) -> Callable[[Any], None]:
-    def slow_down(user: Any) -> None:
-        user.sync.sessions.use(SlowPredictor())
-
-    return slow_down
 
 
 def _fault(user: Any) -> str:
@@ -188,8 +172,6 @@ def test_faults_in_a_run_are_said_in_words(
 
 
 def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) -> None:
-    import dask.array as da
-
     def broken(block: np.ndarray, block_info: Any = None) -> np.ndarray:
         if block_info and block_info[0]["chunk-location"][0] == 5:
             raise OSError("the disk went away")
@@ -268,25 +250,6 @@ def _full(*args: Any, **kwargs: Any) -> Any:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_closing_the_viewer_in_the_middle_of_a_run(
-    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
-) -> None:
-    user = open_widget(image)
-    slow(user)
-    user.click(0, 20, 20)
-    user.settle()
-    user.key("G")
-    user.until(lambda: user.drafts()[2].any())
-    labels, store = user.sync.sessions.labels, user.sync.sessions.masks
-    user.viewer.close()
-    user.qtbot.wait(400)
-    names = [t.name for t in threading.enumerate()]
-    assert not [name for name in names if name.startswith("napari-sam2")]
-    whole = {header.index[0]: header.area for header in store.headers()}
-    for frame in range(8):
-        assert np.count_nonzero(labels.drafts.array[frame]) == whole.get(frame, 0)
-
-
 def test_keys_are_given_back(open_widget: OpenWidget, image: np.ndarray) -> None:
     user = open_widget(image)
     bound = len(user.viewer.keymap)
@@ -301,3 +264,64 @@ def test_two_viewers_do_not_meet(open_widget: OpenWidget, image: np.ndarray) -> 
     second.settle()
     assert first.drafts().any()
     assert not second.drafts().any()
+
+
+TURNED = {
+    "scale": (3, 0.5, 0.25),
+    "translate": (0, 10, 20),
+    "rotate": 30,
+    "shear": (0.0, 0.0, 0.2),
+    "affine": np.array([[1, 0, 0, 0], [0, 0, 2, 5], [0, -2, 0, 9], [0, 0, 0, 1]]),
+    "units": ("s", "um", "um"),
+    "axis_labels": ("t", "y", "x"),
+}
+
+
+def test_layers_of_ours_lie_exactly_where_the_image_lies(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image, **TURNED)
+    theirs = user.viewer.layers[0]
+    ours = user.viewer.layers[1:]
+    assert len(ours) == 4
+    for layer in ours:
+        for corner in ([0, 0, 0], [7, 79, 0], [3, 20, 95]):
+            np.testing.assert_allclose(layer.data_to_world(corner), theirs.data_to_world(corner))
+        assert (layer.units, layer.axis_labels) == (theirs.units, theirs.axis_labels)
+    user.click(2, 22, 24)
+    user.settle()
+    assert user.sync.dims.frame == 2
+    assert user.drafts()[2, 22, 24] == 1
+
+
+def test_pixels_that_change_under_a_session_are_looked_at_anew(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.viewer.layers[0].data = image[:, ::-1].copy()
+    user.settle()
+    assert "pixels of the image changed" in user.widget.status.notice.text()
+
+
+def test_a_script_and_the_widget_share_the_session(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    session = start_session(user.viewer)
+    assert session is user.sync.session
+    user.click(0, 20, 20)
+    user.settle()
+    assert propagate(user.viewer) is session
+    accept_all(user.viewer)
+    user.settle()
+    assert user.labels()[7, 27, 34] == 1
+    assert session.result(1, 7) is not None
+
+
+def test_dear_chunks_of_a_lazy_image_are_told(
+    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyramid, "LARGE", image.nbytes - 1)
+    user = open_widget(da.from_array(image, chunks=image.shape))
+    user.click(0, 20, 20)
+    user.until(lambda: "chunks" in user.widget.status.notice.text())

@@ -37,8 +37,8 @@ class SecondLook(FakePredictor):
         self.looks: list[int] = []
         self.before = lambda: None
 
-    def click(self, encoding: Any, prompt: Any) -> MaskCandidates:
-        found = super().click(encoding, prompt)
+    def predict(self, encoding: Any, prompt: Any) -> MaskCandidates:
+        found = super().predict(encoding, prompt)
         if prompt.box is None or prompt.previous is None:
             return found
         self.before()

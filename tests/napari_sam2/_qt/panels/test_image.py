@@ -135,3 +135,17 @@ def test_a_plane_across_the_usual_ones_is_followed_along_the_chosen_axis(
     user.settle()
     assert user.drafts()[12, 16, 14] == user.drafts()[12, 16, 26] == 1
     assert user.drafts()[12, 16, 4] == user.drafts()[2, 16, 20] == 0
+
+
+@pytest.mark.parametrize("add", ["add_labels", "add_shapes"])
+def test_layers_of_the_wrong_type_are_not_images(open_widget: OpenWidget, add: str) -> None:
+    user = open_widget()
+    data = np.zeros((3, 8, 8), np.uint8) if add == "add_labels" else None
+    layer = getattr(user.viewer, add)(data)
+    user.viewer.layers.selection.active = layer
+    user.key("G")
+    user.settle()
+    assert user.sync is None
+    assert user.widget.images.image.count() == 0
+    assert "Open an image" in user.widget.status.next.text()
+    assert list(user.viewer.layers) == [layer]
