@@ -131,6 +131,7 @@ def test_models_are_shown_with_what_there_is_to_know(open_on: Any, shelf: Shelf)
     assert "license Apache-2.0" in user.widget.status.states.text()
 
 
+@pytest.mark.smoke
 def test_a_download_shows_how_far_it_is_while_clicks_are_answered(
     open_on: Any, shelf: Shelf
 ) -> None:

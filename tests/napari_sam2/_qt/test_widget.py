@@ -24,6 +24,7 @@ OpenWidget = Callable[..., Any]
 FRAMES = 5
 
 
+@pytest.mark.smoke
 def test_click_propagate_accept_save(
     open_own_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +77,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(
         assert np.count_nonzero(labels.drafts.array[frame]) == whole.get(frame, 0)
 
 
+@pytest.mark.smoke
 def test_only_the_qt_binding_that_was_asked_for_is_loaded(open_own_widget: OpenWidget) -> None:
     open_own_widget()
     assert qtpy.API_NAME.lower() == os.environ.get("QT_API", qtpy.API_NAME).lower()
@@ -83,6 +85,7 @@ def test_only_the_qt_binding_that_was_asked_for_is_loaded(open_own_widget: OpenW
     assert bindings & set(sys.modules) == {qtpy.API_NAME}
 
 
+@pytest.mark.smoke
 def test_no_widget_and_no_thread_is_left_when_it_is_closed(
     open_own_widget: OpenWidget, image: np.ndarray
 ) -> None:

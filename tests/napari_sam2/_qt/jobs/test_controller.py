@@ -57,6 +57,7 @@ def test_five_dimensions_are_refused_in_words(open_widget: OpenWidget) -> None:
     assert user.sync is None
 
 
+@pytest.mark.smoke
 def test_stop_keeps_what_is_done_and_resumes(
     open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
 ) -> None:

@@ -44,6 +44,7 @@ def hovering(open_widget: OpenWidget) -> OpenWidget:
     return start
 
 
+@pytest.mark.smoke
 def test_a_preview_is_the_mask_that_the_click_gives(
     hovering: OpenWidget, image: np.ndarray
 ) -> None:

@@ -91,6 +91,7 @@ def _fault(user: Any) -> str:
     return str(user.widget.status.error.text())
 
 
+@pytest.mark.smoke
 def test_one_frame_by_mouse_and_the_layer_shows_it(followed: Any, predictor: SecondLook) -> None:
     user = followed
     drawn: list[Any] = []

@@ -83,6 +83,7 @@ def test_a_pyramid_is_clicked_on_a_coarse_level_and_labelled_at_full_resolution(
     assert np.count_nonzero(found & true) / np.count_nonzero(found | true) > 0.95
 
 
+@pytest.mark.smoke
 def test_channels_that_are_ticked_are_seen_together(open_widget: OpenWidget) -> None:
     empty = np.full_like(MOVIE, 20)
     user = open_widget(empty, MOVIE, contrast_limits=(0, 255))

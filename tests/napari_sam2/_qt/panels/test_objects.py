@@ -13,6 +13,7 @@ from napari_sam2.prompts.types import PointPrompt
 OpenWidget = Callable[..., Any]
 
 
+@pytest.mark.smoke
 def test_hiding_and_renaming_an_object(open_widget: OpenWidget, image: np.ndarray) -> None:
     user = open_widget(image)
     user.click(0, 20, 20)
