@@ -17,7 +17,7 @@ def test_it_is_there_at_first_and_says_the_keys(open_widget: OpenWidget, image: 
     hint = user.widget.hint
     assert not hint.isHidden()
     for word in ("Click", "<b>G</b>", "<b>N</b>", "<b>W</b>", "Alt+click"):
-        assert word in hint.words.text()
+        assert word in hint.text.text()
 
 
 def test_once_dismissed_it_does_not_come_back(open_widget: OpenWidget, image: np.ndarray) -> None:

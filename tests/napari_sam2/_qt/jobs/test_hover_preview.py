@@ -1,55 +1,31 @@
-"""What a click would give, shown while the pointer rests; and Alt with a click."""
+"""The preview of the mask that a click would give, shown while the pointer rests."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from napari.utils.interactions import (
-    mouse_move_callbacks,
-    mouse_press_callbacks,
-    mouse_release_callbacks,
-)
+from napari.utils.interactions import mouse_move_callbacks
 
 from napari_sam2.viewer.layers.preview import PREVIEW
 from tests.helpers.fakes import FakePredictor
+from tests.helpers.viewer_model import click, mouse_event, send
 
 OpenWidget = Callable[..., Any]
 
 
-def _event(user: Any, kind: str, data: Any, modifiers: tuple[str, ...] = ()) -> Any:
-    """Return what napari makes of the mouse at a place of the image."""
-    return SimpleNamespace(
-        type=kind,
-        position=tuple(user.viewer.layers[0].data_to_world(data)),
-        pos=np.array([100.0, 100.0]),
-        modifiers=modifiers,
-        is_dragging=False,
-        button=1,
-        handled=False,
-    )
-
-
-def _send(user: Any, callbacks: Callable[..., None], event: Any) -> None:
-    callbacks(user.viewer, event)
-    callbacks(user.viewer.layers.selection.active, event)
-
-
 def _point_at(user: Any, *data: float, modifiers: tuple[str, ...] = ()) -> None:
-    _send(user, mouse_move_callbacks, _event(user, "mouse_move", data, modifiers))
+    event = mouse_event(user.viewer, "mouse_move", data, modifiers)
+    send(user.viewer, mouse_move_callbacks, event)
 
 
-def _press(user: Any, *data: float, modifiers: tuple[str, ...] = ()) -> None:
-    _send(user, mouse_press_callbacks, _event(user, "mouse_press", data, modifiers))
-
-
-def _click(user: Any, *data: float, modifiers: tuple[str, ...] = ()) -> None:
-    _press(user, *data, modifiers=modifiers)
-    _send(user, mouse_release_callbacks, _event(user, "mouse_release", data, modifiers))
+def _rest(user: Any) -> None:
+    """Wait until the pointer has rested and a preview, if any, has been predicted."""
+    user.until(lambda: not user.controller.hover.waiting)
+    user.settle()
 
 
 def _previews(user: Any) -> list[Any]:
@@ -61,13 +37,14 @@ def hovering(open_widget: OpenWidget) -> OpenWidget:
     def start(*images: Any, **options: Any) -> Any:
         user = open_widget(*images, **options)
         user.viewer.dims.set_point(0, 0)
-        user.widget.engine.hover.turn(True)
+        user.widget.controller.hover.set_enabled(True)
         user.settle()
         return user
 
     return start
 
 
+@pytest.mark.smoke
 def test_a_preview_is_the_mask_that_the_click_gives(
     hovering: OpenWidget, image: np.ndarray
 ) -> None:
@@ -80,26 +57,25 @@ def test_a_preview_is_the_mask_that_the_click_gives(
     seen = {tuple(np.round(layer.data_to_world(row), 6)) for row in rows}
     assert not user.drafts().any()
     assert len(user.sync.session.prompts) == 0
-    assert len(user.sync.family.points.layer.data) == 0
+    assert len(user.points.data) == 0
     assert user.sync.session.result(1, 0) is None
     assert user.sync.undo() is False
-    _click(user, 0, 20, 20)
+    click(user.viewer, 0, 20, 20)
     assert not _previews(user)
     user.settle()
     given = np.argwhere(user.drafts() == 1)
     world = user.viewer.layers[0].data_to_world
     assert {tuple(np.round(world(row), 6)) for row in given} == seen
-    assert user.viewer.layers.selection.active is user.sync.family.points.layer
+    assert user.viewer.layers.selection.active is user.points
 
 
 def test_off_until_it_is_turned_on(open_widget: OpenWidget, image: np.ndarray) -> None:
     user = open_widget(image)
     user.viewer.dims.set_point(0, 0)
     _point_at(user, 0, 20, 20)
-    user.qtbot.wait(400)
-    user.settle()
+    _rest(user)
     assert len(user.viewer.layers) == 5
-    assert not user.widget.extras.hover.isChecked()
+    assert not user.widget.advanced.hover.isChecked()
 
 
 def test_it_goes_when_the_pointer_leaves_moves_or_the_frame_changes(
@@ -126,11 +102,10 @@ def test_beside_the_image_or_with_another_tool_nothing_is_asked(
     user = hovering(image)
     asked = predictor.calls["click"]
     _point_at(user, 0, -9, 20)
-    user.qtbot.wait(300)
+    _rest(user)
     user.key("Shift-G")
     _point_at(user, 0, 20, 20)
-    user.qtbot.wait(300)
-    user.settle()
+    _rest(user)
     assert predictor.calls["click"] == asked
     assert not _previews(user)
 
@@ -184,7 +159,7 @@ def test_a_preview_corrects_what_is_there_and_leaves_it(
     _point_at(user, 0, 60, 30)
     user.until(lambda: bool(_previews(user)))
     (layer,) = _previews(user)
-    assert layer.data.max() == user.sync.current == 1
+    assert layer.data.max() == user.sync.prompt_layers.current == 1
     np.testing.assert_array_equal(user.drafts(), before)
     assert len(user.sync.session.prompts) == 1
 
@@ -196,14 +171,14 @@ def test_nothing_stays_when_it_is_turned_off_or_closed(
     viewer = user.viewer
     viewer.dims.set_point(0, 0)
     before = list(viewer.mouse_drag_callbacks)
-    user.widget.engine.hover.turn(True)
+    user.widget.controller.hover.set_enabled(True)
     _point_at(user, 0, 20, 20)
     user.until(lambda: bool(_previews(user)))
-    user.widget.engine.hover.turn(False)
+    user.widget.controller.hover.set_enabled(False)
     assert len(viewer.layers) == 5
     assert not viewer.mouse_move_callbacks
     assert viewer.mouse_drag_callbacks == before
-    user.widget.engine.hover.turn(True)
+    user.widget.controller.hover.set_enabled(True)
     _point_at(user, 0, 20, 20)
     user.until(lambda: bool(_previews(user)))
     user.widget.release()
@@ -216,55 +191,16 @@ def test_our_layer_is_not_offered_for_seeding(hovering: OpenWidget, image: np.nd
     _point_at(user, 0, 20, 20)
     user.until(lambda: bool(_previews(user)))
     user.widget.refresh()
-    assert user.widget.extras.labels.count() == 0
+    assert user.widget.advanced.labels.count() == 0
 
 
 def test_the_box_in_the_widget_is_remembered(open_widget: OpenWidget, image: np.ndarray) -> None:
     from napari_sam2.viewer.preferences import read_preferences
 
     user = open_widget(image)
-    user.widget.extras.hover.setChecked(True)
+    user.widget.advanced.hover.setChecked(True)
     assert read_preferences().hover
     assert user.viewer.mouse_move_callbacks
     second = open_widget(image)
-    assert second.widget.extras.hover.isChecked()
+    assert second.widget.advanced.hover.isChecked()
     assert second.viewer.mouse_move_callbacks
-
-
-def test_alt_and_a_click_is_outside_and_changes_no_tool(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
-    user.viewer.dims.set_point(0, 0)
-    _click(user, 0, 20, 20)
-    _click(user, 0, 21, 30, modifiers=("Alt",))
-    _click(user, 0, 22, 20)
-    user.settle()
-    layer = user.sync.family.points.layer
-    assert list(layer.features["sign"]) == ["inside", "outside", "inside"]
-    assert [str(s) for s in layer.symbol] == ["disc", "x", "disc"]
-    assert [p.label for p in user.sync.session.prompts] == [1, 0, 1]
-    assert user.sync.sign == "inside"
-    assert str(layer.mode) == "add"
-
-
-def test_alt_works_after_other_tools_and_on_a_layer_that_came_back(
-    open_widget: OpenWidget, image: np.ndarray
-) -> None:
-    user = open_widget(image)
-    user.viewer.dims.set_point(0, 0)
-    user.viewer.layers.remove(user.sync.family.points.layer)
-    user.key("Shift-G")
-    user.key("Shift-K")
-    _click(user, 0, 20, 20)
-    _click(user, 0, 21, 30, modifiers=("Alt",))
-    user.settle()
-    assert [p.label for p in user.sync.session.prompts] == [1, 0]
-
-
-def test_alt_is_given_back(open_widget: OpenWidget, image: np.ndarray) -> None:
-    user = open_widget(image)
-    layer = user.sync.family.points.layer
-    user.widget.release()
-    ours = [c for c in layer.mouse_drag_callbacks if "alt_click" in getattr(c, "__module__", "")]
-    assert ours == []

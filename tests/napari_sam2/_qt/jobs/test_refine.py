@@ -37,8 +37,8 @@ class SecondLook(FakePredictor):
         self.looks: list[int] = []
         self.before = lambda: None
 
-    def click(self, encoding: Any, prompt: Any) -> MaskCandidates:
-        found = super().click(encoding, prompt)
+    def predict(self, encoding: Any, prompt: Any) -> MaskCandidates:
+        found = super().predict(encoding, prompt)
         if prompt.box is None or prompt.previous is None:
             return found
         self.before()
@@ -79,28 +79,29 @@ def _areas(user: Any) -> list[int]:
 
 
 def _offers(user: Any) -> tuple[bool, bool]:
-    box = user.widget.sharpen
-    return box.here.isEnabled(), box.along.isEnabled()
+    panel = user.widget.refinement
+    return panel.frame.isEnabled(), panel.track.isEnabled()
 
 
 def _said(user: Any) -> str:
-    return str(user.widget.status.said.text())
+    return str(user.widget.status.notice.text())
 
 
 def _fault(user: Any) -> str:
-    return str(user.widget.status.fault.text())
+    return str(user.widget.status.error.text())
 
 
+@pytest.mark.smoke
 def test_one_frame_by_mouse_and_the_layer_shows_it(followed: Any, predictor: SecondLook) -> None:
     user = followed
     drawn: list[Any] = []
     user.viewer.dims.set_point(0, 3)
     user.settle()
-    user.sync.family.drafts.events.set_data.connect(drawn.append)
+    user.sync.layers.drafts.events.set_data.connect(drawn.append)
     before = _areas(user)
     go_on = threading.Event()
     predictor.before = lambda: go_on.wait(60)
-    user.widget.sharpen.here.click()
+    user.widget.refinement.frame.click()
     user.until(lambda: _offers(user) == (False, False))
     go_on.set()
     user.settle()
@@ -137,13 +138,13 @@ def test_a_whole_track_and_what_came_of_it(followed: Any, predictor: SecondLook)
     user = followed
     before = _areas(user)
     shown: list[tuple[int, int]] = []
-    bar = user.widget.run.bar
+    bar = user.widget.propagation.bar
     bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
     predictor.before = lambda: threading.Event().wait(0.2)
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.until(lambda: not bar.isHidden())
-    assert user.widget.run.stop.isEnabled()
-    assert "Sharpening" in user.widget.status.next.text()
+    assert user.widget.propagation.stop.isEnabled()
+    assert "Refining" in user.widget.status.next.text()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
     assert _said(user) == "8 masks sharpened."
@@ -158,10 +159,10 @@ def test_what_was_seen_as_closely_before_stays_and_the_widget_says_so(
     user = followed
     before = user.drafts().copy()
     monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.settle()
     assert _said(user) == "0 masks sharpened, 8 left: the first look was as close."
-    user.widget.sharpen.here.click()
+    user.widget.refinement.frame.click()
     user.settle()
     assert "seen as closely before on frame 0" in _fault(user)
     assert predictor.looks == []
@@ -175,10 +176,10 @@ def test_only_the_object_in_work_is_sharpened(followed: Any) -> None:
     user.settle()
     user.key("G")
     user.settle()
-    user.sync.select(1)
+    user.select(1)
     before = user.drafts() == 2
     user.widget.refresh()
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.settle()
     assert _said(user) == "8 masks sharpened."
     np.testing.assert_array_equal(user.drafts() == 2, before)
@@ -191,7 +192,7 @@ def test_stop_keeps_what_is_sharp_and_the_rest_goes_on_later(
     before = np.array(_areas(user))
     go_on = threading.Event()
     predictor.before = lambda: len(predictor.looks) < 2 or go_on.wait(60)
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.until(lambda: len(predictor.looks) == 2)
     user.key("H")
     go_on.set()
@@ -199,8 +200,8 @@ def test_stop_keeps_what_is_sharp_and_the_rest_goes_on_later(
     sharp = np.array(_areas(user)) > before
     assert sharp.any()
     assert not sharp.all()
-    assert _said(user) == f"Stopped; what is done stays. {sharp.sum()} masks sharpened."
-    user.widget.sharpen.along.click()
+    assert _said(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks sharpened."
+    user.widget.refinement.track.click()
     user.settle()
     assert (np.array(_areas(user)) > before).all()
     assert _said(user) == f"{8 - sharp.sum()} masks sharpened."
@@ -216,11 +217,11 @@ def test_it_is_offered_only_where_it_can_do_something(followed: Any, predictor: 
     user.sync.start_object()
     user.widget.refresh()
     assert _offers(user) == (False, False)
-    user.sync.select(1)
+    user.select(1)
     go_on = threading.Event()
     predictor.before = lambda: go_on.wait(60)
     user.widget.refresh()
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.until(lambda: _offers(user) == (False, False))
     user.key("Shift-Q")
     assert "when the run has ended" in _said(user)
@@ -232,7 +233,7 @@ def test_it_is_offered_only_where_it_can_do_something(followed: Any, predictor: 
 def test_nothing_is_offered_without_an_image(open_widget: OpenWidget) -> None:
     user = open_widget()
     user.key("Shift-Q")
-    user.widget.engine.sharpening.along()
+    user.widget.controller.refinement.refine_track()
     user.settle()
     assert _offers(user) == (False, False)
     assert _fault(user) == ""
@@ -254,11 +255,11 @@ def test_where_the_second_look_disagrees_the_mask_stays(
     user = followed
     predictor.look = nothing
     before = user.drafts().copy()
-    user.widget.sharpen.here.click()
+    user.widget.refinement.frame.click()
     user.until(lambda: "does not agree" in _fault(user))
-    user.widget.status.clear_fault()
+    user.widget.status.clear_error()
     user.settle()
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.settle()
     assert _said(user).startswith("0 masks sharpened, 8 kept as they were")
     assert _fault(user) == ""
@@ -268,7 +269,7 @@ def test_where_the_second_look_disagrees_the_mask_stays(
 def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondLook) -> None:
     user = followed
     outline = [[0, 10, 10], [0, 10, 30], [0, 30, 30], [0, 30, 10]]
-    user.sync.family.shapes.layer.add([outline], shape_type="polygon")
+    user.sync.layers.shapes.layer.add([outline], shape_type="polygon")
     user.settle()
     assert isinstance(user.sync.session.prompts.get(1, 0)[0], MaskPrompt)
     user.sync.session.accept(1, [1])
@@ -279,14 +280,14 @@ def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondL
         assert _offers(user) == (False, True)
         user.key("Shift-Q")
         user.settle()
-        assert _said(user).startswith("Nothing to sharpen")
+        assert _said(user).startswith("No mask was refined")
     np.testing.assert_array_equal(user.drafts(), before[0])
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.settle()
     assert _said(user) == "6 masks sharpened."
-    user.widget.sharpen.along.click()
+    user.widget.refinement.track.click()
     user.settle()
-    assert _said(user).startswith("Nothing to sharpen")
+    assert _said(user).startswith("No mask was refined")
     np.testing.assert_array_equal(user.drafts()[:2], before[0][:2])
     np.testing.assert_array_equal(user.labels(), before[1])
     assert _fault(user) == ""
@@ -313,10 +314,10 @@ def test_full_memory_is_said_and_it_is_done_again_by_another_model(
         raise MemoryError
 
     predictor.before = fail
-    user.widget.sharpen.here.click()
+    user.widget.refinement.frame.click()
     user.until(lambda: "smaller model" in _fault(user))
     user.settle()
     assert _areas(user) == before
-    user.widget.engine.use(SecondLook())
+    user.widget.controller.set_predictor(SecondLook())
     user.settle()
     assert _areas(user)[0] > before[0]

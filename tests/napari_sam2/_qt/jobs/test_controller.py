@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import errno
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
 
-from tests.helpers.fakes import FakePredictor
+from napari_sam2.images import pyramid
+from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
 
 OpenWidget = Callable[..., Any]
 
 
-class SlowPredictor(FakePredictor):
-    """Takes its time for every frame, so that a run can be caught in the middle."""
-
-    def track(self, *args: Any, **kwargs: Any) -> Any:
-        time.sleep(0.15)
-        return super().track(*args, **kwargs)
-
-
-@pytest.fixture
-def slow(predictor: FakePredictor) -> Callable[[Any], None]:
-    def slow_down(user: Any) -> None:
-        user.sync.sessions.set_predictor(SlowPredictor())
-
-    return slow_down
-
-
 def _fault(user: Any) -> str:
-    return str(user.widget.status.fault.text())
+    return str(user.widget.status.error.text())
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +57,7 @@ def test_five_dimensions_are_refused_in_words(open_widget: OpenWidget) -> None:
     assert user.sync is None
 
 
+@pytest.mark.smoke
 def test_stop_keeps_what_is_done_and_resumes(
     open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
 ) -> None:
@@ -98,7 +83,7 @@ def test_the_image_deleted_in_the_middle_of_a_run(
     slow(user)
     user.click(0, 20, 20)
     user.settle()
-    labels = user.sync.family.drafts
+    labels = user.sync.layers.drafts
     user.key("G")
     user.until(lambda: user.drafts()[2].any())
     user.viewer.layers.remove(user.viewer.layers[0])
@@ -115,7 +100,7 @@ def test_our_layers_come_back_when_they_are_needed(
     user = open_widget(image)
     user.click(0, 20, 20)
     user.settle()
-    layer = getattr(user.sync.family, role)
+    layer = getattr(user.sync.layers, role)
     user.viewer.layers.remove(getattr(layer, "layer", layer))
     user.click(0, 60, 30)
     user.settle()
@@ -123,7 +108,7 @@ def test_our_layers_come_back_when_they_are_needed(
     user.settle()
     assert user.drafts()[7].any()
     assert len(user.sync.session.prompts) == 2
-    assert len(user.sync.family.points.layer.data) == 2
+    assert len(user.points.data) == 2
     user.key("N")
     user.settle()
     assert user.labels()[7].any()
@@ -137,7 +122,7 @@ def test_renaming_and_reordering_layers_changes_nothing(
         layer.name = f"renamed {number}"
     user.viewer.layers.move(0, 4)
     user.viewer.dims.set_point(0, 0)
-    user.sync.family.points.layer.add([0, 20, 20])
+    user.points.add([0, 20, 20])
     user.settle()
     assert user.drafts()[0, 20, 20] == 1
     assert len(user.viewer.layers) == 5
@@ -184,12 +169,10 @@ def test_faults_in_a_run_are_said_in_words(
     assert words in _fault(user)
     user.settle()
     assert user.drafts()[0, 20, 20] == 1
-    assert user.widget.run.propagate.isEnabled()
+    assert user.widget.propagation.propagate.isEnabled()
 
 
 def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) -> None:
-    import dask.array as da
-
     def broken(block: np.ndarray, block_info: Any = None) -> np.ndarray:
         if block_info and block_info[0]["chunk-location"][0] == 5:
             raise OSError("the disk went away")
@@ -199,7 +182,7 @@ def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) 
     user = open_widget(lazy, contrast_limits=(0, 255))
     user.click(0, 20, 20)
     user.settle()
-    user.widget.status.clear_fault()
+    user.widget.status.clear_error()
     user.key("G")
     user.until(lambda: _fault(user) != "")
     assert "t=5" in _fault(user)
@@ -216,10 +199,10 @@ def test_saving_into_a_folder_that_is_not_there(
     user.settle()
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    user.widget.engine.keeping.save(blocked / "labels.tif")
+    user.widget.controller.accept_save.save(blocked / "labels.tif")
     user.until(lambda: _fault(user) != "")
     assert user.labels()[0, 20, 20] == 1
-    assert user.widget.engine.unsaved
+    assert user.widget.state.unsaved
 
 
 def test_a_disk_that_fills_while_saving_costs_nothing(
@@ -232,13 +215,13 @@ def test_a_disk_that_fills_while_saving_costs_nothing(
     path = tmp_path / "labels.tif"
     path.write_bytes(b"an earlier file")
     with monkeypatch.context() as patch:
-        patch.setattr("napari_sam2.export.labels.finish_output", _full)
-        user.widget.engine.keeping.save(path)
+        patch.setattr("napari_sam2.export.labels.finish_label_output", _full)
+        user.widget.controller.accept_save.save(path)
         user.until(lambda: "disk is full" in _fault(user))
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["labels.tif"]
     assert path.read_bytes() == b"an earlier file"
-    assert user.widget.engine.unsaved
-    user.widget.engine.keeping.save(path)
+    assert user.widget.state.unsaved
+    user.widget.controller.accept_save.save(path)
     user.settle()
     np.testing.assert_array_equal(tifffile.imread(path), user.labels())
     assert user.labels()[0, 20, 20] == 1
@@ -256,35 +239,16 @@ def test_a_disk_that_fills_while_accepting_costs_nothing(
         user.key("N")
         user.until(lambda: "disk is full" in _fault(user))
     user.settle()
-    user.sync.select(1)
+    user.select(1)
     user.key("N")
     user.settle()
     assert all(user.labels()[t, 20 + t, 20 + 2 * t] == 1 for t in range(8))
     assert not user.drafts().any()
-    assert user.widget.engine.keeping.waiting == set()
+    assert user.widget.state.pending_accepts == set()
 
 
 def _full(*args: Any, **kwargs: Any) -> Any:
     raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_closing_the_viewer_in_the_middle_of_a_run(
-    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
-) -> None:
-    user = open_widget(image)
-    slow(user)
-    user.click(0, 20, 20)
-    user.settle()
-    user.key("G")
-    user.until(lambda: user.drafts()[2].any())
-    labels, store = user.sync.sessions.labels, user.sync.sessions.masks
-    user.viewer.close()
-    user.qtbot.wait(400)
-    names = [t.name for t in threading.enumerate()]
-    assert not [name for name in names if name.startswith("napari-sam2")]
-    whole = {header.index[0]: header.area for header in store.infos()}
-    for frame in range(8):
-        assert np.count_nonzero(labels.drafts.array[frame]) == whole.get(frame, 0)
 
 
 def test_keys_are_given_back(open_widget: OpenWidget, image: np.ndarray) -> None:
@@ -301,3 +265,64 @@ def test_two_viewers_do_not_meet(open_widget: OpenWidget, image: np.ndarray) -> 
     second.settle()
     assert first.drafts().any()
     assert not second.drafts().any()
+
+
+TURNED = {
+    "scale": (3, 0.5, 0.25),
+    "translate": (0, 10, 20),
+    "rotate": 30,
+    "shear": (0.0, 0.0, 0.2),
+    "affine": np.array([[1, 0, 0, 0], [0, 0, 2, 5], [0, -2, 0, 9], [0, 0, 0, 1]]),
+    "units": ("s", "um", "um"),
+    "axis_labels": ("t", "y", "x"),
+}
+
+
+def test_layers_of_ours_lie_exactly_where_the_image_lies(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image, **TURNED)
+    theirs = user.viewer.layers[0]
+    ours = user.viewer.layers[1:]
+    assert len(ours) == 4
+    for layer in ours:
+        for corner in ([0, 0, 0], [7, 79, 0], [3, 20, 95]):
+            np.testing.assert_allclose(layer.data_to_world(corner), theirs.data_to_world(corner))
+        assert (layer.units, layer.axis_labels) == (theirs.units, theirs.axis_labels)
+    user.click(2, 22, 24)
+    user.settle()
+    assert user.sync.dims.frame == 2
+    assert user.drafts()[2, 22, 24] == 1
+
+
+def test_pixels_that_change_under_a_session_are_looked_at_anew(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.viewer.layers[0].data = image[:, ::-1].copy()
+    user.settle()
+    assert "pixels of the image changed" in user.widget.status.notice.text()
+
+
+def test_a_script_and_the_widget_share_the_session(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    session = start_session(user.viewer)
+    assert session is user.sync.session
+    user.click(0, 20, 20)
+    user.settle()
+    assert propagate(user.viewer) is session
+    accept_all(user.viewer)
+    user.settle()
+    assert user.labels()[7, 27, 34] == 1
+    assert session.result(1, 7) is not None
+
+
+def test_dear_chunks_of_a_lazy_image_are_told(
+    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyramid, "LARGE", image.nbytes - 1)
+    user = open_widget(da.from_array(image, chunks=image.shape))
+    user.click(0, 20, 20)
+    user.until(lambda: "chunks" in user.widget.status.notice.text())

@@ -78,11 +78,12 @@ def test_a_pyramid_is_clicked_on_a_coarse_level_and_labelled_at_full_resolution(
     user.key("G")
     user.settle()
     assert user.drafts().shape == data.shape
-    assert not user.sync.family.drafts.multiscale
+    assert not user.sync.layers.drafts.multiscale
     found, true = user.drafts()[2] == 1, data[2] == 200
     assert np.count_nonzero(found & true) / np.count_nonzero(found | true) > 0.95
 
 
+@pytest.mark.smoke
 def test_channels_that_are_ticked_are_seen_together(open_widget: OpenWidget) -> None:
     empty = np.full_like(MOVIE, 20)
     user = open_widget(empty, MOVIE, contrast_limits=(0, 255))
@@ -107,13 +108,13 @@ def test_nothing_breaks_in_3d_display(open_widget: OpenWidget) -> None:
     for key in ("G", "Q", "K", "K", "J", "Shift-G", "Shift-N", "Shift-K"):
         user.key(key)
         user.settle()
-    user.sync.family.points.layer.add([0, 60, 30])
+    user.points.add([0, 60, 30])
     user.key("U")
     user.settle()
     user.key("N")
     user.settle()
     user.viewer.dims.ndisplay = 2
-    assert user.widget.status.fault.text() == ""
+    assert user.widget.status.error.text() == ""
     assert user.labels()[5, 25, 30] == 1
 
 
@@ -129,9 +130,23 @@ def test_a_plane_across_the_usual_ones_is_followed_along_the_chosen_axis(
     user.until(lambda: user.sync.sessions.stack.along == "x")
     user.viewer.dims.order = (2, 0, 1)
     user.viewer.dims.set_point(2, 20)
-    user.sync.family.points.layer.add([12, 16, 20])
+    user.points.add([12, 16, 20])
     user.settle()
     user.key("G")
     user.settle()
     assert user.drafts()[12, 16, 14] == user.drafts()[12, 16, 26] == 1
     assert user.drafts()[12, 16, 4] == user.drafts()[2, 16, 20] == 0
+
+
+@pytest.mark.parametrize("add", ["add_labels", "add_shapes"])
+def test_layers_of_the_wrong_type_are_not_images(open_widget: OpenWidget, add: str) -> None:
+    user = open_widget()
+    data = np.zeros((3, 8, 8), np.uint8) if add == "add_labels" else None
+    layer = getattr(user.viewer, add)(data)
+    user.viewer.layers.selection.active = layer
+    user.key("G")
+    user.settle()
+    assert user.sync is None
+    assert user.widget.images.image.count() == 0
+    assert "Open an image" in user.widget.status.next.text()
+    assert list(user.viewer.layers) == [layer]

@@ -83,25 +83,20 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def open_on(
-    make_napari_viewer: Callable[..., Any], qtbot: Any, tmp_path: Path, image: np.ndarray
-) -> Iterator[Callable[[Any], Driver]]:
-    """Open the widget on the movie, with the models of a shelf."""
-    drivers: list[Driver] = []
+    shared_viewers: Any, qtbot: Any, tmp_path: Path, image: np.ndarray
+) -> Callable[[Any], Driver]:
+    """Return a function that opens the widget on the movie, with the models of a catalog."""
 
-    def start(shelf: Any) -> Driver:
-        viewer = make_napari_viewer()
+    def start(catalog: Any) -> Driver:
+        viewer = shared_viewers.take()
         viewer.add_image(image)
-        widget = SegmentTrackWidget(viewer, shelf=shelf)
+        widget = SegmentTrackWidget(viewer, catalog=catalog)
         viewer.window.add_dock_widget(widget)
-        user = Driver(viewer, widget, qtbot, tmp_path)
-        drivers.append(user)
+        user = shared_viewers.add(Driver(viewer, widget, qtbot, tmp_path))
         user.until(lambda: user.sync is not None)
         return user
 
-    yield start
-    for user in drivers:
-        user.close()
-    assert not [t.name for t in threading.enumerate() if t.name.startswith("napari-sam2")]
+    return start
 
 
 def _choose(user: Driver, name: str) -> None:
@@ -110,7 +105,7 @@ def _choose(user: Driver, name: str) -> None:
 
 
 def _offer(user: Driver, text: str) -> Any:
-    return next(made for made in user.widget.status.offers if made.text() == text)
+    return next(made for made in user.widget.status.remedies if made.text() == text)
 
 
 def _loading(user: Driver) -> bool:
@@ -133,9 +128,10 @@ def test_models_are_shown_with_what_there_is_to_know(open_on: Any, shelf: Shelf)
     assert box.currentData() == "micro"
     assert shelf.asked == [ModelChoice("micro", "auto")]
     user.widget.refresh()
-    assert "licence Apache-2.0" in user.widget.status.states.text()
+    assert "license Apache-2.0" in user.widget.status.states.text()
 
 
+@pytest.mark.smoke
 def test_a_download_shows_how_far_it_is_while_clicks_are_answered(
     open_on: Any, shelf: Shelf
 ) -> None:
@@ -150,7 +146,7 @@ def test_a_download_shows_how_far_it_is_while_clicks_are_answered(
     assert user.drafts()[0, 20, 20] == 1
     assert _loading(user)
     shelf.go_on.set()
-    user.until(lambda: user.widget.engine.predictor.info.name == LARGE.name)
+    user.until(lambda: user.widget.state.predictor.info.name == LARGE.name)
     user.settle()
     assert not _loading(user)
     assert user.drafts()[0, 20, 20] == 1
@@ -165,9 +161,9 @@ def test_cancelling_a_download_keeps_the_model_in_use(open_on: Any, shelf: Shelf
     user.until(lambda: user.widget.model.bar.value() > 0)
     user.widget.model.cancel.click()
     user.until(lambda: not _loading(user))
-    assert "micro stays in use" in user.widget.status.said.text()
+    assert "micro stays in use" in user.widget.status.notice.text()
     assert user.widget.model.choice.model == "micro"
-    assert user.widget.engine.predictor is shelf.made[0]
+    assert user.widget.state.predictor is shelf.made[0]
     assert user.sync.session.predictor is shelf.made[0]
 
 
@@ -177,7 +173,7 @@ def test_of_two_models_chosen_the_last_one_counts(open_on: Any, shelf: Shelf) ->
     _choose(user, LARGE.name)
     user.until(lambda: user.widget.model.bar.value() > 0)
     _choose(user, TINY.name)
-    user.until(lambda: user.widget.engine.predictor.info.name == TINY.name)
+    user.until(lambda: user.widget.state.predictor.info.name == TINY.name)
     user.settle()
     assert [made.info.name for made in shelf.made] == ["micro", TINY.name]
     assert user.widget.model.choice.model == TINY.name
@@ -193,15 +189,15 @@ def test_a_download_that_fails_is_said_in_words_and_can_be_tried_again(
     shelf.error = CheckpointError("large.pt cannot be fetched: no network.")
     shelf.go_on.set()
     _choose(user, LARGE.name)
-    user.until(lambda: bool(user.widget.status.fault.text()))
-    assert "no network" in user.widget.status.fault.text()
-    assert "micro stays in use" in user.widget.status.fault.text()
+    user.until(lambda: bool(user.widget.status.error.text()))
+    assert "no network" in user.widget.status.error.text()
+    assert "micro stays in use" in user.widget.status.error.text()
     assert user.widget.model.choice.model == "micro"
     assert user.drafts()[0, 20, 20] == 1
     shelf.error = None
     _offer(user, "Try again").click()
-    user.until(lambda: user.widget.engine.predictor.info.name == LARGE.name)
-    assert user.widget.status.fault.text() == ""
+    user.until(lambda: user.widget.state.predictor.info.name == LARGE.name)
+    assert user.widget.status.error.text() == ""
 
 
 @pytest.mark.parametrize(
@@ -217,16 +213,16 @@ def test_too_little_memory_offers_what_helps_and_does_it_again(
     user = open_on(shelf)
     user.until(lambda: user.widget.model.model.count() == 3)
     _choose(user, TINY.name)
-    user.until(lambda: user.widget.engine.predictor.info.name == TINY.name)
+    user.until(lambda: user.widget.state.predictor.info.name == TINY.name)
     user.click(0, 20, 20)
     user.settle()
     shelf.made[-1].room = False
     user.key("G")
-    user.until(lambda: bool(user.widget.status.offers))
+    user.until(lambda: bool(user.widget.status.remedies))
     user.click(0, 60, 30)
     user.settle()
     assert not user.drafts()[1:].any()
-    labels = [made.text() for made in user.widget.status.offers]
+    labels = [made.text() for made in user.widget.status.remedies]
     assert labels == ["Use a smaller model", "Use the CPU"]
     _offer(user, text).click()
     user.until(lambda: len(shelf.made) == 3)
@@ -234,29 +230,29 @@ def test_too_little_memory_offers_what_helps_and_does_it_again(
     user.until(lambda: bool(user.drafts()[7].any()))
     assert shelf.asked[-1] == choice
     assert user.widget.model.choice == choice
-    assert user.widget.status.fault.text() == ""
+    assert user.widget.status.error.text() == ""
 
 
 def test_on_the_cpu_with_the_smallest_model_nothing_is_offered(open_on: Any, shelf: Shelf) -> None:
     user = open_on(shelf)
     user.until(lambda: user.widget.model.model.count() == 3)
-    user.widget.models.take(ModelChoice("micro", "cpu"))
-    user.until(lambda: user.widget.engine.predictor.info.device == "cpu")
+    user.widget.models.choose(ModelChoice("micro", "cpu"))
+    user.until(lambda: user.widget.state.predictor.info.device == "cpu")
     user.settle()
     shelf.made[-1].room = False
     user.click(0, 20, 20)
-    user.until(lambda: bool(user.widget.status.fault.text()))
-    assert user.widget.status.offers == []
+    user.until(lambda: bool(user.widget.status.error.text()))
+    assert user.widget.status.remedies == []
 
 
 def test_a_script_brought_a_model_along(
     open_on: Any, shelf: Shelf, open_widget: Any, image: np.ndarray
 ) -> None:
     first = open_widget(image)
-    second = SegmentTrackWidget(first.viewer, shelf=shelf)
+    second = SegmentTrackWidget(first.viewer, catalog=shelf)
     first.qtbot.addWidget(second)
     first.until(lambda: second.model.model.count() == 4)
-    assert second.engine.predictor is first.widget.engine.predictor
+    assert second.state.predictor is first.widget.state.predictor
     assert second.model.choice.model == "fake"
     assert shelf.asked == []
     second.release()
@@ -297,9 +293,9 @@ def test_a_real_download_is_stopped_and_goes_on_at_the_next_try(
     registry = Registry((release,), endpoint=hub.url, cache=tmp_path / "hub")
     user = open_widget()
     models, box = user.widget.models, user.widget.model
-    before = user.widget.engine.predictor
-    models._shelf, models._make = HubCatalog(registry), None
-    models._list()
+    before = user.widget.state.predictor
+    models._catalog, models._make = HubCatalog(registry), None
+    models._list_models()
     user.until(lambda: box.model.findData("small") >= 0)
     assert "↓" in box.model.itemText(box.model.findData("small"))
     hub.pause = 0.05
@@ -307,10 +303,10 @@ def test_a_real_download_is_stopped_and_goes_on_at_the_next_try(
     user.until(lambda: box.bar.value() > 0)
     box.cancel.click()
     user.until(lambda: not _loading(user))
-    assert user.widget.engine.predictor is before
+    assert user.widget.state.predictor is before
     hub.pause = 0
     _choose(user, "small")
-    user.until(lambda: user.widget.engine.predictor.info.name == "small")
+    user.until(lambda: user.widget.state.predictor.info.name == "small")
     assert hub.ranges[0] is None
     assert hub.ranges[-1] is not None
     user.until(lambda: "ready" in box.model.itemText(box.model.findData("small")))

@@ -1,4 +1,4 @@
-"""What holds the GUI thread: the model never does, and the stopwatch counts what is ours."""
+"""Predictions after clicks: corrections, candidates, several objects."""
 
 from __future__ import annotations
 
@@ -9,65 +9,56 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.prompts.types import PointPrompt
 from tests.helpers.fakes import FakePredictor
-from tests.helpers.stopwatch import Stopwatch
 
 OpenWidget = Callable[..., Any]
-MODEL = ("encode", "click", "condition", "track", "remember")
+MODEL_METHODS = ("encode", "predict", "add_prompts", "track", "add_masks")
 
 
-class Clock:
-    """Goes on when it is told."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-
-
-def test_what_is_apart_does_not_count() -> None:
-    clock = Clock()
-    watch = Stopwatch(clock)
-    draw = watch.apart(clock.pass_by)
-
-    def draw_twice() -> None:
-        draw(2)
-        watch.apart(draw)(3)
-
-    def inner() -> None:
-        clock.pass_by(0.25)
-        watch.apart(draw_twice)()
-
-    def outer() -> None:
-        clock.pass_by(1)
-        watch.timed(inner)()
-
-    watch.timed(outer)()
-    draw(100)
-    spent = {name.rpartition(".")[2]: seconds for name, seconds in watch.longest.items()}
-    assert spent == {"inner": 0.25, "outer": 1.25}
+def test_correction_is_one_click_and_one_key(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.settle()
+    user.key("N")
+    user.settle()
+    user.select(1)
+    user.actions.clear()
+    user.click(4, 60, 38)
+    user.settle()
+    user.key("G")
+    user.settle()
+    assert user.actions == ["click", "G"]
+    assert user.drafts()[4, 60, 38] == 1
 
 
-def test_the_longest_is_kept_and_errors_pass() -> None:
-    clock = Clock()
-    watch = Stopwatch(clock)
+def test_candidates_cycle_with_one_key(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+    areas = {int((user.drafts()[0] == 1).sum())}
+    for _ in range(2):
+        user.key("Q")
+        user.settle()
+        areas.add(int((user.drafts()[0] == 1).sum()))
+    assert len(areas) == 3
 
-    def wait(seconds: float) -> None:
-        clock.pass_by(seconds)
-        if seconds > 2:
-            raise ValueError("too long")
 
-    timed = watch.timed(wait)
-    for seconds in (1, 2, 0.5):
-        timed(seconds)
-    with pytest.raises(ValueError, match="too long"):
-        timed(3)
-    assert list(watch.longest.values()) == [3]
+def test_several_objects_and_a_new_one_while_the_first_is_followed(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("G")
+    user.key("N")
+    user.click(0, 60, 30)
+    user.key("G")
+    user.key("N")
+    user.settle()
+    assert user.labels()[7, 27, 34] == 1
+    assert user.labels()[7, 60, 44] == 2
+    assert user.actions[3:] == ["click", "G", "N"]
 
 
 @pytest.fixture
@@ -84,8 +75,8 @@ def callers(predictor: FakePredictor, monkeypatch: pytest.MonkeyPatch) -> dict[s
 
         return call
 
-    for name in MODEL:
-        monkeypatch.setattr(predictor, name, noting(name), raising=False)
+    for name in MODEL_METHODS:
+        monkeypatch.setattr(predictor, name, noting(name))
     return seen
 
 
@@ -105,10 +96,10 @@ def test_the_model_never_runs_in_the_gui_thread(
     user.key("U")
     user.key("N")
     user.settle()
-    user.sync.select(1)
-    user.widget.extras.look_again()
+    user.select(1)
+    user.widget.advanced.show_model_input()
     user.settle()
-    assert {"encode", "click", "condition", "track"} <= set(callers)
+    assert {"encode", "predict", "add_prompts", "track"} <= set(callers)
     assert all(threading.get_ident() not in threads for threads in callers.values())
 
 
@@ -134,7 +125,7 @@ def test_undo_new_pixels_and_seeding_do_not_wait_for_the_model(
     user.viewer.layers[0].data = image.copy()
     user.viewer.add_labels(np.eye(80, 96, dtype=np.uint8)[None].repeat(8, 0), name="mine")
     user.widget.refresh()
-    user.widget.extras.seed_now()
+    user.widget.advanced.start_from_labels()
     assert not go_on.is_set()
     go_on.set()
     waiter.cancel()
@@ -163,27 +154,3 @@ def test_an_undo_beats_the_answer_that_is_under_way(
     user.settle()
     assert not user.drafts().any()
     assert user.sync.session.result(1, 0) is None
-
-
-def test_the_list_reads_all_prompts_once_however_many_objects(
-    open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    user = open_widget(image)
-    user.settle()
-    store = user.sync.session.prompts
-    for object_id in range(1, 60):
-        user.sync.sessions.objects.add(object_id)
-        store.add(PointPrompt(object_id, object_id % 8, (20, 20), 1))
-    passes = []
-    usual = type(store).__iter__
-
-    def read(self: Any) -> Any:
-        passes.append(self)
-        return usual(self)
-
-    monkeypatch.setattr(type(store), "__iter__", read)
-    monkeypatch.setattr(type(store), "frames", lambda *_: pytest.fail("one pass is enough"))
-    user.widget.objects.show_objects()
-    assert passes == [store]
-    rows = user.widget.objects
-    assert [rows.topLevelItem(i).text(1) for i in range(59)] == ["1"] * 59
