@@ -95,7 +95,9 @@ def test_training_follows_the_same_path_as_tracking() -> None:
 
     model.decode_masks = watch
     clips = batch_of(sample)
-    Rollout(model, LossWeights()).clip(clips, ClipPlan(PromptKind.MASK, longest=3), np.random.default_rng(0))
+    Rollout(model, LossWeights()).clip(
+        clips, ClipPlan(PromptKind.MASK, longest=3), np.random.default_rng(0)
+    )
     trained = list(seen)
     seen.clear()
     session = VideoPredictor(model, TrackerSettings(memory_dtype=torch.float32)).start(
