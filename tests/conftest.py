@@ -11,6 +11,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Shapes in annotations are checked in these modules. Inner layers are left out: they are called
+# so often that checks would take longer than the tests.
+_CHECKED = (
+    "automatic_mask_generator",
+    "batching",
+    "image_predictor",
+    "modeling.features",
+    "modeling.image_encoder",
+    "modeling.mask_decoder",
+    "modeling.memory_attention",
+    "modeling.memory_encoder",
+    "modeling.position_encoding",
+    "modeling.prompt_encoder",
+    "modeling.sam2",
+    "tracker",
+    "transforms",
+    "video_predictor",
+)
+install_import_hook([f"sam2_model.{name}" for name in _CHECKED], "beartype.beartype")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _SERVER = pytest.StashKey[subprocess.Popen[bytes]]()

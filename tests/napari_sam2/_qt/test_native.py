@@ -166,7 +166,7 @@ def test_layers_of_the_wrong_type_are_not_images(open_widget: OpenWidget, add: s
 def test_dear_chunks_of_a_lazy_image_are_told(
     open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(huge_chunks, "LARGE", image.nbytes - 1)
+    monkeypatch.setattr(huge_chunks, "LARGE_CHUNK_BYTES", image.nbytes - 1)
     user = open_widget(da.from_array(image, chunks=image.shape))
     user.click(0, 20, 20)
     user.until(lambda: "chunks" in user.widget.status.said.text())
