@@ -29,8 +29,8 @@ def discs(n_frames: int, speed: int, radii: list[float] | None = None) -> NDArra
 def write_docs_data(folder: Path) -> None:
     """Write ``movie.tif``, ``volume.tif``, ``video.mp4`` and ``clicks.json``."""
     tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
-    radii = [max(0.0, 18.0**2 - 25 * (z - 7) ** 2) ** 0.5 for z in range(13)]
-    volume = discs(13, speed=0, radii=radii)
+    radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
+    volume = discs(10, speed=0, radii=radii)
     tifffile.imwrite(folder / "volume.tif", volume, metadata={"axes": "ZYX"})
     frames = np.repeat(discs(4, speed=2)[..., None], 3, axis=-1)
     frames[..., 2] //= 2
