@@ -9,8 +9,8 @@ from typing import Any
 
 from napari_sam2.cli.parsing import parse_contrast, parse_range
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.calibration import Calibration
 from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
+from napari_sam2.export.ngff import check_axis_order
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
@@ -163,7 +163,7 @@ def _check_places(
 ) -> None:
     output.check_apart([*stack.source.files, options.prompts])
     if output.kind is OutputKind.OME_ZARR:
-        Calibration.of(stack).check_ngff()
+        check_axis_order(stack.label_axes)
     if options.scores is not None:
         _check_scores(options, options.scores, stack)
     first, stop = frames or (0, stack.n_frames)
