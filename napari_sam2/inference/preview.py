@@ -128,9 +128,7 @@ class ClickPredictor:
             return None
         view = placement.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
-        found = self._predict(
-            before.index, view, PlanePrompts(box=bounds, previous=before.crop)
-        )
+        found = self._predict(before.index, view, PlanePrompts(box=bounds, previous=before.crop))
         crop = self._crops(view, found)[0]
         if encoder.components.keeps_all(before.crop):
             crop = encoder.components.filter(crop)

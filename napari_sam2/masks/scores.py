@@ -16,7 +16,15 @@ from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus, format_v
 if TYPE_CHECKING:
     from napari_sam2.masks.store import MaskInfo
 
-CSV_COLUMNS = tuple("frame object_id predicted_iou object_score area direction view".split())
+CSV_COLUMNS = (
+    "frame",
+    "object_id",
+    "predicted_iou",
+    "object_score",
+    "area",
+    "direction",
+    "view",
+)
 _DIGITS = 6
 
 

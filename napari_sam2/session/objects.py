@@ -28,7 +28,9 @@ class SegmentedObject:
 
     def __post_init__(self) -> None:
         if self.id < 1:
-            raise UserError(f"Object id {self.id} is not allowed: ids start at 1, 0 is the background.")
+            raise UserError(
+                f"Object id {self.id} is not allowed: ids start at 1, 0 is the background."
+            )
 
 
 class ObjectList:
@@ -38,7 +40,7 @@ class ObjectList:
         self._objects: dict[int, SegmentedObject] = {}
 
     def add(self, object_id: int | None = None, name: str = "") -> SegmentedObject:
-        """Add an object, by default with the next free id; return the existing one if there is one."""
+        """Return the object with an id, by default the next free one; it is added if missing."""
         new_id = max(self._objects, default=0) + 1 if object_id is None else object_id
         if new_id not in self._objects:
             self._objects[new_id] = SegmentedObject(new_id, name or f"object {new_id}")

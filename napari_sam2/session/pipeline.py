@@ -91,7 +91,9 @@ class InferencePipeline:
         """Return a reader that reads the next frame's views while the model runs."""
         return Prefetcher(self._reader, max_planes=MAX_PREFETCHED)
 
-    def sweep_runner(self, prefetcher: Prefetcher, prompts: RunPrompts, sweep: Sweep) -> SweepRunner:
+    def sweep_runner(
+        self, prefetcher: Prefetcher, prompts: RunPrompts, sweep: Sweep
+    ) -> SweepRunner:
         """Return the runner of one sweep, which reads through ``prefetcher``."""
         encoder = replace(self.encoder, reader=prefetcher, last=LastImage())
         size, rule = self._settings.group_size, self._settings.stop_rule_along(self._along)

@@ -45,7 +45,10 @@ class PropagationRequest:
     def __post_init__(self) -> None:
         if self.frames is not None and not 0 <= self.frames[0] < self.frames[1]:
             first, stop = self.frames
-            raise UserError(f"The frame range {first}:{stop} is empty: A:B includes frame A and excludes frame B.")
+            raise UserError(
+                f"The frame range {first}:{stop} is empty: "
+                "A:B includes frame A and excludes frame B."
+            )
 
 
 class Role(Enum):
@@ -193,7 +196,9 @@ def make_plan(
     missing = [object_id for object_id, inside in frames.items() if not inside]
     if missing or not frames:
         who = f"Object {missing[0]} has no prompt" if missing else "No object has a prompt"
-        raise UserError(f"{who} on the frames {first}:{stop}. Add a prompt, or choose a larger range.")
+        raise UserError(
+            f"{who} on the frames {first}:{stop}. Add a prompt, or choose a larger range."
+        )
     both = request.direction is PropagationDirection.BOTH
     sweeps = []
     if request.direction is not PropagationDirection.BACKWARD:
@@ -217,7 +222,9 @@ def _adds_something(backward: Sweep, first: int) -> bool:
 def _range(request: PropagationRequest, n_frames: int) -> tuple[int, int]:
     first, stop = request.frames or (0, n_frames)
     if first >= n_frames or stop > n_frames:
-        raise UserError(f"The frame range {first}:{stop} reaches beyond the {n_frames} frames of the stack.")
+        raise UserError(
+            f"The frame range {first}:{stop} reaches beyond the {n_frames} frames of the stack."
+        )
     return first, stop
 
 

@@ -175,9 +175,7 @@ class Track:
         }
 
     @classmethod
-    def from_state(
-        cls, state: dict[str, Any], deserialize: Callable[[bytes], TrackState]
-    ) -> Track:
+    def from_state(cls, state: dict[str, Any], deserialize: Callable[[bytes], TrackState]) -> Track:
         """Return the track from the value of :meth:`to_state`."""
         area, gone, clearest, faintest = state["presence"]
         contrast = None if clearest is None else ObjectContrast(*clearest)

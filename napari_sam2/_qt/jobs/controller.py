@@ -110,7 +110,9 @@ class SegmentationController(QObject):
         """
         self.predictor = predictor
         if self.sync is not None:
-            self._runner.submit("model", partial(self.sync.sessions.set_predictor, predictor), self._swapped)
+            self._runner.submit(
+                "model", partial(self.sync.sessions.set_predictor, predictor), self._swapped
+            )
         self.changed.emit()
 
     def _swapped(self, _: Any) -> None:

@@ -191,8 +191,7 @@ def evaluate(
 def _follow(session: SegmentationSession, way: PropagationDirection) -> Cost:
     began = time.perf_counter()
     zoomed = [
-        result.view is not None
-        for result in session.propagate(PropagationRequest(direction=way))
+        result.view is not None for result in session.propagate(PropagationRequest(direction=way))
     ]
     seconds = time.perf_counter() - began
     return Cost(seconds, session.encodings, sum(zoomed) / max(len(zoomed), 1))

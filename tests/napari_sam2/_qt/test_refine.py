@@ -160,10 +160,10 @@ def test_what_was_seen_as_closely_before_stays_and_the_widget_says_so(
     monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
     user.widget.sharpen.along.click()
     user.settle()
-    assert _said(user) == "0 masks sharpened, 8 left: the first look was as close."
+    assert _said(user) == "0 masks sharpened, 8 unchanged: the earlier view was as close."
     user.widget.sharpen.here.click()
     user.settle()
-    assert "seen as closely before on frame 0" in _fault(user)
+    assert "predicted in a view as close on frame 0" in _fault(user)
     assert predictor.looks == []
     np.testing.assert_array_equal(user.drafts(), before)
 
@@ -260,7 +260,7 @@ def test_where_the_second_look_disagrees_the_mask_stays(
     user.settle()
     user.widget.sharpen.along.click()
     user.settle()
-    assert _said(user).startswith("0 masks sharpened, 8 kept as they were")
+    assert _said(user).startswith("0 masks sharpened, 8 kept")
     assert _fault(user) == ""
     np.testing.assert_array_equal(user.drafts(), before)
 

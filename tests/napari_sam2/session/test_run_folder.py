@@ -19,6 +19,7 @@ from napari_sam2.prompts.types import MaskPrompt, PointPrompt
 from napari_sam2.session.fingerprint import Fingerprint
 from napari_sam2.session.journal import Done, SqliteJournal
 from napari_sam2.session.run_folder import ModelIdentity, Part, RunDescription, RunFolder, compare
+from tests.helpers.fakes import MemoryJournal
 
 SHAPE = (30, 40)
 POINT, MASK = PointPrompt(1, 0, (3, 4)), MaskPrompt(2, 1, np.ones((2, 3)), (4, 4))

@@ -9,7 +9,7 @@ import pytest
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.session.settings import SessionSettings
-from tests.helpers.fakes import FakePredictor
+from tests.helpers.fakes import FakePredictor, MemoryJournal
 from tests.helpers.scenes import click, movie, session_of, straight
 
 PATHS = [straight((30, 20), (1, 3), 24), straight((90, 100), (-1, -2), 24)]
@@ -82,9 +82,7 @@ def test_a_finished_run_resumes_to_nothing():
 def test_a_checkpoint_of_other_prompts_is_not_used():
     journal = MemoryJournal()
     run("full", 30, MemoryMaskStore(), None, journal)
-    session = session_of(
-        DATA, [click(1, 3, PATHS[0])], settings=SessionSettings(), journal=journal
-    )
+    session = session_of(DATA, [click(1, 3, PATHS[0])], settings=SessionSettings(), journal=journal)
     assert len(list(session.propagate(resume=True))) == 24
 
 
