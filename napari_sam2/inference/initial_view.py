@@ -141,7 +141,7 @@ class InitialViewSelector:
 
 
 def _plausibility(crop: MaskCrop, box: Window, view: View, sizes: ViewSizing) -> float:
-    """Return a factor in 0..1 that is lower for masks of an implausible size."""
+    """Return a factor in 0..1, lower for masks that are too large or small, or mostly holes."""
     share = max(box.shape) / view.side
     if share > sizes.largest:
         return 0.5 if view.zoomed else 0.8

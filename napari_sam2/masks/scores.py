@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from napari_sam2.masks.store import MaskInfo
 
 CSV_COLUMNS = (
-    *("frame", "object_id", "predicted_iou", "object_score", "area", "direction", "view"),
+    "frame",
+    "object_id",
+    "predicted_iou",
+    "object_score",
+    "area",
+    "direction",
+    "view",
 )
 _DIGITS = 6
 

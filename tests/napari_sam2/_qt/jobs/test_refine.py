@@ -108,7 +108,7 @@ def test_one_frame_by_mouse_and_the_layer_shows_it(followed: Any, predictor: Sec
     grown = [new > old for new, old in zip(_areas(user), before, strict=True)]
     assert grown == [t == 3 for t in range(8)]
     assert drawn
-    assert _said(user) == "1 mask sharpened."
+    assert _said(user) == "1 mask refined."
     assert predictor.looks != []
     assert threading.get_ident() not in predictor.looks
 
@@ -147,7 +147,7 @@ def test_a_whole_track_and_what_came_of_it(followed: Any, predictor: SecondLook)
     assert "Refining" in user.widget.status.next.text()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
-    assert _said(user) == "8 masks sharpened."
+    assert _said(user) == "8 masks refined."
     assert any(0 < value < total == 8 for value, total in shown)
     assert bar.isHidden()
     assert threading.get_ident() not in predictor.looks
@@ -161,10 +161,10 @@ def test_what_was_seen_as_closely_before_stays_and_the_widget_says_so(
     monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user) == "0 masks sharpened, 8 left: the first look was as close."
+    assert _said(user) == "0 masks refined, 8 unchanged: the earlier view was as close."
     user.widget.refinement.frame.click()
     user.settle()
-    assert "seen as closely before on frame 0" in _fault(user)
+    assert "predicted in a view as close on frame 0" in _fault(user)
     assert predictor.looks == []
     np.testing.assert_array_equal(user.drafts(), before)
 
@@ -181,7 +181,7 @@ def test_only_the_object_in_work_is_sharpened(followed: Any) -> None:
     user.widget.refresh()
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user) == "8 masks sharpened."
+    assert _said(user) == "8 masks refined."
     np.testing.assert_array_equal(user.drafts() == 2, before)
 
 
@@ -200,11 +200,11 @@ def test_stop_keeps_what_is_sharp_and_the_rest_goes_on_later(
     sharp = np.array(_areas(user)) > before
     assert sharp.any()
     assert not sharp.all()
-    assert _said(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks sharpened."
+    assert _said(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks refined."
     user.widget.refinement.track.click()
     user.settle()
     assert (np.array(_areas(user)) > before).all()
-    assert _said(user) == f"{8 - sharp.sum()} masks sharpened."
+    assert _said(user) == f"{8 - sharp.sum()} masks refined."
 
 
 def test_it_is_offered_only_where_it_can_do_something(followed: Any, predictor: SecondLook) -> None:
@@ -261,7 +261,7 @@ def test_where_the_second_look_disagrees_the_mask_stays(
     user.settle()
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user).startswith("0 masks sharpened, 8 kept as they were")
+    assert _said(user).startswith("0 masks refined, 8 kept")
     assert _fault(user) == ""
     np.testing.assert_array_equal(user.drafts(), before)
 
@@ -284,7 +284,7 @@ def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondL
     np.testing.assert_array_equal(user.drafts(), before[0])
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user) == "6 masks sharpened."
+    assert _said(user) == "6 masks refined."
     user.widget.refinement.track.click()
     user.settle()
     assert _said(user).startswith("No mask was refined")
