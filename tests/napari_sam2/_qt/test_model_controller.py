@@ -1,4 +1,4 @@
-"""Choosing a model: what is known of it, its download, and what to do where memory is short."""
+"""Choosing a model: its description, its download, and the remedies for full memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LARGE = ModelCard("sam2.1_hiera_large", 224 * MB, "Apache-2.0", 898 * MB, "the b
 
 
 class NamedPredictor(FakePredictor):
-    """Says which model it is, and may have too little memory."""
+    """Has the name of a model, and may have too little memory."""
 
     def __init__(self, choice: ModelChoice, room: bool = True) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class NamedPredictor(FakePredictor):
             raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB.")
 
 
-class Shelf:
-    """Three models; a download stands still half-way until it is let go on."""
+class Catalog:
+    """Three models; a download stops half-way until the test continues it."""
 
     def __init__(self) -> None:
         self.asked: list[ModelChoice] = []
@@ -77,8 +77,8 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def catalog() -> Catalog:
+    return Catalog()
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def _loading(user: Driver) -> bool:
     return not user.widget.model._loading.isHidden()
 
 
-def test_models_are_shown_with_what_there_is_to_know(open_on: Any, shelf: Shelf) -> None:
-    user = open_on(shelf)
+def test_models_are_shown_with_their_description(open_on: Any, catalog: Catalog) -> None:
+    user = open_on(catalog)
     box = user.widget.model.model
     user.until(lambda: box.count() == 3)
     texts = [box.itemText(i) for i in range(3)]
@@ -126,16 +126,16 @@ def test_models_are_shown_with_what_there_is_to_know(open_on: Any, shelf: Shelf)
     known = ("the best masks", "Apache-2.0", "898 MB to download", "224.0 million")
     assert all(part in tip for part in known)
     assert box.currentData() == "micro"
-    assert shelf.asked == [ModelChoice("micro", "auto")]
+    assert catalog.asked == [ModelChoice("micro", "auto")]
     user.widget.refresh()
     assert "license Apache-2.0" in user.widget.status.states.text()
 
 
 @pytest.mark.smoke
 def test_a_download_shows_how_far_it_is_while_clicks_are_answered(
-    open_on: Any, shelf: Shelf
+    open_on: Any, catalog: Catalog
 ) -> None:
-    user = open_on(shelf)
+    user = open_on(catalog)
     user.until(lambda: user.widget.model.model.count() == 3)
     _choose(user, LARGE.name)
     bar = user.widget.model.bar
@@ -145,17 +145,17 @@ def test_a_download_shows_how_far_it_is_while_clicks_are_answered(
     user.settle()
     assert user.drafts()[0, 20, 20] == 1
     assert _loading(user)
-    shelf.go_on.set()
+    catalog.go_on.set()
     user.until(lambda: user.widget.state.predictor.info.name == LARGE.name)
     user.settle()
     assert not _loading(user)
     assert user.drafts()[0, 20, 20] == 1
-    assert user.sync.session.predictor is shelf.made[-1]
+    assert user.sync.session.predictor is catalog.made[-1]
     assert len(user.sync.session.prompts) == 1
 
 
-def test_cancelling_a_download_keeps_the_model_in_use(open_on: Any, shelf: Shelf) -> None:
-    user = open_on(shelf)
+def test_cancelling_a_download_keeps_the_model_in_use(open_on: Any, catalog: Catalog) -> None:
+    user = open_on(catalog)
     user.until(lambda: user.widget.model.model.count() == 3)
     _choose(user, LARGE.name)
     user.until(lambda: user.widget.model.bar.value() > 0)
@@ -163,38 +163,38 @@ def test_cancelling_a_download_keeps_the_model_in_use(open_on: Any, shelf: Shelf
     user.until(lambda: not _loading(user))
     assert "micro stays in use" in user.widget.status.notice.text()
     assert user.widget.model.choice.model == "micro"
-    assert user.widget.state.predictor is shelf.made[0]
-    assert user.sync.session.predictor is shelf.made[0]
+    assert user.widget.state.predictor is catalog.made[0]
+    assert user.sync.session.predictor is catalog.made[0]
 
 
-def test_of_two_models_chosen_the_last_one_counts(open_on: Any, shelf: Shelf) -> None:
-    user = open_on(shelf)
+def test_of_two_models_chosen_the_last_one_counts(open_on: Any, catalog: Catalog) -> None:
+    user = open_on(catalog)
     user.until(lambda: user.widget.model.model.count() == 3)
     _choose(user, LARGE.name)
     user.until(lambda: user.widget.model.bar.value() > 0)
     _choose(user, TINY.name)
     user.until(lambda: user.widget.state.predictor.info.name == TINY.name)
     user.settle()
-    assert [made.info.name for made in shelf.made] == ["micro", TINY.name]
+    assert [made.info.name for made in catalog.made] == ["micro", TINY.name]
     assert user.widget.model.choice.model == TINY.name
 
 
-def test_a_download_that_fails_is_said_in_words_and_can_be_tried_again(
-    open_on: Any, shelf: Shelf
+def test_a_download_that_fails_has_a_message_and_can_be_tried_again(
+    open_on: Any, catalog: Catalog
 ) -> None:
-    user = open_on(shelf)
+    user = open_on(catalog)
     user.until(lambda: user.widget.model.model.count() == 3)
     user.click(0, 20, 20)
     user.settle()
-    shelf.error = CheckpointError("large.pt cannot be fetched: no network.")
-    shelf.go_on.set()
+    catalog.error = CheckpointError("large.pt cannot be fetched: no network.")
+    catalog.go_on.set()
     _choose(user, LARGE.name)
     user.until(lambda: bool(user.widget.status.error.text()))
     assert "no network" in user.widget.status.error.text()
     assert "micro stays in use" in user.widget.status.error.text()
     assert user.widget.model.choice.model == "micro"
     assert user.drafts()[0, 20, 20] == 1
-    shelf.error = None
+    catalog.error = None
     _offer(user, "Try again").click()
     user.until(lambda: user.widget.state.predictor.info.name == LARGE.name)
     assert user.widget.status.error.text() == ""
@@ -207,16 +207,16 @@ def test_a_download_that_fails_is_said_in_words_and_can_be_tried_again(
         ("Use the CPU", ModelChoice(TINY.name, "cpu")),
     ],
 )
-def test_too_little_memory_offers_what_helps_and_does_it_again(
-    open_on: Any, shelf: Shelf, text: str, choice: ModelChoice
+def test_too_little_memory_offers_remedies_and_repeats_the_jobs(
+    open_on: Any, catalog: Catalog, text: str, choice: ModelChoice
 ) -> None:
-    user = open_on(shelf)
+    user = open_on(catalog)
     user.until(lambda: user.widget.model.model.count() == 3)
     _choose(user, TINY.name)
     user.until(lambda: user.widget.state.predictor.info.name == TINY.name)
     user.click(0, 20, 20)
     user.settle()
-    shelf.made[-1].room = False
+    catalog.made[-1].room = False
     user.key("G")
     user.until(lambda: bool(user.widget.status.remedies))
     user.click(0, 60, 30)
@@ -225,36 +225,38 @@ def test_too_little_memory_offers_what_helps_and_does_it_again(
     labels = [made.text() for made in user.widget.status.remedies]
     assert labels == ["Use a smaller model", "Use the CPU"]
     _offer(user, text).click()
-    user.until(lambda: len(shelf.made) == 3)
+    user.until(lambda: len(catalog.made) == 3)
     user.settle()
     user.until(lambda: bool(user.drafts()[7].any()))
-    assert shelf.asked[-1] == choice
+    assert catalog.asked[-1] == choice
     assert user.widget.model.choice == choice
     assert user.widget.status.error.text() == ""
 
 
-def test_on_the_cpu_with_the_smallest_model_nothing_is_offered(open_on: Any, shelf: Shelf) -> None:
-    user = open_on(shelf)
+def test_on_the_cpu_with_the_smallest_model_nothing_is_offered(
+    open_on: Any, catalog: Catalog
+) -> None:
+    user = open_on(catalog)
     user.until(lambda: user.widget.model.model.count() == 3)
     user.widget.models.choose(ModelChoice("micro", "cpu"))
     user.until(lambda: user.widget.state.predictor.info.device == "cpu")
     user.settle()
-    shelf.made[-1].room = False
+    catalog.made[-1].room = False
     user.click(0, 20, 20)
     user.until(lambda: bool(user.widget.status.error.text()))
     assert user.widget.status.remedies == []
 
 
 def test_a_script_brought_a_model_along(
-    open_on: Any, shelf: Shelf, open_widget: Any, image: np.ndarray
+    open_on: Any, catalog: Catalog, open_widget: Any, image: np.ndarray
 ) -> None:
     first = open_widget(image)
-    second = SegmentTrackWidget(first.viewer, catalog=shelf)
+    second = SegmentTrackWidget(first.viewer, catalog=catalog)
     first.qtbot.addWidget(second)
     first.until(lambda: second.model.model.count() == 4)
     assert second.state.predictor is first.widget.state.predictor
     assert second.model.choice.model == "fake"
-    assert shelf.asked == []
+    assert catalog.asked == []
     second.release()
 
 
@@ -283,7 +285,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield server
 
 
-def test_a_real_download_is_stopped_and_goes_on_at_the_next_try(
+def test_a_real_download_is_cancelled_and_continued_the_next_time(
     open_widget: Any, hub: Hub, tmp_path: Path
 ) -> None:
     from sam2_model.checkpoint.registry import HubFile, Registry, Release

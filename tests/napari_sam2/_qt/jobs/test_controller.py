@@ -153,7 +153,7 @@ def test_a_missing_model_file(open_widget: OpenWidget, tmp_path: Path) -> None:
         (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
     ],
 )
-def test_faults_in_a_run_are_said_in_words(
+def test_errors_in_a_run_have_plain_messages(
     open_widget: OpenWidget, image: np.ndarray, error: Exception, words: str
 ) -> None:
     user = open_widget(image)
@@ -295,7 +295,7 @@ def test_layers_of_ours_lie_exactly_where_the_image_lies(
     assert user.drafts()[2, 22, 24] == 1
 
 
-def test_pixels_that_change_under_a_session_are_looked_at_anew(
+def test_pixels_that_change_under_a_session_are_reported(
     open_widget: OpenWidget, image: np.ndarray
 ) -> None:
     user = open_widget(image)
@@ -319,7 +319,7 @@ def test_a_script_and_the_widget_share_the_session(
     assert session.result(1, 7) is not None
 
 
-def test_dear_chunks_of_a_lazy_image_are_told(
+def test_large_chunks_of_a_lazy_image_are_reported(
     open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pyramid, "LARGE", image.nbytes - 1)

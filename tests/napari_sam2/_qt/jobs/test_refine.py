@@ -1,4 +1,4 @@
-"""A second look at masks from the widget: one frame, a whole track, and what is left alone."""
+"""Refinement from the widget: one frame, a whole track, and masks that are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Look = Callable[[MaskCandidates], MaskCandidates]
 
 
 def wider(found: MaskCandidates) -> MaskCandidates:
-    """A mask that is not the first one, yet much the same."""
+    """A mask that is slightly larger than the first one."""
     logits = ndimage.grey_dilation(found.logits, size=(1, 3, 3))
     return MaskCandidates(logits, found.predicted_iou, found.object_score)
 
@@ -28,8 +28,8 @@ def nothing(found: MaskCandidates) -> MaskCandidates:
     return MaskCandidates(np.full_like(found.logits, -9), found.predicted_iou, -5.0)
 
 
-class SecondLook(FakePredictor):
-    """Answers a box with an earlier mask, which is how a second look asks, in its own way."""
+class RefiningPredictor(FakePredictor):
+    """Answers a refinement, which is a box with an earlier mask, by a function of the test."""
 
     def __init__(self, look: Look = wider) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class SecondLook(FakePredictor):
 
 
 @pytest.fixture
-def predictor() -> SecondLook:
-    return SecondLook()
+def predictor() -> RefiningPredictor:
+    return RefiningPredictor()
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _closer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects of small pictures are seen closely at once, so any second look shall count."""
+    """Accept any refinement, as objects of small images are in a close view at once."""
     monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", np.inf)
 
 
@@ -83,16 +83,18 @@ def _offers(user: Any) -> tuple[bool, bool]:
     return panel.frame.isEnabled(), panel.track.isEnabled()
 
 
-def _said(user: Any) -> str:
+def _notice(user: Any) -> str:
     return str(user.widget.status.notice.text())
 
 
-def _fault(user: Any) -> str:
+def _error(user: Any) -> str:
     return str(user.widget.status.error.text())
 
 
 @pytest.mark.smoke
-def test_one_frame_by_mouse_and_the_layer_shows_it(followed: Any, predictor: SecondLook) -> None:
+def test_one_frame_by_mouse_and_the_layer_shows_it(
+    followed: Any, predictor: RefiningPredictor
+) -> None:
     user = followed
     drawn: list[Any] = []
     user.viewer.dims.set_point(0, 3)
@@ -108,7 +110,7 @@ def test_one_frame_by_mouse_and_the_layer_shows_it(followed: Any, predictor: Sec
     grown = [new > old for new, old in zip(_areas(user), before, strict=True)]
     assert grown == [t == 3 for t in range(8)]
     assert drawn
-    assert _said(user) == "1 mask refined."
+    assert _notice(user) == "1 mask refined."
     assert predictor.looks != []
     assert threading.get_ident() not in predictor.looks
 
@@ -134,7 +136,7 @@ def test_one_frame_by_key_and_its_undo(followed: Any) -> None:
     assert len(user.sync.session.prompts) == 0
 
 
-def test_a_whole_track_and_what_came_of_it(followed: Any, predictor: SecondLook) -> None:
+def test_a_whole_track_and_its_summary(followed: Any, predictor: RefiningPredictor) -> None:
     user = followed
     before = _areas(user)
     shown: list[tuple[int, int]] = []
@@ -147,29 +149,29 @@ def test_a_whole_track_and_what_came_of_it(followed: Any, predictor: SecondLook)
     assert "Refining" in user.widget.status.next.text()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
-    assert _said(user) == "8 masks refined."
+    assert _notice(user) == "8 masks refined."
     assert any(0 < value < total == 8 for value, total in shown)
     assert bar.isHidden()
     assert threading.get_ident() not in predictor.looks
 
 
-def test_what_was_seen_as_closely_before_stays_and_the_widget_says_so(
-    followed: Any, predictor: SecondLook, monkeypatch: pytest.MonkeyPatch
+def test_masks_from_an_equally_close_view_are_kept_and_reported(
+    followed: Any, predictor: RefiningPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = followed
     before = user.drafts().copy()
     monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user) == "0 masks refined, 8 unchanged: the earlier view was as close."
+    assert _notice(user) == "0 masks refined, 8 unchanged: the earlier view was as close."
     user.widget.refinement.frame.click()
     user.settle()
-    assert "predicted in a view as close on frame 0" in _fault(user)
+    assert "predicted in a view as close on frame 0" in _error(user)
     assert predictor.looks == []
     np.testing.assert_array_equal(user.drafts(), before)
 
 
-def test_only_the_object_in_work_is_sharpened(followed: Any) -> None:
+def test_only_the_current_object_is_refined(followed: Any) -> None:
     user = followed
     user.sync.start_object()
     user.click(0, 60, 30)
@@ -181,12 +183,12 @@ def test_only_the_object_in_work_is_sharpened(followed: Any) -> None:
     user.widget.refresh()
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user) == "8 masks refined."
+    assert _notice(user) == "8 masks refined."
     np.testing.assert_array_equal(user.drafts() == 2, before)
 
 
-def test_stop_keeps_what_is_sharp_and_the_rest_goes_on_later(
-    followed: Any, predictor: SecondLook
+def test_stop_keeps_refined_masks_and_the_rest_can_be_refined_later(
+    followed: Any, predictor: RefiningPredictor
 ) -> None:
     user = followed
     before = np.array(_areas(user))
@@ -200,14 +202,16 @@ def test_stop_keeps_what_is_sharp_and_the_rest_goes_on_later(
     sharp = np.array(_areas(user)) > before
     assert sharp.any()
     assert not sharp.all()
-    assert _said(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks refined."
+    assert _notice(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks refined."
     user.widget.refinement.track.click()
     user.settle()
     assert (np.array(_areas(user)) > before).all()
-    assert _said(user) == f"{8 - sharp.sum()} masks refined."
+    assert _notice(user) == f"{8 - sharp.sum()} masks refined."
 
 
-def test_it_is_offered_only_where_it_can_do_something(followed: Any, predictor: SecondLook) -> None:
+def test_it_is_offered_only_where_it_can_do_something(
+    followed: Any, predictor: RefiningPredictor
+) -> None:
     user = followed
     user.sync.session.clear(1, [5])
     user.viewer.dims.set_point(0, 5)
@@ -224,7 +228,7 @@ def test_it_is_offered_only_where_it_can_do_something(followed: Any, predictor: 
     user.widget.refinement.track.click()
     user.until(lambda: _offers(user) == (False, False))
     user.key("Shift-Q")
-    assert "when the run has ended" in _said(user)
+    assert "when the run has ended" in _notice(user)
     go_on.set()
     user.settle()
     assert _offers(user) == (False, True)
@@ -236,37 +240,39 @@ def test_nothing_is_offered_without_an_image(open_widget: OpenWidget) -> None:
     user.widget.controller.refinement.refine_track()
     user.settle()
     assert _offers(user) == (False, False)
-    assert _fault(user) == ""
+    assert _error(user) == ""
 
 
-def test_a_frame_without_a_mask_is_said(open_widget: OpenWidget, image: np.ndarray) -> None:
+def test_a_frame_without_a_mask_is_notice(open_widget: OpenWidget, image: np.ndarray) -> None:
     user = open_widget(image)
     user.click(0, 20, 20)
     user.settle()
     user.viewer.dims.set_point(0, 4)
     user.key("Shift-Q")
-    user.until(lambda: "no mask on frame 4" in _fault(user))
+    user.until(lambda: "no mask on frame 4" in _error(user))
     assert not user.drafts()[4].any()
 
 
-def test_where_the_second_look_disagrees_the_mask_stays(
-    followed: Any, predictor: SecondLook
+def test_a_mask_is_kept_where_its_refinement_disagrees(
+    followed: Any, predictor: RefiningPredictor
 ) -> None:
     user = followed
     predictor.look = nothing
     before = user.drafts().copy()
     user.widget.refinement.frame.click()
-    user.until(lambda: "does not agree" in _fault(user))
+    user.until(lambda: "does not agree" in _error(user))
     user.widget.status.clear_error()
     user.settle()
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user).startswith("0 masks refined, 8 kept")
-    assert _fault(user) == ""
+    assert _notice(user).startswith("0 masks refined, 8 kept")
+    assert _error(user) == ""
     np.testing.assert_array_equal(user.drafts(), before)
 
 
-def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondLook) -> None:
+def test_drawn_accepted_and_refined_masks_are_kept(
+    followed: Any, predictor: RefiningPredictor
+) -> None:
     user = followed
     outline = [[0, 10, 10], [0, 10, 30], [0, 30, 30], [0, 30, 10]]
     user.sync.layers.shapes.layer.add([outline], shape_type="polygon")
@@ -280,20 +286,22 @@ def test_what_is_drawn_accepted_or_sharp_stays(followed: Any, predictor: SecondL
         assert _offers(user) == (False, True)
         user.key("Shift-Q")
         user.settle()
-        assert _said(user).startswith("No mask was refined")
+        assert _notice(user).startswith("No mask was refined")
     np.testing.assert_array_equal(user.drafts(), before[0])
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user) == "6 masks refined."
+    assert _notice(user) == "6 masks refined."
     user.widget.refinement.track.click()
     user.settle()
-    assert _said(user).startswith("No mask was refined")
+    assert _notice(user).startswith("No mask was refined")
     np.testing.assert_array_equal(user.drafts()[:2], before[0][:2])
     np.testing.assert_array_equal(user.labels(), before[1])
-    assert _fault(user) == ""
+    assert _error(user) == ""
 
 
-def test_accepting_at_once_accepts_the_sharper_mask(followed: Any, predictor: SecondLook) -> None:
+def test_accepting_at_once_accepts_the_refined_mask(
+    followed: Any, predictor: RefiningPredictor
+) -> None:
     user = followed
     before = _areas(user)
     predictor.before = lambda: threading.Event().wait(0.3)
@@ -304,8 +312,8 @@ def test_accepting_at_once_accepts_the_sharper_mask(followed: Any, predictor: Se
     assert np.count_nonzero(user.labels()[0]) > before[0]
 
 
-def test_full_memory_is_said_and_it_is_done_again_by_another_model(
-    followed: Any, predictor: SecondLook
+def test_after_full_memory_another_model_repeats_the_refinement(
+    followed: Any, predictor: RefiningPredictor
 ) -> None:
     user = followed
     before = _areas(user)
@@ -315,9 +323,9 @@ def test_full_memory_is_said_and_it_is_done_again_by_another_model(
 
     predictor.before = fail
     user.widget.refinement.frame.click()
-    user.until(lambda: "smaller model" in _fault(user))
+    user.until(lambda: "smaller model" in _error(user))
     user.settle()
     assert _areas(user) == before
-    user.widget.controller.set_predictor(SecondLook())
+    user.widget.controller.set_predictor(RefiningPredictor())
     user.settle()
     assert _areas(user)[0] > before[0]

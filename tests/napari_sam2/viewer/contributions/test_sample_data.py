@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_sam2.viewer.contributions import sample_data
 from napari_sam2.viewer.contributions.sample_data import LayerData
@@ -49,3 +51,17 @@ def test_samples_are_drawn_without_torch() -> None:
         "raise SystemExit('torch' in sys.modules or 'napari' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("key", ["moving_cells", "nuclei_volume", "organ_volume"])
+def test_samples_open_with_a_prompt_on_an_object(viewer: ViewerModel, key: str) -> None:
+    layers: list[Any] = viewer.open_sample("napari-sam2", key)
+    image, truth, prompts = layers[0], layers[1], layers[-1]
+    assert [type(layer).__name__ for layer in (image, truth, prompts)] == [
+        "Image",
+        "Labels",
+        "Points",
+    ]
+    (point,) = np.round(prompts.data).astype(int)
+    assert truth.data[tuple(point)] > 0
+    np.testing.assert_allclose(prompts.data_to_world(point), image.data_to_world(point))
