@@ -10,7 +10,7 @@ TOKEN_STRIDE = 16
 
 
 class Version(Enum):
-    """Version of the architecture; 2.1 adds three tensors, which encode pointer time and absence."""
+    """Version of the architecture; 2.1 adds three tensors for pointer times and absence."""
 
     V2_0 = "2.0"
     V2_1 = "2.1"
