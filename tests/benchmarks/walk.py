@@ -35,11 +35,11 @@ from napari_sam2._qt import (
     widget,
 )
 from napari_sam2._qt.jobs import controller as engine_module
-from napari_sam2._qt.stopwatch import Stopwatch
 from napari_sam2.viewer.contributions.sample_data import moving_cells
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.layer_set import LayerSet
 from napari_sam2.viewer.layers.preview import PreviewLayer
+from tests.helpers.stopwatch import Stopwatch
 
 OURS: tuple[tuple[type, str], ...] = (
     (engine_module.Engine, "begin adopt use propagate stop ask next_candidate"),

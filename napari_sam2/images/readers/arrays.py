@@ -100,3 +100,41 @@ def _pyramid(arrays: list[Any]) -> tuple[WrappedArray, ...]:
                 f"{[level.shape for level in levels]} do not shrink. Stack the planes in one array."
             )
     return levels
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelArrays:
+    """Arrays of equal shape as one array with a channel axis in front; reads only what is asked.
+
+    Parameters
+    ----------
+    parts : tuple of array-like
+        One for each channel.
+    """
+
+    parts: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, then the shape of a part."""
+        return (len(self.parts), *(int(n) for n in self.parts[0].shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """A type that holds the values of every part."""
+        return np.result_type(*(part.dtype for part in self.parts))
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Largest block along each axis, None where the parts have none."""
+        chunks = getattr(self.parts[0], "chunks", None)
+        if not chunks:
+            return None
+        return (1, *(max(c) if isinstance(c, tuple) else int(c) for c in chunks))
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        channels, rest = key[0], key[1:]
+        if isinstance(channels, int):
+            return np.asarray(self.parts[channels][rest], self.dtype)
+        planes = [np.asarray(part[rest], self.dtype) for part in self.parts[channels]]
+        return np.stack(planes)

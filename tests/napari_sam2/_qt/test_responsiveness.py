@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2._qt.stopwatch import Stopwatch
 from napari_sam2.prompts.types import PointPrompt
 from tests.helpers.fakes import FakePredictor
+from tests.helpers.stopwatch import Stopwatch
 
 OpenWidget = Callable[..., Any]
 MODEL = ("encode", "click", "condition", "track", "remember")

@@ -13,7 +13,7 @@ from napari_sam2.cli.console import ExitCode
 from napari_sam2.images import pyramid as huge_chunks
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
-from tests.helpers.command import Workplace, point
+from tests.helpers.command import RunFiles, point
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import click, movie, straight
 
@@ -55,10 +55,10 @@ def test_a_session_tells_it_once_when_work_begins(dear):
 
 def test_the_command_line_prints_it(dear, monkeypatch, capfd):
     monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
-    place = Workplace(dear.parent)
+    place = RunFiles(dear.parent)
     asked = point(1, 0)
     asked["points"][0]["yx"] = PATH[0].tolist()
-    place.ask([asked])
+    place.write_prompts([asked])
     assert place.segment("--axes", "TYX", source=dear) == ExitCode.DONE
     assert "The chunks of dear.zarr are large" in capfd.readouterr().err
 

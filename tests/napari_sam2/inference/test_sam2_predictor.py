@@ -88,8 +88,8 @@ def test_shift_moves_memories_the_way_the_picture_moves(predictor):
     """A window moved by (dy, dx) sees old content dy rows higher, dx columns further left."""
     image = np.zeros((64, 64, 3), np.uint8)
     state = predictor.add_prompts(predictor.encode(image), 0, [points((20, 20))], [None])[0].state
-    spatial = state.prompted[0].spatial
-    moved = predictor.shift_memory(state, (1, -2)).prompted[0].spatial
+    spatial = state.conditioning[0].spatial
+    moved = predictor.shift_memory(state, (1, -2)).conditioning[0].spatial
     torch.testing.assert_close(moved[:, :-1, 2:], spatial[:, 1:, :-2])
     torch.testing.assert_close(moved[:, -1], moved[:, -2])
     torch.testing.assert_close(moved[:, :, 0], moved[:, :, 2])
@@ -110,16 +110,16 @@ def test_remembered_mask_is_a_conditioning_frame_only_when_asked(predictor, data
     mask = np.where(data[0] > 100, 8.0, -8.0).astype(np.float32)
     state = predictor.add_masks(encoded, 4, [mask], [None], conditioning=True)[0]
     state = predictor.add_masks(encoded, 6, [mask], [state], conditioning=False)[0]
-    assert set(state.prompted) == {4}
-    assert set(state.tracked) == {6}
+    assert set(state.conditioning) == {4}
+    assert set(state.non_conditioning) == {6}
     step = predictor.track(encoded, 7, [state], reverse=False)[0]
     assert step.logits.shape == data[0].shape
 
 
 def test_foreign_encodings_and_states_are_refused(predictor, data):
-    with pytest.raises(TypeError, match="did not make"):
+    with pytest.raises(TypeError, match="object is not an encoding of SAM2Predictor"):
         predictor.predict(object(), points((1, 1)))
-    with pytest.raises(TypeError, match="did not make"):
+    with pytest.raises(TypeError, match="object is not a track state of SAM2Predictor"):
         predictor.serialize_state(object())
 
 
