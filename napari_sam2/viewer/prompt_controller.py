@@ -62,14 +62,14 @@ class PromptController:
                 self._events.notice.emit(f"Object {object_id} is open again for your correction.")
             self._ask(key)
         if step:
-            self._steps.note(tuple(step))
+            self._steps.add(tuple(step))
             self._events.objects.emit()
 
     def sharpened(self, key: PromptKey, before: FrameResult | None, after: FrameResult) -> None:
         """Take note of a second look at a mask; one step of undo."""
         fixed, object_id, frame = key
         said = self._lanes[fixed].prompts.get(object_id, frame)
-        self._steps.note((PromptEdit(key, said, said, before, after),))
+        self._steps.add((PromptEdit(key, said, said, before, after),))
 
     def answer(self, key: PromptKey) -> Preview:
         """Compute the mask of an object on a frame; any thread may call.
@@ -94,7 +94,7 @@ class PromptController:
     def redo(self) -> tuple[PlaneIndex, ...] | None:
         """Make the step again that was taken back last; see :meth:`undo`."""
         step = self._steps.redo()
-        return self._replay([(e.key, e.after, e.sharper) for e in step]) if step else None
+        return self._replay([(e.key, e.after, e.refined) for e in step]) if step else None
 
     def forget(self, object_id: int) -> None:
         """Drop the steps of an object that was deleted."""
