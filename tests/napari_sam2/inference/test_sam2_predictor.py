@@ -80,7 +80,7 @@ def test_dumped_state_continues_bit_identically(predictor, data):
     again = predictor.deserialize_state(predictor.serialize_state(state))
     assert again.nbytes == state.nbytes
     one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
-    np.testing.assert_array_equal(one.crop.logits, other.crop.logits)
+    np.testing.assert_array_equal(one.logits, other.logits)
     assert one.object_score == other.object_score
 
 
