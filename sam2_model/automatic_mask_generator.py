@@ -1,4 +1,4 @@
-"""Segment everything: a grid of points over an image and its crops, filtered and deduplicated."""
+"""Automatic masks: a grid of points over an image and its crops, filtered and deduplicated."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ _EDGE_TOLERANCE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class MaskGeneratorSettings:
-    """What is tried and what is kept. Every field has the reference's meaning.
+    """Settings of the point grid and of the filters, with the names of Meta's generator.
 
     Parameters
     ----------
     points_per_side : int
-        The grid has its square many points.
+        The grid has this many rows and columns of points.
     points_per_batch : int
-        Points decoded at once.
+        Number of points decoded at once.
     pred_iou_thresh : float
-        Masks must have a higher predicted IoU.
+        Masks need a higher predicted IoU.
     stability_score_thresh, stability_score_offset : float
-        Masks must keep this share of their area when the threshold moves by the offset.
+        Masks need at least this stability score; thresholds are moved by the offset to compute it.
     mask_threshold : float
-        Logit above which a pixel is inside.
+        Logit above which a pixel belongs to the mask.
     box_nms_thresh, crop_nms_thresh : float
-        Box IoU above which the weaker of two masks goes, within a crop and between crops.
+        Box IoU above which the mask with the lower score is dropped, within a crop and between
+        crops.
     crop_n_layers : int
-        Layer n looks again at 4 ** n overlapping crops.
+        Number of layers of crops; layer n has 4 ** n overlapping crops.
     crop_overlap_ratio : float
-        Overlap of crops as a share of the image's shorter side, in the first layer.
+        Overlap of crops in the first layer, as a fraction of the image's shorter side.
     crop_n_points_downscale_factor : int
-        Layer n has the grid's side divided by this to the power n.
+        ``points_per_side`` is divided by this number to the power n in layer n.
     min_mask_region_area : int
-        Holes and specks of at most so many low-resolution pixels are removed.
+        Size in low-resolution pixels of the largest holes and specks that are removed.
     use_m2m : bool
-        Give each mask back to the decoder once.
+        Refine each mask by using it as the mask input of a second prediction.
     multimask_output : bool
-        Three masks per point instead of one.
+        Decode three masks for each point instead of one.
     """
 
     points_per_side: int = 32
@@ -74,7 +75,7 @@ class MaskGeneratorSettings:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A rectangle of the image, half-open, in pixels, and its layer."""
+    """A half-open rectangle of the image in pixels, and its layer."""
 
     x0: int
     y0: int
@@ -84,12 +85,12 @@ class Crop:
 
     @property
     def area(self) -> int:
-        """In pixels."""
+        """Number of pixels."""
         return (self.x1 - self.x0) * (self.y1 - self.y0)
 
     @property
     def bounds(self) -> NDArray[np.float64]:
-        """X0, y0, x1, y1."""
+        """The crop as (x0, y0, x1, y1)."""
         return np.asarray((self.x0, self.y0, self.x1, self.y1), np.float64)
 
 
@@ -100,17 +101,17 @@ class FoundMask:
     Parameters
     ----------
     bbox : tuple of int
-        (x, y, width, height) between the outermost pixels; one pixel has width 0.
+        (x, y, width, height) between the centers of the outermost pixels; one pixel has width 0.
     pixels : NDArray[np.bool_]
         (height + 1, width + 1), the mask within its box.
     area : int
         Number of pixels.
     predicted_iou, stability_score : float
-        The model's estimate, and the share of area that a stricter threshold keeps.
+        IoU that the model predicts, and ratio of the areas at a higher and a lower threshold.
     point : tuple of float
-        (x, y) of the grid point that found it.
+        (x, y) of the prompt, in pixels.
     crop : Crop
-        Where it was found.
+        Crop in which the mask was found.
     """
 
     bbox: tuple[int, int, int, int]
@@ -123,7 +124,7 @@ class FoundMask:
 
     @property
     def corners(self) -> NDArray[np.float64]:
-        """X0, y0, x1, y1 of the outermost pixels."""
+        """Centers of the outermost pixels as (x0, y0, x1, y1)."""
         x, y, width, height = self.bbox
         return np.asarray((x, y, x + width, y + height), np.float64)
 
@@ -139,14 +140,14 @@ Progress = Callable[[int, int], None]
 
 
 class AutomaticMaskGenerator:
-    """Find masks without prompts (SAM paper, section 4 and appendix B).
+    """Segments all objects of an image without prompts (SAM paper, section 4 and appendix B).
 
     Parameters
     ----------
     model : SAM2
         The network, in eval mode.
     settings : MaskGeneratorSettings, optional
-        What is tried and kept.
+        Settings of the point grid and of the filters.
     """
 
     def __init__(self, model: SAM2, settings: MaskGeneratorSettings | None = None) -> None:
@@ -157,20 +158,20 @@ class AutomaticMaskGenerator:
         )
 
     def generate(self, image: ArrayLike, progress: Progress | None = None) -> list[FoundMask]:
-        """Segment everything on an image.
+        """Return the masks of an image.
 
         Parameters
         ----------
         image : array_like
             (H, W), (H, W, 1) or (H, W, 3); uint8, or float in 0..1.
         progress : callable, optional
-            Called after each batch of points with the numbers done and in all. What it raises
-            ends the search.
+            Called after each batch of points with the number of points done and of all points.
+            Its exceptions stop the search.
 
         Returns
         -------
         list of FoundMask
-            Perhaps empty.
+            An empty list if no mask passes the filters.
         """
         array = as_rgb(image)
         height, width = array.shape[:2]
@@ -180,7 +181,7 @@ class AutomaticMaskGenerator:
         found: list[FoundMask] = []
         for crop in crops:
             of_crop: list[FoundMask] = []
-            for count, masks in self._search(array, crop):
+            for count, masks in self._segment_crop(array, crop):
                 of_crop += masks
                 done += count
                 if progress is not None:
@@ -210,20 +211,20 @@ class AutomaticMaskGenerator:
         factor = self.settings.crop_n_points_downscale_factor**crop.layer
         return max(1, self.settings.points_per_side // factor)
 
-    def _search(
+    def _segment_crop(
         self, image: NDArray[np.generic], crop: Crop
     ) -> Iterator[tuple[int, list[FoundMask]]]:
-        """Yield how many points were tried and what they found, batch by batch."""
+        """Yield the number of points and their masks, batch by batch."""
         part = image[crop.y0 : crop.y1, crop.x0 : crop.x1]
-        encoded = self.predictor.encode(part)
+        encoded = self.predictor.encode_image(part)
         side = self._side(crop)
-        place = np.linspace(1 / (2 * side), 1 - 1 / (2 * side), side)
-        grid = np.stack([axis.ravel() for axis in np.meshgrid(place, place)], axis=1)
+        centers = np.linspace(1 / (2 * side), 1 - 1 / (2 * side), side)
+        grid = np.stack([axis.ravel() for axis in np.meshgrid(centers, centers)], axis=1)
         grid *= (encoded.width, encoded.height)
         for rows in batches(range(len(grid)), self.settings.points_per_batch):
-            yield len(rows), self._found(encoded, grid[rows], crop, image.shape[:2])
+            yield len(rows), self._filtered_masks(encoded, grid[rows], crop, image.shape[:2])
 
-    def _found(
+    def _filtered_masks(
         self,
         encoded: EncodedImage,
         points: NDArray[np.float64],
@@ -232,12 +233,14 @@ class AutomaticMaskGenerator:
     ) -> list[FoundMask]:
         logits, ious, points = self._predict(encoded, points)
         stable = self._stability(logits)
-        # Written so that a NaN stability (an empty mask) is dropped too.
+        # A stability of NaN (an empty mask) fails the comparison.
         keep = (ious > self.settings.pred_iou_thresh) | (self.settings.pred_iou_thresh <= 0)
         if self.settings.stability_score_thresh > 0:
             keep &= stable >= self.settings.stability_score_thresh
         masks = [
-            _located(logits[i] > self.settings.mask_threshold, ious[i], stable[i], points[i], crop)
+            _found_mask(
+                logits[i] > self.settings.mask_threshold, ious[i], stable[i], points[i], crop
+            )
             for i in torch.nonzero(keep)[:, 0].tolist()
         ]
         return [mask for mask in masks if not _cut_by_crop(mask, shape)]
@@ -245,7 +248,7 @@ class AutomaticMaskGenerator:
     def _predict(
         self, encoded: EncodedImage, points: NDArray[np.float64]
     ) -> tuple[Tensor, Tensor, NDArray[np.float64]]:
-        """Return logits (M, H, W), predicted IoU (M,) and the point of each mask (M, 2)."""
+        """Return logits (M, H, W), predicted IoU (M,) and prompts (x, y) of each mask (M, 2)."""
         labels = np.ones((len(points), 1), int)
         found = self.predictor.predict(
             encoded, points[:, None], labels, multimask=self.settings.multimask_output
@@ -253,13 +256,13 @@ class AutomaticMaskGenerator:
         points = points.repeat(found.logits.shape[1], axis=0)
         if not self.settings.use_m2m:
             return found.logits.flatten(0, 1), found.ious.flatten(), points
-        hints = found.low_res.flatten(0, 1)[:, None]
+        previous = found.low_res.flatten(0, 1)[:, None]
         refined = [
             self.predictor.predict(
                 encoded,
                 points[rows, None],
                 np.ones((len(rows), 1), int),
-                mask_input=hints[rows].cpu(),
+                mask_input=previous[rows].cpu(),
                 multimask=False,
             )
             for rows in batches(range(len(points)), self.settings.points_per_batch)
@@ -268,14 +271,14 @@ class AutomaticMaskGenerator:
         return logits, torch.cat([one.ious[:, 0] for one in refined]), points
 
     def _stability(self, logits: Tensor) -> Tensor:
-        """Ratio of areas at a stricter and a looser threshold, (M,); SAM paper, section 5."""
+        """Return ratios (M,) of areas at a higher and a lower threshold (SAM paper, section 5)."""
         threshold, offset = self.settings.mask_threshold, self.settings.stability_score_offset
         strict = (logits > threshold + offset).flatten(1).sum(1)
         loose = (logits > threshold - offset).flatten(1).sum(1)
         return strict / loose
 
 
-def _located(
+def _found_mask(
     mask: Tensor, iou: Tensor, stable: Tensor, point: NDArray[np.float64], crop: Crop
 ) -> FoundMask:
     inside = mask.cpu().numpy()
@@ -294,7 +297,7 @@ def _located(
 
 
 def _cut_by_crop(mask: FoundMask, shape: tuple[int, ...]) -> bool:
-    """Whether a mask ends near an edge of its crop that is no edge of the image."""
+    """Return whether a mask ends near an edge of its crop that is not an edge of the image."""
     whole = np.asarray((0, 0, shape[1], shape[0]), np.float64)
     near_crop = np.abs(mask.corners - mask.crop.bounds) <= _EDGE_TOLERANCE
     near_image = np.abs(mask.corners - whole) <= _EDGE_TOLERANCE
@@ -302,7 +305,7 @@ def _cut_by_crop(mask: FoundMask, shape: tuple[int, ...]) -> bool:
 
 
 def _suppress(masks: list[FoundMask], scores: list[float], limit: float) -> list[FoundMask]:
-    """Greedy non-maximum suppression by boxes, best first."""
+    """Return the masks that greedy non-maximum suppression of their boxes keeps, best first."""
     if not masks:
         return []
     boxes = np.stack([mask.corners for mask in masks])

@@ -1,4 +1,4 @@
-"""Segment single images: one encoding, any number of prompts."""
+"""Segmentation of single images: an image is encoded once, for any number of prompts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -22,16 +23,17 @@ _CLEANED_LOGIT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """How masks are chosen and cleaned. Every field has the reference's meaning.
+    """How masks are selected and cleaned. The fields correspond to options of Meta's predictor.
 
     Parameters
     ----------
     mask_threshold : float
-        Logit above which a pixel is inside.
+        Logit above which a pixel belongs to the mask.
     max_hole_area, max_sprinkle_area : int
-        Holes and specks of at most so many low-resolution pixels are removed; 0 keeps them.
+        Size in low-resolution pixels of the largest holes and specks that are removed; 0 removes
+        none.
     dynamic_multimask : bool
-        A single mask that is unstable gives way to the best of three.
+        Replace a single mask that is unstable by the best of three.
     """
 
     mask_threshold: float = 0.0
@@ -42,35 +44,36 @@ class ImageSettings:
 
 @dataclass(frozen=True, slots=True)
 class ImageMasks:
-    """Masks of B prompts, C hypotheses each (3 for an ambiguous prompt, else 1).
+    """C masks of each of B prompts: C is 3 with ``multimask``, otherwise 1.
 
     Parameters
     ----------
     logits : Tensor
-        (B, C, H, W) at the image's size.
+        (B, C, H, W), H and W of the image.
     ious : Tensor
         (B, C), predicted IoU in 0..1.
     low_res : Tensor
-        (B, C, S/4, S/4) logits within -32..32, fit to be given as ``mask_input`` again.
+        (B, C, S/4, S/4) logits in -32..32; one of them can be the ``mask_input`` of the next
+        prediction.
     threshold : float
-        Logit above which a pixel is inside.
+        Logit above which a pixel belongs to the mask.
     """
 
-    logits: Tensor
-    ious: Tensor
-    low_res: Tensor
+    logits: Float[Tensor, "b c h w"]
+    ious: Float[Tensor, "b c"]
+    low_res: Float[Tensor, "b c s s"]
     threshold: float
 
     @property
     def masks(self) -> NDArray[np.bool_]:
         """Binary masks (B, C, H, W)."""
-        inside: NDArray[np.bool_] = (self.logits > self.threshold).cpu().numpy()
-        return inside
+        masks: NDArray[np.bool_] = (self.logits > self.threshold).cpu().numpy()
+        return masks
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """An image's features and its size in pixels."""
+    """Features of an image, and its size in pixels."""
 
     features: Features
     height: int
@@ -78,14 +81,14 @@ class EncodedImage:
 
 
 class ImagePredictor:
-    """Answer points, boxes and masks on images.
+    """Segments images from points, boxes and masks.
 
     Parameters
     ----------
     model : SAM2
         The network, in eval mode.
     settings : ImageSettings, optional
-        How masks are chosen and cleaned.
+        How masks are selected and cleaned.
     """
 
     def __init__(self, model: SAM2, settings: ImageSettings | None = None) -> None:
@@ -93,8 +96,8 @@ class ImagePredictor:
         self.settings = settings or ImageSettings()
 
     @torch.inference_mode()
-    def encode(self, image: ArrayLike) -> EncodedImage:
-        """Encode an image once, for all prompts.
+    def encode_image(self, image: ArrayLike) -> EncodedImage:
+        """Return the features of an image, for any number of prompts.
 
         Parameters
         ----------
@@ -104,11 +107,11 @@ class ImagePredictor:
         Raises
         ------
         InputError
-            If it is no such image, is empty, or has NaN pixels.
+            If the image has another shape or dtype, is empty, or has NaN pixels.
         """
         height, width = as_rgb(image).shape[:2]
         pixels = image_pixels(image, self.model.config.image_size, self.model.device)
-        return EncodedImage(self.model.encode(pixels), height, width)
+        return EncodedImage(self.model.encode_image(pixels), height, width)
 
     @torch.inference_mode()
     def predict(
@@ -121,65 +124,71 @@ class ImagePredictor:
         *,
         multimask: bool = True,
     ) -> ImageMasks:
-        """Segment what the prompts mean. Several prompts are answered together.
+        """Return the masks of one or more prompts.
 
         Parameters
         ----------
         image : EncodedImage
-            From :meth:`encode`.
+            Result of :meth:`encode_image`.
         points, labels : array_like, optional
-            (N, 2) or (B, N, 2), x and y in pixels, and (N,) or (B, N): 1 inside, 0 outside.
+            (N, 2) or (B, N, 2) points (x, y) in pixels, and (N,) or (B, N) labels: 1 inside the
+            object, 0 outside.
         box : array_like, optional
-            (4,) or (B, 4): x0, y0, x1, y1 in pixels.
+            (4,) or (B, 4), (x0, y0, x1, y1) in pixels.
         mask_input : array_like, optional
             (1, S/4, S/4) or (B, 1, S/4, S/4) logits to refine, from an earlier ``low_res``.
         multimask : bool
-            Whether to return three hypotheses (whole, part, sub-part) or one mask.
+            Return three masks (whole, part, subpart) instead of one.
 
         Raises
         ------
         InputError
-            If nothing is asked or a prompt does not fit the image.
+            If there is no prompt, or a prompt does not fit the image.
         """
         coordinates = Coordinates(image.height, image.width, self.model.config.image_size)
         tokens = coordinates.prompt(points, labels, box, self.model.device)
-        hint = None if mask_input is None else self._hint(mask_input)
-        if tokens is None and hint is None:
-            raise InputError("Nothing was asked: give points with labels, a box or a mask_input")
-        return self._decode(image, tokens, hint, multimask)
+        previous = None if mask_input is None else self._checked_mask_input(mask_input)
+        if tokens is None and previous is None:
+            raise InputError("There is no prompt: give points with labels, a box or a mask_input")
+        return self._decode(image, tokens, previous, multimask)
 
     def _decode(
-        self, image: EncodedImage, tokens: PointTokens | None, hint: Tensor | None, multimask: bool
+        self,
+        image: EncodedImage,
+        tokens: PointTokens | None,
+        previous: Tensor | None,
+        multimask: bool,
     ) -> ImageMasks:
-        asked = tokens or PointTokens.none(1 if hint is None else len(hint), self.model.device)
-        decoded = self.model.decode(
-            self.model.without_memory(image.features),
+        batch = 1 if previous is None else len(previous)
+        tokens = tokens or PointTokens.empty(batch, self.model.device)
+        decoded = self.model.decode_masks(
+            self.model.add_no_memory_embedding(image.features),
             image.features.high_res,
-            asked.points,
-            asked.labels,
-            hint,
+            tokens.points,
+            tokens.labels,
+            previous,
         )
         if multimask:
             logits, ious = decoded.logits[:, 1:], decoded.ious[:, 1:]
         else:
             logits, ious = single_mask(decoded, self.settings.dynamic_multimask)
         full = upsample(self._cleaned(logits.float()), (image.height, image.width))
-        low = logits.float().clamp(-_LOW_RES_CLAMP, _LOW_RES_CLAMP)
-        return ImageMasks(full, ious.float(), low, self.settings.mask_threshold)
+        low_res = logits.float().clamp(-_LOW_RES_CLAMP, _LOW_RES_CLAMP)
+        return ImageMasks(full, ious.float(), low_res, self.settings.mask_threshold)
 
-    def _hint(self, mask_input: ArrayLike) -> Tensor:
+    def _checked_mask_input(self, mask_input: ArrayLike) -> Tensor:
         side = self.model.config.mask_side
-        hint = torch.as_tensor(np.asarray(mask_input, np.float32), device=self.model.device)
-        hint = hint[None] if hint.ndim == 3 else hint
-        if hint.ndim != 4 or hint.shape[1:] != (1, side, side):
+        logits = torch.as_tensor(np.asarray(mask_input, np.float32), device=self.model.device)
+        logits = logits[None] if logits.ndim == 3 else logits
+        if logits.ndim != 4 or logits.shape[1:] != (1, side, side):
             raise InputError(
                 f"mask_input must be (1, {side}, {side}) or (B, 1, {side}, {side}) logits, got "
                 f"{np.shape(mask_input)}"
             )
-        return hint
+        return logits
 
     def _cleaned(self, logits: Tensor) -> Tensor:
-        """Remove small holes and specks from (B, C, h, w) logits."""
+        """Return (B, C, h, w) logits without small holes and specks."""
         threshold = self.settings.mask_threshold
         for area, inside, logit in (
             (self.settings.max_hole_area, False, threshold + _CLEANED_LOGIT),

@@ -1,21 +1,24 @@
-"""What is remembered of one object, and which of it a frame attends to. Pure values, no network."""
+"""The memories of one object, and which of them a frame attends to. Values without a network."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sam2_model.modeling.sam2 import MAX_POINTERS, SPATIAL_MEMORIES
 
 
 class Retention(Enum):
-    """How long memories of tracked frames are kept. Prompted frames always stay."""
+    """How long memories of tracked frames are kept; conditioning frames always stay.
+
+    ``WINDOW`` keeps what later frames can attend to, ``ALL`` keeps everything.
+    """
 
     WINDOW = "window"
     ALL = "all"
@@ -23,14 +26,16 @@ class Retention(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MemoryEntry:
-    """One frame's memory of one object.
+    """The memory of one object on one frame.
+
+    While the network is trained, an entry holds a batch of objects in a leading dimension.
 
     Parameters
     ----------
     frame : int
-        Its place in time.
+        Position along the propagated axis.
     logits : Tensor or None
-        (S/4, S/4), the mask itself; a later correction refines it.
+        (S/4, S/4) logits of the mask, which a later correction refines.
     pointer : Tensor
         (d_model,), object pointer.
     object_score : Tensor
@@ -40,14 +45,14 @@ class MemoryEntry:
     """
 
     frame: int
-    logits: Tensor | None
-    pointer: Tensor
-    object_score: Tensor
-    spatial: Tensor | None = None
+    logits: Float[Tensor, "h4 w4"] | None
+    pointer: Float[Tensor, "*b d_model"]
+    object_score: Float[Tensor, "*b 1"]
+    spatial: Float[Tensor, "*b mem_dim h w"] | None = None
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors held, by name."""
+        """The tensors of the entry by field name, without those that are None."""
         named = {
             "logits": self.logits,
             "pointer": self.pointer,
@@ -59,81 +64,86 @@ class MemoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class TrackState:
-    """All that the tracker knows of one object: a value, to be kept, sent, saved and restored.
+    """All memories of one object: an immutable value that can be kept, saved and restored.
 
     Parameters
     ----------
-    prompted, tracked : mapping of int to MemoryEntry
-        Conditioning frames and the others, by frame.
+    conditioning : mapping of int to MemoryEntry
+        Memories of conditioning frames, by frame.
+    non_conditioning : mapping of int to MemoryEntry
+        Memories of other frames, by frame.
     reverse : bool
-        Whether the last tracked step went backward in time.
-    view : tuple of int
-        The caller's own note of which window of the picture the memories lie in.
+        Whether the last frame was tracked backward in time.
     """
 
-    prompted: Mapping[int, MemoryEntry] = field(default_factory=dict)
-    tracked: Mapping[int, MemoryEntry] = field(default_factory=dict)
+    conditioning: Mapping[int, MemoryEntry] = field(default_factory=dict)
+    non_conditioning: Mapping[int, MemoryEntry] = field(default_factory=dict)
     reverse: bool = False
-    view: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
-        """Memory held by all tensors, in bytes."""
-        entries = (*self.prompted.values(), *self.tracked.values())
-        tensors = [t for entry in entries for t in entry.tensors.values()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        """Size of all tensors in bytes."""
+        entries = (*self.conditioning.values(), *self.non_conditioning.values())
+        return sum(tensor.nbytes for entry in entries for tensor in entry.tensors.values())
 
-    def with_prompted(self, entry: MemoryEntry) -> TrackState:
-        """Return the state with ``entry`` as its frame's conditioning memory."""
-        tracked = {t: e for t, e in self.tracked.items() if t != entry.frame}
-        return replace(self, prompted={**self.prompted, entry.frame: entry}, tracked=tracked)
+    def with_conditioning(self, entry: MemoryEntry) -> TrackState:
+        """Return the state with ``entry`` as the conditioning memory of its frame."""
+        others = {t: e for t, e in self.non_conditioning.items() if t != entry.frame}
+        conditioning = {**self.conditioning, entry.frame: entry}
+        return replace(self, conditioning=conditioning, non_conditioning=others)
 
-    def with_tracked(self, entry: MemoryEntry) -> TrackState:
-        """Return the state with ``entry`` as an ordinary memory."""
-        return replace(self, tracked={**self.tracked, entry.frame: entry})
+    def with_non_conditioning(self, entry: MemoryEntry) -> TrackState:
+        """Return the state with ``entry`` as a non-conditioning memory."""
+        return replace(self, non_conditioning={**self.non_conditioning, entry.frame: entry})
 
-    def without_prompt(self, frame: int) -> TrackState:
-        """Return the state in which a conditioning memory has become an ordinary one."""
-        if frame not in self.prompted:
+    def without_conditioning(self, frame: int) -> TrackState:
+        """Return the state in which the memory of ``frame`` is non-conditioning."""
+        if frame not in self.conditioning:
             return self
-        rest = {t: e for t, e in self.prompted.items() if t != frame}
-        return replace(self, prompted=rest).with_tracked(self.prompted[frame])
+        rest = {t: e for t, e in self.conditioning.items() if t != frame}
+        return replace(self, conditioning=rest).with_non_conditioning(self.conditioning[frame])
 
-    def without_tracked_around(self, frame: int) -> TrackState:
-        """Return the state without ordinary memories that a prompt at ``frame`` outdates."""
-        rest = {t: e for t, e in self.tracked.items() if abs(t - frame) > SPATIAL_MEMORIES}
-        return replace(self, tracked=rest)
+    def without_non_conditioning_near(self, frame: int) -> TrackState:
+        """Return the state without non-conditioning memories within 7 frames of ``frame``."""
+        kept = {t: e for t, e in self.non_conditioning.items() if abs(t - frame) > SPATIAL_MEMORIES}
+        return replace(self, non_conditioning=kept)
 
-    def map(self, change: Any) -> TrackState:
-        """Return the state with ``change`` (Tensor to Tensor) applied to each spatial memory."""
+    def map_spatial(self, function: Callable[[Tensor], Tensor]) -> TrackState:
+        """Return the state with ``function`` applied to each spatial memory (mem_dim, h, w)."""
 
-        def each(entries: Mapping[int, MemoryEntry]) -> dict[int, MemoryEntry]:
+        def mapped(entries: Mapping[int, MemoryEntry]) -> dict[int, MemoryEntry]:
             return {
-                t: e if e.spatial is None else replace(e, spatial=change(e.spatial))
+                t: e if e.spatial is None else replace(e, spatial=function(e.spatial))
                 for t, e in entries.items()
             }
 
-        return replace(self, prompted=each(self.prompted), tracked=each(self.tracked))
+        return replace(
+            self,
+            conditioning=mapped(self.conditioning),
+            non_conditioning=mapped(self.non_conditioning),
+        )
 
     def pruned(self, frame: int, *, reverse: bool) -> TrackState:
-        """Keep what frames after ``frame`` can still attend to: six memories, fifteen pointers."""
+        """Return the state with what frames after ``frame`` can still attend to.
+
+        These are six spatial memories and fifteen object pointers.
+        """
         sign = -1 if reverse else 1
         kept = {}
-        for t, entry in self.tracked.items():
+        for t, entry in self.non_conditioning.items():
             age = (frame - t) * sign
             if 0 <= age < SPATIAL_MEMORIES - 1:
                 kept[t] = entry
             elif 0 <= age < MAX_POINTERS - 1:
                 kept[t] = replace(entry, spatial=None, logits=None)
-        return replace(self, tracked=kept, reverse=reverse)
+        return replace(self, non_conditioning=kept, reverse=reverse)
 
     def to_bytes(self) -> bytes:
-        """Serialise exactly; :meth:`from_bytes` continues bit-identically."""
+        """Return the state as bytes, from which :meth:`from_bytes` restores it exactly."""
         content = {
             "reverse": self.reverse,
-            "view": list(self.view),
-            "prompted": {t: _compact(e) for t, e in self.prompted.items()},
-            "tracked": {t: _compact(e) for t, e in self.tracked.items()},
+            "prompted": {t: _compact(e) for t, e in self.conditioning.items()},
+            "tracked": {t: _compact(e) for t, e in self.non_conditioning.items()},
         }
         buffer = io.BytesIO()
         torch.save(content, buffer)
@@ -141,30 +151,30 @@ class TrackState:
 
     @classmethod
     def from_bytes(cls, data: bytes, device: torch.device | str = "cpu") -> TrackState:
-        """Undo :meth:`to_bytes`, on any device."""
+        """Return the state that :meth:`to_bytes` wrote, on any device."""
         content = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-        prompted, tracked = (
+        conditioning, non_conditioning = (
             {t: MemoryEntry(frame=t, **{"logits": None, **e}) for t, e in content[kind].items()}
             for kind in ("prompted", "tracked")
         )
-        return cls(prompted, tracked, content["reverse"], tuple(content["view"]))
+        return cls(conditioning, non_conditioning, content["reverse"])
 
 
 def _compact(entry: MemoryEntry) -> dict[str, Tensor]:
-    """Copy out of shared batch storage, which would be saved whole otherwise."""
+    """Return copies of the tensors: torch saves the whole storage that a slice belongs to."""
     return {name: tensor.clone() for name, tensor in entry.tensors.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The memories one frame attends to.
+    """The memories that one frame attends to.
 
     Parameters
     ----------
     spatial : tuple of (MemoryEntry, int)
-        With each memory's time slot, as :class:`sam2_model.modeling.sam2.MemoryTokens` takes it.
+        Memories with their time slots (``MemoryTokens.slots``).
     pointers : tuple of (MemoryEntry, int)
-        With each pointer's distance in frames.
+        Memories with the distances of their pointers in frames.
     """
 
     spatial: tuple[tuple[MemoryEntry, int], ...]
@@ -172,51 +182,63 @@ class Selection:
 
     @property
     def layout(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Slots and distances: objects of equal layout can share a batch."""
+        """Slots and distances; objects with equal layouts can be in one batch."""
         return tuple(s for _, s in self.spatial), tuple(d for _, d in self.pointers)
 
 
-def select(
-    state: TrackState, frame: int, *, reverse: bool, frames: int, max_prompted: int | None
+def select_memories(
+    state: TrackState,
+    frame: int,
+    *,
+    reverse: bool,
+    video_length: int,
+    max_conditioning: int | None,
 ) -> Selection:
-    """Choose memories for a frame (SAM 2 paper, section 4 and appendix D.1).
+    """Select the memories that a frame attends to (SAM 2 paper, section 4 and appendix D.1).
 
     Parameters
     ----------
     state : TrackState
         The object's memories.
     frame : int
-        The frame about to be segmented.
+        The frame to segment.
     reverse : bool
-        Whether time runs backward.
-    frames : int
-        Length of the video; pointers reach back at most ``min(frames, 16) - 1`` frames.
-    max_prompted : int or None
-        How many conditioning frames are attended to; None for all.
+        Whether frames are tracked backward in time.
+    video_length : int
+        Number of frames; pointers reach back at most ``min(video_length, 16) - 1`` frames.
+    max_conditioning : int or None
+        Largest number of conditioning frames; None for all.
     """
     sign = -1 if reverse else 1
-    chosen = nearest_prompted(state, frame, max_prompted)
-    others = {t: e for t, e in state.prompted.items() if t not in chosen} | dict(state.tracked)
+    nearest = nearest_conditioning(state, frame, max_conditioning)
+    others = {t: e for t, e in state.conditioning.items() if t not in nearest}
+    others |= state.non_conditioning
     last = SPATIAL_MEMORIES - 1
-    spatial = [(e, last) for e in chosen.values()]
+    spatial = [(e, last) for e in nearest.values()]
     for age in range(last, 0, -1):
         entry = others.get(frame - sign * age)
         if entry is not None:
             spatial.append((entry, age - 1))
-    pointers = [(e, abs(frame - t)) for t, e in chosen.items() if (frame - t) * sign >= 0]
-    for age in range(1, min(frames, MAX_POINTERS)):
+    pointers = [(e, abs(frame - t)) for t, e in nearest.items() if (frame - t) * sign >= 0]
+    for age in range(1, min(video_length, MAX_POINTERS)):
         entry = others.get(frame - sign * age)
         if entry is not None:
             pointers.append((entry, age))
     return Selection(tuple(m for m in spatial if m[0].spatial is not None), tuple(pointers))
 
 
-def nearest_prompted(state: TrackState, frame: int, limit: int | None) -> dict[int, MemoryEntry]:
-    """Pick conditioning frames: nearest before, nearest at or after, then nearest of all."""
-    times = sorted(state.prompted)
+def nearest_conditioning(
+    state: TrackState, frame: int, limit: int | None
+) -> dict[int, MemoryEntry]:
+    """Return at most ``limit`` conditioning memories, by frame.
+
+    The nearest before the frame comes first, then the nearest at or after it, then the nearest of
+    the rest.
+    """
+    times = sorted(state.conditioning)
     if limit is not None and len(times) > limit:
         before = [t for t in times if t < frame][-1:]
         after = [t for t in times if t >= frame][:1]
         rest = sorted(set(times) - {*before, *after}, key=lambda t: abs(t - frame))
         times = sorted([*before, *after, *rest][:limit])
-    return {t: state.prompted[t] for t in times}
+    return {t: state.conditioning[t] for t in times}

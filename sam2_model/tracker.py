@@ -1,4 +1,4 @@
-"""Follow objects from frame to frame. The tracker keeps nothing: states go in and come out."""
+"""Tracks objects from frame to frame. States are arguments and results; the tracker keeps none."""
 
 from __future__ import annotations
 
@@ -7,62 +7,63 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sam2_model.batching import batches, joined, part_of, separate
-from sam2_model.memory_bank import MemoryEntry, Retention, Selection, TrackState, select
+from sam2_model.batching import batches, concatenate, resolve_overlaps, take
+from sam2_model.memory_bank import MemoryEntry, Retention, Selection, TrackState, select_memories
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.sam2 import MAX_POINTERS, SAM2, MemoryTokens, SelectedMask
 from sam2_model.transforms import PointTokens, fill_holes
 
-_PROMPT_CLAMP = 32.0
+_PREVIOUS_CLAMP = 32.0
 _AMBIGUOUS_POINTS = 1
 CPU_OBJECTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
-    """How prompts and memories are used. Every field has the reference's meaning.
+    """How prompts and memories are used. The fields correspond to options of Meta's predictor.
 
     Parameters
     ----------
-    binarize_prompted : bool
-        Memories of prompted frames come from the thresholded mask, not its probabilities.
+    binarize_prompted_masks : bool
+        Encode the memories of prompted frames from the thresholded mask, not its probabilities.
     dynamic_multimask : bool
-        A single mask that is unstable gives way to the best of three.
-    corrections_condition : bool
-        A correction on a tracked frame becomes a conditioning frame. The reference leaves this
-        off, whereby the next propagation overwrites the correction.
-    clear_around_input : bool
-        Forget ordinary memories near a prompted frame when propagation reaches it.
+        Replace a single mask that is unstable by the best of three.
+    corrections_as_conditioning : bool
+        A correction on a tracked frame becomes a conditioning frame. Meta's predictor has this
+        off, and the next propagation overwrites the correction.
+    clear_memory_near_prompts : bool
+        Drop non-conditioning memories near a prompted frame when propagation reaches it.
     fill_hole_area : int
-        Background specks of at most so many low-resolution pixels are filled.
+        Fill background components of at most this many low-resolution pixels.
     non_overlap_masks, non_overlap_memory : bool
-        Each pixel belongs to one object, in results and in memories respectively.
-    max_prompted : int or None
-        How many conditioning frames a frame attends to, nearest first.
+        Assign each pixel to one object, in results and in memories respectively.
+    max_conditioning : int or None
+        Largest number of conditioning frames that a frame attends to, nearest first; None for all.
     memory_dtype : torch.dtype
-        Of stored spatial memories.
+        Dtype of stored spatial memories.
     retention : Retention
         Which memories of tracked frames are kept.
     presence_threshold : float or None
-        Object score that a tracked object must exceed to count as visible; 0 in the reference.
-        More of the frames without an object are left empty with a higher one, fewer of those
-        with it are found. Results and memories hold the score less the threshold. None takes
-        the network's own on whole frames, and 0 in windows that follow the object.
+        Object score that a tracked object must exceed to count as visible (0 in Meta's
+        predictor). A higher threshold leaves more frames without the object empty and misses the
+        object on more frames. Results and memories hold the score minus the threshold. None uses
+        the network's own threshold on whole frames, and 0 in windows that follow the object.
     objects_per_batch : int or None
-        Objects tracked at once; None takes all on a GPU and a few on a CPU, where larger batches
-        were measured to be slower.
+        Number of objects tracked in one batch. None uses all on a GPU and 4 on a CPU, where
+        larger batches were measured to be slower.
     """
 
-    binarize_prompted: bool = True
+    binarize_prompted_masks: bool = True
     dynamic_multimask: bool = True
-    corrections_condition: bool = True
-    clear_around_input: bool = False
+    corrections_as_conditioning: bool = True
+    clear_memory_near_prompts: bool = False
     fill_hole_area: int = 0
     non_overlap_masks: bool = False
     non_overlap_memory: bool = False
-    max_prompted: int | None = None
+    max_conditioning: int | None = None
     memory_dtype: torch.dtype = torch.bfloat16
     retention: Retention = Retention.WINDOW
     presence_threshold: float | None = None
@@ -71,51 +72,32 @@ class TrackerSettings:
 
 @dataclass(frozen=True, slots=True)
 class FrameTime:
-    """Where in time a step happens.
+    """A frame's position in time and the direction of tracking.
 
     Parameters
     ----------
     frame : int
-        The frame.
+        Position along the propagated axis.
     reverse : bool
-        Whether time runs backward.
-    frames : int
-        Length of the video; anything from 16 on gives the same results.
+        Whether frames are tracked backward in time.
+    video_length : int
+        Number of frames of the video; all lengths from 16 on give the same results.
     """
 
     frame: int
     reverse: bool = False
-    frames: int = MAX_POINTERS
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What is asked about one object on one frame.
-
-    Parameters
-    ----------
-    points : PointTokens or None
-        Clicks and box corners, (1, N, 2).
-    mask : Tensor or None
-        (1, 1, S, S) bool, taken as the result; excludes points.
-    previous : Tensor or None
-        (S/4, S/4) logits of the object's earlier mask on this frame, which points refine.
-    """
-
-    points: PointTokens | None = None
-    mask: Tensor | None = None
-    previous: Tensor | None = None
+    video_length: int = MAX_POINTERS
 
 
 class Tracker:
-    """Prompts, memories and masks of many objects, on frames that are encoded once.
+    """Segments and tracks objects on frames that are already encoded.
 
     Parameters
     ----------
     model : SAM2
         The network, in eval mode.
-    settings : TrackerSettings
-        How it is used.
+    settings : TrackerSettings, optional
+        How prompts and memories are used.
     """
 
     def __init__(self, model: SAM2, settings: TrackerSettings | None = None) -> None:
@@ -123,57 +105,66 @@ class Tracker:
         self.settings = settings or TrackerSettings()
 
     @torch.inference_mode()
-    def prompt(
-        self, features: Features, place: FrameTime, prompt: Prompt, state: TrackState | None
+    def predict(
+        self,
+        features: Features,
+        time: FrameTime,
+        points: PointTokens | None,
+        previous: Float[Tensor, "h w"] | None = None,
+        state: TrackState | None = None,
     ) -> SelectedMask:
-        """Segment one object on one frame, without writing a memory.
+        """Segment one object on one frame from points and box corners, without writing a memory.
 
         Parameters
         ----------
         features : Features
-            Of the frame, batch 1.
-        place : FrameTime
+            Features of the frame, batch 1.
+        time : FrameTime
             The frame in time.
-        prompt : Prompt
-            Points, or a mask.
+        points : PointTokens or None
+            (1, N, 2) points and box corners.
+        previous : Tensor or None
+            (S/4, S/4) logits of the object's earlier mask on this frame, which the points refine.
         state : TrackState or None
-            Memories to attend to (a correction of a tracked frame), or None (a first prompt).
+            Memories to attend to for a correction of a tracked frame; None for a first prompt.
 
         Returns
         -------
         SelectedMask
-            For a batch of one.
+            A batch of one.
         """
-        if prompt.mask is not None:
-            return self._filled(self.model.adopt(features, prompt.mask))
-        image = self._conditioned(features, place, state)
-        points, previous = prompt.points, prompt.previous
-        hint = None
+        image = self._conditioned_features(features, time, state)
+        mask_input = None
         if previous is not None:
-            hint = previous[None, None].float().clamp(-_PROMPT_CLAMP, _PROMPT_CLAMP)
-        decoded = self.model.decode(
+            mask_input = previous[None, None].float().clamp(-_PREVIOUS_CLAMP, _PREVIOUS_CLAMP)
+        decoded = self.model.decode_masks(
             image,
             features.high_res,
             None if points is None else points.points,
             None if points is None else points.labels,
-            hint,
+            mask_input,
         )
         ambiguous = points is None or points.count <= _AMBIGUOUS_POINTS
-        choice = self.model.choose(
+        selected = self.model.select_mask(
             decoded, ambiguous=ambiguous, dynamic=self.settings.dynamic_multimask
         )
-        return self._filled(choice)
+        return self._filled(selected)
 
     @torch.inference_mode()
-    def remember(
-        self, features: Features, frame: int, choices: Sequence[SelectedMask]
+    def mask_as_output(self, features: Features, mask: Bool[Tensor, "1 1 s s"]) -> SelectedMask:
+        """Return a given mask (1, 1, S, S) as the result on a frame, without writing a memory."""
+        return self._filled(self.model.mask_as_output(features, mask))
+
+    @torch.inference_mode()
+    def encode_memory(
+        self, features: Features, frame: int, masks: Sequence[SelectedMask]
     ) -> list[MemoryEntry]:
-        """Write prompted masks (each a batch of one) of one frame as memories."""
+        """Encode prompted masks of one frame (each a batch of one) as memories."""
         entries: list[MemoryEntry] = []
-        for group in batches(choices, self._batch_size()):
-            choice = joined(group)
+        for group in batches(masks, self._batch_size()):
+            mask = concatenate(group)
             entries += self._entries(
-                features, frame, choice, choice, binary=self.settings.binarize_prompted
+                features, frame, mask, mask, binary=self.settings.binarize_prompted_masks
             )
         return entries
 
@@ -181,61 +172,61 @@ class Tracker:
     def track(
         self,
         features: Features,
-        place: FrameTime,
+        time: FrameTime,
         states: Sequence[TrackState],
         *,
         zoomed: bool = False,
     ) -> list[tuple[SelectedMask, TrackState]]:
-        """Follow objects onto a frame.
+        """Segment tracked objects on a frame and write it into their memories.
 
         Parameters
         ----------
         features : Features
-            Of the frame, batch 1.
-        place : FrameTime
+            Features of the frame, batch 1.
+        time : FrameTime
             The frame in time.
         states : sequence of TrackState
-            One per object.
+            The state of each object.
         zoomed : bool
             Whether the features are of a window that follows the objects, not of a whole frame.
 
         Returns
         -------
-        list of (MaskChoice, TrackState)
-            In the order of ``states``; each choice is a batch of one.
+        list of (SelectedMask, TrackState)
+            The mask (a batch of one) and the new state of each object, in the order of ``states``.
         """
-        selections = [self._select(state, place) for state in states]
-        choices: list[SelectedMask | None] = [None] * len(states)
+        selections = [self._select(state, time) for state in states]
+        found: dict[int, SelectedMask] = {}
         for group in self._groups(selections):
-            image = self._recall(features, place, [selections[i] for i in group])
-            decoded = self.model.decode(image, features.high_res, None, None, None)
+            image = self._condition(features, time, [selections[i] for i in group])
+            decoded = self.model.decode_masks(image, features.high_res, None, None, None)
             score = decoded.object_score - self._presence_threshold(zoomed)
             decoded = replace(decoded, object_score=score)
-            choice = self.model.choose(decoded, ambiguous=True, dynamic=False)
-            for row, i in enumerate(group):
-                choices[i] = part_of(choice, slice(row, row + 1))
-        found = [choice for choice in choices if choice is not None]
-        entries = self._remember_tracked(features, place.frame, found)
+            selected = self.model.select_mask(decoded, ambiguous=True, dynamic=False)
+            found |= {i: take(selected, slice(row, row + 1)) for row, i in enumerate(group)}
+        masks = [found[i] for i in range(len(states))]
+        entries = self._encode_tracked(features, time.frame, masks)
         return [
-            (self._filled(choice), self._advanced(state, entry, place))
-            for choice, state, entry in zip(found, states, entries, strict=True)
+            (self._filled(mask), self._advanced(state, entry, time))
+            for mask, state, entry in zip(masks, states, entries, strict=True)
         ]
 
-    def _presence_threshold(self, zoomed: bool) -> float:
-        asked = self.settings.presence_threshold
-        if asked is not None:
-            return asked
-        return 0.0 if zoomed else self.model.config.presence_threshold
+    def shift_memory(self, state: TrackState, rows: int, columns: int) -> TrackState:
+        """Return a state whose spatial memories are aligned with a window moved by whole tokens.
 
-    def shift(self, state: TrackState, rows: int, columns: int) -> TrackState:
-        """Return memories as seen from a window moved by whole tokens.
+        Tokens that were outside the old window repeat its nearest edge: the network was not
+        trained on memories of zeros, and they lead tracks astray. Where the windows do not
+        overlap, memories are zeros.
 
-        What was outside the old window looks like what was nearest to it there: zeros are unlike
-        any memory that a network has seen, and lead tracks astray. Windows that have nothing in
-        common leave zeros all the same.
+        Parameters
+        ----------
+        state : TrackState
+            Memories as seen from the old window.
+        rows, columns : int
+            Motion of the window in tokens.
         """
 
-        def moved(spatial: Tensor) -> Tensor:
+        def shifted(spatial: Tensor) -> Tensor:
             height, width = spatial.shape[-2:]
             if abs(rows) >= height or abs(columns) >= width:
                 return torch.zeros_like(spatial)
@@ -243,28 +234,33 @@ class Tracker:
             x = torch.arange(columns, columns + width, device=spatial.device).clamp(0, width - 1)
             return spatial[..., y[:, None], x]
 
-        return state.map(moved)
+        return state.map_spatial(shifted)
 
-    def _advanced(self, state: TrackState, entry: MemoryEntry, place: FrameTime) -> TrackState:
-        state = replace(state.with_tracked(entry), reverse=place.reverse)
+    def _presence_threshold(self, zoomed: bool) -> float:
+        if self.settings.presence_threshold is not None:
+            return self.settings.presence_threshold
+        return 0.0 if zoomed else self.model.config.presence_threshold
+
+    def _advanced(self, state: TrackState, entry: MemoryEntry, time: FrameTime) -> TrackState:
+        state = replace(state.with_non_conditioning(entry), reverse=time.reverse)
         if self.settings.retention is Retention.ALL:
             return state
-        return state.pruned(place.frame, reverse=place.reverse)
+        return state.pruned(time.frame, reverse=time.reverse)
 
-    def _remember_tracked(
-        self, features: Features, frame: int, choices: list[SelectedMask]
+    def _encode_tracked(
+        self, features: Features, frame: int, masks: list[SelectedMask]
     ) -> list[MemoryEntry]:
-        if not choices:
+        if not masks:
             return []
-        whole = joined(choices)
-        seen = whole
+        whole = concatenate(masks)
+        encoded = whole
         if self.settings.non_overlap_memory:
-            seen = replace(whole, logits=separate(whole.logits))
+            encoded = replace(whole, logits=resolve_overlaps(whole.logits))
         entries: list[MemoryEntry] = []
-        for rows in batches(range(len(choices)), self._batch_size()):
+        for rows in batches(range(len(masks)), self._batch_size()):
             part = slice(rows[0], rows[-1] + 1)
             entries += self._entries(
-                features, frame, part_of(seen, part), part_of(whole, part), binary=False
+                features, frame, take(encoded, part), take(whole, part), binary=False
             )
         return entries
 
@@ -272,13 +268,15 @@ class Tracker:
         self,
         features: Features,
         frame: int,
-        seen: SelectedMask,
+        encoded: SelectedMask,
         kept: SelectedMask,
         *,
         binary: bool,
     ) -> list[MemoryEntry]:
-        """Encode ``seen`` masks; ``kept`` ones stay with the memory, holes filled."""
-        spatial = self.model.remember(features, seen.logits, seen.object_score, binary=binary)
+        """Return memories made from ``encoded`` masks that keep the logits of ``kept`` ones."""
+        spatial = self.model.encode_memory(
+            features, encoded.logits, encoded.object_score, binary=binary
+        )
         spatial = spatial.to(self.settings.memory_dtype)
         logits = self._filled(kept).logits
         return [
@@ -286,27 +284,28 @@ class Tracker:
             for i in range(len(spatial))
         ]
 
-    def _conditioned(
-        self, features: Features, place: FrameTime, state: TrackState | None
+    def _conditioned_features(
+        self, features: Features, time: FrameTime, state: TrackState | None
     ) -> Tensor:
         if state is None:
-            return self.model.without_memory(features)
-        return self._recall(features, place, [self._select(state, place)])
+            return self.model.add_no_memory_embedding(features)
+        return self._condition(features, time, [self._select(state, time)])
 
-    def _recall(
-        self, features: Features, place: FrameTime, selections: Sequence[Selection]
+    def _condition(
+        self, features: Features, time: FrameTime, selections: Sequence[Selection]
     ) -> Tensor:
         slots, distances = selections[0].layout
         if not slots and not distances:
-            return self.model.without_memory(features).expand(len(selections), -1, -1, -1)
-        longest = max(1, min(place.frames, MAX_POINTERS) - 1)
+            image = self.model.add_no_memory_embedding(features)
+            return image.expand(len(selections), -1, -1, -1)
+        longest = max(1, min(time.video_length, MAX_POINTERS) - 1)
         memories = MemoryTokens(
             spatial=torch.stack([self._spatial(s, features) for s in selections]),
             slots=slots,
             pointers=torch.stack([self._pointers(s) for s in selections]),
             distances=torch.tensor(distances, device=self.model.device).float() / longest,
         )
-        return self.model.recall(features, memories)
+        return self.model.condition_on_memory(features, memories)
 
     def _spatial(self, selection: Selection, features: Features) -> Tensor:
         found = [e.spatial for e, _ in selection.spatial if e.spatial is not None]
@@ -320,21 +319,21 @@ class Tracker:
         empty = torch.zeros(0, self.model.config.d_model, device=self.model.device)
         return torch.stack(found) if found else empty
 
-    def _select(self, state: TrackState, place: FrameTime) -> Selection:
-        return select(
+    def _select(self, state: TrackState, time: FrameTime) -> Selection:
+        return select_memories(
             state,
-            place.frame,
-            reverse=place.reverse,
-            frames=place.frames,
-            max_prompted=self.settings.max_prompted,
+            time.frame,
+            reverse=time.reverse,
+            video_length=time.video_length,
+            max_conditioning=self.settings.max_conditioning,
         )
 
     def _groups(self, selections: Sequence[Selection]) -> Iterator[list[int]]:
-        """Yield objects whose memories are equally long, a batch at a time."""
-        alike: dict[object, list[int]] = {}
+        """Yield the indices of objects with equal layouts, one batch at a time."""
+        by_layout: dict[object, list[int]] = {}
         for number, selection in enumerate(selections):
-            alike.setdefault(selection.layout, []).append(number)
-        for numbers in alike.values():
+            by_layout.setdefault(selection.layout, []).append(number)
+        for numbers in by_layout.values():
             yield from batches(numbers, self._batch_size())
 
     def _batch_size(self) -> int:
@@ -342,5 +341,5 @@ class Tracker:
             return self.settings.objects_per_batch
         return CPU_OBJECTS if self.model.device.type == "cpu" else sys.maxsize
 
-    def _filled(self, choice: SelectedMask) -> SelectedMask:
-        return replace(choice, logits=fill_holes(choice.logits, self.settings.fill_hole_area))
+    def _filled(self, mask: SelectedMask) -> SelectedMask:
+        return replace(mask, logits=fill_holes(mask.logits, self.settings.fill_hole_area))

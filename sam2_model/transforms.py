@@ -1,4 +1,4 @@
-"""Pixels, points, boxes and masks between an image of any size and the network's square input."""
+"""Conversion of images, points, boxes and masks to the network's square input."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Integer
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy import ndimage
@@ -23,7 +24,7 @@ _HOLE_LOGIT = 0.1
 
 
 def as_rgb(image: ArrayLike) -> NDArray[np.generic]:
-    """Check an image and give it three channels.
+    """Return an image with three channels, after checking it.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def as_rgb(image: ArrayLike) -> NDArray[np.generic]:
     Returns
     -------
     NDArray
-        (H, W, 3) uint8 or float32.
+        (H, W, 3) uint8, or float32 in 0..1.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def as_rgb(image: ArrayLike) -> NDArray[np.generic]:
     if array.ndim != 3 or array.shape[2] not in (1, 3):
         raise InputError(
             f"An image must be (H, W), (H, W, 1) or (H, W, 3), got {np.shape(image)}; "
-            "move the channel axis to the end or pick three channels"
+            "move the channel axis to the end or select three channels"
         )
     if array.size == 0:
         raise InputError(f"The image is empty: shape {np.shape(image)}")
@@ -58,8 +59,8 @@ def as_rgb(image: ArrayLike) -> NDArray[np.generic]:
 def _checked_float(array: NDArray[np.generic]) -> NDArray[np.float32]:
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(
-            f"An image must be uint8 or float in 0..1, got {array.dtype}; scale it with fixed "
-            "contrast limits first, the same for the whole stack"
+            f"An image must be uint8 or float in 0..1, got {array.dtype}; scale it first, with the "
+            "same contrast limits for the whole stack"
         )
     if not np.isfinite(array).all():
         raise InputError("The image has NaN or infinite pixels; replace them first (np.nan_to_num)")
@@ -70,41 +71,46 @@ def _checked_float(array: NDArray[np.generic]) -> NDArray[np.float32]:
     return array.astype(np.float32)
 
 
-def normalise(pixels: Tensor) -> Tensor:
-    """Standardise RGB in 0..1, (..., 3, H, W), by the statistics SAM 2 was trained with."""
+def normalize(pixels: Float[Tensor, "*b 3 h w"]) -> Float[Tensor, "*b 3 h w"]:
+    """Return RGB pixels (..., 3, H, W) in 0..1, standardized by ImageNet's mean and deviation."""
     mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (_MEAN, _STD))
     return (pixels - mean) / std
 
 
-def image_pixels(image: ArrayLike, size: int, device: torch.device) -> Tensor:
-    """Prepare a single image: antialiased bilinear resize of float values.
+def image_pixels(image: ArrayLike, size: int, device: torch.device) -> Float[Tensor, "1 3 s s"]:
+    """Return the network's input for a single image: an antialiased bilinear resize of floats.
 
     Parameters
     ----------
     image : array_like
-        As :func:`as_rgb` takes it.
+        (H, W), (H, W, 1) or (H, W, 3); uint8, or float in 0..1.
     size : int
-        Side of the square input.
+        Side of the square input in pixels.
     device : torch.device
-        Where the resize happens and the result lies.
+        Device of the resize and of the result.
 
     Returns
     -------
     Tensor
-        (1, 3, size, size), normalised float32. The aspect ratio is not kept, as in SAM 2.
+        (1, 3, size, size), normalized float32. As in SAM 2, the aspect ratio is not kept.
+
+    Raises
+    ------
+    InputError
+        If :func:`as_rgb` refuses the image.
     """
     array = as_rgb(image)
     scale = 255.0 if array.dtype == np.uint8 else 1.0
     pixels = torch.tensor(array, device=device).permute(2, 0, 1)[None].float() / scale
     if pixels.shape[-2:] != (size, size):
         pixels = F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)
-    return normalise(pixels)
+    return normalize(pixels)
 
 
-def frame_pixels(frame: ArrayLike, size: int, device: torch.device) -> Tensor:
-    """Prepare a video frame: bicubic resize of 8-bit values, as SAM 2 does for video.
+def frame_pixels(frame: ArrayLike, size: int, device: torch.device) -> Float[Tensor, "1 3 s s"]:
+    """Return the network's input for a video frame: a bicubic resize of 8-bit values, as in SAM 2.
 
-    Parameters and return value are those of :func:`image_pixels`; float frames are rounded to
+    Parameters, result and errors are those of :func:`image_pixels`. Float frames are rounded to
     8 bits first.
     """
     array = as_rgb(frame)
@@ -113,40 +119,40 @@ def frame_pixels(frame: ArrayLike, size: int, device: torch.device) -> Tensor:
     picture = Image.fromarray(np.ascontiguousarray(array, np.uint8))
     resized = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
     pixels = torch.tensor(resized, device=device).permute(2, 0, 1)[None].float() / 255
-    return normalise(pixels)
+    return normalize(pixels)
 
 
 @dataclass(frozen=True, slots=True)
 class PointTokens:
-    """Clicks and box corners in pixels of the square input.
+    """Points and box corners of B prompts in pixels of the square input.
 
     Parameters
     ----------
     points : Tensor
-        (B, N, 2) float32, x and y.
+        (B, N, 2) float32, (x, y).
     labels : Tensor
         (B, N) int64, :class:`PointLabel` values.
     """
 
-    points: Tensor
-    labels: Tensor
+    points: Float[Tensor, "b n 2"]
+    labels: Integer[Tensor, "b n"]
 
     @property
     def count(self) -> int:
-        """N; a box counts as two."""
+        """Number of points of each prompt; a box counts as two."""
         return self.labels.shape[1]
 
     @classmethod
-    def none(cls, batch: int, device: torch.device) -> PointTokens:
-        """Return no points at all, for prompts that consist of a mask."""
+    def empty(cls, batch: int, device: torch.device) -> PointTokens:
+        """Return prompts without points, for prompts that consist of a mask."""
         return cls(
             torch.zeros(batch, 0, 2, device=device),
             torch.zeros(batch, 0, dtype=torch.int64, device=device),
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[PointTokens]) -> PointTokens:
-        """Put several sets for the same prompts one after another."""
+    def concatenate(cls, parts: Sequence[PointTokens]) -> PointTokens:
+        """Return several sets of points of the same prompts as one set."""
         return cls(
             torch.cat([part.points for part in parts], dim=1),
             torch.cat([part.labels for part in parts], dim=1),
@@ -155,28 +161,36 @@ class PointTokens:
 
 @dataclass(frozen=True, slots=True)
 class Coordinates:
-    """Between an image of (height, width) and the square input of side ``size``."""
+    """Conversion from pixels of an image to pixels of the square input.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the image in pixels.
+    size : int
+        Side of the square input in pixels.
+    """
 
     height: int
     width: int
     size: int
 
     def points(self, points: ArrayLike, labels: ArrayLike, device: torch.device) -> PointTokens:
-        """Check clicks and scale them.
+        """Return points in pixels of the square input, after checking them.
 
         Parameters
         ----------
         points : array_like
-            (N, 2) or (B, N, 2), x and y in pixels; the image spans 0..width and 0..height.
+            (N, 2) or (B, N, 2), (x, y) in pixels; the image spans 0..width and 0..height.
         labels : array_like
             (N,) or (B, N): 1 inside the object, 0 outside.
         device : torch.device
-            Of the result.
+            Device of the result.
 
         Raises
         ------
         InputError
-            If shapes disagree, a point lies off the image, or a label is neither 0 nor 1.
+            If shapes differ, a point lies outside the image, or a label is neither 0 nor 1.
         """
         xy, kind = np.asarray(points, np.float32), np.asarray(labels)
         xy, kind = (xy[None], kind[None]) if xy.ndim == 2 else (xy, kind)
@@ -185,7 +199,7 @@ class Coordinates:
                 f"Points must be (N, 2) or (B, N, 2) with labels (N,) or (B, N), got "
                 f"{np.shape(points)} and {np.shape(labels)}"
             )
-        self._inside(xy)
+        self._check_inside(xy)
         if not np.isin(kind, (PointLabel.OUTSIDE, PointLabel.INSIDE)).all():
             raise InputError(
                 f"A point's label is 1 (inside) or 0 (outside), got {sorted(set(kind.flat))}"
@@ -193,12 +207,19 @@ class Coordinates:
         return PointTokens(self._scaled(xy, device), torch.tensor(kind.astype(int), device=device))
 
     def boxes(self, boxes: ArrayLike, device: torch.device) -> PointTokens:
-        """Check boxes (4,) or (B, 4) as x0, y0, x1, y1 in pixels, and make corner points of them.
+        """Return the corners of boxes in pixels of the square input, after checking them.
+
+        Parameters
+        ----------
+        boxes : array_like
+            (4,) or (B, 4), (x0, y0, x1, y1) in pixels.
+        device : torch.device
+            Device of the result.
 
         Raises
         ------
         InputError
-            If a box is inside out or empty, not finite, or wholly off the image.
+            If a box is empty or not finite, or lies outside the image.
         """
         corners = np.asarray(boxes, np.float32)
         if corners.shape[-1:] != (4,) or corners.ndim not in (1, 2):
@@ -224,26 +245,28 @@ class Coordinates:
         box: ArrayLike | None,
         device: torch.device,
     ) -> PointTokens | None:
-        """Join boxes and clicks, boxes first; None where neither is given.
+        """Return box corners followed by points, or None if neither is given.
+
+        Parameters and errors are those of :meth:`points` and :meth:`boxes`.
 
         Raises
         ------
         InputError
-            If either is wrong, labels are missing, or the numbers of prompts differ.
+            If points come without labels, or the numbers of boxes and sets of points differ.
         """
         if (points is None) != (labels is None):
-            raise InputError("Points and labels come together: one label per point")
+            raise InputError("Points need labels and labels need points: one label per point")
         parts = [] if box is None else [self.boxes(box, device)]
         if points is not None and labels is not None:
             parts.append(self.points(points, labels, device))
         if len(parts) == 2 and len(parts[0].points) != len(parts[1].points):
             raise InputError(
                 f"{len(parts[0].points)} boxes but {len(parts[1].points)} sets of points: "
-                "give as many of each"
+                "give the same number of each"
             )
-        return PointTokens.joined(parts) if parts else None
+        return PointTokens.concatenate(parts) if parts else None
 
-    def _inside(self, xy: NDArray[np.float32]) -> None:
+    def _check_inside(self, xy: NDArray[np.float32]) -> None:
         limit = np.asarray((self.width, self.height), np.float32)
         bad = ~((xy >= 0) & (xy <= limit)).all(-1)
         if bad.any():
@@ -258,40 +281,44 @@ class Coordinates:
 
 
 def check_mask(mask: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Check a binary mask of an image's (height, width).
+    """Return a binary mask as bool (H, W), after checking it.
 
     Raises
     ------
     InputError
-        If the shape differs, or values other than 0 and 1 (or False and True) occur.
+        If its shape is not ``shape``, or it has values other than 0 and 1.
     """
     array = np.asarray(mask)
     if array.shape != shape:
-        raise InputError(f"The mask is {array.shape} but the image is {shape}; they must agree")
+        raise InputError(
+            f"The mask is {array.shape} but the image is {shape}; they must have the same shape"
+        )
     if array.dtype != np.bool_ and not np.isin(array, (0, 1)).all():
         raise InputError(
-            "A mask holds only 0 and 1; pick one label of a label image with `labels == value`"
+            "A mask has only 0 and 1; select one label of a label image with `labels == value`"
         )
     return array.astype(bool)
 
 
-def mask_to_square(mask: NDArray[np.bool_], size: int, device: torch.device) -> Tensor:
-    """Resize a binary mask (H, W) to (1, 1, size, size), antialiased, cut at one half."""
+def mask_to_square(
+    mask: Bool[np.ndarray, "h w"], size: int, device: torch.device
+) -> Bool[Tensor, "1 1 s s"]:
+    """Return a binary mask (H, W) resized with antialiasing to (1, 1, size, size)."""
     values = torch.tensor(mask, device=device, dtype=torch.float32)[None, None]
     if values.shape[-2:] != (size, size):
         values = F.interpolate(values, size=(size, size), mode="bilinear", antialias=True)
     return values >= 0.5
 
 
-def fill_holes(logits: Tensor, area: int) -> Tensor:
-    """Raise background specks enclosed or not, of at most ``area`` pixels, to foreground.
+def fill_holes(logits: Float[Tensor, "b 1 h w"], area: int) -> Float[Tensor, "b 1 h w"]:
+    """Return logits in which small background components are foreground.
 
     Parameters
     ----------
     logits : Tensor
         (B, 1, h, w).
     area : int
-        Largest component of 8-connected background that is filled; 0 changes nothing.
+        Size in pixels of the largest 8-connected component that is filled; 0 fills none.
     """
     if area <= 0:
         return logits
@@ -300,8 +327,8 @@ def fill_holes(logits: Tensor, area: int) -> Tensor:
     return torch.where(holes, _HOLE_LOGIT, logits)
 
 
-def small_components(mask: NDArray[np.bool_], area: int) -> NDArray[np.bool_]:
-    """Return the 8-connected components of ``mask`` (H, W) that have at most ``area`` pixels."""
+def small_components(mask: Bool[np.ndarray, "h w"], area: int) -> Bool[np.ndarray, "h w"]:
+    """Return the 8-connected components of a mask (H, W) that have at most ``area`` pixels."""
     labels, count = ndimage.label(mask, _EIGHT_NEIGHBOURS)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = area + 1

@@ -1,22 +1,23 @@
-"""Segment objects in a video: prompts on any frame, propagation both ways, corrections."""
+"""Segmentation of videos: prompts on any frame, propagation in both directions, corrections."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from sam2_model.batching import separate
+from sam2_model.batching import resolve_overlaps
 from sam2_model.errors import InputError
 from sam2_model.memory_bank import MemoryEntry, TrackState
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import ABSENT_LOGIT, SAM2, SelectedMask
-from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
+from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
 from sam2_model.transforms import (
     Coordinates,
     PointTokens,
@@ -27,8 +28,9 @@ from sam2_model.transforms import (
 )
 
 
+@runtime_checkable
 class Frames(Protocol):
-    """A video: frames (H, W), (H, W, 1) or (H, W, 3), read one at a time and then dropped."""
+    """A sequence of frames (H, W), (H, W, 1) or (H, W, 3), of which one is read at a time."""
 
     def __len__(self) -> int: ...
 
@@ -37,50 +39,64 @@ class Frames(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrameMasks:
-    """Every object's mask on one frame.
+    """The masks of all objects on one frame.
 
     Parameters
     ----------
     frame : int
-        The frame.
+        Position in the video.
     object_ids : tuple of int
         In the order in which objects were added.
     logits : Tensor
-        (N, 1, H, W) at the video's size, positive inside; -1024 where nothing is known.
+        (N, 1, H, W), H and W of the video, positive inside; -1024 where the frame has no mask yet.
     """
 
     frame: int
     object_ids: tuple[int, ...]
-    logits: Tensor
+    logits: Float[Tensor, "n 1 h w"]
 
 
 @dataclass(slots=True)
 class _Track:
-    """One object: what was asked, what is remembered, what waits to become a memory."""
+    """One object's memories and prompts.
+
+    Parameters
+    ----------
+    state : TrackState
+        Memories.
+    points : dict of int to PointTokens
+        Points on each prompted frame.
+    pending : dict of int to (SelectedMask, bool)
+        Prompted masks that propagation encodes as memories next, and whether they become
+        conditioning memories.
+    tracked : dict of int to bool
+        Frames that propagation has reached, and whether backward in time.
+    """
 
     state: TrackState = field(default_factory=TrackState)
     points: dict[int, PointTokens] = field(default_factory=dict)
     pending: dict[int, tuple[SelectedMask, bool]] = field(default_factory=dict)
-    passed: dict[int, bool] = field(default_factory=dict)
+    tracked: dict[int, bool] = field(default_factory=dict)
 
     @property
-    def prompted(self) -> set[int]:
-        waiting = {frame for frame, (_, conditions) in self.pending.items() if conditions}
-        return waiting | set(self.state.prompted)
+    def conditioning_frames(self) -> set[int]:
+        pending = {frame for frame, (_, conditioning) in self.pending.items() if conditioning}
+        return pending | set(self.state.conditioning)
 
-    def entry(self, frame: int) -> MemoryEntry | None:
-        return self.state.prompted.get(frame) or self.state.tracked.get(frame)
+    def memory(self, frame: int) -> MemoryEntry | None:
+        if frame in self.pending:
+            mask = self.pending[frame][0]
+            return MemoryEntry(frame, mask.logits[0, 0], mask.pointer[0], mask.object_score[0])
+        return self.state.conditioning.get(frame) or self.state.non_conditioning.get(frame)
 
     def logits(self, frame: int) -> Tensor | None:
-        """Return the low-resolution mask known for a frame, (S/4, S/4)."""
-        if frame in self.pending:
-            return self.pending[frame][0].logits[0, 0]
-        entry = self.entry(frame)
-        return None if entry is None else entry.logits
+        """Return the logits (S/4, S/4) of the mask on a frame, or None if there is none."""
+        memory = self.memory(frame)
+        return None if memory is None else memory.logits
 
 
 class VideoPredictor:
-    """Start sessions on videos.
+    """Starts sessions on videos.
 
     Parameters
     ----------
@@ -94,18 +110,18 @@ class VideoPredictor:
         self.tracker = Tracker(model, settings)
 
     def start(self, frames: Frames) -> VideoSession:
-        """Open a video; nothing is read but its first frame's size.
+        """Return a session on a video, of which only the first frame is read.
 
         Raises
         ------
         InputError
-            If it has no frame, or the first is no image.
+            If the video has no frames, or the first is not an image.
         """
         return VideoSession(self.tracker, frames)
 
 
 class VideoSession:
-    """Objects of one video. Frames are encoded on demand and shared by all objects."""
+    """Segments the objects of one video. Each frame is encoded once for all objects."""
 
     def __init__(self, tracker: Tracker, frames: Frames) -> None:
         if len(frames) == 0:
@@ -118,12 +134,12 @@ class VideoSession:
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        """Objects in the order in which they were added."""
+        """Ids of the objects, in the order in which they were added."""
         return tuple(self._tracks)
 
     @property
     def nbytes(self) -> int:
-        """Memory held by all tracks, in bytes."""
+        """Size of the memories of all objects in bytes."""
         return sum(track.state.nbytes for track in self._tracks.values())
 
     def add_points(
@@ -135,153 +151,168 @@ class VideoSession:
         box: ArrayLike | None = None,
         *,
         clear_old: bool = True,
-        previous: Tensor | None = None,
+        previous: Float[Tensor, "h w"] | None = None,
     ) -> FrameMasks:
-        """Prompt an object with clicks, a box, or both; a new object is added.
+        """Prompt an object with points, a box, or both, and return all masks on the frame.
+
+        An object with a new id is added.
 
         Parameters
         ----------
         frame, object_id : int
-            Where, and which object.
+            The frame and the object.
         points, labels : array_like, optional
-            (N, 2) x and y in pixels of the video, and (N,): 1 inside, 0 outside.
+            (N, 2) points (x, y) in pixels of the video, and (N,) labels: 1 inside the object,
+            0 outside.
         box : array_like, optional
-            (4,) x0, y0, x1, y1.
+            (4,), (x0, y0, x1, y1) in pixels of the video.
         clear_old : bool
-            Whether earlier clicks on this frame are forgotten; a box needs it.
+            Drop earlier points on this frame; required with a box.
         previous : Tensor, optional
-            (S/4, S/4) logits of the object's mask on this frame, when it lies outside the
-            retention window and the tracker no longer holds it.
+            (S/4, S/4) logits of the object's mask on this frame, for frames whose memory is no
+            longer kept.
 
         Returns
         -------
         FrameMasks
-            All objects on this frame.
+            The masks of all objects on this frame.
 
         Raises
         ------
         InputError
-            If the frame or prompt cannot be used.
+            If the frame does not exist or the prompt does not fit the video.
         """
         self._check_frame(frame)
         tokens = self._tokens(points, labels, box, clear_old)
         track = self._tracks.get(object_id, _Track())
         if not clear_old and frame in track.points:
-            tokens = PointTokens.joined((track.points[frame], tokens))
-        known = previous if previous is not None else track.logits(frame)
-        self._prompt(track, frame, Prompt(points=tokens, previous=known))
+            tokens = PointTokens.concatenate((track.points[frame], tokens))
+        if previous is None:
+            previous = track.logits(frame)
+        self._predict(track, frame, tokens, previous)
         track.points[frame] = tokens
         self._tracks[object_id] = track
         return self._masks(frame)
 
     def add_mask(self, frame: int, object_id: int, mask: ArrayLike) -> FrameMasks:
-        """Prompt an object with a binary mask (H, W), which becomes its mask on this frame.
+        """Prompt an object with a binary mask (H, W) and return all masks on the frame.
+
+        The mask becomes the object's mask on this frame. An object with a new id is added.
 
         Raises
         ------
         InputError
-            If the frame does not exist or the mask has another size or other values than 0 and 1.
+            If the frame does not exist, or the mask has another size or values other than 0 and 1.
         """
         self._check_frame(frame)
         binary = check_mask(mask, self._shape)
         model = self._tracker.model
         square = mask_to_square(binary, model.config.image_size, model.device)
         track = self._tracks.get(object_id, _Track())
-        self._prompt(track, frame, Prompt(mask=square))
+        mask_output = self._tracker.mask_as_output(self._features(frame), square)
+        self._add_pending(track, frame, mask_output)
         track.points.pop(frame, None)
         self._tracks[object_id] = track
         return self._masks(frame)
 
     def clear_prompts(self, frame: int, object_id: int) -> None:
-        """Forget what was asked about an object on a frame; its mask there stays a memory."""
+        """Remove an object's prompts on a frame; its memory there becomes non-conditioning."""
         self._check_frame(frame)
         track = self._track(object_id)
         track.points.pop(frame, None)
         track.pending.pop(frame, None)
-        track.passed.pop(frame, None)
-        track.state = track.state.without_prompt(frame)
+        track.tracked.pop(frame, None)
+        track.state = track.state.without_conditioning(frame)
 
     def remove_object(self, object_id: int) -> None:
-        """Forget an object altogether; the others stay as they are."""
+        """Remove an object with all its memories; other objects do not change."""
         self._track(object_id)
         del self._tracks[object_id]
 
     def propagate(
         self, start: int | None = None, max_frames: int | None = None, *, reverse: bool = False
     ) -> Iterator[FrameMasks]:
-        """Track all objects from a frame on.
+        """Track all objects from a frame on, and yield their masks frame by frame.
 
         Parameters
         ----------
         start : int, optional
-            First frame, which is yielded too; the earliest prompted frame when not given.
+            First frame, which is yielded too; by default the first conditioning frame.
         max_frames : int, optional
-            How many further frames; to the end when not given.
+            Number of frames after the first; by default all.
         reverse : bool
-            Toward frame 0.
+            Track backward in time.
 
         Yields
         ------
         FrameMasks
-            As soon as a frame is done.
+            The masks of all objects on one frame.
 
         Raises
         ------
         InputError
-            If an object, or everything, lacks a prompt.
+            If there are no objects, or one has no prompt.
         """
         self._check_prompted()
-        self._settle()
+        self._encode_pending()
         first = (
-            min(min(t.state.prompted) for t in self._tracks.values()) if start is None else start
+            min(min(t.state.conditioning) for t in self._tracks.values())
+            if start is None
+            else start
         )
         self._check_frame(first)
         for frame in self._order(first, max_frames, reverse):
-            self._advance(FrameTime(frame, reverse, len(self._frames)))
+            self._track_to(FrameTime(frame, reverse, len(self._frames)))
             yield self._masks(frame)
 
-    def entry(self, frame: int, object_id: int) -> MemoryEntry | None:
-        """Return what is remembered of an object on a frame, if anything still is."""
-        track = self._track(object_id)
-        if frame in track.pending:
-            choice = track.pending[frame][0]
-            return MemoryEntry(
-                frame, choice.logits[0, 0], choice.pointer[0], choice.object_score[0]
-            )
-        return track.entry(frame)
+    def memory(self, frame: int, object_id: int) -> MemoryEntry | None:
+        """Return an object's memory of a frame, or None if there is none."""
+        return self._track(object_id).memory(frame)
 
-    def _prompt(self, track: _Track, frame: int, prompt: Prompt) -> None:
-        """Run a prompt; its result waits until propagation writes it as a memory."""
-        fresh = frame not in track.passed
-        state = None if fresh else track.state
-        place = FrameTime(frame, track.passed.get(frame, False), len(self._frames))
-        choice = self._tracker.prompt(self._features(frame), place, prompt, state)
-        corrects = self._tracker.settings.corrections_condition
-        track.pending[frame] = (choice, fresh or corrects or not track.prompted)
+    def _predict(
+        self, track: _Track, frame: int, tokens: PointTokens, previous: Tensor | None
+    ) -> None:
+        state = track.state if frame in track.tracked else None
+        time = FrameTime(frame, track.tracked.get(frame, False), len(self._frames))
+        features = self._features(frame)
+        self._add_pending(
+            track, frame, self._tracker.predict(features, time, tokens, previous, state)
+        )
 
-    def _settle(self) -> None:
-        """Write waiting prompts as memories."""
+    def _add_pending(self, track: _Track, frame: int, mask: SelectedMask) -> None:
+        """Keep the mask of a prompt until propagation encodes it as a memory."""
+        conditioning = (
+            frame not in track.tracked
+            or self._tracker.settings.corrections_as_conditioning
+            or not track.conditioning_frames
+        )
+        track.pending[frame] = (mask, conditioning)
+
+    def _encode_pending(self) -> None:
         for track in self._tracks.values():
-            for frame, (choice, conditions) in sorted(track.pending.items()):
-                [entry] = self._tracker.remember(self._features(frame), frame, [choice])
-                if conditions:
-                    track.state = track.state.with_prompted(entry)
-                elif frame not in track.state.prompted:
-                    track.state = track.state.with_tracked(entry)
+            for frame, (mask, conditioning) in sorted(track.pending.items()):
+                [entry] = self._tracker.encode_memory(self._features(frame), frame, [mask])
+                if conditioning:
+                    track.state = track.state.with_conditioning(entry)
+                elif frame not in track.state.conditioning:
+                    track.state = track.state.with_non_conditioning(entry)
             track.pending.clear()
 
-    def _advance(self, place: FrameTime) -> None:
-        """Bring every object to a frame, all of them from one encoding."""
-        frame = place.frame
-        moving = [t for t in self._tracks.values() if frame not in t.state.prompted]
+    def _track_to(self, time: FrameTime) -> None:
+        """Track all objects to a frame, which is encoded once."""
+        frame = time.frame
+        moving = [t for t in self._tracks.values() if frame not in t.state.conditioning]
         if moving:
-            steps = self._tracker.track(self._features(frame), place, [t.state for t in moving])
+            steps = self._tracker.track(self._features(frame), time, [t.state for t in moving])
             for track, (_, state) in zip(moving, steps, strict=True):
                 track.state = state
         for track in self._tracks.values():
-            if self._tracker.settings.clear_around_input and frame in track.state.prompted:
-                track.state = track.state.without_tracked_around(frame)
-            track.passed[frame] = place.reverse
+            if (
+                self._tracker.settings.clear_memory_near_prompts
+                and frame in track.state.conditioning
+            ):
+                track.state = track.state.without_non_conditioning_near(frame)
+            track.tracked[frame] = time.reverse
 
     def _order(self, first: int, max_frames: int | None, reverse: bool) -> range:
         count = len(self._frames) if max_frames is None else max_frames
@@ -296,7 +327,7 @@ class VideoSession:
         low = torch.stack([unknown if one is None else one.float() for one in known])[:, None]
         full = upsample(low, self._shape)
         if self._tracker.settings.non_overlap_masks:
-            full = separate(full)
+            full = resolve_overlaps(full)
         return FrameMasks(frame, self.object_ids, full)
 
     def _features(self, frame: int) -> Features:
@@ -305,10 +336,10 @@ class VideoSession:
             model = self._tracker.model
             image = self._frames[frame]
             if as_rgb(image).shape[:2] != self._shape:
-                raise InputError(f"Frame {frame} differs in size from frame 0, {self._shape}")
+                raise InputError(f"Frame {frame} has another size than frame 0, {self._shape}")
             pixels = frame_pixels(image, model.config.image_size, model.device)
             with torch.inference_mode():
-                self._cached = (frame, model.encode(pixels))
+                self._cached = (frame, model.encode_image(pixels))
         return self._cached[1]
 
     def _tokens(
@@ -319,14 +350,14 @@ class VideoSession:
         clear_old: bool,
     ) -> PointTokens:
         if box is not None and not clear_old:
-            raise InputError("A box starts anew: pass clear_old=True with it")
+            raise InputError("A box replaces earlier points: pass clear_old=True with it")
         model = self._tracker.model
         coordinates = Coordinates(self._shape[0], self._shape[1], model.config.image_size)
         tokens = coordinates.prompt(points, labels, box, model.device)
         if tokens is None:
-            raise InputError("Nothing was asked: give points with labels, or a box")
+            raise InputError("There is no prompt: give points with labels, or a box")
         if len(tokens.points) != 1:
-            raise InputError("One call prompts one object; add the others with their own ids")
+            raise InputError("One call prompts one object; call again for each other object id")
         return tokens
 
     def _track(self, object_id: int) -> _Track:
@@ -341,9 +372,9 @@ class VideoSession:
 
     def _check_prompted(self) -> None:
         if not self._tracks:
-            raise InputError("Nothing to propagate: prompt an object with add_points or add_mask")
+            raise InputError("There are no objects: prompt one with add_points or add_mask first")
         for number, track in self._tracks.items():
-            if not track.prompted:
+            if not track.conditioning_frames:
                 raise InputError(
                     f"Object {number} has no prompt: prompt it or call remove_object({number})"
                 )

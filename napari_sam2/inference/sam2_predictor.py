@@ -1,4 +1,7 @@
-"""The adapter to SAM 2: the one place that knows torch, and where (y, x) becomes (x, y)."""
+"""The predictor that runs a SAM 2 network: the only module of napari_sam2 that imports torch.
+
+Coordinates are (y, x) outside and (x, y) inside.
+"""
 
 from __future__ import annotations
 
@@ -27,21 +30,21 @@ from sam2_model.modeling.config import MICRO, TOKEN_STRIDE, SAM2Config
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
-from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
+from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, PointTokens, frame_pixels, mask_to_square
 
-MAX_PROMPTED = 8
-"""Conditioning frames that a frame attends to, nearest first, so that cost stays bounded."""
+MAX_CONDITIONING = 8
+"""Largest number of conditioning frames that a frame attends to, which bounds its cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedView:
-    """Features of one image and the image's size.
+    """Features of an image, and its size.
 
     Parameters
     ----------
     features : Features
-        Of the network.
+        Image features of the network.
     shape : tuple of int
         Height and width of the image, in pixels.
     """
@@ -51,19 +54,19 @@ class EncodedView:
 
     @property
     def nbytes(self) -> int:
-        """Memory held, in bytes."""
+        """Size of the features in bytes."""
         return self.features.nbytes
 
 
 class SAM2Predictor:
-    """Answers what the session asks with a SAM 2 network.
+    """Predicts and tracks masks with a SAM 2 network.
 
     Parameters
     ----------
     model : SAM2
         The network, in eval mode.
     name : str
-        What users call it.
+        Name shown to users.
     weights_hash : str
         Identifies the weights.
     trained : bool
@@ -94,37 +97,36 @@ class SAM2Predictor:
 
     @property
     def info(self) -> ModelInfo:
-        """Name, sizes, device."""
+        """Name, input size and device of the model."""
         return self._info
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> EncodedView:
-        """Encode an RGB image (H, W, 3) of any size; it is squeezed to the square input."""
+        """Return the features of an RGB image (H, W, 3), resized to the square input."""
         pixels = frame_pixels(image, self.info.image_size, self.model.device)
-        return EncodedView(self.model.encode(pixels), (image.shape[0], image.shape[1]))
+        return EncodedView(self.model.encode_image(pixels), (image.shape[0], image.shape[1]))
 
     @torch.inference_mode()
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
-        """Answer one prompt on one image, with no memory; a lone click gets three answers."""
-        seen = _own(encoding)
+        """Return the masks of one prompt on one image, without memory.
+
+        A single point without a box or mask gets three masks, best first, other prompts one.
+        """
+        view = _own(encoding)
         if len(prompt.points) != 1 or prompt.box is not None or prompt.mask is not None:
-            choice = self.tracker.prompt(
-                seen.features, FrameTime(0), self._prompt(seen, prompt), None
-            )
-            return _candidates(choice.logits[0], choice.ious[0], choice.object_score, seen.shape)
-        asked = self._prompt(seen, prompt)
-        tokens = asked.points
-        hint = None if asked.previous is None else asked.previous[None, None].clamp(-32, 32)
-        decoded = self.model.decode(
-            self.model.without_memory(seen.features),
-            seen.features.high_res,
+            mask = self._predict(view, 0, prompt)
+            return _candidates(mask.logits[0], mask.ious[0], mask.object_score, view.shape)
+        tokens, previous = self._tokens(view, prompt), self._previous(prompt)
+        decoded = self.model.decode_masks(
+            self.model.add_no_memory_embedding(view.features),
+            view.features.high_res,
             None if tokens is None else tokens.points,
             None if tokens is None else tokens.labels,
-            hint,
+            None if previous is None else previous[None, None].clamp(-32, 32),
         )
         order = decoded.ious[0, 1:].argsort(descending=True, stable=True) + 1
         logits, ious = decoded.logits[0, order], decoded.ious[0, order]
-        return _candidates(logits, ious, decoded.object_score, seen.shape)
+        return _candidates(logits, ious, decoded.object_score, view.shape)
 
     def add_prompts(
         self,
@@ -133,15 +135,14 @@ class SAM2Predictor:
         prompts: Sequence[ViewPrompts],
         states: Sequence[TrackState | None],
     ) -> list[TrackingResult]:
-        """Make each prompt's frame a conditioning frame of its state."""
-        seen = _own(encoding)
-        steps = []
+        """Segment each prompt and write it into its state as a conditioning frame."""
+        view = _own(encoding)
+        results = []
         for prompt, state in zip(prompts, states, strict=True):
-            asked = self._prompt(seen, prompt)
-            choice = self.tracker.prompt(seen.features, FrameTime(frame), asked, None)
-            entries = self.tracker.remember(seen.features, frame, [choice])
-            steps.append(_step(choice, _bank(state).with_prompted(entries[0]), seen.shape))
-        return steps
+            mask = self._predict(view, frame, prompt)
+            [entry] = self.tracker.encode_memory(view.features, frame, [mask])
+            results.append(_result(mask, _memories(state).with_conditioning(entry), view.shape))
+        return results
 
     def track(
         self,
@@ -152,12 +153,12 @@ class SAM2Predictor:
         reverse: bool,
         zoomed: bool = False,
     ) -> list[TrackingResult]:
-        """Follow every object onto this frame, or onto a window of it."""
-        seen = _own(encoding)
-        banks = [_bank(state) for state in states]
-        place = FrameTime(frame, reverse)
-        followed = self.tracker.track(seen.features, place, banks, zoomed=zoomed)
-        return [_step(choice, state, seen.shape) for choice, state in followed]
+        """Segment tracked objects on a frame, or on a window of it if ``zoomed``."""
+        view = _own(encoding)
+        memories = [_memories(state) for state in states]
+        time = FrameTime(frame, reverse)
+        tracked = self.tracker.track(view.features, time, memories, zoomed=zoomed)
+        return [_result(mask, state, view.shape) for mask, state in tracked]
 
     @torch.inference_mode()
     def add_masks(
@@ -169,45 +170,47 @@ class SAM2Predictor:
         *,
         conditioning: bool,
     ) -> list[TrackState]:
-        """Write given masks (H, W logits) into states as memories of this frame."""
-        seen = _own(encoding)
-        made: list[TrackState] = []
-        for mask, state in zip(logits, states, strict=True):
-            square = mask_to_square(mask > 0, self.info.image_size, self.model.device)
-            choice = self.model.adopt(seen.features, square)
-            entry = self.tracker.remember(seen.features, frame, [choice])[0]
-            bank = _bank(state)
-            made.append(bank.with_prompted(entry) if conditioning else bank.with_tracked(entry))
-        return made
+        """Return states with given masks (H, W logits) as memories of this frame."""
+        view = _own(encoding)
+        written: list[TrackState] = []
+        for plane, state in zip(logits, states, strict=True):
+            square = mask_to_square(plane > 0, self.info.image_size, self.model.device)
+            mask = self.model.mask_as_output(view.features, square)
+            [entry] = self.tracker.encode_memory(view.features, frame, [mask])
+            memories = _memories(state)
+            add = memories.with_conditioning if conditioning else memories.with_non_conditioning
+            written.append(add(entry))
+        return written
 
     def shift_memory(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
-        """Return the state as seen from a window moved by (dy, dx) whole memory tokens."""
-        return self.tracker.shift(_bank(state), *tokens)
+        """Return the state aligned with a window moved by (dy, dx) whole memory tokens."""
+        return self.tracker.shift_memory(_memories(state), *tokens)
 
     def serialize_state(self, state: TrackState) -> bytes:
-        """Serialise a state; loading it continues bit-identically."""
-        return _bank(state).to_bytes()
+        """Return a state as bytes, from which it is restored exactly."""
+        return _memories(state).to_bytes()
 
     def deserialize_state(self, data: bytes) -> TrackState:
-        """Undo :meth:`serialize_state`."""
+        """Return the state that :meth:`serialize_state` wrote."""
         return memory_bank.TrackState.from_bytes(data, self.model.device)
 
-    def _prompt(self, seen: EncodedView, prompt: ViewPrompts) -> Prompt:
+    def _predict(self, view: EncodedView, frame: int, prompt: ViewPrompts) -> SelectedMask:
         if prompt.mask is not None:
-            size = self.info.image_size
-            return Prompt(mask=mask_to_square(prompt.mask, size, self.model.device))
-        return Prompt(points=self._tokens(seen, prompt), previous=self._previous(prompt))
+            square = mask_to_square(prompt.mask, self.info.image_size, self.model.device)
+            return self.tracker.mask_as_output(view.features, square)
+        tokens, previous = self._tokens(view, prompt), self._previous(prompt)
+        return self.tracker.predict(view.features, FrameTime(frame), tokens, previous)
 
-    def _tokens(self, seen: EncodedView, prompt: ViewPrompts) -> PointTokens | None:
-        coordinates = Coordinates(*seen.shape, self.info.image_size)
+    def _tokens(self, view: EncodedView, prompt: ViewPrompts) -> PointTokens | None:
+        coordinates = Coordinates(*view.shape, self.info.image_size)
         parts = []
         if prompt.box is not None:
             corners = prompt.box[:, ::-1].reshape(4)
             parts.append(coordinates.boxes(corners, self.model.device))
         if len(prompt.points):
-            corners = np.clip(prompt.points[:, ::-1] + 0.5, 0, seen.shape[::-1])
+            corners = np.clip(prompt.points[:, ::-1] + 0.5, 0, view.shape[::-1])
             parts.append(coordinates.points(corners, prompt.labels, self.model.device))
-        return PointTokens.joined(parts) if parts else None
+        return PointTokens.concatenate(parts) if parts else None
 
     def _previous(self, prompt: ViewPrompts) -> Tensor | None:
         if prompt.previous is None:
@@ -227,26 +230,25 @@ def load_predictor(
     progress: Callable[[int, int], None] | None = None,
     registry: Registry | None = None,
 ) -> SAM2Predictor:
-    """Make the predictor of a model.
+    """Load a model and return its predictor.
 
     Parameters
     ----------
     model : str or Path
-        ``"auto"`` (a SAM 2.1 that was downloaded, else ``"micro"``), a name that ``napari-sam2
-        models list`` shows, or a weights file. Where ``micro`` does not come with the
-        installation, a network of its size with seeded random weights stands in, and says so
-        (``info.trained`` is False).
+        ``"auto"`` (the smallest SAM 2.1 that was downloaded, otherwise ``"micro"``), a name that
+        ``napari-sam2 models list`` shows, or the path of a weights file. If the installation
+        lacks the weights of ``micro``, it gets seeded random weights (``info.trained`` is False).
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     progress : callable or None
-        Called during a download with the bytes that are here and those of the whole.
+        Called during a download with the numbers of downloaded and of all bytes.
     registry : Registry or None
-        What names mean; None for the released models.
+        The models that have names; None for the released models.
 
     Raises
     ------
     SAM2Error
-        If the model or the device cannot be had.
+        If the model cannot be loaded or the device does not exist.
     """
     known = registry or RELEASES
     name = auto_model_name(known) if model == "auto" else model
@@ -258,7 +260,7 @@ def load_predictor(
 
 
 def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predictor:
-    """Make a predictor with seeded random weights, equal on every machine."""
+    """Return a predictor with seeded random weights, which are equal on every machine."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = SAM2(config)
@@ -269,20 +271,22 @@ def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predict
 
 
 def _settings() -> TrackerSettings:
-    return TrackerSettings(max_prompted=MAX_PROMPTED)
+    return TrackerSettings(max_conditioning=MAX_CONDITIONING)
 
 
 def _own(encoding: ImageEmbedding) -> EncodedView:
     if not isinstance(encoding, EncodedView):
-        raise TypeError(f"This predictor did not make {type(encoding).__name__}.")
+        raise TypeError(
+            f"{type(encoding).__name__} is not an encoding of SAM2Predictor: use its encode()."
+        )
     return encoding
 
 
-def _bank(state: TrackState | None) -> memory_bank.TrackState:
+def _memories(state: TrackState | None) -> memory_bank.TrackState:
     if state is None:
         return memory_bank.TrackState()
     if not isinstance(state, memory_bank.TrackState):
-        raise TypeError(f"This predictor did not make {type(state).__name__}.")
+        raise TypeError(f"{type(state).__name__} is not a track state of SAM2Predictor.")
     return state
 
 
@@ -298,10 +302,10 @@ def _candidates(
     return MaskCandidates(_array(full), _array(ious), float(object_score.flatten()[0]))
 
 
-def _step(choice: SelectedMask, state: TrackState, shape: tuple[int, int]) -> TrackingResult:
+def _result(mask: SelectedMask, state: TrackState, shape: tuple[int, int]) -> TrackingResult:
     return TrackingResult(
-        logits=_array(upsample(choice.logits.float(), shape)[0, 0]),
-        predicted_iou=float(choice.ious.flatten()[0]),
-        object_score=float(choice.object_score.flatten()[0]),
+        logits=_array(upsample(mask.logits.float(), shape)[0, 0]),
+        predicted_iou=float(mask.ious.flatten()[0]),
+        object_score=float(mask.object_score.flatten()[0]),
         state=state,
     )

@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import free_path
-from napari_sam2.images.axes import UNNAMED, axes_from_words
-from napari_sam2.images.intensity import PRIMARIES, WHITE, Colour, Intensity, Limits
+from napari_sam2.images.axes import UNNAMED, axes_from_names
+from napari_sam2.images.intensity import PRIMARIES, WHITE, Color, Intensity, Limits
 from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
@@ -50,8 +50,8 @@ def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None 
     UserError
         If the layer has a channel axis, or more dimensions than time, depth, row and column.
     """
-    named = axes_from_words(image.axis_labels)
-    viewer = axes_from_words(dims_labels[-image.ndim :])
+    named = axes_from_names(image.axis_labels)
+    viewer = axes_from_names(dims_labels[-image.ndim :])
     known = next((n for n in (named, viewer) if len(n) == image.ndim and UNNAMED not in n), None)
     axes = known or _default_axes(image, along)
     if "C" in axes or "S" in axes:
@@ -165,7 +165,7 @@ def _increasing(limits: Sequence[float]) -> Limits:
     return (low, high) if low < high else (low, low + 1)
 
 
-def _color(image: Image) -> Colour:
+def _color(image: Image) -> Color:
     stops = np.asarray(image.colormap.colors)[:, :3]
     if len(stops) != 2 or stops[0].max() > 0:
         return WHITE

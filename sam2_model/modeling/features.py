@@ -1,45 +1,37 @@
-"""What the image encoder knows of one frame."""
+"""Image features of one frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Image features, shared by all objects and all prompts of a frame.
+    """Image features of a frame, shared by all its objects and prompts.
 
     Parameters
     ----------
     top : Tensor
-        (B, d_model, S/16, S/16), before any memory.
+        (B, d_model, S/16, S/16), without memory.
     stride4 : Tensor
         (B, d_model / 8, S/4, S/4), projected for the mask decoder.
     stride8 : Tensor
-        (B, d_model / 4, S/8, S/8), likewise.
+        (B, d_model / 4, S/8, S/8), projected for the mask decoder.
     """
 
-    top: Tensor
-    stride4: Tensor
-    stride8: Tensor
+    top: Float[Tensor, "b d_model h w"]
+    stride4: Float[Tensor, "b d4 4*h 4*w"]
+    stride8: Float[Tensor, "b d8 2*h 2*w"]
 
     @property
     def high_res(self) -> tuple[Tensor, Tensor]:
-        """Stride 4 and stride 8, as the mask decoder takes them."""
+        """The features at stride 4 and stride 8, in the order of the mask decoder."""
         return self.stride4, self.stride8
 
     @property
     def nbytes(self) -> int:
-        """Memory held, in bytes."""
-        return sum(t.numel() * t.element_size() for t in (self.top, *self.high_res))
-
-    def to(self, device: torch.device) -> Features:
-        """Return the same features on another device."""
-        return Features(self.top.to(device), self.stride4.to(device), self.stride8.to(device))
-
-    def __getitem__(self, item: slice) -> Features:
-        """Return some images of the batch."""
-        return Features(self.top[item], self.stride4[item], self.stride8[item])
+        """Size of all tensors in bytes."""
+        return sum(t.nbytes for t in (self.top, *self.high_res))

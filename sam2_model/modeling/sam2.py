@@ -1,4 +1,4 @@
-"""The whole network, without any state: features in, masks and memories out."""
+"""The SAM 2 network: image features in, masks and memories out. It keeps no state."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from sam2_model.device import out_of_memory_advice
@@ -29,12 +30,12 @@ _MEMORY_BIAS = -10.0
 
 @dataclass(frozen=True, slots=True)
 class SelectedMask:
-    """One mask per object, as the tracker goes on with it.
+    """The mask of each object that results and memories are made from.
 
     Parameters
     ----------
     logits : Tensor
-        (B, 1, S/4, S/4); -1024 throughout where the object is absent.
+        (B, 1, S/4, S/4); -1024 everywhere where the object is absent.
     ious : Tensor
         (B, 1), predicted IoU.
     pointer : Tensor
@@ -43,41 +44,43 @@ class SelectedMask:
         (B, 1), logit of the object being visible.
     """
 
-    logits: Tensor
-    ious: Tensor
-    pointer: Tensor
-    object_score: Tensor
+    logits: Float[Tensor, "b 1 h w"]
+    ious: Float[Tensor, "b 1"]
+    pointer: Float[Tensor, "b d_model"]
+    object_score: Float[Tensor, "b 1"]
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryTokens:
-    """Memories of B objects with equally many tokens, ready to be attended to.
+    """Memories of B objects with equally many tokens: the input of memory attention.
 
     Parameters
     ----------
     spatial : Tensor
         (B, K, mem_dim, h, w).
     slots : sequence of int
-        K time slots: 0 for the frame just before, 5 for six frames before, 6 for a prompted frame.
+        K time slots: 0 for the previous frame, 5 for six frames before, 6 for a conditioning frame.
     pointers : Tensor
         (B, P, d_model).
     distances : Tensor
-        (P,), time to each pointer's frame as a share of the longest distance.
+        (P,), distance in time to each pointer's frame, divided by the longest distance.
     """
 
-    spatial: Tensor
+    spatial: Float[Tensor, "b k mem_dim h w"]
     slots: Sequence[int]
-    pointers: Tensor
-    distances: Tensor
+    pointers: Float[Tensor, "b p d_model"]
+    distances: Float[Tensor, " p"]
 
 
 class SAM2(nn.Module):
     """Segment Anything Model 2 (Ravi et al. 2024).
 
+    Attribute names equal the keys of the public checkpoints.
+
     Parameters
     ----------
     config : SAM2Config
-        Sizes; attribute names equal the public checkpoints' keys.
+        Sizes of all layers.
     """
 
     def __init__(self, config: SAM2Config) -> None:
@@ -101,19 +104,19 @@ class SAM2(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.no_mem_embed.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the image encoder's weights, hence of top features."""
+        """Dtype of the image encoder's weights and of the top features."""
         return self.no_mem_embed.dtype
 
     def cast(self, dtype: torch.dtype) -> SAM2:
-        """Cast the weights of the image encoder and of the memory once.
+        """Cast the weights of the image encoder and of the memory modules in place.
 
-        Prompts and masks keep float32, and so do the encoder's norms and sums: they cost little,
-        and rounding them moves mask borders and clicks.
+        The prompt encoder, the mask decoder and the image encoder's norms and residual sums stay
+        in float32: they are cheap, and rounding them moves mask borders and clicks.
         """
         encoder = self.image_encoder.named_parameters()
         coarse = [p for name, p in encoder if ".norm" not in name and ".pos_embed" not in name]
@@ -123,43 +126,46 @@ class SAM2(nn.Module):
         return self
 
     @out_of_memory_advice()
-    def encode(self, pixels: Tensor) -> Features:
-        """Encode normalised images (B, 3, S, S)."""
+    def encode_image(self, pixels: Float[Tensor, "b 3 s s"]) -> Features:
+        """Return the features of normalized images (B, 3, S, S)."""
         stride4, stride8, top = self.image_encoder(pixels.to(self.dtype))
         decoder = self.sam_mask_decoder
         exact = decoder.conv_s0.weight.dtype
         return Features(top, decoder.conv_s0(stride4.to(exact)), decoder.conv_s1(stride8.to(exact)))
 
-    def without_memory(self, features: Features) -> Tensor:
-        """Return top features (B, d_model, h, w) for a frame that has no memory to attend to."""
+    def add_no_memory_embedding(self, features: Features) -> Float[Tensor, "b d_model h w"]:
+        """Return top features (B, d_model, h, w) for a frame without memories to attend to."""
         return features.top + self.no_mem_embed.view(1, -1, 1, 1)
 
     @out_of_memory_advice()
-    def decode(
+    def decode_masks(
         self,
-        image: Tensor,
+        image: Float[Tensor, "b_image d_model h w"],
         high_res: tuple[Tensor, Tensor],
-        points: Tensor | None,
-        labels: Tensor | None,
-        mask: Tensor | None,
+        points: Float[Tensor, "b n 2"] | None,
+        labels: Integer[Tensor, "b n"] | None,
+        mask: Float[Tensor, "b 1 4*h 4*w"] | None,
     ) -> DecodedMasks:
-        """Decode prompts on (memory-conditioned) features.
+        """Decode the masks of prompts.
 
         Parameters
         ----------
         image : Tensor
-            (B or 1, d_model, h, w).
+            (B or 1, d_model, h, w) top features, conditioned on memories or not.
         high_res : tuple of Tensor
-            Of :class:`Features`.
-        points, labels : Tensor, optional
-            (B, N, 2) x and y in pixels of the square input, and (B, N). Without them one
-            padding point stands in.
+            ``Features.high_res`` of the frame.
+        points : Tensor, optional
+            (B, N, 2) x and y in pixels of the square input. Without points, one padding point is
+            used.
+        labels : Tensor, optional
+            (B, N) :class:`PointLabel` values.
         mask : Tensor, optional
-            (B, 1, S/4, S/4) logits.
+            (B, 1, S/4, S/4) logits of an earlier mask.
 
         Returns
         -------
         DecodedMasks
+            Four masks for each prompt.
         """
         prompt = self.sam_prompt_encoder
         if points is None or labels is None:
@@ -173,17 +179,17 @@ class SAM2(nn.Module):
         )
         return decoded
 
-    def choose(self, decoded: DecodedMasks, *, ambiguous: bool, dynamic: bool) -> SelectedMask:
-        """Reduce the hypotheses to one and make its pointer (SAM 2 paper, appendix D.1).
+    def select_mask(self, decoded: DecodedMasks, *, ambiguous: bool, dynamic: bool) -> SelectedMask:
+        """Select one mask for each object and make its pointer (SAM 2 paper, appendix D.1).
 
         Parameters
         ----------
         decoded : DecodedMasks
             B objects.
         ambiguous : bool
-            Take the best of the three masks meant for ambiguous prompts, else mask 0.
+            Select the best of the three masks for ambiguous prompts, otherwise mask 0.
         dynamic : bool
-            Whether an unstable mask 0 gives way to the best of the three.
+            Whether the best of the three replaces a mask 0 that is unstable.
         """
         if ambiguous:
             best = decoded.ious[:, 1:].argmax(-1) + 1
@@ -195,39 +201,45 @@ class SAM2(nn.Module):
             token = decoded.tokens[:, 0]
         present = decoded.object_score > 0
         logits = torch.where(present[..., None, None], logits.float(), ABSENT_LOGIT)
-        pointer = self._pointer(token, present)
+        pointer = torch.where(present, self.obj_ptr_proj(token), self.no_obj_ptr)
         return SelectedMask(logits, ious, pointer, decoded.object_score)
 
-    def adopt(self, features: Features, mask: Tensor) -> SelectedMask:
-        """Take given binary masks (B, 1, S, S) as the result, with a pointer made from them."""
+    def mask_as_output(self, features: Features, mask: Bool[Tensor, "b 1 s s"]) -> SelectedMask:
+        """Return given masks (B, 1, S, S) as the result, with object pointers made from them."""
         logits = mask.float() * _MEMORY_SCALE + _MEMORY_BIAS
-        low = F.interpolate(
+        low_res = F.interpolate(
             logits, size=(self.config.mask_side,) * 2, mode="bilinear", antialias=True
         )
-        hint = self.mask_downsample(mask.float())
-        decoded = self.decode(features.top, features.high_res, None, None, hint)
-        pointer = self.choose(decoded, ambiguous=False, dynamic=False).pointer
+        mask_input = self.mask_downsample(mask.float())
+        decoded = self.decode_masks(features.top, features.high_res, None, None, mask_input)
+        pointer = self.select_mask(decoded, ambiguous=False, dynamic=False).pointer
         present = mask.flatten(1).any(1, keepdim=True)
         pointer = torch.where(present, pointer, self.no_obj_ptr)
         score = present.float() * _MEMORY_SCALE + _MEMORY_BIAS
-        return SelectedMask(low, torch.ones_like(score), pointer, score)
+        return SelectedMask(low_res, torch.ones_like(score), pointer, score)
 
     @out_of_memory_advice()
-    def remember(
-        self, features: Features, logits: Tensor, object_score: Tensor, *, binary: bool
-    ) -> Tensor:
+    def encode_memory(
+        self,
+        features: Features,
+        logits: Float[Tensor, "b 1 h w"],
+        object_score: Float[Tensor, "b 1"],
+        *,
+        binary: bool,
+    ) -> Float[Tensor, "b mem_dim token_h token_w"]:
         """Encode masks as spatial memories.
 
         Parameters
         ----------
         features : Features
-            Of the masks' frame (one image, or one per mask).
+            Features of the masks' frame: one image for all masks, or one for each.
         logits : Tensor
             (B, 1, S/4, S/4).
         object_score : Tensor
             (B, 1).
         binary : bool
-            Threshold at 0 (prompted frames) instead of a sigmoid (tracked frames).
+            Threshold the mask at 0 (prompted frames) instead of applying a sigmoid (tracked
+            frames).
 
         Returns
         -------
@@ -240,21 +252,31 @@ class SAM2(nn.Module):
         memory: Tensor = self.memory_encoder(features.top, mask)
         if self.config.version is Version.V2_1:
             absent = (object_score <= 0).to(memory.dtype)[..., None, None]
-            unseen = self.no_obj_embed_spatial[..., None, None].to(memory.dtype)
-            memory = memory + absent * unseen
+            embedding = self.no_obj_embed_spatial[..., None, None].to(memory.dtype)
+            memory = memory + absent * embedding
         return memory
 
     @out_of_memory_advice()
-    def recall(self, features: Features, memories: MemoryTokens) -> Tensor:
-        """Condition a frame's top features on memories: (B, d_model, h, w)."""
-        tokens, places = self._spatial_tokens(memories)
-        pointers, pointer_places = self._pointer_tokens(memories)
+    def condition_on_memory(
+        self, features: Features, memories: MemoryTokens
+    ) -> Float[Tensor, "b d_model h w"]:
+        """Return a frame's top features (B, d_model, h, w), conditioned on each object's memories.
+
+        Parameters
+        ----------
+        features : Features
+            Features of the frame: one image for all objects, or one for each.
+        memories : MemoryTokens
+            Memories of B objects.
+        """
+        tokens, positions = self._spatial_tokens(memories)
+        pointers, pointer_positions = self._pointer_tokens(memories)
         _, dim, height, width = features.top.shape
         conditioned: Tensor = self.memory_attention(
             features.top.expand(len(tokens), -1, -1, -1),
             sine_2d(dim, height, width, self.device).to(self.dtype),
             torch.cat((tokens, pointers), dim=1),
-            torch.cat((places, pointer_places), dim=1),
+            torch.cat((positions, pointer_positions), dim=1),
             pointers.shape[1],
         )
         return conditioned
@@ -275,8 +297,5 @@ class SAM2(nn.Module):
         if self.config.version is Version.V2_0:
             return tokens, torch.zeros_like(tokens)
         time = self.obj_ptr_tpos_proj(sine_1d(memories.distances, self.config.d_model))
-        place = time.to(self.dtype).repeat_interleave(parts, dim=0)
-        return tokens, place.expand(len(tokens), -1, -1)
-
-    def _pointer(self, token: Tensor, present: Tensor) -> Tensor:
-        return torch.where(present, self.obj_ptr_proj(token), self.no_obj_ptr)
+        positions = time.to(self.dtype).repeat_interleave(parts, dim=0)
+        return tokens, positions.expand(len(tokens), -1, -1)

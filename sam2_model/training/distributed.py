@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class TrainingGroup(Protocol):
     """Who trains along."""
 

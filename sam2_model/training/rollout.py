@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2_model.memory_bank import MemoryEntry, TrackState, select
+from sam2_model.memory_bank import MemoryEntry, TrackState, select_memories
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.mask_decoder import DecodedMasks
@@ -94,7 +94,7 @@ class Rollout:
         """
         with self._attention():
             features = self._encode_clip(batch, [0])[0]
-            image = self.model.without_memory(features)
+            image = self.model.add_no_memory_embedding(features)
             losses = self._prompted(features, image, batch, 0, kind, rounds, rng)[1]
             return mean_losses(losses)
 
@@ -141,7 +141,7 @@ class Rollout:
         if not frames:
             return {}
         with self._autocast():
-            features = self.model.encode(batch.pixels[:, list(frames)].flatten(0, 1))
+            features = self.model.encode_image(batch.pixels[:, list(frames)].flatten(0, 1))
         parts = (features.top, features.stride4, features.stride8)
         clips = len(batch.pixels)
         split = [p.float().unflatten(0, (clips, -1)) for p in parts]
@@ -156,14 +156,14 @@ class Rollout:
         frame = plan.prompted
         if plan.kind is PromptKind.MASK:
             losses: list[Losses] = []
-            choice = self.model.adopt(features, batch.masks[:, frame, None])
+            choice = self.model.mask_as_output(features, batch.masks[:, frame, None])
         else:
-            image = self.model.without_memory(features)
+            image = self.model.add_no_memory_embedding(features)
             choice, losses = self._prompted(
                 features, image, batch, frame, plan.kind, plan.rounds, rng
             )
         entry = self._entry(features, frame, choice, binary=True)
-        return TrackState().with_prompted(entry), losses
+        return TrackState().with_conditioning(entry), losses
 
     def _prompted(
         self,
@@ -195,16 +195,20 @@ class Rollout:
         losses = [self._loss(decoded, batch, step.frame, True)]
         if step.frame != plan.corrected:
             entry = self._entry(features, step.frame, choice, binary=False)
-            return state.with_tracked(entry), losses
+            return state.with_non_conditioning(entry), losses
         prompts = self._corrections(choice, batch, step.frame)
         decoded = self._decode(features, image, prompts, choice.logits)
         losses.append(self._loss(decoded, batch, step.frame, True))
         entry = self._entry(features, step.frame, self._choose(decoded, True), binary=True)
-        return state.with_prompted(entry), losses
+        return state.with_conditioning(entry), losses
 
     def _recall(self, features: Features, state: TrackState, step: _Step) -> Tensor:
-        selection = select(
-            state, step.frame, reverse=step.reverse, frames=MAX_POINTERS, max_prompted=None
+        selection = select_memories(
+            state,
+            step.frame,
+            reverse=step.reverse,
+            video_length=MAX_POINTERS,
+            max_conditioning=None,
         )
         slots, distances = selection.layout
         pointers = [entry.pointer for entry, _ in selection.pointers]
@@ -216,7 +220,7 @@ class Rollout:
             torch.tensor(distances, device=self.model.device).float() / step.longest,
         )
         with self._autocast():
-            return self.model.recall(features, memories).float()
+            return self.model.condition_on_memory(features, memories).float()
 
     def _decode(
         self,
@@ -228,16 +232,16 @@ class Rollout:
         hint = None if previous is None else previous.detach().clamp(-_HINT_LIMIT, _HINT_LIMIT)
         points = None if prompts is None else prompts.points
         labels = None if prompts is None else prompts.labels
-        return self.model.decode(image, features.high_res, points, labels, hint)
+        return self.model.decode_masks(image, features.high_res, points, labels, hint)
 
     def _choose(self, decoded: DecodedMasks, ambiguous: bool) -> SelectedMask:
-        return self.model.choose(decoded, ambiguous=ambiguous, dynamic=False)
+        return self.model.select_mask(decoded, ambiguous=ambiguous, dynamic=False)
 
     def _entry(
         self, features: Features, frame: int, choice: SelectedMask, *, binary: bool
     ) -> MemoryEntry:
         with self._autocast():
-            spatial = self.model.remember(
+            spatial = self.model.encode_memory(
                 features, choice.logits, choice.object_score, binary=binary
             )
         return MemoryEntry(frame, None, choice.pointer, choice.object_score, spatial.float())

@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, imports, module_name, relative, sou
 QT = {"qtpy", "PySide6", "PyQt6", "PyQt5", "PySide2", "superqt", "magicgui"}
 VIEWER = QT | {"napari", "npe2", "vispy"}
 MODEL = {"torch", "sam2_model"}
-MODEL_MAY_USE = {"torch", "numpy", "scipy", "PIL", "safetensors", "huggingface_hub"}
+MODEL_MAY_USE = {"torch", "numpy", "scipy", "PIL", "jaxtyping", "safetensors", "huggingface_hub"}
 # Only these load the model; all but the adapter do so in a function.
 ADAPTER = "napari_sam2.inference.sam2_predictor"
 MAY_CALL_THE_MODEL = (

@@ -17,7 +17,7 @@ import torch
 
 from sam2_model.memory_bank import TrackState
 from sam2_model.modeling.config import MICRO, MODEL_CONFIGS
-from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
+from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, frame_pixels
 from tests.helpers.networks import network
 from tests.parity.replay.inputs import frames
@@ -29,11 +29,11 @@ def started(tracker: Tracker, count: int, clip: list[np.ndarray]) -> list[TrackS
     coordinates = Coordinates(*clip[0].shape[:2], size)
     points = np.random.default_rng(0).uniform(20, 100, (count, 2))
     with torch.inference_mode():
-        features = [tracker.model.encode(frame_pixels(one, size, device)) for one in clip]
-    asked = [Prompt(points=coordinates.points([p], [1], device)) for p in points]
-    choices = [tracker.prompt(features[0], FrameTime(0), one, None) for one in asked]
-    entries = tracker.remember(features[0], 0, choices)
-    states = [TrackState().with_prompted(entry) for entry in entries]
+        features = [tracker.model.encode_image(frame_pixels(one, size, device)) for one in clip]
+    tokens = [coordinates.points([p], [1], device) for p in points]
+    masks = [tracker.predict(features[0], FrameTime(0), one) for one in tokens]
+    entries = tracker.encode_memory(features[0], 0, masks)
+    states = [TrackState().with_conditioning(entry) for entry in entries]
     for t, one in enumerate(features[1:], 1):
         states = [state for _, state in tracker.track(one, FrameTime(t), states)]
     return states
@@ -56,7 +56,7 @@ def main() -> None:
     states = started(trackers[sizes[-1]], given.objects, clip[:8])
     pixels = frame_pixels(clip[8], model.config.image_size, model.device)
     with torch.inference_mode():
-        features = model.encode(pixels)
+        features = model.encode_image(pixels)
     times: dict[int, list[float]] = {n: [] for n in sizes}
     for _ in range(given.repeats):
         for n, tracker in trackers.items():

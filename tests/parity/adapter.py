@@ -35,12 +35,12 @@ class Model:
         self.network = network
         cap = options["max_cond_frames_in_attn"]
         self.settings = TrackerSettings(
-            binarize_prompted=options["binarize_mask_from_pts"],
+            binarize_prompted_masks=options["binarize_mask_from_pts"],
             dynamic_multimask=options["dynamic_multimask"],
-            corrections_condition=options["add_all_frames_to_correct_as_cond"],
+            corrections_as_conditioning=options["add_all_frames_to_correct_as_cond"],
             fill_hole_area=options["fill_hole_area"],
             non_overlap_masks=options["non_overlap_masks"],
-            max_prompted=None if cap < 0 else cap,
+            max_conditioning=None if cap < 0 else cap,
             memory_dtype=getattr(torch, options["memory_dtype"]),
             retention=Retention.ALL,
         )
@@ -78,7 +78,7 @@ def image_predict(
     mask_input: Array | None,
     multimask: bool,
 ) -> tuple[Array, Array, Array]:
-    encoded = model.images.encode(image)
+    encoded = model.images.encode_image(image)
     found = model.images.predict(encoded, points, labels, box, mask_input, multimask=multimask)
     return found.low_res.numpy(), found.ious.numpy(), found.logits.numpy()
 
@@ -117,7 +117,7 @@ class Session:
         self.session.remove_object(obj)
 
     def output(self, frame: int, obj: int) -> dict[str, Any] | None:
-        entry = self.session.entry(frame, obj)
+        entry = self.session.memory(frame, obj)
         if entry is None or entry.logits is None:
             return None
         return {

@@ -122,7 +122,7 @@ def test_tracking_after_a_click_agrees(pair: tuple[SAM2, Any], reverse: bool) ->
     wanted = _their_masks(theirs, frames, reverse)
     seen = set()
     for found in session.propagate(reverse=reverse):
-        entry = session.entry(found.frame, 1)
+        entry = session.memory(found.frame, 1)
         assert entry is not None
         assert entry.logits is not None
         want = wanted[found.frame]

@@ -1,4 +1,4 @@
-"""What cannot be used is refused early, in words that say what to do."""
+"""Errors for input that cannot be used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def images(model: SAM2) -> ImagePredictor:
 
 @pytest.fixture(scope="module")
 def encoded(images: ImagePredictor) -> EncodedImage:
-    return images.encode(clip(1)[0])
+    return images.encode_image(clip(1)[0])
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def session(model: SAM2) -> VideoSession:
 )
 def test_image(images: ImagePredictor, image: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        images.encode(image)
+        images.encode_image(image)
 
 
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
-        ({}, "Nothing was asked"),
+        ({}, "There is no prompt"),
         ({"points": [[1, 1]]}, "one label per point"),
         ({"points": [[1, 1]], "labels": [1, 0]}, "Points must be"),
         ({"points": [[1, 1, 1]], "labels": [1]}, "Points must be"),
@@ -122,7 +122,7 @@ def test_unknown_object(session: VideoSession) -> None:
 
 
 def test_propagating_before_any_prompt(session: VideoSession) -> None:
-    with pytest.raises(InputError, match=r"Nothing to propagate.*add_points"):
+    with pytest.raises(InputError, match=r"There are no objects.*add_points"):
         next(session.propagate())
 
 
@@ -135,7 +135,7 @@ def test_a_refused_prompt_leaves_no_object(session: VideoSession) -> None:
 def test_kinds_of_prompt_that_exclude_each_other(session: VideoSession) -> None:
     with pytest.raises(InputError, match="clear_old=True"):
         session.add_points(0, 1, box=[0, 0, 5, 5], clear_old=False)
-    with pytest.raises(InputError, match="Nothing was asked"):
+    with pytest.raises(InputError, match="There is no prompt"):
         session.add_points(0, 1)
     with pytest.raises(InputError, match="One call prompts one object"):
         session.add_points(0, 1, [[[5, 5]], [[9, 9]]], [[1], [1]])
@@ -150,7 +150,7 @@ def test_frames_of_different_size(model: SAM2) -> None:
     frames = [*clip(2), np.zeros((9, 9, 3), np.uint8)]
     session = VideoPredictor(model).start(frames)
     session.add_points(0, 1, [[5, 5]], [1])
-    with pytest.raises(InputError, match=r"Frame 2 differs in size from frame 0"):
+    with pytest.raises(InputError, match=r"Frame 2 has another size than frame 0"):
         list(session.propagate())
 
 
@@ -176,7 +176,7 @@ def test_generator_settings() -> None:
     ids=["grey", "one channel", "float rgb", "one pixel", "sliver"],
 )
 def test_images_of_every_kind_work(images: ImagePredictor, image: Any) -> None:
-    found = images.predict(images.encode(image), [[0.5, 0.5]], [1])
+    found = images.predict(images.encode_image(image), [[0.5, 0.5]], [1])
     assert found.masks.shape == (1, 3, *image.shape[:2])
     assert torch.isfinite(found.logits).all()
 

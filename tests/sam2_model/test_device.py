@@ -1,4 +1,4 @@
-"""Devices are found or their absence is explained, on made-up machines and this one."""
+"""Devices on simulated machines and this one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_torch_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch)
-    with pytest.raises(DeviceError, match="No CUDA GPU is seen: check its driver"):
+    with pytest.raises(DeviceError, match="No CUDA GPU was found: check its driver"):
         resolve_device("cuda")
 
 
@@ -106,5 +106,5 @@ def test_every_step_of_the_network_gives_the_advice(
         video.add_points(0, 1, [[16, 16]], [1])
         list(video.propagate())
 
-    with pytest.raises(DeviceError, match=r"out of memory.*What takes less"):
+    with pytest.raises(DeviceError, match=r"out of memory.*These need less memory"):
         use()

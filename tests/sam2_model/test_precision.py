@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parents[1] / "parity" / "golden"
 def _masks(model: object, image: np.ndarray, call: dict[str, object]) -> np.ndarray:
     predictor = ImagePredictor(model, ImageSettings(dynamic_multimask=False))  # type: ignore[arg-type]
     found = predictor.predict(
-        predictor.encode(image),
+        predictor.encode_image(image),
         call.get("points"),  # type: ignore[arg-type]
         call.get("labels"),  # type: ignore[arg-type]
         call.get("box"),  # type: ignore[arg-type]

@@ -12,9 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2_model.errors import InputError
-from sam2_model.memory_bank import MemoryEntry, Retention, TrackState, nearest_prompted, select
+from sam2_model.memory_bank import (
+    MemoryEntry,
+    Retention,
+    TrackState,
+    nearest_conditioning,
+    select_memories,
+)
 from sam2_model.modeling.sam2 import SAM2
-from sam2_model.tracker import FrameTime, Prompt, Tracker, TrackerSettings
+from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, frame_pixels, mask_to_square
 from sam2_model.video_predictor import VideoPredictor, VideoSession
 from tests.helpers.networks import SMALL, LazyClip, clip, network
@@ -64,8 +70,8 @@ def test_objects_share_encodings_and_stay_independent(
     frames = clip(6)
     points = np.random.default_rng(0).uniform((5, 5), (55, 43), (16, 2))
     calls = []
-    encode = SAM2.encode
-    monkeypatch.setattr(SAM2, "encode", lambda *a: calls.append(1) or encode(*a))
+    encode = SAM2.encode_image
+    monkeypatch.setattr(SAM2, "encode_image", lambda *a: calls.append(1) or encode(*a))
 
     together = VideoPredictor(model).start(frames)
     for number, point in enumerate(points):
@@ -100,7 +106,7 @@ def test_a_saved_state_continues_bit_identically(model: SAM2, frame: int) -> Non
     tracker = Tracker(model)
     pixels = [frame_pixels(one, SMALL.image_size, model.device) for one in clip(20)]
     with torch.inference_mode():
-        features = [model.encode(one) for one in pixels]
+        features = [model.encode_image(one) for one in pixels]
     state = _conditioned(tracker, features[0])
 
     def follow(state: TrackState, first: int) -> list[torch.Tensor]:
@@ -122,9 +128,9 @@ def test_a_saved_state_continues_bit_identically(model: SAM2, frame: int) -> Non
 
 def _conditioned(tracker: Tracker, features: Any) -> TrackState:
     tokens = Coordinates(48, 60, SMALL.image_size).points([[30.0, 20.0]], [1], torch.device("cpu"))
-    choice = tracker.prompt(features, FrameTime(0), Prompt(points=tokens), None)
-    [entry] = tracker.remember(features, 0, [choice])
-    return TrackState().with_prompted(entry)
+    mask = tracker.predict(features, FrameTime(0), tokens)
+    [entry] = tracker.encode_memory(features, 0, [mask])
+    return TrackState().with_conditioning(entry)
 
 
 def test_a_correction_sticks_by_default_and_only_then(model: SAM2) -> None:
@@ -139,14 +145,14 @@ def test_a_correction_sticks_by_default_and_only_then(model: SAM2) -> None:
     before, after = corrected()
     assert not np.allclose(before[4], after[4])
     assert not np.allclose(before[6], after[6])
-    before, after = corrected(corrections_condition=False)
+    before, after = corrected(corrections_as_conditioning=False)
     assert all(np.array_equal(before[t], after[t]) for t in before)
 
 
 def test_a_correction_outside_the_window_takes_its_mask_from_the_caller(model: SAM2) -> None:
     session = _clicked(model, clip(30))
-    masks = {found.frame: session.entry(found.frame, 1) for found in session.propagate()}
-    assert session.entry(5, 1) is None
+    masks = {found.frame: session.memory(found.frame, 1) for found in session.propagate()}
+    assert session.memory(5, 1) is None
     remembered = masks[5]
     assert remembered is not None
     assert remembered.logits is not None
@@ -173,7 +179,7 @@ def test_tracking_before_the_first_prompt(model: SAM2, dtype: torch.dtype) -> No
 
 
 def test_prompt_after_the_only_prompt_was_cleared(model: SAM2) -> None:
-    session = _clicked(model, clip(6), corrections_condition=False)
+    session = _clicked(model, clip(6), corrections_as_conditioning=False)
     _run(session)
     session.clear_prompts(0, 1)
     with pytest.raises(InputError, match=r"Object 1 has no prompt"):
@@ -189,7 +195,7 @@ def test_clearing_around_input_forgets_neighbours(model: SAM2) -> None:
         session.add_points(6, 1, [[10.0, 40.0]], [1])
         return _run(session, start=6)
 
-    assert not np.array_equal(run()[7], run(clear_around_input=True)[7])
+    assert not np.array_equal(run()[7], run(clear_memory_near_prompts=True)[7])
 
 
 def test_reverse_visits_frames_backward(model: SAM2) -> None:
@@ -216,7 +222,7 @@ def test_objects_exclude_each_other(model: SAM2, where: str) -> None:
 def test_an_absent_object_has_an_empty_mask() -> None:
     session = _clicked(network(profile="occluded"), clip(10))
     for found in session.propagate():
-        entry = session.entry(found.frame, 1)
+        entry = session.memory(found.frame, 1)
         assert entry is not None
         if float(entry.object_score) <= 0:
             assert not (found.logits > 0).any()
@@ -224,7 +230,7 @@ def test_an_absent_object_has_an_empty_mask() -> None:
 
 def _first_two(session: VideoSession) -> list[tuple[torch.Tensor, float]]:
     """Return logits and object scores of a prompted frame and the one after."""
-    found = [(result.logits, session.entry(result.frame, 1)) for result in session.propagate()]
+    found = [(result.logits, session.memory(result.frame, 1)) for result in session.propagate()]
     return [(logits, float(entry.object_score)) for logits, entry in found if entry is not None]
 
 
@@ -262,12 +268,14 @@ def test_shift_moves_memories_by_whole_tokens() -> None:
     spatial = torch.arange(16.0).view(1, 4, 4)
     entry = MemoryEntry(0, None, torch.zeros(8), torch.zeros(1), spatial)
     tracker = Tracker(network())
-    moved = tracker.shift(TrackState().with_prompted(entry), 1, -1).prompted[0].spatial
+    moved = (
+        tracker.shift_memory(TrackState().with_conditioning(entry), 1, -1).conditioning[0].spatial
+    )
     assert moved is not None
     assert torch.equal(moved[0, :3, 1:], spatial[0, 1:, :3])
     assert torch.equal(moved[0, 3], moved[0, 2])
     assert torch.equal(moved[0, :, 0], moved[0, :, 1])
-    gone = tracker.shift(TrackState().with_prompted(entry), 9, 0).prompted[0].spatial
+    gone = tracker.shift_memory(TrackState().with_conditioning(entry), 9, 0).conditioning[0].spatial
     assert gone is not None
     assert not gone.any()
 
@@ -294,11 +302,11 @@ def test_selection_is_bounded_and_never_repeats(
 ) -> None:
     state = TrackState()
     for t in tracked - prompted:
-        state = state.with_tracked(_entry(t))
+        state = state.with_non_conditioning(_entry(t))
     for t in prompted:
-        state = state.with_prompted(_entry(t))
-    chosen = select(state, frame, reverse=reverse, frames=99, max_prompted=limit)
-    nearest = nearest_prompted(state, frame, limit)
+        state = state.with_conditioning(_entry(t))
+    chosen = select_memories(state, frame, reverse=reverse, video_length=99, max_conditioning=limit)
+    nearest = nearest_conditioning(state, frame, limit)
     for memories in (chosen.spatial, chosen.pointers):
         seen = [entry.frame for entry, _ in memories]
         assert len(seen) == len(set(seen))
@@ -316,16 +324,18 @@ def test_pruning_keeps_what_the_next_frame_attends_to(
 ) -> None:
     state = TrackState()
     for t in tracked:
-        state = state.with_tracked(_entry(t))
+        state = state.with_non_conditioning(_entry(t))
     following = frame + (-1 if reverse else 1)
     kept = state.pruned(frame, reverse=reverse)
-    behind = {t: e for t, e in state.tracked.items() if (frame - t) * (-1 if reverse else 1) >= 0}
-    before = select(
-        replace(state, tracked=behind), following, reverse=reverse, frames=99, max_prompted=None
+    behind = {
+        t: e for t, e in state.non_conditioning.items() if (frame - t) * (-1 if reverse else 1) >= 0
+    }
+    before, after = (
+        select_memories(one, following, reverse=reverse, video_length=99, max_conditioning=None)
+        for one in (replace(state, non_conditioning=behind), kept)
     )
-    after = select(kept, following, reverse=reverse, frames=99, max_prompted=None)
     assert before.layout == after.layout
-    assert len(kept.tracked) <= 15
+    assert len(kept.non_conditioning) <= 15
 
 
 def test_a_mask_prompt_of_another_size_is_resized() -> None:

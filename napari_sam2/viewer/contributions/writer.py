@@ -60,15 +60,18 @@ def _all_planes(stack: Stack) -> list[tuple[int, ...]]:
 def _calibrated(stack: Stack, meta: dict[str, Any]) -> Stack:
     from dataclasses import replace
 
+    from napari_sam2.images.calibration import Calibration
+
     axes = stack.label_axes
-    scale = dict(zip(axes, map(float, meta.get("scale", (1.0,) * len(axes))), strict=True))
-    units = dict(zip(axes, map(str, meta.get("units", ("pixel",) * len(axes))), strict=True))
-    return replace(stack, source=replace(stack.source, scale=scale, units=units))
+    scale = map(float, meta.get("scale", (1.0,) * len(axes)))
+    units = map(str, meta.get("units", ("pixel",) * len(axes)))
+    calibration = Calibration.of(axes, scale, units)
+    return replace(stack, source=replace(stack.source, calibration=calibration))
 
 
 def _axes(labels: Sequence[str], ndim: int) -> str:
-    from napari_sam2.images.axes import UNNAMED, axes_from_words
+    from napari_sam2.images.axes import UNNAMED, axes_from_names
 
-    named = axes_from_words(labels)
+    named = axes_from_names(labels)
     default = {2: "YX", 3: "TYX", 4: "TZYX"}.get(ndim, "")
     return named if len(named) == ndim and UNNAMED not in named else default

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sam2_model.training.data.samples import ClipSample
-from sam2_model.transforms import normalise
+from sam2_model.transforms import normalize
 
 LOSS_STRIDE = 2
 """Input pixels per pixel of the masks that losses see."""
@@ -108,7 +108,7 @@ class Clips:
         )
         pixels = images.movedim(-1, 2).float() / 255
         side = size or pixels.shape[-1]
-        frames = normalise(_resized(pixels.flatten(0, 1), side, "bilinear"))
+        frames = normalize(_resized(pixels.flatten(0, 1), side, "bilinear"))
         return Batch(
             frames.unflatten(0, pixels.shape[:2]),
             _resized(masks.float(), side, "nearest-exact") > 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class ClipSample:
     visible: NDArray[np.bool_]
 
 
+@runtime_checkable
 class ClipSource(Protocol):
     """Where clips come from; the same generator state gives the same clip."""
 

@@ -91,7 +91,7 @@ def without_memory(model: SAM2, samples: list[ClipSample]) -> float:
     predictor = ImagePredictor(model)
     found: list[float] = []
     for sample in samples:
-        frames = [predictor.encode(image) for image in sample.images]
+        frames = [predictor.encode_image(image) for image in sample.images]
         for truth in np.moveaxis(sample.masks, 1, 0):
             if not truth[0].any():
                 continue
@@ -115,7 +115,7 @@ def _speed(model: SAM2, sample: ClipSample) -> dict[str, float]:
     predictor = ImagePredictor(model)
 
     def click() -> None:
-        predictor.predict(predictor.encode(sample.images[0]), [[100, 100]], [1])
+        predictor.predict(predictor.encode_image(sample.images[0]), [[100, 100]], [1])
 
     present = [k for k in range(sample.masks.shape[1]) if sample.masks[0, k].any()][:1]
     first = sample.masks[0, present]

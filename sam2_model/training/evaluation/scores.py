@@ -65,7 +65,7 @@ def image_iou(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) -> f
     predictor = ImagePredictor(model)
     scores: list[float] = []
     for sample in samples:
-        encoded = predictor.encode(sample.images[0])
+        encoded = predictor.encode_image(sample.images[0])
         masks = [mask for mask in sample.masks[0] if mask.any()]
         scores += [iou(_one_mask(predictor, encoded, mask, kind), mask) for mask in masks]
     return _mean(scores)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
@@ -26,6 +26,7 @@ class Method(Enum):
     MUON = "muon"
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """What the training loop needs of an optimiser."""
 

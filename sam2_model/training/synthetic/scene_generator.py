@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from sam2_model.training.synthetic.tissue import draw_tiling
 _TINTED = 0.5
 
 
+@runtime_checkable
 class Drawable(Protocol):
     """Something with frames and labels."""
 

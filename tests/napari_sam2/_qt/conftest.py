@@ -153,7 +153,7 @@ def slow() -> Callable[[Any], None]:
     """Return a function that makes the runs of a user slow."""
 
     def slow_down(user: Any) -> None:
-        user.sync.sessions.use(SlowPredictor())
+        user.sync.sessions.set_predictor(SlowPredictor())
 
     return slow_down
 

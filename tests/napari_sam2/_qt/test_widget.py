@@ -72,7 +72,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(
     labels, store = user.sync.sessions.labels, user.sync.sessions.masks
     user.viewer.close()
     user.until(lambda: plugin_threads() == [])
-    whole = {header.index[0]: header.area for header in store.headers()}
+    whole = {header.index[0]: header.area for header in store.infos()}
     for frame in range(8):
         assert np.count_nonzero(labels.drafts.array[frame]) == whole.get(frame, 0)
 
@@ -136,7 +136,7 @@ def test_the_bundled_model_on_the_samples(
     start, y, x = (int(n) for n in clicks[0])
     user = open_own_widget(image[start : start + FRAMES], **{**options, "name": "sample"})
     monkeypatch.setattr("pathlib.Path.home", lambda: user.folder)
-    user.sync.sessions.use(load_predictor("micro", "cpu"))
+    user.sync.sessions.set_predictor(load_predictor("micro", "cpu"))
     user.click(0, y, x)
     for key in "GNW":
         user.key(key)

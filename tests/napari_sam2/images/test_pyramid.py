@@ -13,7 +13,7 @@ from napari_sam2.cli.console import ExitCode
 from napari_sam2.images import pyramid as huge_chunks
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
-from tests.helpers.command import Workplace, point
+from tests.helpers.command import RunFiles, point
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import click, movie, straight
 
@@ -24,8 +24,8 @@ DATA = movie((128, 160), [PATH], radius=10)
 @pytest.fixture
 def dear(tmp_path, monkeypatch):
     """An array of which one chunk holds everything."""
-    monkeypatch.setattr(huge_chunks, "LARGE", DATA.nbytes - 1)
-    monkeypatch.setattr(huge_chunks, "BETTER", 64)
+    monkeypatch.setattr(huge_chunks, "LARGE_CHUNK_BYTES", DATA.nbytes - 1)
+    monkeypatch.setattr(huge_chunks, "RECOMMENDED_CHUNK_SIDE", 64)
     zarr.create_array(tmp_path / "dear.zarr", data=DATA, chunks=DATA.shape)
     return tmp_path / "dear.zarr"
 
@@ -55,10 +55,10 @@ def test_a_session_tells_it_once_when_work_begins(dear):
 
 def test_the_command_line_prints_it(dear, monkeypatch, capfd):
     monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
-    place = Workplace(dear.parent)
+    place = RunFiles(dear.parent)
     asked = point(1, 0)
     asked["points"][0]["yx"] = PATH[0].tolist()
-    place.ask([asked])
+    place.write_prompts([asked])
     assert place.segment("--axes", "TYX", source=dear) == ExitCode.DONE
     assert "The chunks of dear.zarr are large" in capfd.readouterr().err
 

@@ -52,9 +52,9 @@ def test_full_view_is_bit_identical_to_the_plain_predictor(model, predictor, dat
     session = session_of(data, prompts, predictor=predictor, settings=settings)
     seen = set()
     for result in session.propagate():
-        if result.direction.value in ("prompt", "forward"):
-            crop = expected[result.frame][result.window.slices]
-            np.testing.assert_array_equal(result.logits, crop)
+        if result.origin.value in ("prompt", "forward"):
+            crop = expected[result.frame][result.crop.window.slices]
+            np.testing.assert_array_equal(result.crop.logits, crop)
             assert np.count_nonzero(expected[result.frame] > 0) == result.area
             seen.add(result.frame)
     assert seen == set(range(FRAMES))
@@ -70,7 +70,7 @@ def test_preview_of_a_lone_click_is_what_propagation_starts_from(predictor, data
     ious = [candidate.predicted_iou for candidate in preview.candidates]
     assert ious == sorted(ious, reverse=True)
     first = next(session.propagate())
-    np.testing.assert_array_equal(first.logits, preview.result.logits)
+    np.testing.assert_array_equal(first.crop.logits, preview.result.crop.logits)
 
 
 def test_dumped_state_continues_bit_identically(predictor, data):
@@ -80,7 +80,7 @@ def test_dumped_state_continues_bit_identically(predictor, data):
     again = predictor.deserialize_state(predictor.serialize_state(state))
     assert again.nbytes == state.nbytes
     one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
-    np.testing.assert_array_equal(one.logits, other.logits)
+    np.testing.assert_array_equal(one.crop.logits, other.crop.logits)
     assert one.object_score == other.object_score
 
 
@@ -88,8 +88,8 @@ def test_shift_moves_memories_the_way_the_picture_moves(predictor):
     """A window moved by (dy, dx) sees old content dy rows higher, dx columns further left."""
     image = np.zeros((64, 64, 3), np.uint8)
     state = predictor.add_prompts(predictor.encode(image), 0, [points((20, 20))], [None])[0].state
-    spatial = state.prompted[0].spatial
-    moved = predictor.shift_memory(state, (1, -2)).prompted[0].spatial
+    spatial = state.conditioning[0].spatial
+    moved = predictor.shift_memory(state, (1, -2)).conditioning[0].spatial
     torch.testing.assert_close(moved[:, :-1, 2:], spatial[:, 1:, :-2])
     torch.testing.assert_close(moved[:, -1], moved[:, -2])
     torch.testing.assert_close(moved[:, :, 0], moved[:, :, 2])
@@ -110,16 +110,16 @@ def test_remembered_mask_is_a_conditioning_frame_only_when_asked(predictor, data
     mask = np.where(data[0] > 100, 8.0, -8.0).astype(np.float32)
     state = predictor.add_masks(encoded, 4, [mask], [None], conditioning=True)[0]
     state = predictor.add_masks(encoded, 6, [mask], [state], conditioning=False)[0]
-    assert set(state.prompted) == {4}
-    assert set(state.tracked) == {6}
+    assert set(state.conditioning) == {4}
+    assert set(state.non_conditioning) == {6}
     step = predictor.track(encoded, 7, [state], reverse=False)[0]
     assert step.logits.shape == data[0].shape
 
 
 def test_foreign_encodings_and_states_are_refused(predictor, data):
-    with pytest.raises(TypeError, match="did not make"):
+    with pytest.raises(TypeError, match="object is not an encoding of SAM2Predictor"):
         predictor.predict(object(), points((1, 1)))
-    with pytest.raises(TypeError, match="did not make"):
+    with pytest.raises(TypeError, match="object is not a track state of SAM2Predictor"):
         predictor.serialize_state(object())
 
 

@@ -49,7 +49,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "a.pt").touch()
-    assert "is empty: fetch it again" in _refused(tmp_path / "a.pt")
+    assert "is empty: download it again" in _refused(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize("page", ["<!DOCTYPE html><html>", "\n  <html><body>404</body></html>"])
@@ -68,7 +68,7 @@ def test_a_git_lfs_pointer(tmp_path: Path) -> None:
 def test_a_truncated_file(request: pytest.FixtureRequest, kind: str, share: float) -> None:
     path: Path = request.getfixturevalue(kind)
     os.truncate(path, int(path.stat().st_size * share))
-    assert "is truncated, damaged or no weights file: fetch it again" in _refused(path)
+    assert "is truncated, damaged or not a weights file: download it again" in _refused(path)
 
 
 @pytest.mark.parametrize("kind", ["good", "tensors"])
@@ -95,7 +95,7 @@ def test_noise(tmp_path: Path) -> None:
 )
 def test_a_bad_safetensors_header(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "a.safetensors").write_bytes(header)
-    assert "damaged or no weights file" in _refused(tmp_path / "a.safetensors")
+    assert "damaged or not a weights file" in _refused(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_bad_safetensors_header(tmp_path: Path, header: bytes) -> None:
 )
 def test_bad_sizes_in_the_metadata(tmp_path: Path, config: str) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"config": config})
-    assert "damaged or no weights file" in _refused(tmp_path / "a.safetensors")
+    assert "damaged or not a weights file" in _refused(tmp_path / "a.safetensors")
 
 
 class _Runs:
@@ -120,20 +120,20 @@ class _Runs:
 def test_code_in_a_pickle_is_not_run(tmp_path: Path, archive: bool) -> None:
     harm = tmp_path / "harm"
     torch.save({"model": _Runs(harm)}, tmp_path / "a.pt", _use_new_zipfile_serialization=archive)
-    assert "holds Python code or objects besides tensors" in _refused(tmp_path / "a.pt")
+    assert "contains Python code or objects besides tensors" in _refused(tmp_path / "a.pt")
     assert not harm.exists()
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"model": 3}, {"model": {"a": "text"}}, 7])
 def test_no_state_dict(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "a.pt")
-    assert "holds no state dict" in _refused(tmp_path / "a.pt")
+    assert "has no state dict" in _refused(tmp_path / "a.pt")
 
 
 def test_another_models_weights(tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "resnet.pt")
     message = _refused(tmp_path / "resnet.pt")
-    assert "No tensor is one of SAM 2's" in message
+    assert "None of its tensors is one of SAM 2" in message
     assert "unexpected: conv1.weight" in message
 
 
@@ -143,7 +143,7 @@ def test_wrong_keys_are_named_with_the_nearest_variant(tmp_path: Path) -> None:
         state[f"my_{key}"] = state.pop(key)
     torch.save(state, tmp_path / "a.pt")
     message = _refused(tmp_path / "a.pt")
-    assert "The nearest is sam2_hiera_tiny: 464 of the 468 tensors agree" in message
+    assert "The nearest model is sam2_hiera_tiny: 464 of the 468 tensors have its shapes" in message
     assert "missing: maskmem_tpos_enc, no_mem_embed, no_mem_pos_enc and 1 more" in message
     assert "unexpected: my_no_mem_embed, my_no_obj_ptr, my_maskmem_tpos_enc and 1 more" in message
 

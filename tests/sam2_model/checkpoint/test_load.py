@@ -82,7 +82,7 @@ def test_another_image_size_and_precision(tmp_path: Path) -> None:
     loaded = load_model(path, device="cpu", dtype=torch.bfloat16, image_size=128)
     assert loaded.config.image_size == 128
     assert loaded.dtype is torch.bfloat16
-    features = loaded.encode(torch.zeros(1, 3, 128, 128))
+    features = loaded.encode_image(torch.zeros(1, 3, 128, 128))
     assert features.top.shape[-2:] == (8, 8)
     with pytest.raises(InputError, match="multiple of 32, got 100"):
         load_model(path, device="cpu", image_size=100)

@@ -47,10 +47,14 @@ def test_everything_is_seen_at_the_start() -> None:
     model = fresh().eval()
     picture = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        features = model.encode(picture)
+        features = model.encode_image(picture)
         points = torch.full((2, 1, 2), 30.0)
-        decoded = model.decode(
-            model.without_memory(features), features.high_res, points, torch.ones(2, 1), None
+        decoded = model.decode_masks(
+            model.add_no_memory_embedding(features),
+            features.high_res,
+            points,
+            torch.ones(2, 1),
+            None,
         )
     assert (decoded.object_score > 0).all()
     assert features.top.std() < 0.7

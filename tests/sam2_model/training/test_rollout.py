@@ -86,16 +86,18 @@ def test_training_follows_the_same_path_as_tracking() -> None:
     sample = Discs().sample(np.random.default_rng(1), 4, 1)
     model = fresh().eval()
     seen = []
-    decode = model.decode
+    decode = model.decode_masks
 
     def watch(*args):
         result = decode(*args)
         seen.append(result.logits.detach())
         return result
 
-    model.decode = watch
+    model.decode_masks = watch
     clips = batch_of(sample)
-    Rollout(model, LossWeights()).clip(clips, ClipPlan(PromptKind.MASK, longest=3), None)
+    Rollout(model, LossWeights()).clip(
+        clips, ClipPlan(PromptKind.MASK, longest=3), np.random.default_rng(0)
+    )
     trained = list(seen)
     seen.clear()
     session = VideoPredictor(model, TrackerSettings(memory_dtype=torch.float32)).start(

@@ -110,7 +110,7 @@ def test_one_frame_by_mouse_and_the_layer_shows_it(
     grown = [new > old for new, old in zip(_areas(user), before, strict=True)]
     assert grown == [t == 3 for t in range(8)]
     assert drawn
-    assert _notice(user) == "1 mask sharpened."
+    assert _notice(user) == "1 mask refined."
     assert predictor.looks != []
     assert threading.get_ident() not in predictor.looks
 
@@ -149,7 +149,7 @@ def test_a_whole_track_and_its_summary(followed: Any, predictor: RefiningPredict
     assert "Refining" in user.widget.status.next.text()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
-    assert _notice(user) == "8 masks sharpened."
+    assert _notice(user) == "8 masks refined."
     assert any(0 < value < total == 8 for value, total in shown)
     assert bar.isHidden()
     assert threading.get_ident() not in predictor.looks
@@ -163,10 +163,10 @@ def test_masks_from_an_equally_close_view_are_kept_and_reported(
     monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
     user.widget.refinement.track.click()
     user.settle()
-    assert _notice(user) == "0 masks sharpened, 8 left: the first look was as close."
+    assert _notice(user) == "0 masks refined, 8 unchanged: the earlier view was as close."
     user.widget.refinement.frame.click()
     user.settle()
-    assert "seen as closely before on frame 0" in _error(user)
+    assert "predicted in a view as close on frame 0" in _error(user)
     assert predictor.looks == []
     np.testing.assert_array_equal(user.drafts(), before)
 
@@ -183,7 +183,7 @@ def test_only_the_current_object_is_refined(followed: Any) -> None:
     user.widget.refresh()
     user.widget.refinement.track.click()
     user.settle()
-    assert _notice(user) == "8 masks sharpened."
+    assert _notice(user) == "8 masks refined."
     np.testing.assert_array_equal(user.drafts() == 2, before)
 
 
@@ -202,11 +202,11 @@ def test_stop_keeps_refined_masks_and_the_rest_can_be_refined_later(
     sharp = np.array(_areas(user)) > before
     assert sharp.any()
     assert not sharp.all()
-    assert _notice(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks sharpened."
+    assert _notice(user) == f"Stopped; finished frames are kept. {sharp.sum()} masks refined."
     user.widget.refinement.track.click()
     user.settle()
     assert (np.array(_areas(user)) > before).all()
-    assert _notice(user) == f"{8 - sharp.sum()} masks sharpened."
+    assert _notice(user) == f"{8 - sharp.sum()} masks refined."
 
 
 def test_it_is_offered_only_where_it_can_do_something(
@@ -265,7 +265,7 @@ def test_a_mask_is_kept_where_its_refinement_disagrees(
     user.settle()
     user.widget.refinement.track.click()
     user.settle()
-    assert _notice(user).startswith("0 masks sharpened, 8 kept as they were")
+    assert _notice(user).startswith("0 masks refined, 8 kept")
     assert _error(user) == ""
     np.testing.assert_array_equal(user.drafts(), before)
 
@@ -290,7 +290,7 @@ def test_drawn_accepted_and_refined_masks_are_kept(
     np.testing.assert_array_equal(user.drafts(), before[0])
     user.widget.refinement.track.click()
     user.settle()
-    assert _notice(user) == "6 masks sharpened."
+    assert _notice(user) == "6 masks refined."
     user.widget.refinement.track.click()
     user.settle()
     assert _notice(user).startswith("No mask was refined")

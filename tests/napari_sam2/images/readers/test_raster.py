@@ -129,7 +129,7 @@ def test_one_picture_is_a_plane(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "a.txt", "a"])
 def test_files_of_no_known_kind(tmp_path, name):
     (tmp_path / name).write_text("hello")
-    with pytest.raises(UserError, match=r"not a readable image|no known kind"):
+    with pytest.raises(UserError, match=r"not a readable image|no known format"):
         open_stack(tmp_path / name)
 
 

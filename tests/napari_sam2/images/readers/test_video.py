@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.lru_cache import LRUCache
 from napari_sam2.images.readers.video import VideoDecoder, read_video
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import movie, write_video
@@ -114,12 +113,3 @@ def test_sound_alone_is_no_video(tmp_path):
             container.mux(packet)
     with pytest.raises(UserError, match="holds no video"):
         open_stack(tmp_path / "a.mkv")
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 20))), st.integers(1, 60))
-def test_the_cache_never_holds_more_than_it_may(puts, limit):
-    cache = LRUCache(limit)
-    for key, size in puts:
-        cache.put(key, np.zeros(size, np.uint8))
-        assert cache.get(key) is not None
-        assert cache.nbytes <= max(limit, size)

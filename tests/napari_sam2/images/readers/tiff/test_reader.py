@@ -82,7 +82,7 @@ def test_given_axes_win(tmp_path):
     assert open_stack(tmp_path / "a.tif", axes="zyx").n_frames == 5
 
 
-@pytest.mark.parametrize(("count", "kind"), [(3, "colour samples"), (5, "channels")])
+@pytest.mark.parametrize(("count", "kind"), [(3, "color samples"), (5, "channels")])
 def test_planes_that_the_writer_named_wrongly_are_pointed_out(tmp_path, count, kind):
     array = noise((count, 10, 12))
     options = {"photometric": "rgb", "planarconfig": "separate"} if count == 3 else {"ome": True}

@@ -1,4 +1,4 @@
-"""Whether a TIFF is complete: every page's data must lie inside the file."""
+"""Check that a TIFF file is complete: the data of every page lie inside the file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _OFFSETS, _COUNTS = (273, 324), (279, 325)
 
 
 class _TruncatedError(Exception):
-    """The file ends inside a page."""
+    """The file ends inside a page directory."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Dialect:
-    """Byte order and word sizes of classic TIFF or BigTIFF."""
+class _Layout:
+    """Byte order and word sizes of classic TIFF or BigTIFF, as :mod:`struct` formats."""
 
     order: str
     big: bool
@@ -41,9 +41,9 @@ class _Dialect:
 
 
 def check_complete(path: Path) -> None:
-    """Raise if any page or its data would lie beyond the end of the file.
+    """Raise an error if the data of any page extend beyond the end of the file.
 
-    Walks the page directories only (TIFF 6.0, section 2; BigTIFF), reading no pixels.
+    Only the page directories are read (TIFF 6.0, section 2, and BigTIFF), no pixels.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def check_complete(path: Path) -> None:
     Raises
     ------
     UserError
-        If the file is no TIFF or is truncated; the message names the page and the sizes.
+        If the file is not TIFF or is truncated; the message gives the page and the sizes.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        dialect, first = _header(file, path)
-        for number, end in enumerate(_page_ends(file, dialect, first)):
+        layout, first = _header(file, path)
+        for number, end in enumerate(_page_ends(file, layout, first)):
             if end > size:
                 raise UserError(
                     f"{path.name} is truncated: page {number} ends at byte {end}, but the file "
@@ -66,24 +66,24 @@ def check_complete(path: Path) -> None:
                 )
 
 
-def _header(file: BinaryIO, path: Path) -> tuple[_Dialect, int]:
+def _header(file: BinaryIO, path: Path) -> tuple[_Layout, int]:
     head = file.read(16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     version = struct.unpack(f"{order}H", head[2:4])[0] if order and len(head) >= 8 else 0
     if version == 42:
-        return _Dialect(order or "<", False), int(struct.unpack(f"{order}I", head[4:8])[0])
+        return _Layout(order or "<", False), int(struct.unpack(f"{order}I", head[4:8])[0])
     if version == 43 and len(head) == 16:
-        return _Dialect(order or "<", True), int(struct.unpack(f"{order}Q", head[8:16])[0])
+        return _Layout(order or "<", True), int(struct.unpack(f"{order}Q", head[8:16])[0])
     raise UserError(f"{path.name} is not a TIFF file, or its beginning is damaged.")
 
 
-def _page_ends(file: BinaryIO, dialect: _Dialect, offset: int) -> Iterator[int]:
-    """Yield the last byte needed by each page; a page outside the file ends the walk."""
+def _page_ends(file: BinaryIO, layout: _Layout, offset: int) -> Iterator[int]:
+    """Yield the end, in bytes, of each page; a page outside the file is the last one."""
     seen: set[int] = set()
     while offset and offset not in seen:
         seen.add(offset)
         try:
-            end, following = _page(file, dialect, offset)
+            end, following = _page(file, layout, offset)
         except _TruncatedError:
             end, following = max(offset, file.seek(0, 2)) + 1, 0
         yield end
@@ -98,30 +98,30 @@ def _read(file: BinaryIO, offset: int, count: int) -> bytes:
     return data
 
 
-def _page(file: BinaryIO, dialect: _Dialect, offset: int) -> tuple[int, int]:
-    width = struct.calcsize(dialect.count)
-    entries = int(struct.unpack(dialect.count, _read(file, offset, width))[0])
-    step = struct.calcsize(dialect.entry)
-    link = struct.calcsize(dialect.pointer)
+def _page(file: BinaryIO, layout: _Layout, offset: int) -> tuple[int, int]:
+    width = struct.calcsize(layout.count)
+    entries = int(struct.unpack(layout.count, _read(file, offset, width))[0])
+    step = struct.calcsize(layout.entry)
+    link = struct.calcsize(layout.pointer)
     table = _read(file, offset + width, entries * step + link)
-    tags = {row[0]: row for row in struct.iter_unpack(dialect.entry, table[:-link])}
-    starts = _values(file, dialect, tags, _OFFSETS)
-    counts = _values(file, dialect, tags, _COUNTS)
+    tags = {row[0]: row for row in struct.iter_unpack(layout.entry, table[:-link])}
+    starts = _values(file, layout, tags, _OFFSETS)
+    counts = _values(file, layout, tags, _COUNTS)
     pixels = max((a + b for a, b in zip(starts, counts, strict=False)), default=0)
-    end = max(pixels, *(_tag_end(dialect, row) for row in tags.values()), 0)
-    return end, int(struct.unpack(dialect.pointer, table[-link:])[0])
+    end = max(pixels, *(_tag_end(layout, row) for row in tags.values()), 0)
+    return end, int(struct.unpack(layout.pointer, table[-link:])[0])
 
 
-def _tag_end(dialect: _Dialect, row: tuple[int, int, int, bytes]) -> int:
-    """Last byte of a tag's value, 0 where it lies in the table."""
+def _tag_end(layout: _Layout, row: tuple[int, int, int, bytes]) -> int:
+    """Return the end of a tag's value in the file, 0 where it is stored in the table."""
     _, kind, count, inline = row
     length = count * _SIZES.get(kind, 0)
-    return int(struct.unpack(dialect.pointer, inline)[0]) + length if length > len(inline) else 0
+    return int(struct.unpack(layout.pointer, inline)[0]) + length if length > len(inline) else 0
 
 
 def _values(
     file: BinaryIO,
-    dialect: _Dialect,
+    layout: _Layout,
     tags: dict[int, tuple[int, int, int, bytes]],
     names: tuple[int, int],
 ) -> tuple[int, ...]:
@@ -132,6 +132,6 @@ def _values(
     length = count * _SIZES[kind]
     data = inline[:length]
     if length > len(inline):
-        place = struct.unpack(dialect.pointer, inline)[0]
+        place = struct.unpack(layout.pointer, inline)[0]
         data = _read(file, place, length)
-    return struct.unpack(f"{dialect.order}{count}{_UNSIGNED[kind]}", data)
+    return struct.unpack(f"{layout.order}{count}{_UNSIGNED[kind]}", data)

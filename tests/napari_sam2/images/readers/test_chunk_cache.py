@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.readers import chunk_cache as slabs
+from napari_sam2.images.readers import chunk_cache
 from napari_sam2.images.readers.chunk_cache import ChunkCachedArray
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import CountingStore, noise
@@ -33,19 +33,19 @@ class Counted:
     limit=st.sampled_from((1, 300, 4000)),
     seed=st.integers(0, 10**6),
 )
-def test_slabs_read_what_the_array_holds(chunks, axis, limit, seed):
+def test_it_reads_what_the_array_holds(chunks, axis, limit, seed):
     rng = np.random.default_rng(seed)
     array = rng.integers(0, 1000, rng.integers(1, 12, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slabs, "_SLAB_BYTES", limit)
-        slab = ChunkCachedArray(Counted(array, chunks), axis)
+        patch.setattr(chunk_cache, "_BLOCK_BYTES", limit)
+        cached = ChunkCachedArray(Counted(array, chunks), axis)
         for _ in range(6):
             starts = [int(rng.integers(n)) for n in array.shape]
             key = tuple(
                 start if i == axis else slice(start, int(rng.integers(start + 1, n + 1)))
                 for i, (start, n) in enumerate(zip(starts, array.shape, strict=True))
             )
-            np.testing.assert_array_equal(slab[key], array[key])
+            np.testing.assert_array_equal(cached[key], array[key])
 
 
 def test_a_deep_chunk_is_read_once(tmp_path):

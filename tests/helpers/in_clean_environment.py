@@ -1,4 +1,4 @@
-"""Look at an installed napari-sam2 as napari shows it; run by ``test_wheel.py``."""
+"""Check an installed napari-sam2: menus, samples, model; ``test_wheel.py`` runs this file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_samples() -> None:
 
 
 def check_model() -> None:
-    from napari_sam2.inference.sam2_predictor import load_predictor
+    from napari_sam2 import load_predictor
 
     assert load_predictor("micro", "cpu").info.trained
 
