@@ -40,7 +40,8 @@ def read_weights(path: Path) -> Weights:
         If the file does not exist, is empty, a folder or damaged, or has no weights.
     """
     start = _start(path)
-    # A safetensors file starts with the length of its header, which may be any bytes.
+    # A safetensors file starts with the length of its header, whose bytes can be those of other
+    # formats.
     if start[8:9] == b"{":
         return _read_safetensors(path)
     if start.startswith((b"PK\x03\x04", b"\x80")):

@@ -84,7 +84,9 @@ def test_lack_of_memory_on_a_mac_is_answered_too() -> None:
         raise RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)")
 
 
-@pytest.mark.parametrize("step", ["encode", "decode", "remember", "recall"])
+@pytest.mark.parametrize(
+    "step", ["encode_image", "decode_masks", "encode_memory", "condition_on_memory"]
+)
 def test_every_step_of_the_network_gives_the_advice(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -93,10 +95,10 @@ def test_every_step_of_the_network_gives_the_advice(
 
     model = network()
     parts = {
-        "encode": (model.image_encoder, "forward"),
-        "decode": (model.sam_mask_decoder, "forward"),
-        "remember": (model.memory_encoder, "forward"),
-        "recall": (model.memory_attention, "forward"),
+        "encode_image": (model.image_encoder, "forward"),
+        "decode_masks": (model.sam_mask_decoder, "forward"),
+        "encode_memory": (model.memory_encoder, "forward"),
+        "condition_on_memory": (model.memory_attention, "forward"),
     }
     module, method = parts[step]
     monkeypatch.setattr(module, method, full)

@@ -113,10 +113,10 @@ def test_the_words_tell_what_came_of_the_looks():
         RefinementOutcome.SKIPPED: 4,
     }
     assert summarize_outcomes(every) == (
-        "1 mask sharpened, 2 kept: the closer view gave a different mask, "
+        "1 mask refined, 2 kept: the closer view gave a different mask, "
         "3 unchanged: the earlier view was as close."
     )
-    assert summarize_outcomes({}) == "0 masks sharpened."
+    assert summarize_outcomes({}) == "0 masks refined."
 
 
 def test_a_range_of_frames_and_some_objects_are_refined_only():
