@@ -44,7 +44,8 @@ def test_the_movie_has_divisions_in_its_tracks() -> None:
 
 def test_samples_are_drawn_without_torch() -> None:
     code = (
-        "import sys; from napari_sam2 import sample_data; sample_data.nuclei_volume();"
+        "import sys; from napari_sam2.viewer.contributions import sample_data;"
+        "sample_data.nuclei_volume();"
         "raise SystemExit('torch' in sys.modules or 'napari' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code]).returncode == 0
