@@ -17,9 +17,6 @@ from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
 from napari_sam2.prompts.plane_prompts import PlanePrompts
 
-CLOSER = 0.75
-"""A mask is refined only if the closer view's side is at most this share of the earlier one's."""
-
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -94,7 +91,7 @@ class ClickPredictor:
             return Preview((FrameResult.from_user(object_id, frame, index, prompts.mask),))
         view = InitialViewSelector(encoder, self.placement).view(index, prompts)
         found = self._predict(index, view, prompts)
-        crops = [encoder.components.filter_prompted(prompts, c) for c in self._crops(view, found)]
+        crops = self._crops(view, found)
         shown = view.window if view.zoomed else None
         return Preview(
             tuple(
@@ -115,23 +112,21 @@ class ClickPredictor:
         Returns
         -------
         FrameResult or None
-            None if that view is not smaller than :data:`CLOSER` times the earlier one; the result
-            itself if its mask is empty.
+            None if that view is not smaller than the earlier one; the result itself if its mask is
+            empty.
         """
         box = before.crop.box
         if box is None:
             return before
-        placement, encoder = self.placement, self.encoder
+        placement = self.placement
         side = placement.side_around(box)
         shown = Window.of(placement.shape) if before.view is None else before.view
-        if side > CLOSER * max(shown.shape):
+        if side >= max(shown.shape):
             return None
         view = placement.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
         found = self._predict(before.index, view, PlanePrompts(box=bounds, previous=before.crop))
         crop = self._crops(view, found)[0]
-        if encoder.components.keeps_all(before.crop):
-            crop = encoder.components.filter(crop)
         iou = float(found.predicted_iou[0])
         return replace(
             before,

@@ -6,81 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.view import View, ViewMode, ViewPolicy
+from napari_sam2.inference.tuning import (
+    MARGIN_SHARE,
+    MAX_SHARE,
+    MAX_VIEW_PIXELS,
+    MIN_SHARE,
+    MIN_TOKENS,
+    SMALL_SHARE,
+    TARGET_SHARE,
+)
 
-# Of a 1024 pixel input.
-_MANY_TOKENS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ViewSizing:
-    """Sizes of views relative to their objects; the same for all models and planes.
-
-    Parameters
-    ----------
-    small : float
-        An object below this share of the plane gets a zoomed view; 1/16 is 64 of 1024 pixels.
-    share : float
-        The share of its view's side that an object should span.
-    wide_share, magnified : float
-        The share of an object that would be magnified more than ``magnified`` times to span
-        ``share``: more magnification adds no detail, a wider view adds context.
-    share_tokens : float
-        Number of memory tokens that an object should span, even if it then spans a larger share;
-        0 for no such limit.
-    largest, smallest : float
-        An object above or below these shares of its view gets another one.
-    least_tokens : float
-        If the whole plane is reduced to an input below 1024 pixels, an object that spans fewer
-        memory tokens gets a zoomed view too, as its mask would be too coarse.
-    most_pixels : int
-        A view of more pixels is read at reduced resolution even without a pyramid.
-
-    Raises
-    ------
-    UserError
-        If the shares do not rise from ``smallest`` over ``share`` to ``largest`` < 1, or if
-        ``wide_share`` or ``magnified`` is not above 0.
-    """
-
-    small: float = 1 / 16
-    share: float = 0.3
-    wide_share: float = 0.2
-    magnified: float = 3.0
-    share_tokens: float = 0.0
-    largest: float = 1 / 2
-    smallest: float = 1 / 14
-    least_tokens: float = 5.0
-    most_pixels: int = 64 * 1024**2
-
-    def __post_init__(self) -> None:
-        if not 0 < self.smallest < self.share < self.largest < 1:
-            raise UserError(
-                f"An object's share of its window must be between its bounds: {self.smallest:g} "
-                f"< {self.share:g} < {self.largest:g} < 1 does not hold."
-            )
-        if min(self.wide_share, self.magnified) <= 0:
-            raise UserError(
-                f"A wide window's share ({self.wide_share:g}) and the most that an object is "
-                f"magnified ({self.magnified:g}) must be above 0."
-            )
-
-    @property
-    def plausible(self) -> float:
-        """Share of a first view below which a mask is as likely an artifact."""
-        return self.small / 2
-
-    def share_of(self, tokens: int) -> float:
-        """Return the share of its view that an object should span, for an input of ``tokens``."""
-        # Halfway to the bound, an object can grow before its view must change.
-        roomy = max(self.share, (self.share + self.largest) / 2)
-        return min(max(self.share, self.share_tokens / tokens), roomy)
-
-    def small_below(self, tokens: int) -> float:
-        """Return the share of a reduced plane below which an object gets a zoomed view."""
-        return self.small if tokens >= _MANY_TOKENS else max(self.small, self.least_tokens / tokens)
+_LARGE_INPUT_TOKENS = 64
+"""Memory tokens along a side of a 1024 pixel input, the size of the released models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +41,6 @@ class ViewPlacement:
         Input pixels per memory token.
     policy : ViewPolicy
         Policy set by the user.
-    sizes : ViewSizing
-        Sizes of views relative to their objects.
     """
 
     shape: tuple[int, int]
@@ -111,17 +48,11 @@ class ViewPlacement:
     image_size: int
     token_stride: int
     policy: ViewPolicy
-    sizes: ViewSizing = ViewSizing()
 
     @property
     def tokens(self) -> int:
         """Number of memory tokens along a side."""
         return self.image_size // self.token_stride
-
-    @property
-    def share(self) -> float:
-        """The share of its view that an object should span."""
-        return self.sizes.share_of(self.tokens)
 
     def pitch(self, side: int) -> int:
         """Return the plane pixels per memory token in a view of ``side``."""
@@ -146,14 +77,7 @@ class ViewPlacement:
 
     def side_around(self, box: Window) -> int:
         """Return the side of a view in which an object spans the usual share."""
-        extent, wide = max(box.shape), min(self.sizes.wide_share, self.share)
-        return self.side_for(
-            max(extent / self.share, min(extent / wide, self.image_size / self.sizes.magnified))
-        )
-
-    def close_enough(self, box: Window, side: int) -> bool:
-        """Return whether an object spans two fifths of the usual share, and not too much."""
-        return 0.4 * self.share <= max(box.shape) / side <= self.sizes.largest
+        return self.side_for(max(box.shape) / TARGET_SHARE)
 
     def side_for(self, pixels: float) -> int:
         """Return the smallest side on the ladder (1, 2, 3, 4, 6, 8, 12, ...) of ``pixels``."""
@@ -164,16 +88,11 @@ class ViewPlacement:
     def later_side(self, side: int, box: Window) -> int | None:
         """Return the side for an object whose view had ``side``, or None for the whole plane."""
         extent = max(box.shape)
-        if extent > self.sizes.largest * side:
+        if extent > MAX_SHARE * side:
             return self._unless_full(self.side_around(box), box)
-        if self.policy.pixels is None and extent < self.sizes.smallest * side:
+        if self.policy.pixels is None and extent < MIN_SHARE * side:
             return min(side, self.side_around(box))
         return self._unless_full(side, box)
-
-    def wider(self, view: View) -> View:
-        """Return a view of twice the side with the same center, at most the whole plane."""
-        side = self.side_for(2 * view.side)
-        return self.full if side >= max(self.shape) else self.place(view.window, side)
 
     def place(self, box: Window, side: int) -> View:
         """Return the view of ``side`` centered on ``box``, moved to lie on the plane."""
@@ -187,7 +106,7 @@ class ViewPlacement:
         """Return what a view of ``side`` must contain: the box after its motion, with a margin."""
         extent = max(box.shape)
         dy, dx = round(motion[0]), round(motion[1])
-        margin = max(ceil(extent / 4), abs(dy), abs(dx)) + self.pitch(side)
+        margin = max(ceil(extent * MARGIN_SHARE), abs(dy), abs(dx)) + self.pitch(side)
         room = (side - self.pitch(side) - extent) // 2
         return box.shift(dy, dx).grow(max(min(margin, room), 0)).clip(self.shape)
 
@@ -201,21 +120,24 @@ class ViewPlacement:
         """Return the reduction of a view: a pyramid level, or more for huge views."""
         fitting = [f for f in self.levels if f <= scale and pitch % f == 0]
         factor = max(fitting, default=1)
-        while shape[0] * shape[1] > self.sizes.most_pixels * factor**2:
+        while shape[0] * shape[1] > MAX_VIEW_PIXELS * factor**2:
             factor *= 2
         return factor
 
     @property
     def _small(self) -> float:
+        """Share of the plane below which an object gets a zoomed view."""
         shrunk = max(self.shape) > self.image_size
-        return self.sizes.small_below(self.tokens) if shrunk else self.sizes.small
+        if shrunk and self.tokens < _LARGE_INPUT_TOKENS:
+            return max(SMALL_SHARE, MIN_TOKENS / self.tokens)
+        return SMALL_SHARE
 
     def _share_of_plane(self, box: Window) -> float:
         height, width = box.shape
         return sqrt((height / self.shape[0]) * (width / self.shape[1]))
 
     def _unless_full(self, side: int, box: Window) -> int | None:
-        large = max(box.shape) > self.sizes.largest * min(side, max(self.shape))
+        large = max(box.shape) > MAX_SHARE * min(side, max(self.shape))
         return None if side >= max(self.shape) or large else side
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from napari_sam2.inference.postprocess import ComponentFilter
 from scipy import ndimage
 
 import napari_sam2
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.postprocess import ComponentFilter
 from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.prompts.plane_prompts import PlanePrompts
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt, Prompt

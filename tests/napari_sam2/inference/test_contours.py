@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
-
 from napari_sam2.inference.postprocess import ContourSmoothing
+from numpy.typing import NDArray
 
 OUTLINES = ContourSmoothing(0.05)
 

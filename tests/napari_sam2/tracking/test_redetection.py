@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari_sam2.tracking.redetection import EncodingBudget
 
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.intensity import Intensity
@@ -22,7 +23,6 @@ from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking import redetection as budget
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
-from napari_sam2.tracking.redetection import EncodingBudget
 from napari_sam2.tracking.track import ConditioningResult, FrameMask, Track
 from napari_sam2.tracking.track_start import prompted_result
 from tests.helpers.fakes import FakePredictor
