@@ -13,7 +13,6 @@ from sam2_model.training.synthetic.motion import living, still
 from sam2_model.training.synthetic.placement import packed, separate_objects
 from sam2_model.training.synthetic.scene_generator import Cast, draw_scene
 
-
 SHAPE = (256, 200)
 
 
