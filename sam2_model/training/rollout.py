@@ -145,8 +145,8 @@ class Rollout:
         clips = len(batch.pixels)
         split = [p.float().unflatten(0, (clips, -1)) for p in parts]
         return {
-            frame: Features(*(p[:, place].index_select(0, batch.clip_of) for p in split))
-            for place, frame in enumerate(frames)
+            frame: Features(*(p[:, index].index_select(0, batch.clip_of) for p in split))
+            for index, frame in enumerate(frames)
         }
 
     def _start(

@@ -110,11 +110,11 @@ def corrections(predicted: Tensor, truth: Tensor, stride: int = 2) -> PointPromp
     missed, excess = interior_depths(truth & ~predicted), interior_depths(predicted & ~truth)
     lacking, spare = (depth.flatten(1).amax(1) for depth in (missed, excess))
     inside = lacking >= spare
-    place = torch.where(inside[:, None], deepest_pixels(missed), deepest_pixels(excess))
+    pixel = torch.where(inside[:, None], deepest_pixels(missed), deepest_pixels(excess))
     labels = torch.where(inside, int(PointLabel.INSIDE), int(PointLabel.OUTSIDE))
     right = torch.maximum(lacking, spare) == 0
     labels = labels.masked_fill(right, int(PointLabel.PADDING))
-    return _points(place, labels, stride)
+    return _points(pixel, labels, stride)
 
 
 def tight_boxes(inside: Tensor) -> Tensor:
@@ -131,13 +131,13 @@ def _clicks(cover: Tensor, chance: torch.Generator, stride: int) -> PointPrompts
     depth = interior_depths(cover)
     exact = _drawn(len(cover), chance) < _EXACT_SHARE
     inner = random_pixels(depth, _INNER_SHARE, chance)
-    place = torch.where(exact[:, None], deepest_pixels(depth), inner)
-    return _points(place, torch.full_like(place[:, 0], int(PointLabel.INSIDE)), stride)
+    pixel = torch.where(exact[:, None], deepest_pixels(depth), inner)
+    return _points(pixel, torch.full_like(pixel[:, 0], int(PointLabel.INSIDE)), stride)
 
 
-def _points(place: Tensor, labels: Tensor, stride: int) -> PointPrompts:
+def _points(pixel: Tensor, labels: Tensor, stride: int) -> PointPrompts:
     """Return the centers of pixels (row, column), (B, 2), as points of the square input."""
-    points = (place.flip(1).float() + 0.5) * stride
+    points = (pixel.flip(1).float() + 0.5) * stride
     return PointPrompts(points[:, None], labels.int()[:, None])
 
 

@@ -119,11 +119,11 @@ def ellipsoid(
     depth : float
         Extent along z in slices.
     """
-    place = (np.arange(slices) - rng.uniform(0, slices - 1)) / (depth / 2)
-    scale = np.sqrt(np.clip(1 - place**2, 0, 1))
+    position = (np.arange(slices) - rng.uniform(0, slices - 1)) / (depth / 2)
+    scale = np.sqrt(np.clip(1 - position**2, 0, 1))
     tilt = rng.normal(0, 0.25 * radius, 2)
     upright = replace(static_motion(start, slices), scale=scale, fade=np.clip(1.6 * scale, 0, 1))
-    return replace(upright, center=start + place[:, None] * tilt)
+    return replace(upright, center=start + position[:, None] * tilt)
 
 
 def tube(rng: np.random.Generator, start: Numbers, slices: int, radius: float) -> Motion:

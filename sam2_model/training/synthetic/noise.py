@@ -35,9 +35,9 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Fie
 
 def _splines(n: int, grain: float, phase: float) -> tuple[NDArray[np.int64], Field]:
     """Return the first of four knots around each of n pixels, and their spline weights (4, n)."""
-    place = np.arange(n) / grain + phase
-    first = place.astype(np.int64)
-    u = place - first
+    position = np.arange(n) / grain + phase
+    first = position.astype(np.int64)
+    u = position - first
     weights = ((1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3)
     return first, (np.stack(weights) / 6).astype(np.float32)
 

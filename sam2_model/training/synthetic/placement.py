@@ -36,18 +36,18 @@ def scatter(
     """
     clustered = rng.random() < 0.5
     middle, spread = rng.uniform(0.2, 0.8, 2) * shape, 0.2 * np.array(shape)
-    places = np.empty((len(radii), 2))
+    positions = np.empty((len(radii), 2))
     for number, radius in enumerate(radii):
         tries = rng.uniform(0, 1, (_TRIES, 2)) * shape
         if clustered:
             tries = rng.normal(middle, spread, (_TRIES, 2))
-        apart = np.linalg.norm(tries[:, None] - places[:number], axis=2)
+        apart = np.linalg.norm(tries[:, None] - positions[:number], axis=2)
         gaps = (apart - radius - radii[:number]).min(1, initial=np.inf)
         free = np.flatnonzero(gaps >= 0)
         # In a cluster, the free position with the smallest gap is used, otherwise any free one.
         best = free[gaps[free].argmin() if clustered else 0] if len(free) else gaps.argmax()
-        places[number] = tries[best]
-    return list(places)
+        positions[number] = tries[best]
+    return list(positions)
 
 
 def pack(
@@ -58,18 +58,18 @@ def pack(
     Parameters and result are those of :func:`scatter`.
     """
     clumps = int(rng.integers(1, 2 + len(radii) // 6))
-    places = np.empty((len(radii), 2))
-    places[:clumps] = rng.uniform(0.15, 0.85, (clumps, 2))[: len(radii)] * shape
+    positions = np.empty((len(radii), 2))
+    positions[:clumps] = rng.uniform(0.15, 0.85, (clumps, 2))[: len(radii)] * shape
     for number in range(clumps, len(radii)):
         beside = rng.integers(number, size=_TRIES)
         turns = rng.uniform(0, 2 * np.pi, _TRIES)
         away = (radii[beside] + radii[number]) * rng.uniform(_CLOSEST, _LOOSEST, _TRIES)
-        tries = places[beside] + away[:, None] * np.stack((np.sin(turns), np.cos(turns)), 1)
-        room = np.linalg.norm(tries[:, None] - places[:number], axis=2)
+        tries = positions[beside] + away[:, None] * np.stack((np.sin(turns), np.cos(turns)), 1)
+        room = np.linalg.norm(tries[:, None] - positions[:number], axis=2)
         crowding = (room / (radii[:number] + radii[number])).min(1)
         outside = ((tries < 0) | (tries > shape)).any(1)
-        places[number] = tries[(crowding.clip(max=1) - outside).argmax()]
-    return list(places)
+        positions[number] = tries[(crowding.clip(max=1) - outside).argmax()]
+    return list(positions)
 
 
 _ROUNDS = 6
@@ -107,13 +107,13 @@ def separate_objects(
     return [replace(m, center=c) for m, c in zip(motions, centers, strict=True)]
 
 
-def _pushed(places: Numbers, first: Numbers, radii: Numbers, loose: Numbers) -> Numbers:
+def _pushed(positions: Numbers, first: Numbers, radii: Numbers, loose: Numbers) -> Numbers:
     """Return positions (N, 2) in which objects that are too near are pushed apart."""
-    places = places.copy()
+    positions = positions.copy()
     for _ in range(_ROUNDS):
-        pairs = KDTree(places).query_pairs(2 * _CONTACT * radii.max(), output_type="ndarray")
+        pairs = KDTree(positions).query_pairs(2 * _CONTACT * radii.max(), output_type="ndarray")
         a, b = pairs.T
-        way = places[b] - places[a]
+        way = positions[b] - positions[a]
         away = np.linalg.norm(way, axis=1)
         start = np.linalg.norm(first[b] - first[a], axis=1)
         lacking = np.minimum(start, _CONTACT * (radii[a] + radii[b])) - away
@@ -123,6 +123,6 @@ def _pushed(places: Numbers, first: Numbers, radii: Numbers, loose: Numbers) -> 
         a, b = a[near], b[near]
         step = (lacking / np.maximum(away, 1e-6))[near, None] * way[near]
         share = (loose[a] / (loose[a] + loose[b]))[:, None]
-        np.add.at(places, a, -step * share)
-        np.add.at(places, b, step * (1 - share))
-    return places
+        np.add.at(positions, a, -step * share)
+        np.add.at(positions, b, step * (1 - share))
+    return positions

@@ -84,10 +84,10 @@ def draw_scene(
         return draw_tiling(appearance, radius, rng, frames, shape, drift, volume=lifecycle.volume)
     count = objects.count or draw_count(style, radius, shape[0] * shape[1], rng)
     radii = radius * np.exp(rng.normal(0, 0.18, count))
-    places = pack(radii, shape, rng) if lifecycle.packed else scatter(radii, shape, rng)
+    positions = pack(radii, shape, rng) if lifecycle.packed else scatter(radii, shape, rng)
     motions = [
         lifecycle.motion(rng, start, frames, float(r))
-        for start, r in zip(places, radii, strict=True)
+        for start, r in zip(positions, radii, strict=True)
     ]
     if not (lifecycle.volume or lifecycle.crossing):
         motions = separate_objects(motions, radii)

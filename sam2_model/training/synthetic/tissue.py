@@ -13,7 +13,7 @@ from sam2_model.training.synthetic.motion import Numbers
 from sam2_model.training.synthetic.noise import noise
 from sam2_model.training.synthetic.rendering import Clip, Image, Labels
 
-_UNLABELLED = 0.15
+_UNLABELED = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def draw_tiling(
     grain = appearance.body_texture * noise(rng, shape, appearance.body_grain)
     if appearance.spots < -0.1:
         grain += appearance.spots * (noise(rng, shape, 0.25 * radius) > 1.8)
-    labeled = rng.random(len(shades)) >= _UNLABELLED
+    labeled = rng.random(len(shades)) >= _UNLABELED
     labeled[-1] = False
     bend, shades, grain = (p.astype(np.float32) for p in (bend, shades, grain))
     return Tiling(appearance, centers, weights, bend, 3.2 * radius, shades, grain, labeled)
