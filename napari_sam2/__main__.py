@@ -1,4 +1,4 @@
-"""The command ``napari-sam2``."""
+"""Run the command line with ``python -m napari_sam2``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari_sam2.cli.app import run
 
 
 def main() -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and exit with its exit code."""
     sys.exit(run())
 
 

@@ -1,4 +1,4 @@
-"""What all tests share: a screen for Qt, the data sets, one torch thread per process."""
+"""Set-up of all tests: an X server for Qt, the data sets, one torch thread per process."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ _CHECKED = (
 install_import_hook([f"sam2_model.{name}" for name in _CHECKED], "beartype.beartype")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
-_SCREEN = pytest.StashKey[subprocess.Popen[bytes]]()
-_DRAWS = pytest.StashKey[bool]()
+_SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
+_CAN_RENDER = pytest.StashKey[bool]()
 _DEBIAN = "xvfb libxcb-icccm4 libxcb-keysyms1 libxcb-cursor0 libxkbcommon-x11-0"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give Qt a private screen, else the user's own, else none at all ("offscreen")."""
+    """Start a private X server for Qt; otherwise use the user's, or none ("offscreen")."""
     os.environ.setdefault("NAPARI_ASYNC", "0")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    config.stash[_DRAWS] = not sys.platform.startswith("linux") or _find_screen(config)
-    if not config.stash[_DRAWS]:
+    config.stash[_CAN_RENDER] = not sys.platform.startswith("linux") or _find_display(config)
+    if not config.stash[_CAN_RENDER]:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 
-def _find_screen(config: pytest.Config) -> bool:
-    """Return whether there is an X server or Wayland to draw on."""
+def _find_display(config: pytest.Config) -> bool:
+    """Return whether an X server or Wayland is available."""
     if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         return False
-    # Workers of pytest-xdist inherit the screen of the process that started them.
-    if "PYTEST_XDIST_WORKER" not in os.environ and _can_start_screen():
-        return _start_screen(config)
+    # Workers of pytest-xdist inherit the X server of the process that started them.
+    if "PYTEST_XDIST_WORKER" not in os.environ and _can_start_server():
+        return _start_server(config)
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def _can_start_screen() -> bool:
+def _can_start_server() -> bool:
     libraries = ("xcb-icccm", "xcb-keysyms", "xcb-cursor", "xkbcommon-x11")
     return bool(shutil.which("Xvfb")) and all(map(ctypes.util.find_library, libraries))
 
 
-def _start_screen(config: pytest.Config) -> bool:
+def _start_server(config: pytest.Config) -> bool:
     read, write = os.pipe()
     size = ["-screen", "0", "1600x1100x24"]
-    config.stash[_SCREEN] = subprocess.Popen(
+    config.stash[_SERVER] = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write), *size, "-nolisten", "tcp"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
@@ -81,15 +81,15 @@ def _start_screen(config: pytest.Config) -> bool:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the private screen."""
-    if screen := config.stash.get(_SCREEN, None):
-        screen.terminate()
-        screen.wait(5)
+    """Stop the private X server."""
+    if server := config.stash.get(_SERVER, None):
+        server.terminate()
+        server.wait(5)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what draws where nothing can be drawn on."""
-    if config.stash[_DRAWS]:
+    """Skip tests that render if there is no X server."""
+    if config.stash[_CAN_RENDER]:
         return
     skip = pytest.mark.skip(reason=f"no X server with OpenGL; apt-get install {_DEBIAN}")
     for item in items:
@@ -99,23 +99,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _one_torch_thread() -> None:
-    """Keep processes that share few cores from waiting for each other's threads."""
+    """Use one torch thread, since test processes share few cores."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of data sets beside the repository; tests that need it skip without it."""
+    """Return the folder of data sets beside the repository; skip the test without it."""
     if not (_SHARED / "data").is_dir():
-        pytest.skip(f"the data sets are not here: {_SHARED.name}/data beside the repository")
+        pytest.skip(f"no data sets: {_SHARED.name}/data is not beside the repository")
     return _SHARED
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _gl_queries_without_gl(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Answer the two limits that napari asks OpenGL for, where there is no OpenGL."""
-    if request.config.stash[_DRAWS] or "napari" not in sys.modules:
+    """Return fixed values for the OpenGL limits that napari queries if there is no OpenGL."""
+    if request.config.stash[_CAN_RENDER] or "napari" not in sys.modules:
         yield
         return
     import napari._vispy.utils.gl as napari_gl

@@ -1,11 +1,11 @@
-"""The README's two commands are what it promises."""
+"""The first two commands of the README, and its links."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from .readme_commands import README, commands
+from tests.helpers.readme_commands import README, commands
 
 
 def test_the_first_two_commands_stand_alone() -> None:

@@ -1,4 +1,4 @@
-"""The built wheel, in an environment that does not know this folder."""
+"""The built wheel works in an environment without this folder."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def _run(*command: object, **options: object) -> str:
 
 
 @pytest.mark.slow
-def test_the_wheel_brings_widget_samples_menus_and_model(tmp_path: Path) -> None:
+def test_wheel_contains_widget_samples_menus_and_model(tmp_path: Path) -> None:
     _run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT)
     (wheel,) = tmp_path.glob("napari_sam2-*.whl")
     clean = tmp_path / "clean"
     venv.create(clean, with_pip=True)
     python = clean / ("Scripts" if os.name == "nt" else "bin") / "python"
     _run(python, "-m", "pip", "install", "-q", "--no-deps", wheel)
-    # The libraries are those of this environment; its link to the checkout is not followed.
+    # Use the libraries of this environment, but not its editable install of this checkout.
     site = _run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     (Path(site) / "libraries.pth").write_text(sysconfig.get_path("purelib"))
     places = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    told = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | places
-    script = ROOT / "tests" / "in_clean_environment.py"
-    assert "all there" in _run(python, "-P", script, cwd=tmp_path, env=told)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | places
+    script = ROOT / "tests" / "helpers" / "in_clean_environment.py"
+    assert "all there" in _run(python, "-P", script, cwd=tmp_path, env=environment)

@@ -1,4 +1,4 @@
-"""Small parts that the panels of the widget are made of."""
+"""Small widgets and layouts shared by the panels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,17 @@ from superqt import QCollapsible
 def button(
     text: str, key: str, tip: str, call: Callable[[], Any], *, checkable: bool = False
 ) -> QPushButton:
-    """Return a button with its key on it, e.g. ``Propagate [G]``."""
+    """Return a button that shows its key, e.g. ``Propagate [G]``.
+
+    Parameters
+    ----------
+    text, key, tip : str
+        The text, the key or an empty string, and the tooltip.
+    call : Callable
+        Called without arguments when the button is clicked.
+    checkable : bool
+        Whether the button stays pressed.
+    """
     made = QPushButton()
     made.setText(f"{text}  [{key}]" if key else text)
     made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -33,7 +43,13 @@ def button(
 
 
 class Choice(QComboBox):
-    """A list that the mouse wheel scrolls past: what it chooses may be costly."""
+    """A combo box that ignores the mouse wheel, as a choice may be expensive.
+
+    Parameters
+    ----------
+    name, tip : str
+        Object name and tooltip.
+    """
 
     def __init__(self, name: str = "", tip: str = "") -> None:
         super().__init__()
@@ -43,11 +59,11 @@ class Choice(QComboBox):
         self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
     def wheelEvent(self, event: Any) -> None:  # noqa: N802
-        """Leave the wheel to what is around."""
+        """Pass the event to the scroll area around."""
         event.ignore()
 
     def choose(self, data: Any) -> None:
-        """Show the item that holds ``data``, quietly; one that is missing is added."""
+        """Select the item with ``data`` without a signal; add the item if it is missing."""
         before = self.blockSignals(True)
         if self.findData(data) < 0:
             self.addItem(str(data).rpartition("/")[2], data)
@@ -67,7 +83,7 @@ def row(*widgets: QWidget) -> QWidget:
 
 
 def form(*rows: tuple[str, QWidget]) -> QWidget:
-    """Return labelled widgets below each other."""
+    """Return labeled widgets below each other."""
     holder = QWidget()
     layout = QFormLayout(holder)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -90,14 +106,14 @@ def column(*widgets: QWidget) -> QWidget:
 
 
 def heading(text: str) -> QLabel:
-    """Return a title for what follows."""
+    """Return a section title."""
     label = QLabel(f"<b>{text}</b>")
     label.setContentsMargins(0, 4, 0, 0)
     return label
 
 
 def folded(title: str, content: QWidget) -> QCollapsible:
-    """Return content that is folded away at first."""
+    """Return a collapsible section, closed at first."""
     made = QCollapsible(title)
     made.setDuration(0)
     made.setCollapsedIcon("▸")
@@ -112,16 +128,16 @@ def folded(title: str, content: QWidget) -> QCollapsible:
 
 
 def note(text: str = "") -> QLabel:
-    """Return a line that wraps."""
+    """Return a text that wraps."""
     label = QLabel(text)
     label.setWordWrap(True)
     return label
 
 
-def frame(content: QWidget, colour: str) -> QFrame:
-    """Return content with a coloured edge."""
+def frame(content: QWidget, color: str) -> QFrame:
+    """Return a widget with a colored left edge."""
     made = QFrame()
-    made.setStyleSheet(f"QFrame#sam2_edge {{ border-left: 3px solid {colour}; }}")
+    made.setStyleSheet(f"QFrame#sam2_edge {{ border-left: 3px solid {color}; }}")
     made.setObjectName("sam2_edge")
     layout = QHBoxLayout(made)
     layout.setContentsMargins(8, 2, 0, 2)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 from napari_sam2._qt.components import button, heading, row
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
-from napari_sam2._qt.jobs.model_loading import ModelChange
+from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
@@ -25,7 +25,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
 from napari_sam2.viewer.keys import Action, KeyBindings
-from napari_sam2.viewer.layer_sync import find_sync
+from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.preferences import read_preferences
 
 if TYPE_CHECKING:
@@ -33,66 +33,71 @@ if TYPE_CHECKING:
 
     from napari_sam2.inference.protocol import Predictor
 
-_REDRAW = 120
-"""Milliseconds between two redraws of the panels."""
+_REFRESH_MS = 120
+"""Milliseconds for which changes are collected before the panels are refreshed."""
 
 
 class SegmentTrackWidget(QScrollArea):
-    """Click an object, see its mask, follow it, accept it, save.
+    """Prompts, propagation, the objects and saving, for one viewer.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
-        The viewer that it works in.
+        The viewer.
     make_predictor : Callable or None
-        Makes the model in place of the one chosen in the widget.
-    shelf : ModelCatalog or None
-        Where the models to choose from come from; None for the released ones.
+        Returns the model, in place of the one chosen in the widget.
+    catalog : ModelCatalog or None
+        The models to choose from; None for the released ones.
     """
 
     def __init__(
         self,
         napari_viewer: "napari.Viewer",
         make_predictor: "Callable[[], Predictor] | None" = None,
-        shelf: ModelCatalog | None = None,
+        catalog: ModelCatalog | None = None,
     ) -> None:
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        settings = read_preferences()
-        self.engine = SegmentationController(self.viewer, settings.ending)
-        self.keys = KeyBindings(self.viewer, settings.keys)
+        preferences = read_preferences()
+        self.controller = SegmentationController(self.viewer, preferences.label_format)
+        self.state = self.controller.state
+        self.keys = KeyBindings(self.viewer, preferences.keys)
+        key = self.keys.key
         self.images = ImagePanel(self.viewer)
-        self.model = ModelPanel(ModelChoice(settings.model, settings.device))
-        shelf = shelf or (None if make_predictor else HubCatalog())
-        self.models = ModelChange(self.model, self.engine, shelf, make_predictor)
-        self.tools = ToolPanel(self.engine, self.keys.key)
-        self.objects = ObjectTable(self.engine)
-        self.run = PropagationPanel(self.engine, self.keys.key)
-        self.sharpen = RefinementPanel(self.engine, self.keys.key)
+        self.model = ModelPanel(ModelChoice(preferences.model, preferences.device))
+        catalog = catalog or (None if make_predictor else HubCatalog())
+        self.models = ModelController(self.model, self.controller, catalog, make_predictor)
+        self.tools = ToolPanel(self.controller, key)
+        self.objects = ObjectTable(self.state, self.controller.accept_save)
+        self.propagation = PropagationPanel(self.controller, key)
+        self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.status = StatusPanel()
-        self.hint = GettingStartedHint(self.keys.key, settings.hint)
-        self.extras = AdvancedPanel(self.engine, settings.hover)
-        self.accept = button(
-            "Accept, next",
-            self.keys.key(Action.ACCEPT),
-            "Keep this object as it is and go on with a new one.",
-            self.engine.keeping.accept,
-        )
-        self.save = button(
-            "Save", self.keys.key(Action.SAVE), "Write the accepted labels to a file.", self._save
-        )
-        self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+        self.hint = GettingStartedHint(key, preferences.hint)
+        self.advanced = AdvancedPanel(self.controller, preferences.hover)
+        self._make_buttons(key)
         self._content = QWidget()
-        self._redraw = QTimer(self)
-        self._redraw.setSingleShot(True)
-        self._redraw.setInterval(_REDRAW)
-        self._redraw.timeout.connect(self.refresh)
-        self._lay_out()
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(_REFRESH_MS)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self._arrange()
         self._connect()
         self._bind_keys()
         self._start()
 
-    def _lay_out(self) -> None:
+    def _make_buttons(self, key: Callable[[Action], str]) -> None:
+        self.accept = button(
+            "Accept, next",
+            key(Action.ACCEPT),
+            "Accept this object and start a new one.",
+            self.controller.accept_save.accept,
+        )
+        self.save = button(
+            "Save", key(Action.SAVE), "Save the accepted labels to a file.", self._save
+        )
+        self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+
+    def _arrange(self) -> None:
         layout = QVBoxLayout(self._content)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(6)
@@ -105,11 +110,11 @@ class SegmentTrackWidget(QScrollArea):
             self.tools,
             heading("Objects"),
             self.objects,
-            self.run,
-            self.sharpen,
+            self.propagation,
+            self.refinement,
             self.accept,
             row(self.save, self.save_as),
-            self.extras,
+            self.advanced,
         )
         for part in parts:
             layout.addWidget(part)
@@ -118,51 +123,51 @@ class SegmentTrackWidget(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(self.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._widen()
+        self._fit_width()
 
-    def _widen(self) -> None:
-        """Be as wide as the content, with a vertical bar, lest buttons are cut."""
+    def _fit_width(self) -> None:
+        """Make the widget as wide as its content and a vertical scroll bar."""
         bar = self.verticalScrollBar().sizeHint().width()
         self.setMinimumWidth(max(310, self._content.minimumSizeHint().width() + bar))
 
     def _connect(self) -> None:
-        engine = self.engine
-        engine.changed.connect(self._later)
-        engine.began.connect(self._began)
-        engine.notice.connect(self.status.say)
-        engine.fault.connect(self.fault)
-        engine.ran.connect(self.run.show_run)
+        state = self.state
+        state.changed.connect(self._schedule_refresh)
+        state.session_changed.connect(self._session_changed)
+        state.notice.connect(self.status.show_notice)
+        state.fault.connect(self.show_error)
+        state.run_ended.connect(self.propagation.refresh)
         self.images.chosen.connect(self.begin)
-        self.models.ready.connect(self._ready)
-        self.objects.jump.connect(self._jump)
+        self.models.ready.connect(self._model_ready)
+        self.objects.jump.connect(self.controller.show_lowest_score)
         removed = self.viewer.layers.events.removed
+        removed.connect(self._layer_removed)
         self._release = _Release(
-            self._redraw.stop,
+            self._refresh_timer.stop,
             self.keys.release,
             self.images.release,
-            lambda: removed.disconnect(self._maybe_closing),
-            self.run.end_activity,
-            self.sharpen.release,
+            lambda: removed.disconnect(self._layer_removed),
+            self.propagation.close_activity,
+            self.refinement.release,
             self.models.close,
-            self.engine.close,
+            self.controller.close,
         )
         self.destroyed.connect(self._release)
-        self.viewer.layers.events.removed.connect(self._maybe_closing)
 
     def _bind_keys(self) -> None:
-        tools = self.tools
+        controller, tools = self.controller, self.tools
         self.keys.bind(
             {
-                Action.PROPAGATE: self.engine.propagate,
-                Action.STOP: self.engine.stop,
-                Action.ACCEPT: self.engine.keeping.accept,
-                Action.CANDIDATE: self.engine.next_candidate,
-                Action.SHARPEN: self.engine.sharpening.here,
+                Action.PROPAGATE: controller.propagate,
+                Action.STOP: controller.runs.stop,
+                Action.ACCEPT: controller.accept_save.accept,
+                Action.CANDIDATE: controller.predictions.next_candidate,
+                Action.REFINE: controller.refinement.refine_frame,
                 Action.SAVE: self._save,
-                Action.JUMP: self._jump,
-                Action.SIGN: tools.flip,
-                Action.UNDO: lambda: self.engine.sync and self.engine.sync.undo(),
-                Action.REDO: lambda: self.engine.sync and self.engine.sync.redo(),
+                Action.JUMP: controller.show_lowest_score,
+                Action.SIGN: tools.flip_sign,
+                Action.UNDO: controller.undo,
+                Action.REDO: controller.redo,
                 Action.POINT: lambda: tools.use(Tool.POINT),
                 Action.BOX: lambda: tools.use(Tool.BOX),
                 Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
@@ -171,126 +176,112 @@ class SegmentTrackWidget(QScrollArea):
         )
 
     def _start(self) -> None:
-        existing = find_sync(self.viewer)
+        existing = LayerSync.find(self.viewer)
         if existing is not None:
-            self.engine.adopt(existing)
+            self.controller.adopt(existing)
             self.models.adopt(existing.sessions.predictor)
             self.tools.use(Tool.POINT)
         else:
             self.models.load()
         self.refresh()
 
-    def _ready(self) -> None:
-        self.status.clear_fault()
-        if self.engine.sync is None:
+    def _model_ready(self) -> None:
+        self.status.clear_error()
+        if self.state.sync is None:
             self.begin()
 
     def begin(self) -> None:
-        """Start on the image that is chosen."""
-        if self.engine.predictor is None or not self.images.images:
+        """Start a session on the chosen image, if a model is loaded."""
+        if self.state.predictor is None or not self.images.images:
             return
         try:
-            self.engine.begin(self.images.images, self.images.axis)
+            self.controller.begin(self.images.images, self.images.axis)
         except UserError as error:
-            self.fault(ErrorMessage.of(error))
+            self.show_error(ErrorMessage.of(error))
             return
-        self.status.clear_fault()
+        self.status.clear_error()
         self.tools.use(Tool.POINT)
 
-    def fault(self, fault: ErrorMessage) -> None:
-        """Say what went wrong, here and as a napari notification, and offer what may help."""
-        self.status.show_fault(fault.text, self.models.offers(fault))
-        show_error(fault.text)
-        self._later()
+    def show_error(self, message: ErrorMessage) -> None:
+        """Show an error with its remedies, here and as a napari notification."""
+        self.status.show_error(message.text, self.models.remedies(message))
+        show_error(message.text)
+        self._schedule_refresh()
 
-    def _began(self) -> None:
-        self.run.show_session()
-        self._later()
-
-    def _jump(self, object_id: int | None = None) -> None:
-        sync = self.engine.sync
-        if sync is None:
-            return
-        worst = sync.sessions.tally.of(object_id or sync.current)
-        if worst.worst_index is None:
-            self.status.say("This object has no mask yet.")
-        else:
-            sync.place.show_index(worst.worst_index)
+    def _session_changed(self) -> None:
+        self.propagation.show_session()
+        self._schedule_refresh()
 
     def _save(self) -> None:
-        self.engine.keeping.save()
+        self.controller.accept_save.save()
 
     def _save_as(self) -> None:
         kinds = "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr)"
         path, _ = QFileDialog.getSaveFileName(self, "Save labels", "labels.tif", kinds)
         if path:
-            self.engine.keeping.save(Path(path))
+            self.controller.accept_save.save(Path(path))
             show_info(f"Saving to {path}")
 
-    def _later(self) -> None:
-        if not self._redraw.isActive():
-            self._redraw.start()
+    def _schedule_refresh(self) -> None:
+        if not self._refresh_timer.isActive():
+            self._refresh_timer.start()
 
     def refresh(self) -> None:
-        """Show everything as it is now."""
-        self.objects.show_objects()
-        self.run.show_run()
-        self.sharpen.show_masks()
-        self.tools.show_sign()
-        self.extras.refresh()
-        self.accept.setEnabled(self.engine.sync is not None)
-        self.save.setEnabled(self.engine.sync is not None)
-        self.save_as.setEnabled(self.engine.sync is not None)
-        now = self.situation()
+        """Update all panels."""
+        self.objects.refresh()
+        self.propagation.refresh()
+        self.refinement.refresh()
+        self.tools.refresh()
+        self.advanced.refresh()
+        for made in (self.accept, self.save, self.save_as):
+            made.setEnabled(self.state.sync is not None)
+        now = self.workflow_state()
         if now.accepted:
             self.hint.dismiss()
         self.status.show_next(next_step(now))
         self.status.show_states(self._states())
-        self._widen()
+        self._fit_width()
 
-    def situation(self) -> WorkflowState:
-        """Return where the user stands."""
-        sync = self.engine.sync
-        loading = self.models.awaited
-        here = WorkflowState(has_image=bool(self.images.images), loading=loading)
-        if sync is None:
-            return here
-        tally, current = sync.sessions.tally, sync.current
-        prompts = sync.session.prompts
-        accepted = sum(tally.of(item.id).accepted for item in sync.sessions.objects)
+    def workflow_state(self) -> WorkflowState:
+        """Return how far the user is in the workflow."""
+        state = self.state
+        has_image, loading = bool(self.images.images), self.models.awaited
+        session, progress = state.session, state.progress(state.current)
+        if session is None or progress is None:
+            return WorkflowState(has_image=has_image, loading=loading)
         return WorkflowState(
             has_image=True,
             loading=loading,
             session=True,
-            prompts=len(prompts.frames(current)),
-            frames_done=tally.of(current).frames,
-            frames=sync.sessions.stack.n_frames,
-            running=self.engine.running is not None,
-            sharpening=self.engine.sharpening.going,
-            accepted=accepted,
-            unsaved=self.engine.unsaved,
+            prompts=len(session.prompts.frames(state.current)),
+            frames_done=progress.frames,
+            frames=state.n_frames,
+            running=state.running is not None,
+            refining=state.refining,
+            accepted=state.accepted_count(),
+            unsaved=state.unsaved,
         )
 
     def _states(self) -> list[str]:
-        predictor, states = self.engine.predictor, []
+        predictor, states = self.state.predictor, []
         if predictor is not None:
             info = predictor.info
             states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
-            if self.model.licence:
-                states.append(f"{info.name}: licence {self.model.licence}")
+            if self.model.license:
+                states.append(f"{info.name}: license {self.model.license}")
             if not info.trained:
-                states.append("untrained model: masks mean nothing")
-        if self.engine.sync is not None and self.engine.unsaved:
+                states.append("untrained model: its masks are meaningless")
+        if self.state.sync is not None and self.state.unsaved:
             states.append("not saved")
-        elif self.engine.saved is not None:
-            states.append(f"saved: {self.engine.saved.name}")
+        elif self.state.saved is not None:
+            states.append(f"saved: {self.state.saved.name}")
         return states
 
-    def _maybe_closing(self, event: Any) -> None:
-        self._later()
+    def _layer_removed(self, event: Any) -> None:
+        self._schedule_refresh()
 
     def release(self) -> None:
-        """Give back keys and threads; called when the widget goes."""
+        """Unbind the keys, disconnect from the viewer and end the threads."""
         self._release()
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
@@ -300,7 +291,13 @@ class SegmentTrackWidget(QScrollArea):
 
 
 class _Release:
-    """Lets go of the viewer and ends threads, once, whether or not Qt's objects still live."""
+    """Runs steps once, and skips those whose Qt object was deleted.
+
+    Parameters
+    ----------
+    *steps : Callable
+        The steps, in order.
+    """
 
     def __init__(self, *steps: Callable[[], Any]) -> None:
         self._steps = list(steps)

@@ -1,1 +1,1 @@
-"""The command line: one module a command, heavy imports only when a command runs."""
+"""The command line. Each command has one module, which imports heavy libraries when it runs."""

@@ -1,4 +1,4 @@
-"""Put the commands together and turn errors into messages and exit codes."""
+"""The program: its commands, and errors as messages and exit codes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from napari_sam2.cli.commands import (
     train,
 )
 from napari_sam2.cli.console import ExitCode
+from napari_sam2.cli.options import showing
 from napari_sam2.core.errors import UserError
 
 app = typer.Typer(
@@ -28,18 +29,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Segment and track objects through time or depth with SAM 2.",
 )
-app.command("segment")(segment.segment)
+app.command("segment", cls=showing(segment.defaults))(segment.segment)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
-app.command("evaluate")(evaluate.evaluate)
-app.command("evaluate-davis")(evaluate_davis.evaluate_davis)
-app.command("train")(train.train)
+app.command("evaluate", cls=showing(evaluate.defaults))(evaluate.evaluate)
+app.command("evaluate-davis", cls=showing(evaluate_davis.defaults))(evaluate_davis.evaluate_davis)
+app.command("train", cls=showing(train.defaults))(train.train)
 app.command("doctor")(doctor.doctor)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(given: bool) -> None:
+    if given:
         typer.echo(f"napari-sam2 {__version__}")
         raise typer.Exit
 
@@ -49,11 +50,11 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Take what applies to every command."""
+    """Options of the program itself."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -62,17 +63,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Those of the process when not given.
+        None uses the arguments of the process.
 
     Returns
     -------
     int
-        An :class:`~napari_sam2.cli.console.ExitCode`, or what the command itself ended with.
+        An :class:`~napari_sam2.cli.console.ExitCode`, or the exit code of the command.
 
     Raises
     ------
     Exception
-        Whatever is not the user's to mend, with its traceback.
+        Any error that is not caused by user input; see :func:`is_user_error`.
     """
     command = typer.main.get_command(app)
     try:
@@ -82,21 +83,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except Exception as error:
-        if not is_users(error):
+        if not is_user_error(error):
             raise
-        _complain(str(error))
+        _print_error(str(error))
         return ExitCode.BAD_INPUT
     return ExitCode.DONE
 
 
-def is_users(error: Exception) -> bool:
-    """Whether an error is explained by its message alone, which says what to do."""
-    # By name: importing the class would import the model, and torch with it.
+def is_user_error(error: Exception) -> bool:
+    """Return whether an error is caused by user input and its message says how to fix it."""
+    # Compared by name, because importing SAM2Error would import torch.
     names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
     return isinstance(error, UserError) or "sam2_model.errors.SAM2Error" in names
 
 
-def _complain(message: str) -> None:
+def _print_error(message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""What a running segmentation shows: frames per second, time left, memory."""
+"""Console output: progress, outcomes, exit codes, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,59 +6,88 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
-    from napari_sam2.inference.protocol import ModelInfo
-    from napari_sam2.session.session import SegmentationSession
-
-
-def peak_memory() -> int | None:
-    """Return the most memory that this process has held, in bytes; None where unknown."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    from napari_sam2.workflows.reporter import RunEnding
+    from napari_sam2.workflows.run import RunOutcome
 
 
-@contextmanager
-def showing(session: SegmentationSession, console: Console) -> Iterator[None]:
-    """Show how far a session's propagation is; a frame that is swept both ways counts twice."""
-    with bar(console) as progress:
-        task = progress.add_task("Segmenting", total=None, speed="", memory="")
+class ExitCode(IntEnum):
+    """Exit codes of the program; scripts rely on them."""
 
-        def told(done: int, total: int) -> None:
-            show(progress, task, done, total)
-
-        session.events.progress.connect(told)
-        try:
-            yield
-        finally:
-            session.events.progress.disconnect(told)
+    DONE = 0
+    BAD_INPUT = 2
+    STOPPED_PART_WAY = 3
+    INTERRUPTED = 130
 
 
-def show(progress: Progress, task: TaskID, done: int, total: int) -> None:
-    """Show how many frames are done, how fast, and what memory that took."""
-    speed, peak = progress.tasks[task].speed, peak_memory()
-    progress.update(
-        task,
-        completed=done,
-        total=total,
-        speed="" if speed is None else f"{speed:.1f} frames/s",
-        memory="" if peak is None else f"{peak / 2**30:.1f} GiB",
-    )
+def exit_code(ending: RunEnding) -> ExitCode:
+    """Return the exit code for the ending of a workflow."""
+    return ExitCode[ending.name]
 
 
-def bar(console: Console) -> Progress:
-    """Return a bar with the fields ``speed`` and ``memory``."""
+def error_console() -> Console:
+    """Return a console that writes plain text to standard error, without wrapping lines."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class ConsoleReporter:
+    """Prints messages and shows a progress bar with frames per second, time left and memory.
+
+    Implements :class:`napari_sam2.workflows.reporter.Reporter`.
+
+    Parameters
+    ----------
+    console : Console
+        Where to print.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+
+    def message(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def running(self, cancel: Callable[[], object] | None = None) -> Iterator[None]:
+        """Show a progress bar, and call ``cancel`` on Ctrl-C."""
+        interruptible = nullcontext() if cancel is None else on_interrupt(cancel)
+        with interruptible, progress_bar(self._console) as self._bar:
+            self._bar.add_task("", total=None, speed="", memory="")
+            try:
+                yield
+            finally:
+                self._bar = None
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Update the progress bar."""
+        if self._bar is None:
+            return
+        [task] = self._bar.tasks
+        peak = peak_memory()
+        self._bar.update(
+            task.id,
+            description=stage,
+            completed=done,
+            total=total,
+            speed="" if task.speed is None else f"{task.speed:.1f} frames/s",
+            memory="" if peak is None else f"{peak / 2**30:.1f} GiB",
+        )
+
+
+def progress_bar(console: Console) -> Progress:
+    """Return a progress bar whose tasks have the fields ``speed`` and ``memory``."""
     from rich import progress
 
     return progress.Progress(
@@ -72,51 +101,55 @@ def bar(console: Console) -> Progress:
     )
 
 
+def peak_memory() -> int | None:
+    """Return the peak memory of this process in bytes; None on Windows, where it is not known."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 @contextmanager
 def on_interrupt(stop: Callable[[], object]) -> Iterator[None]:
-    """Call ``stop`` at the first SIGINT; a second one raises KeyboardInterrupt.
+    """Call ``stop`` on the first SIGINT; a second SIGINT raises KeyboardInterrupt.
 
-    Outside the main thread, where no signal arrives, nothing is changed.
+    Does nothing outside of the main thread, where no signal is handled.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def first(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         stop()
 
-    before = signal.signal(signal.SIGINT, first)
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def model_summary(info: ModelInfo) -> str:
-    """Return what to tell people of the model that runs."""
-    from sam2_model.checkpoint.registry import RELEASES
-
-    where = f"Model {info.name} on {info.device}"
-    if not info.trained:
-        return f"{where}: random weights, good for a trial of the tool only. {_better('tiny')}"
-    release = RELEASES.find(info.name)
-    if release is None:
-        return f"{where}: your own weights. napari-sam2 models list shows others."
-    line = f"{where}: good for {release.good_for}."
-    if release.name == "micro":
-        return f"{line} {_better('tiny')}"
-    return line if release.name.endswith("_large") else f"{line} {_better('large')}"
+def print_outcome(outcome: RunOutcome, console: Console) -> None:
+    """Print how a segmentation ended and, if it is not done, how to resume it."""
+    code = exit_code(outcome.ending)
+    if code is ExitCode.STOPPED_PART_WAY:
+        text = f"Stopped: {outcome.error}. Finished frames are kept. {RESUME_HINT}"
+        console.print(text, markup=False, style="red")
+    elif code is ExitCode.INTERRUPTED:
+        console.print(f"Interrupted. Finished frames are kept. {RESUME_HINT}", markup=False)
+    else:
+        console.print(_summary(outcome), markup=False)
 
 
-def _better(size: str) -> str:
-    return f"Better masks: napari-sam2 models download sam2.1_hiera_{size}"
+RESUME_HINT = "Run the same command with --resume to continue."
 
 
-class ExitCode(IntEnum):
-    """Relied on by scripts."""
-
-    DONE = 0
-    BAD_INPUT = 2
-    STOPPED_PART_WAY = 3
-    INTERRUPTED = 130
+def _summary(outcome: RunOutcome) -> str:
+    peak = peak_memory()
+    memory = "" if peak is None else f", at most {peak / 2**30:.1f} GiB of memory"
+    untrained = "" if outcome.model.trained else " The model is untrained."
+    objects = "1 object" if outcome.objects == 1 else f"{outcome.objects} objects"
+    return f"{objects} segmented into {outcome.output}{memory}.{untrained}"

@@ -1,1 +1,1 @@
-"""Foundations without a domain: errors, geometry, files, JSON, caches."""
+"""Foundations of all other packages: errors, geometry, files, JSON and a cache."""

@@ -1,19 +1,24 @@
-"""What can go wrong for a reason that the user can mend."""
+"""Errors that users can fix; their messages are shown as they are."""
 
 
 class UserError(ValueError):
-    """Input that cannot be used; the message says what to do about it."""
+    """Input that cannot be used.
+
+    The message states what is wrong and what to do about it.
+    """
 
 
 class StackReadError(OSError):
-    """A plane that could not be read after retries; earlier results stay.
+    """A plane that could not be read, after several attempts.
+
+    Results of other planes are not affected.
 
     Parameters
     ----------
     message : str
-        What failed and where, in plain words.
+        Which plane of which input failed, and why.
     index : tuple of int
-        The plane's full index.
+        Full index of the plane.
     """
 
     def __init__(self, message: str, index: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Strict reading of JSON: every complaint says where in the file."""
+"""Strict parsing of JSON, with error messages that give the position in the file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from napari_sam2.core.errors import UserError
 
 
 def parse_json(text: str, name: str) -> JsonNode:
-    """Parse a JSON text.
+    """Return the top-level value of a JSON text.
 
     Parameters
     ----------
     text : str
-        The text.
+        JSON (RFC 8259).
     name : str
-        What to call it in messages.
+        Name of the file, for messages.
 
     Raises
     ------
     UserError
-        If it is empty or broken (with line and column), or repeats a key.
+        If the text is empty or is not valid JSON (the message gives line and column), or if an
+        object repeats a key.
     """
     if not text.strip():
         raise UserError(f"{name} is empty.")
@@ -34,7 +35,7 @@ def parse_json(text: str, name: str) -> JsonNode:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise UserError(f"{name} gives the key {key!r} twice in one place.")
+                raise UserError(f"{name} has the key {key!r} twice in one object.")
             found[key] = value
         return found
 
@@ -47,34 +48,35 @@ def parse_json(text: str, name: str) -> JsonNode:
     except UserError:
         raise
     except ValueError as error:
-        raise UserError(f"{name} holds a number that is too long to be read.") from error
+        raise UserError(f"{name} holds a number that is too long.") from error
     except RecursionError as error:
-        raise UserError(f"{name} is nested too deeply to be read.") from error
+        raise UserError(f"{name} is nested too deeply.") from error
 
 
 @dataclass(frozen=True, slots=True)
 class JsonNode:
-    """A JSON value and where it stands.
+    """A JSON value with its position in the file.
 
     Parameters
     ----------
     value : object
-        As :mod:`json` gives it.
+        Value as decoded by :mod:`json`.
     place : str
-        For messages, e.g. ``"prompts.json: objects[0].points[2]"``.
+        File and path to the value, for messages, e.g.
+        ``"prompts.json: objects[0].points[2]"``.
     """
 
     value: Any
     place: str
 
     def fail(self, expected: str) -> UserError:
-        """Return the error for a value that is not what is expected."""
+        """Return the error to raise for a value of another kind than ``expected``."""
         found = json.dumps(self.value, default=repr, skipkeys=True)
         return UserError(f"{self.place}: expected {expected}, not {found[:60]}.")
 
     @contextmanager
     def locating(self) -> Iterator[None]:
-        """Say in every error raised inside where in the file it belongs."""
+        """Add the position of this value to every :class:`UserError` raised inside."""
         try:
             yield
         except UserError as error:
@@ -85,60 +87,62 @@ class JsonNode:
     def fields(
         self, required: Collection[str], optional: Collection[str] = ()
     ) -> dict[str, JsonNode]:
-        """Return the members of an object.
+        """Return the values of an object by key.
 
         Raises
         ------
         UserError
-            If it is no object, lacks a required key or has an unknown one.
+            If the value is not an object, lacks a required key or has an unknown one.
         """
         if not isinstance(self.value, dict):
             raise self.fail("an object {...}")
         known = [*required, *optional]
         for key in self.value:
             if key not in known:
-                raise UserError(f"{self.place}: unknown key {key!r}; known are {', '.join(known)}.")
+                raise UserError(
+                    f"{self.place}: unknown key {key!r}; known keys are {', '.join(known)}."
+                )
         for key in required:
             if key not in self.value:
                 raise UserError(f"{self.place}: the key {key!r} is missing.")
         return {key: self._at(f".{key}", value) for key, value in self.value.items()}
 
     def items(self) -> list[JsonNode]:
-        """Return the members of a list."""
+        """Return the items of a list."""
         if not isinstance(self.value, (list, tuple)):
             raise self.fail("a list [...]")
         return [self._at(f"[{i}]", value) for i, value in enumerate(self.value)]
 
     def integer(self) -> int:
-        """Return a whole number."""
+        """Return an integer; booleans and floats are refused."""
         if not isinstance(self.value, Integral) or isinstance(self.value, bool):
             raise self.fail("a whole number")
         return int(self.value)
 
     def text(self) -> str:
-        """Return a text."""
+        """Return a string."""
         if not isinstance(self.value, str):
             raise self.fail("a text")
         return self.value
 
     def pair(self) -> tuple[float, float]:
-        """Return two numbers as (y, x)."""
+        """Return a list of two numbers as (y, x)."""
         y, x = (item.number() for item in self._two())
         return y, x
 
     def pairs(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return two pairs of numbers."""
+        """Return a list of two (y, x) pairs."""
         first, second = self._two()
         return first.pair(), second.pair()
 
     def number(self) -> float:
-        """Return a number."""
+        """Return a number as a float; booleans are refused."""
         if not isinstance(self.value, Real) or isinstance(self.value, bool):
             raise self.fail("a number")
         try:
             return float(self.value)
         except OverflowError:
-            raise self.fail("a number of usual size") from None
+            raise self.fail("a number that float64 can hold") from None
 
     def _two(self) -> list[JsonNode]:
         items = self.items()

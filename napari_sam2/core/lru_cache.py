@@ -1,51 +1,71 @@
-"""Planes that were just decoded, kept while they fit."""
+"""A least-recently-used cache bounded by bytes."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import Generic, Protocol, TypeVar
 
 
-class LRUCache:
-    """Arrays by key, the longest unused dropped first; safe to share between threads.
+class Sized(Protocol):
+    """A value that knows its size in memory, such as a numpy array."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Sized)
+
+
+class LRUCache(Generic[K, V]):
+    """Values by key; the least recently used are dropped first. Safe to share between threads.
 
     Parameters
     ----------
     max_bytes : int
-        What all arrays together may hold. The newest is kept even if it alone is larger.
+        Largest total size of all values. The newest value is kept even if it alone is larger.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
-        self._bytes = 0
+        self.max_bytes = max_bytes
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self._nbytes = 0
         self._lock = threading.Lock()
 
     @property
     def nbytes(self) -> int:
-        """Bytes held now."""
-        return self._bytes
+        """Total size of all values in bytes."""
+        return self._nbytes
 
-    def get(self, key: Hashable) -> NDArray[Any] | None:
-        """Return what was put under ``key`` if it is still held."""
+    def __contains__(self, key: K) -> bool:
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key)
+            return key in self._values
 
-    def put(self, key: Hashable, array: NDArray[Any]) -> None:
-        """Hold an array, dropping others as needed."""
+    def get(self, key: K) -> V | None:
+        """Return the value of ``key``, which becomes the most recently used, or None."""
         with self._lock:
-            self._drop(key)
-            self._held[key] = array
-            self._bytes += array.nbytes
-            while self._bytes > self._max_bytes and len(self._held) > 1:
-                self._drop(next(iter(self._held)))
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
 
-    def _drop(self, key: Hashable) -> None:
-        if (array := self._held.pop(key, None)) is not None:
-            self._bytes -= array.nbytes
+    def put(self, key: K, value: V) -> None:
+        """Add or replace a value, and drop others until the rest fits."""
+        with self._lock:
+            self._remove(key)
+            self._values[key] = value
+            self._nbytes += value.nbytes
+            while self._nbytes > self.max_bytes and len(self._values) > 1:
+                self._remove(next(iter(self._values)))
+
+    def clear(self) -> None:
+        """Remove all values."""
+        with self._lock:
+            self._values.clear()
+            self._nbytes = 0
+
+    def _remove(self, key: K) -> None:
+        if (value := self._values.pop(key, None)) is not None:
+            self._nbytes -= value.nbytes

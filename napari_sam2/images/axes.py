@@ -1,4 +1,4 @@
-"""Names of axes: what the user gave, what the file says, and guesses said out loud."""
+"""Names of axes: parsing, checking, and guessing where a file names none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 from napari_sam2.core.errors import UserError
 
 KNOWN = "TCZYXS"
+"""Axis letters, in the order of the dimensions of a typical file."""
 CHANNEL_AXES = "CS"
 PLANE_ORDER = "TZYX"
+"""Axes that frames can lie along; the last two of the others form the plane."""
 MAX_DIMENSIONS = 5
 _MEANING = "T (time), C (channel), Z (depth), Y, X and S (RGB samples, last)"
-_WORDS = {
+_NAMES = {
     "T": ("t", "time", "frame", "frames"),
     "C": ("c", "channel", "channels", "ch", "band", "wavelength"),
     "Z": ("z", "depth", "slice", "plane"),
@@ -21,29 +23,30 @@ _WORDS = {
     "X": ("x", "col", "column", "columns", "width"),
     "S": ("s", "sample", "samples", "rgb", "rgba"),
 }
-_LETTER = {word: letter for letter, words in _WORDS.items() for word in words}
+_LETTERS = {name: letter for letter, names in _NAMES.items() for name in names}
 UNNAMED = "?"
+"""Letter of an axis without a known name."""
 
 
 def parse_axes(text: str, shape: tuple[int, ...]) -> str:
-    """Check axis names given by a user against an array.
+    """Return the axis letters given by a user, checked against the shape of an array.
 
     Parameters
     ----------
     text : str
-        One letter per axis, any case, e.g. ``"TCZYX"``.
+        One letter per axis, in any case, e.g. ``"TCZYX"``.
     shape : tuple of int
         Shape of the array.
 
     Returns
     -------
     str
-        The names in upper case.
+        The letters in upper case.
 
     Raises
     ------
     UserError
-        If a letter is unknown or repeated, if Y or X is missing, or if the number of names is not
+        If a letter is unknown or repeated, if Y or X is missing, or if the number of letters is not
         the number of dimensions.
     """
     axes = text.strip().upper()
@@ -69,12 +72,12 @@ def _check_named(axes: str) -> None:
 
 
 def check_dimensions(shape: tuple[int, ...], name: str) -> None:
-    """Refuse arrays that are no image stack.
+    """Raise an error for arrays that are not image stacks.
 
     Raises
     ------
     UserError
-        If there are fewer than 2 or more than 5 dimensions, or no pixels.
+        If the array has fewer than 2 or more than 5 dimensions, or no pixels.
     """
     if not 2 <= len(shape) <= MAX_DIMENSIONS:
         raise UserError(
@@ -85,31 +88,31 @@ def check_dimensions(shape: tuple[int, ...], name: str) -> None:
         raise UserError(f"{name} is empty: shape {shape}.")
 
 
-def axes_from_words(words: Iterable[str]) -> str:
-    """Translate dimension names such as ``("time", "y", "x")``; unknown ones become ``"?"``."""
-    return "".join(_LETTER.get(str(word).strip().lower(), UNNAMED) for word in words)
+def axes_from_names(names: Iterable[str]) -> str:
+    """Return axis letters of dimension names, e.g. ``"TYX"`` for time, y, x; ``"?"`` if unknown."""
+    return "".join(_LETTERS.get(str(name).strip().lower(), UNNAMED) for name in names)
 
 
 def complete_axes(
     named: str | None, shape: tuple[int, ...], dtype: np.dtype[np.generic], along: str | None
 ) -> tuple[str, tuple[str, ...]]:
-    """Name every axis, with a note wherever a name is a guess.
+    """Return a letter for every axis; letters that the file does not give are guessed.
 
     Parameters
     ----------
     named : str or None
-        What the file says; letters other than ``TCZYXS`` count as unnamed.
+        Letters given by the file; those other than ``TCZYXS`` count as unnamed.
     shape, dtype
-        Of the array.
+        Shape and type of the array.
     along : str or None
-        The axis to propagate along, which an unnamed leading axis is taken for.
+        The axis to propagate along; an unnamed leading axis is assumed to be this one.
 
     Returns
     -------
     axes : str
-        One known letter per dimension.
+        One letter of ``TCZYXS`` per dimension.
     notes : tuple of str
-        What was assumed, in words for the user; empty when nothing was.
+        A message for the user about guesses; empty if there are none.
     """
     known = "".join(a if a in KNOWN else UNNAMED for a in named or UNNAMED * len(shape))
     if len(known) != len(shape):
@@ -117,19 +120,21 @@ def complete_axes(
     if UNNAMED not in known:
         _check_named(known)
         return known, ()
-    axes = _fill(known, shape, dtype, (along or "").upper())
+    axes = _fill_unnamed(known, shape, dtype, (along or "").upper())
     _check_named(axes)
     return axes, (
         f"The data do not name their axes: shape {shape} is read as {axes}. "
-        "Give the axes if that is wrong.",
+        "Give the axes if this is wrong.",
     )
 
 
-def _fill(known: str, shape: tuple[int, ...], dtype: np.dtype[np.generic], along: str) -> str:
+def _fill_unnamed(
+    known: str, shape: tuple[int, ...], dtype: np.dtype[np.generic], along: str
+) -> str:
     letters = list(known)
     if set(known) == {UNNAMED}:
-        colour = len(shape) > 2 and shape[-1] in (3, 4) and dtype == np.uint8
-        tail = "YXS" if colour and min(shape[-3:-1]) > 4 else "YX"
+        rgb = len(shape) > 2 and shape[-1] in (3, 4) and dtype == np.uint8
+        tail = "YXS" if rgb and min(shape[-3:-1]) > 4 else "YX"
         letters[-len(tail) :] = tail
     free = [i for i, letter in enumerate(letters) if letter == UNNAMED]
     for i, letter in zip(free, _candidates(letters, [shape[i] for i in free], along), strict=True):
@@ -152,17 +157,12 @@ def _candidates(letters: list[str], lengths: list[int], along: str) -> str:
 
 
 def parse_at(items: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
-    """Read fixed positions such as ``["z=3", "t=0"]``.
-
-    Returns
-    -------
-    dict
-        Lower-case axis name to position.
+    """Return fixed positions by lower-case axis, parsed from strings such as ``"z=3"``.
 
     Raises
     ------
     UserError
-        If an item is not ``axis=number``.
+        If a string is not ``axis=number``.
     """
     if items is None:
         return {}

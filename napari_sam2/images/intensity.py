@@ -1,4 +1,4 @@
-"""From raw values to the RGB picture that the model sees: the same rule for the whole stack."""
+"""Mapping of raw values to the RGB image that the model is shown, the same for all planes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.ct_windows import ct_window_limits
+from napari_sam2.images.sampling import robust_limits, sample_values
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
 
 Limits = tuple[float, float]
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
-WHITE: Colour = (1.0, 1.0, 1.0)
-PRIMARIES: tuple[Colour, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-_CYCLE: tuple[Colour, ...] = (
+WHITE: Color = (1.0, 1.0, 1.0)
+PRIMARIES: tuple[Color, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+_COLORS: tuple[Color, ...] = (
     (0.0, 1.0, 0.0),
     (1.0, 0.0, 1.0),
     (0.0, 1.0, 1.0),
@@ -27,50 +29,37 @@ _CYCLE: tuple[Colour, ...] = (
     *PRIMARIES,
 )
 _TABLE_TYPES = ("bool", "uint8", "int8", "uint16", "int16")
-
-CT_WINDOWS: dict[str, tuple[float, float]] = {
-    "ct-abdomen": (50, 400),
-    "ct-angio": (300, 600),
-    "ct-bone": (400, 1800),
-    "ct-brain": (40, 80),
-    "ct-liver": (30, 150),
-    "ct-lung": (-600, 1500),
-    "ct-mediastinum": (50, 350),
-    "ct-soft-tissue": (50, 400),
-    "ct-spine": (50, 250),
-    "ct-stroke": (40, 40),
-    "ct-subdural": (75, 215),
-    "ct-temporal-bone": (600, 2800),
-}
+"""Types that have so few values that a lookup table of all of them is small."""
 
 
 @dataclass(frozen=True)
 class Intensity:
-    """Contrast limits, gamma and colour of each channel, fixed before any plane is shown.
+    """Contrast limits, gamma and color of each channel.
 
-    Nothing is taken from the plane that is converted, so equal values look equal on every frame.
+    They are fixed for the whole stack, so equal values look equal on every frame.
 
     Parameters
     ----------
     limits : tuple of (float, float)
-        For each channel the values shown as black and as full colour.
+        Values shown as black and as full color, for each channel.
     gamma : tuple of float
         Exponent of each channel, as in napari; empty means 1 for all.
     colors : tuple of (float, float, float)
-        Colour in 0..1 of each channel at its upper limit; channels are added. Empty means white
-        for one channel, red, green and blue for RGB.
+        RGB color in 0..1 of each channel at its upper limit; the channels are added. Empty means
+        white for one channel; red, green and blue for three.
     origin : str
-        Where the limits come from, in words for the user.
+        Origin of the limits, for messages.
 
     Raises
     ------
     UserError
-        If limits are not finite or not rising, gamma is not positive, or the numbers differ.
+        If limits are not finite or not ascending, if a gamma is not positive, or if the numbers of
+        limits, gammas and colors differ.
     """
 
     limits: tuple[Limits, ...]
     gamma: tuple[float, ...] = ()
-    colors: tuple[Colour, ...] = ()
+    colors: tuple[Color, ...] = ()
     origin: str = field(default="given", compare=False)
 
     def __post_init__(self) -> None:
@@ -79,51 +68,49 @@ class Intensity:
         object.__setattr__(self, "colors", tuple(self.colors) or default_colors(count))
         if not count or len(self.gamma) != count or len(self.colors) != count:
             raise UserError(
-                f"Contrast limits, gammas and colours must be one each per channel, not "
+                "Give one pair of contrast limits, one gamma and one color per channel, not "
                 f"{count}, {len(self.gamma)} and {len(self.colors)}."
             )
         for low, high in self.limits:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise UserError(f"Contrast limits {low}, {high} must be finite, the first smaller.")
+                raise UserError(
+                    f"Contrast limits {low}, {high} must be finite, and the first must be smaller."
+                )
         if any(not 0 < g < 100 for g in self.gamma):
             raise UserError(f"Gamma must be positive, not {list(self.gamma)}.")
 
     @classmethod
     def window(cls, name: str, channels: int = 1) -> Intensity:
-        """Return a standard CT window, in Hounsfield units.
+        """Return a standard CT window, the same for each channel.
 
-        Levels and widths are those of Radiopaedia, "Windowing (CT)".
+        Parameters
+        ----------
+        name : str
+            A key of :data:`napari_sam2.images.ct_windows.CT_WINDOWS`, in any case.
+        channels : int
+            Number of channels.
 
         Raises
         ------
         UserError
             If there is no such window.
         """
-        key = name.strip().lower()
-        if key not in CT_WINDOWS:
-            raise UserError(
-                f"There is no window {name!r}: use one of {', '.join(CT_WINDOWS)}, or contrast "
-                "limits. MR has no standard window: leave it out and percentiles are taken."
-            )
-        level, width = CT_WINDOWS[key]
-        limits = (level - width / 2, level + width / 2)
-        return cls((limits,) * channels, origin=f"window {key}")
+        limits = ct_window_limits(name)
+        return cls((limits,) * channels, origin=f"window {name.strip().lower()}")
 
     @classmethod
     def sample(cls, stack: Stack, max_chunks: int = 32) -> Intensity:
-        """Take robust percentiles once, from chunks spread over the stack.
+        """Return limits from percentiles of chunks that are spread over the stack.
 
         See :func:`napari_sam2.images.sampling.robust_limits`. RGB channels share their limits.
 
         Parameters
         ----------
         stack : Stack
-            The input.
+            The image.
         max_chunks : int
-            At most so many chunks are read.
+            Largest number of chunks that are read.
         """
-        from napari_sam2.images.sampling import robust_limits, sample_values
-
         values = sample_values(stack, max_chunks)
         if stack.rgb:
             limits: tuple[Limits, ...] = (robust_limits(np.concatenate(values)),) * 3
@@ -132,22 +119,22 @@ class Intensity:
         return cls(limits, colors=default_colors(stack.n_channels, stack.rgb), origin="percentiles")
 
     def to_rgb(self, planes: NDArray[Any]) -> NDArray[np.uint8]:
-        """Compose channels to a picture.
+        """Return the RGB image of the channels of one plane.
 
         Parameters
         ----------
         planes : NDArray
-            (C, H, W) raw values. NaN is shown as the lower limit, infinities as the limits.
+            Raw values, (C, H, W). NaN is shown as the lower limit, infinities as the limits.
 
         Returns
         -------
         NDArray[np.uint8]
-            (H, W, 3).
+            RGB image, (H, W, 3).
 
         Raises
         ------
         ValueError
-            If the number of channels is not that of the limits.
+            If there are not as many channels as limits.
         """
         if planes.ndim != 3 or len(planes) != len(self.limits):
             raise ValueError(
@@ -171,12 +158,12 @@ class Intensity:
         return dtype == np.uint8 and plain and whole and all(g == 1 for g in self.gamma)
 
     def _channel(self, number: int, plane: NDArray[Any]) -> NDArray[np.float32]:
-        """Brightness in 0..1; small integers go through a table, which holds every value once."""
+        """Return the brightness in 0..1; 8- and 16-bit integers by a lookup table."""
         if plane.dtype.name not in _TABLE_TYPES or plane.size < 1 << 8 * plane.dtype.itemsize:
             return self._curve(number, plane)
         bits = plane.view(f"u{plane.dtype.itemsize}")
-        every = np.arange(1 << 8 * plane.dtype.itemsize, dtype=bits.dtype)
-        values = every.astype(bool) if plane.dtype == bool else every.view(plane.dtype)
+        codes = np.arange(1 << 8 * plane.dtype.itemsize, dtype=bits.dtype)
+        values = codes.astype(bool) if plane.dtype == bool else codes.view(plane.dtype)
         return np.asarray(self._curve(number, values)[bits], np.float32)
 
     def _curve(self, number: int, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -196,19 +183,19 @@ def _to_bytes(shown: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(np.minimum(shown, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def default_colors(channels: int, rgb: bool | None = None) -> tuple[Colour, ...]:
-    """Return white for one channel, else distinct colours; red, green and blue for RGB."""
+def default_colors(channels: int, rgb: bool | None = None) -> tuple[Color, ...]:
+    """Return white for one channel, red, green and blue for RGB, else distinct colors."""
     if channels == 1:
         return (WHITE,)
     if rgb or (rgb is None and channels == 3):
         return PRIMARIES
-    return tuple(_CYCLE[i % len(_CYCLE)] for i in range(channels))
+    return tuple(_COLORS[i % len(_COLORS)] for i in range(channels))
 
 
 def choose_intensity(
     stack: Stack, contrast: Limits | Sequence[Limits] | None = None, window: str | None = None
 ) -> Intensity:
-    """Take the user's limits, else a CT window by name, else what the data suggest.
+    """Return the given limits, else those of a CT window, else limits chosen for the data.
 
     Parameters
     ----------
@@ -234,7 +221,7 @@ def choose_intensity(
         raise UserError("Give contrast limits or a window, not both.")
     colors = default_colors(stack.n_channels, stack.rgb)
     if contrast is not None:
-        return Intensity(_pairs(contrast, stack.n_channels), colors=colors)
+        return Intensity(_limit_pairs(contrast, stack.n_channels), colors=colors)
     if window is not None:
         named = Intensity.window(window, stack.n_channels)
         return Intensity(named.limits, colors=colors, origin=named.origin)
@@ -245,7 +232,7 @@ def choose_intensity(
     return Intensity.sample(stack)
 
 
-def _pairs(contrast: Limits | Sequence[Limits], channels: int) -> tuple[Limits, ...]:
+def _limit_pairs(contrast: Limits | Sequence[Limits], channels: int) -> tuple[Limits, ...]:
     array = np.asarray(contrast, float)
     if array.shape == (2,):
         return ((float(array[0]), float(array[1])),) * channels

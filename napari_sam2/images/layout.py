@@ -1,4 +1,4 @@
-"""Which axis is what: from frames and windows to slices of the array, and nothing read."""
+"""Roles of the axes of an array, and the slices that address planes and windows in it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.axes import CHANNEL_AXES, PLANE_ORDER
 
 Slices = tuple[int | slice, ...]
+"""An integer or slice for each axis of an array."""
 
 
 @dataclass(frozen=True)
 class AxisLayout:
-    """Axes of an array, with one to propagate along, two in the plane and the others fixed.
+    """Roles of the axes of an array: frames, plane, channels, and axes at fixed positions.
 
     Parameters
     ----------
@@ -27,11 +28,11 @@ class AxisLayout:
     lengths : tuple of int
         Shape of the array.
     along : str
-        Upper-case axis of the frames; one that the array lacks means a single frame.
+        Upper-case axis of the frames; if the array lacks it, there is a single frame.
     fixed : tuple of (str, int)
-        Positions on the axes that are neither frames, plane nor channels.
+        Positions on the axes that are neither frames nor plane nor channels.
     channels : tuple of int
-        Positions on the channel axis that are read, in order.
+        Positions on the channel axis that are read, in this order.
     """
 
     axes: str
@@ -42,43 +43,48 @@ class AxisLayout:
 
     @cached_property
     def channel_axis(self) -> str | None:
-        """``"C"``, ``"S"`` or None."""
+        """Axis of the channels: ``"C"``, ``"S"`` (RGB samples) or None."""
         return next((axis for axis in self.axes if axis in CHANNEL_AXES), None)
 
     @cached_property
     def label_axes(self) -> str:
-        """The array's axes without channels, in the array's order."""
+        """Axes of the array without channels, in the order of the array."""
         return "".join(axis for axis in self.axes if axis not in CHANNEL_AXES)
 
     @cached_property
     def label_shape(self) -> tuple[int, ...]:
-        """Shape of a label array for this input."""
+        """Shape of a label array for the whole input."""
         return tuple(self.length(axis) for axis in self.label_axes)
 
     @cached_property
     def plane(self) -> tuple[str, str]:
-        """The plane's (row, column) axes: the last two of T, Z, Y, X that are not frames."""
+        """Axes of rows and columns: the last two of T, Z, Y, X that are not frames."""
         rest = [a for a in PLANE_ORDER if a in self.label_axes and a != self.along]
         return rest[-2], rest[-1]
 
     @cached_property
     def index_axes(self) -> str:
-        """Axes of a full index, in array order: neither in the plane nor channels."""
+        """Axes of a plane index, in array order: neither in the plane nor channels."""
         return "".join(axis for axis in self.label_axes if axis not in self.plane)
 
     @cached_property
     def transposed(self) -> bool:
-        """Whether the array stores columns before rows, e.g. axes ``"XYZ"`` along z."""
+        """Whether columns come before rows in the array, e.g. for axes ``"XYZ"`` along z."""
         row, column = self.plane
         return self.axes.index(row) > self.axes.index(column)
 
-    @property
+    @cached_property
+    def index_lengths(self) -> tuple[int, ...]:
+        """Lengths of :attr:`index_axes`."""
+        return tuple(self.length(axis) for axis in self.index_axes)
+
+    @cached_property
     def plane_shape(self) -> tuple[int, int]:
         """Height and width of a plane in pixels."""
         return self.length(self.plane[0]), self.length(self.plane[1])
 
-    @property
-    def frames(self) -> int:
+    @cached_property
+    def n_frames(self) -> int:
         """Number of planes along the propagated axis."""
         return self.length(self.along) if self.along in self.axes else 1
 
@@ -87,55 +93,75 @@ class AxisLayout:
         return self.lengths[self.axes.index(axis)]
 
     def index(self, frame: int) -> PlaneIndex:
-        """Return the full index of a frame.
+        """Return the plane index of a frame, with the other axes at their fixed positions.
 
         Raises
         ------
         IndexError
-            If there is no such frame.
+            If the frame is outside ``0 .. n_frames - 1``.
         """
-        if not 0 <= frame < self.frames:
-            raise IndexError(f"Frame {frame} is outside 0..{self.frames - 1}.")
+        if not 0 <= frame < self.n_frames:
+            raise IndexError(f"Frame {frame} is outside 0..{self.n_frames - 1}.")
         positions = {**dict(self.fixed), self.along: frame}
         return tuple(positions[axis] for axis in self.index_axes)
 
     def check_index(self, index: PlaneIndex) -> None:
         """Raise IndexError unless ``index`` addresses a plane."""
-        lengths = tuple(self.length(axis) for axis in self.index_axes)
+        lengths = self.index_lengths
         inside = all(0 <= i < n for i, n in zip(index, lengths, strict=False))
         if len(index) != len(lengths) or not inside:
             raise IndexError(
                 f"Index {index} is outside axes {self.index_axes.lower()} of lengths {lengths}."
             )
 
-    def slices(self, index: PlaneIndex, window: Window, channels: slice) -> Slices:
-        """Return what to ask of the array for a window of one plane."""
-        wanted: dict[str, int | slice] = dict(zip(self.index_axes, index, strict=True))
-        wanted.update(zip(self.plane, window.slices, strict=True))
-        if self.channel_axis:
-            wanted[self.channel_axis] = channels
-        return tuple(wanted[axis] for axis in self.axes)
+    def image_slices(self, index: PlaneIndex, window: Window) -> tuple[Slices, ...]:
+        """Return the slices of a window of one plane in the array, by run of adjacent channels.
 
-    def planes(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Return what :meth:`slices` fetched as (C, H, W)."""
-        kept = [axis for axis in self.axes if axis not in self.index_axes]
+        Raises
+        ------
+        IndexError
+            If there is no such plane.
+        """
+        keys = self._keys(index, window)
+        if self.channel_axis is None:
+            return (tuple(keys[axis] for axis in self.axes),)
+        return tuple(
+            tuple(channels if axis == self.channel_axis else keys[axis] for axis in self.axes)
+            for channels in self._channel_slices
+        )
+
+    def label_slices(self, index: PlaneIndex, window: Window) -> Slices:
+        """Return the slices of a window of one plane in the label array.
+
+        Raises
+        ------
+        IndexError
+            If there is no such plane.
+        """
+        keys = self._keys(index, window)
+        return tuple(keys[axis] for axis in self.label_axes)
+
+    def to_planes(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Return a block read with :meth:`image_slices` as (C, h, w)."""
         if self.channel_axis is None:
             return self.oriented(block)[None]
+        kept = [axis for axis in self.axes if axis not in self.index_axes]
         order = [kept.index(axis) for axis in (self.channel_axis, *self.plane)]
         return block.transpose(order)
 
     def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Turn a crop in array order to (row, column), or back: the same either way."""
+        """Convert a 2-D crop from array order to (row, column) order, or back."""
         return crop.T if self.transposed else crop
 
-    def label_slices(self, index: PlaneIndex, window: Window) -> Slices:
-        """Return where a window of one plane lies in the label array."""
-        wanted: dict[str, int | slice] = dict(zip(self.index_axes, index, strict=True))
-        wanted.update(zip(self.plane, window.slices, strict=True))
-        return tuple(wanted[axis] for axis in self.label_axes)
+    def _keys(self, index: PlaneIndex, window: Window) -> dict[str, int | slice]:
+        self.check_index(index)
+        keys: dict[str, int | slice] = dict(zip(self.index_axes, index, strict=True))
+        keys.update(zip(self.plane, window.slices, strict=True))
+        return keys
 
-    def channel_runs(self) -> tuple[slice, ...]:
-        """Return the channels as slices, so that no other channel is read."""
+    @cached_property
+    def _channel_slices(self) -> tuple[slice, ...]:
+        """The channels as slices, so that no other channel is read."""
         runs: list[slice] = []
         for channel in self.channels:
             if runs and runs[-1].stop == channel:
@@ -152,34 +178,34 @@ def choose_layout(
     at: Mapping[str, int],
     channels: tuple[int, ...] | None,
 ) -> tuple[AxisLayout, tuple[str, ...]]:
-    """Choose frames, plane and channels.
+    """Return the layout of an array, and notes for the user about the choices made.
 
     Parameters
     ----------
     axes, lengths
-        Names and shape of the array.
+        Axis letters and shape of the array.
     along : str or None
-        Axis of the frames, any case; None takes T, else Z.
+        Axis of the frames, in any case; None chooses T, else Z.
     at : mapping of str to int
-        Lower-case axis to its fixed position; others are fixed at 0.
+        Fixed positions by lower-case axis; axes not given are fixed at 0.
     channels : tuple of int or None
-        None takes all (three of an RGB or RGBA image).
+        Channels to read; None reads all (three of an RGB or RGBA image).
 
     Returns
     -------
     layout : AxisLayout
     notes : tuple of str
-        What was assumed.
+        Which axes were fixed at 0.
 
     Raises
     ------
     UserError
-        If an axis or position does not exist.
+        If an axis, position or channel does not exist.
     """
     chosen = _frames_axis(axes, lengths, along)
-    bare = AxisLayout(axes, lengths, chosen)
-    fixed, notes = _fix(bare, at)
-    picked = _pick_channels(bare, channels)
+    roles = AxisLayout(axes, lengths, chosen)
+    fixed, notes = _fix(roles, at)
+    picked = _pick_channels(roles, channels)
     return AxisLayout(axes, lengths, chosen, fixed, picked), notes
 
 
@@ -213,7 +239,7 @@ def _fix(
         _check_position(layout, free, axis, position)
     notes = tuple(
         f"Axis {a.lower()} is fixed at 0 of 0..{layout.length(a) - 1}: "
-        f"choose another with at {a.lower()}=N."
+        f"choose another position with at {a.lower()}=N."
         for a in free
         if a.lower() not in at and layout.length(a) > 1
     )
@@ -239,10 +265,10 @@ def _check_position(layout: AxisLayout, free: list[str], axis: str, position: in
 def _pick_channels(layout: AxisLayout, channels: tuple[int, ...] | None) -> tuple[int, ...]:
     count = layout.length(layout.channel_axis) if layout.channel_axis else 1
     if channels is None:
-        colour = count if layout.channel_axis == "C" else (3 if count in (3, 4) else 1)
-        return tuple(range(colour))
+        read = count if layout.channel_axis == "C" else (3 if count in (3, 4) else 1)
+        return tuple(range(read))
     if not channels or len(set(channels)) != len(channels):
-        raise UserError(f"Channels {list(channels)} must name at least one, none twice.")
+        raise UserError(f"Channels {list(channels)}: give at least one channel, and none twice.")
     if bad := [c for c in channels if not 0 <= c < count]:
         raise UserError(f"Channel {bad[0]} is outside 0..{count - 1}: the data are {layout.axes}.")
     return tuple(channels)

@@ -1,4 +1,4 @@
-"""Reading the next planes while the model works on this one."""
+"""Plane readers on top of a stack: prefetching, and detection of missing values."""
 
 from __future__ import annotations
 
@@ -15,57 +15,82 @@ from numpy.typing import NDArray
 from napari_sam2.core.geometry import PlaneIndex, Window
 
 MAX_PLANES = 4
+"""Default number of planes that are prefetched."""
 MAX_BYTES = 256 << 20
+"""Default size of the prefetched planes in bytes."""
 
 
 class PlaneReader(Protocol):
-    """What is read ahead from: a Stack, or anything that reads like one."""
+    """Reads planes by index: a :class:`~napari_sam2.images.stack.Stack` or a reader on one."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a plane."""
+        """Height and width of a plane in pixels."""
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Downsampling factors."""
+        """Downsampling factor of each pyramid level."""
 
     def index(self, frame: int) -> PlaneIndex:
-        """Return a frame's full index."""
+        """Return the plane index of a frame."""
 
     def read(self, index: PlaneIndex, window: Window | None = None, level: int = 0) -> NDArray[Any]:
-        """Read (C, h, w) of one plane."""
+        """Return one plane, or a window of it, as (C, h, w)."""
+
+
+class WrappingReader:
+    """A reader that returns the planes of another one; the base of the readers below.
+
+    Parameters
+    ----------
+    reader : PlaneReader
+        The reader of the planes.
+    """
+
+    def __init__(self, reader: PlaneReader) -> None:
+        self._reader = reader
+        self.shape = reader.shape
+        self.levels = reader.levels
+
+    def index(self, frame: int) -> PlaneIndex:
+        """Return the plane index of a frame."""
+        return self._reader.index(frame)
+
+    def read(self, index: PlaneIndex, window: Window | None = None, level: int = 0) -> NDArray[Any]:
+        """Return one plane, or a window of it, as (C, h, w)."""
+        return self._reader.read(index, window, level)
 
 
 @dataclass(frozen=True, slots=True)
 class PlaneRequest:
-    """One read: as the arguments of :meth:`napari_sam2.images.stack.Stack.read`."""
+    """The arguments of one call of :meth:`napari_sam2.images.stack.Stack.read`."""
 
     index: PlaneIndex
     window: Window | None = None
     level: int = 0
 
 
-class Prefetcher:
-    """Reads like its stack; what was announced is read in the background.
+class Prefetcher(WrappingReader):
+    """Reads announced planes in a background thread, before they are needed.
 
-    At most ``max_planes`` results, and about ``max_bytes``, wait to be taken. A plane that could
-    not be read raises where it is asked for, never elsewhere. One thread reads ahead; what was
-    not announced is read by the caller, at once. Use it as a context manager, or close it.
+    Planes that were not announced are read at once in the calling thread. If a prefetched plane
+    cannot be read, the error is raised when that plane is read, never elsewhere. Use it as a
+    context manager, or close it.
 
     Parameters
     ----------
-    stack : PlaneReader
-        Where planes come from.
+    reader : PlaneReader
+        The reader of the planes.
     max_planes : int
-        At least 1.
+        Largest number of prefetched planes; at least 1.
     max_bytes : int
-        No further plane is begun while as much waits.
+        Size in bytes of the prefetched planes from which no further one is read.
     """
 
     def __init__(
-        self, stack: PlaneReader, *, max_planes: int = MAX_PLANES, max_bytes: int = MAX_BYTES
+        self, reader: PlaneReader, *, max_planes: int = MAX_PLANES, max_bytes: int = MAX_BYTES
     ) -> None:
-        self._stack = stack
+        super().__init__(reader)
         self._max_planes, self._max_bytes = max(1, max_planes), max_bytes
         self._queue: deque[PlaneRequest] = deque()
         self._running: PlaneRequest | None = None
@@ -85,27 +110,13 @@ class Prefetcher:
     ) -> None:
         self.close()
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a plane, as the stack says."""
-        return self._stack.shape
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Downsampling factors, as the stack says."""
-        return self._stack.levels
-
-    def index(self, frame: int) -> PlaneIndex:
-        """Return a frame's full index, as the stack does."""
-        return self._stack.index(frame)
-
     def prefetch(self, requests: Iterable[PlaneRequest]) -> None:
-        """Announce what will be read next, soonest first; earlier announcements are dropped.
+        """Start reading planes in the background; earlier announcements are dropped.
 
         Parameters
         ----------
         requests : iterable of PlaneRequest
-            Only the first ``max_planes`` count. Reading starts at once, in the background.
+            The next reads, in order. Only the first ``max_planes`` are prefetched.
         """
         wanted = list(dict.fromkeys(requests))[: self._max_planes]
         with self._change:
@@ -120,10 +131,10 @@ class Prefetcher:
             self._change.notify_all()
 
     def read(self, index: PlaneIndex, window: Window | None = None, level: int = 0) -> NDArray[Any]:
-        """Return what the stack's ``read`` returns, from what was read ahead if it is there.
+        """Return one plane, or a window of it, as (C, h, w), prefetched if it was announced.
 
-        Parameters and errors are those of :meth:`Stack.read`. A window inside
-        one that was announced is cut from it (at level 0).
+        Parameters and errors are those of :meth:`napari_sam2.images.stack.Stack.read`. At level
+        0, a window inside an announced one is cut from it.
         """
         request = PlaneRequest(index, window, level)
         with self._change:
@@ -132,14 +143,14 @@ class Prefetcher:
                 self._change.wait()
             result = None if held is None else self._take(held, exact=held == request)
         if result is None or (isinstance(result, Exception) and held != request):
-            return self._stack.read(index, window, level)
+            return self._reader.read(index, window, level)
         if isinstance(result, Exception):
             raise result
         assert held is not None
         return self._cut(result, held, request)
 
     def close(self) -> None:
-        """Stop reading ahead and wait for the read under way; later reads go to the stack."""
+        """Stop prefetching and wait for the current read; later reads are not prefetched."""
         with self._change:
             self._closed = True
             self._queue.clear()
@@ -150,7 +161,7 @@ class Prefetcher:
             self._thread = None
 
     def _holder(self, request: PlaneRequest) -> PlaneRequest | None:
-        """Return the announced request that answers this one, read or being read."""
+        """Return the finished or running request whose result contains this one, or None."""
         started = [*self._done, *([self._running] if self._running else [])]
         if request in started:
             return request
@@ -162,10 +173,10 @@ class Prefetcher:
         return request.window is not None and self._window(held).contains(request.window)
 
     def _window(self, request: PlaneRequest) -> Window:
-        return Window.of(self._stack.shape) if request.window is None else request.window
+        return Window.of(self.shape) if request.window is None else request.window
 
     def _take(self, request: PlaneRequest, exact: bool) -> NDArray[Any] | Exception | None:
-        """Several windows may be cut from one read, so only an exact answer leaves."""
+        """Return a result; only an exact one is removed, as others may be cut from it again."""
         result = self._done.get(request)
         if exact:
             self._done.pop(request, None)
@@ -195,7 +206,7 @@ class Prefetcher:
         while (request := self._next()) is not None:
             result: NDArray[Any] | Exception
             try:
-                result = self._stack.read(request.index, request.window, request.level)
+                result = self._reader.read(request.index, request.window, request.level)
             except Exception as error:
                 result = error
             with self._change:
@@ -205,48 +216,36 @@ class Prefetcher:
                 self._change.notify_all()
 
 
-class MissingValueMonitor:
-    """Reads like its stack, and reports the first plane in which values are missing.
+class MissingValueMonitor(WrappingReader):
+    """Reports the first plane that contains NaN.
 
     Parameters
     ----------
-    stack : PlaneReader
-        Where planes come from.
+    reader : PlaneReader
+        The reader of the planes.
     report : callable
-        Gets one sentence, in the thread that reads; called once in all.
+        Called at most once, with a message, in the thread that reads the plane.
     """
 
-    def __init__(self, stack: PlaneReader, report: Callable[[str], object]) -> None:
-        self._stack = stack
+    def __init__(self, reader: PlaneReader, report: Callable[[str], object]) -> None:
+        super().__init__(reader)
         self._report = report
-        self._seen = False
+        self._reported = False
         self._lock = threading.Lock()
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a plane, as the stack says."""
-        return self._stack.shape
-
-    @property
-    def levels(self) -> tuple[int, ...]:
-        """Downsampling factors, as the stack says."""
-        return self._stack.levels
-
-    def index(self, frame: int) -> PlaneIndex:
-        """Return a frame's full index, as the stack does."""
-        return self._stack.index(frame)
-
     def read(self, index: PlaneIndex, window: Window | None = None, level: int = 0) -> NDArray[Any]:
-        """Return what the stack's ``read`` returns, having looked at it."""
-        planes = self._stack.read(index, window, level)
-        if not self._seen and planes.dtype.kind == "f" and np.isnan(planes).any():
-            self._tell(index, bool(np.isnan(planes).all()))
+        """Return one plane, or a window of it, as (C, h, w)."""
+        planes = self._reader.read(index, window, level)
+        if not self._reported and planes.dtype.kind == "f" and np.isnan(planes).any():
+            self._report_once(index, everywhere=bool(np.isnan(planes).all()))
         return planes
 
-    def _tell(self, index: PlaneIndex, only: bool) -> None:
+    def _report_once(self, index: PlaneIndex, *, everywhere: bool) -> None:
         with self._lock:
-            first, self._seen = not self._seen, True
+            first, self._reported = not self._reported, True
         if first:
-            amount = "nothing but" if only else "some"
+            amount = "only" if everywhere else "some"
             place = ", ".join(map(str, index))
-            self._report(f"Plane ({place}) holds {amount} NaN: shown as black, here and after.")
+            self._report(
+                f"Plane ({place}) holds {amount} NaN, which is shown as black on all planes."
+            )

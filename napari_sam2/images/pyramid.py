@@ -1,10 +1,9 @@
-"""Which levels of a pyramid can stand in for the full plane."""
+"""Pyramids: usable levels, downsampled reading, and warnings about large chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,35 +12,43 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.layout import AxisLayout
 from napari_sam2.images.readers import LazyArray
 
-if TYPE_CHECKING:
-    from napari_sam2.images.readers import LazyArray
+STRIP_PIXELS = 4 * 1024**2
+"""Largest number of full-resolution pixels that are downsampled at once."""
+LARGE_CHUNK_BYTES = 64 << 20
+"""Decompressed size of a chunk from which on the user is warned."""
+RECOMMENDED_CHUNK_SIDE = 512
+"""Side in pixels of the chunks that the warning recommends."""
 
 
 def usable_levels(
     arrays: tuple[LazyArray, ...], layout: AxisLayout
 ) -> tuple[tuple[LazyArray, ...], tuple[int, ...], tuple[str, ...]]:
-    """Keep the levels that shrink the plane alone, by one whole number.
+    """Return the levels that downsample only the plane, by the same whole number in y and x.
 
     Parameters
     ----------
     arrays : tuple of LazyArray
-        Finest first.
+        All levels, full resolution first.
     layout : AxisLayout
-        Which axes the plane has.
+        Roles of the axes.
 
     Returns
     -------
     arrays : tuple of LazyArray
+        The usable levels.
     factors : tuple of int
-        1 for the first.
+        Their downsampling factors; the first is 1.
     notes : tuple of str
-        Which levels are left out.
+        A message about levels that are not used.
     """
     factors = [_factor(array, layout) for array in arrays]
     factors[0] = 1
     kept = [(a, f) for a, f in zip(arrays, factors, strict=True) if f is not None]
     skipped = [str(i) for i, f in enumerate(factors) if f is None]
-    note = f"Pyramid levels {', '.join(skipped)} are not used: they shrink more than the plane."
+    note = (
+        f"Pyramid levels {', '.join(skipped)} are not used: they do not downsample rows and "
+        "columns alone, by one whole number."
+    )
     return tuple(a for a, _ in kept), tuple(f for _, f in kept), (note,) if skipped else ()
 
 
@@ -62,23 +69,19 @@ def _factor(array: LazyArray, layout: AxisLayout) -> int | None:
     return factor if factor >= 1 and fits else None
 
 
-STRIP_PIXELS = 4 * 1024**2
-"""Pixels held at once."""
-
-
 def read_downsampled(
     read: Callable[[Window], NDArray[np.uint8]], window: Window, factor: int
 ) -> NDArray[np.uint8]:
-    """Return the mean colour of blocks of ``factor`` x ``factor`` pixels.
+    """Return the means of blocks of ``factor`` x ``factor`` pixels of an RGB image.
 
     Parameters
     ----------
     read : Callable
         Returns the RGB pixels (h, w, 3) of a window.
     window : Window
-        What to read; blocks at the lower and right edge may be smaller.
+        Window to read; blocks at the lower and right edge may be incomplete.
     factor : int
-        Side of a block in pixels.
+        Side of a block, in pixels.
 
     Returns
     -------
@@ -102,21 +105,15 @@ def _block_means(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     return np.asarray(np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)), dtype=np.uint8)
 
 
-LARGE = 64 << 20
-"""Bytes of a chunk, decompressed, from which on it is worth a word."""
-BETTER = 512
-"""Side of the chunks that are advised."""
-
-
 def large_chunk_warnings(array: LazyArray, name: str, plane: tuple[int, int]) -> tuple[str, ...]:
-    """Return what a user should know about an array's chunks; mostly nothing.
+    """Return a warning if reading a small window costs a very large chunk, else nothing.
 
     Parameters
     ----------
     array : LazyArray
-        The full resolution.
+        Array of the full resolution.
     name : str
-        What messages call it.
+        Name of the input, for the message.
     plane : tuple of int
         Positions of the row and the column axis.
     """
@@ -124,20 +121,21 @@ def large_chunk_warnings(array: LazyArray, name: str, plane: tuple[int, int]) ->
         return ()
     lengths = [min(pair) for pair in zip(array.chunks, array.shape, strict=True)]
     size = array.dtype.itemsize * prod(lengths)
-    if size <= LARGE:
+    if size <= LARGE_CHUNK_BYTES:
         return ()
     shape = " x ".join(map(str, lengths))
-    better = tuple(
-        min(BETTER, length) if axis in plane else 1 for axis, length in enumerate(array.shape)
+    recommended = tuple(
+        min(RECOMMENDED_CHUNK_SIDE, length) if axis in plane else 1
+        for axis, length in enumerate(array.shape)
     )
     return (
-        f"The chunks of {name} are large ({shape}, {size / 1e6:.0f} MB): every window that is "
-        "read, however small, costs at least one of them in time and memory. Store it once in "
-        f"smaller ones: {_command(name, better)}",
+        f"The chunks of {name} are large ({shape}, {size / 1e6:.0f} MB), and even a small window "
+        "needs at least one whole chunk in memory. Store the image in smaller chunks: "
+        f"{_rechunk_hint(name, recommended)}",
     )
 
 
-def _command(name: str, chunks: tuple[int, ...]) -> str:
+def _rechunk_hint(name: str, chunks: tuple[int, ...]) -> str:
     stem = name.removesuffix(".zarr")
     if stem == name:
         return f"save it as Zarr with chunks of {' x '.join(map(str, chunks))}."

@@ -1,4 +1,4 @@
-"""A bounded look at a stack: few chunks, spread evenly, and limits that outliers do not move."""
+"""Sampling of a stack: a few chunks spread evenly, and contrast limits from their values."""
 
 from __future__ import annotations
 
@@ -14,23 +14,28 @@ if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
 
 MAX_CHUNKS = 32
+"""Default largest number of chunks that are sampled."""
 MAX_BYTES = 24 << 20
+"""Number of bytes that are read, as long as this allows at least ``_MIN_CHUNKS`` chunks."""
 _MIN_CHUNKS = 4
 _VALUES_PER_CHUNK = 1 << 16
-_GOLDEN = 0.6180339887498949
+_GOLDEN_RATIO = 0.6180339887498949
 _PERCENTILES = (0.1, 50, 99.9)
-_FAR = 3.0
-_SKEW = 4.0
-_SIGNAL = 2e-5
-_LEAST = 8
+_BRIGHT = 3.0
+"""Values this many times the percentile range above the lower limit are bright objects."""
+_MAX_SKEW = 4.0
+"""Largest ratio of the ranges above and below the median of a pure background."""
+_BRIGHT_SHARE = 2e-5
+_MIN_BRIGHT_VALUES = 8
 
 
 def sample_windows(
     stack: Stack, max_chunks: int = MAX_CHUNKS
 ) -> Iterator[tuple[PlaneIndex, Window]]:
-    """Yield chunks spread over frames and plane: always the same ones for the same stack.
+    """Yield plane index and window of chunks spread over frames and plane.
 
-    Fewer are taken where chunks are large, so that about 24 MiB are read.
+    They are the same for the same stack. Where chunks are large, fewer are yielded, so that about
+    24 MiB are read.
     """
     budget = MAX_BYTES // max(1, _cost(stack))
     count = max(1, min(max_chunks, max(_MIN_CHUNKS, budget)))
@@ -39,7 +44,7 @@ def sample_windows(
     count = min(count, stack.n_frames * rows * columns)
     for number in range(count):
         frame = int((number + 0.5) * stack.n_frames / count)
-        cell = int((0.5 + number * _GOLDEN) % 1 * rows * columns)
+        cell = int((0.5 + number * _GOLDEN_RATIO) % 1 * rows * columns)
         if stack.n_frames * rows * columns == count:
             frame, cell = divmod(number, rows * columns)
         y, x = cell // columns * height, cell % columns * width
@@ -52,7 +57,7 @@ def _cost(stack: Stack) -> int:
 
 
 def sample_values(stack: Stack, max_chunks: int = MAX_CHUNKS) -> list[NDArray[Any]]:
-    """Return finite values of each channel from the sampled chunks, thinned by stride."""
+    """Return the finite values of each channel from the sampled chunks, subsampled."""
     taken: list[NDArray[Any]] = []
     for index, window in sample_windows(stack, max_chunks):
         planes = stack.read(index, window).reshape(stack.n_channels, -1)
@@ -62,12 +67,13 @@ def sample_values(stack: Stack, max_chunks: int = MAX_CHUNKS) -> list[NDArray[An
 
 
 def robust_limits(values: NDArray[Any]) -> tuple[float, float]:
-    """Return contrast limits that a few hot pixels do not move and rare objects still do.
+    """Return contrast limits that ignore a few hot pixels but include rare bright objects.
 
-    The 0.1 and 99.9 percentiles. Where these hold nothing but background (about as far above
-    the median as below) and more than 2 in 100,000 values lie far above, objects fill less than
-    a thousandth of the picture: the upper limit then reaches into those. Where the percentiles
-    meet (a constant background), the differing values decide.
+    The limits are the 0.1 and 99.9 percentiles, with two exceptions. If these percentiles span
+    only background (a range above the median similar to that below) and more than 2 in 100,000
+    values lie far above, there are objects that cover less than a thousandth of the image, and
+    the upper limit is the 90 percentile of those values. If the percentiles are equal (a constant
+    background), the limits come from the values that differ from it.
 
     Parameters
     ----------
@@ -77,22 +83,22 @@ def robust_limits(values: NDArray[Any]) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Low and high, low < high always; (v, v + 1) for constant v, (0, 1) for no values.
+        (low, high) with low < high; (v, v + 1) if all values are v, (0, 1) without values.
     """
     if not values.size:
         return 0.0, 1.0
     exact = values.astype(np.float64, copy=False).ravel()
     low, middle, high = (float(v) for v in np.percentile(exact, _PERCENTILES))
     if low == high:
-        return _off_background(exact, low)
-    far = exact[exact > high + (_FAR - 1) * (high - low)]
-    background = high - middle <= _SKEW * (middle - low)
-    if background and far.size >= max(_LEAST, _SIGNAL * exact.size):
-        high = float(np.percentile(far, 90))
+        return _limits_of_foreground(exact, low)
+    bright = exact[exact > high + (_BRIGHT - 1) * (high - low)]
+    background = high - middle <= _MAX_SKEW * (middle - low)
+    if background and bright.size >= max(_MIN_BRIGHT_VALUES, _BRIGHT_SHARE * exact.size):
+        high = float(np.percentile(bright, 90))
     return low, high
 
 
-def _off_background(values: NDArray[np.float64], background: float) -> tuple[float, float]:
+def _limits_of_foreground(values: NDArray[np.float64], background: float) -> tuple[float, float]:
     others = values[values != background]
     if not others.size:
         return background, background + max(1.0, abs(background) * 1e-6)

@@ -1,4 +1,4 @@
-"""A stack of planes that is read one plane, or one window of it, at a time."""
+"""A lazy stack of 2-D planes: any input, read plane by plane or window by window."""
 
 from __future__ import annotations
 
@@ -14,31 +14,36 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.axes import check_dimensions, complete_axes, parse_at, parse_axes
+from napari_sam2.images.calibration import Calibration
 from napari_sam2.images.layout import AxisLayout, Slices, choose_layout
 from napari_sam2.images.pyramid import large_chunk_warnings, usable_levels
 from napari_sam2.images.readers import LazyArray, Source, read_source
 from napari_sam2.images.readers.chunk_cache import ChunkCachedArray
 
-_TRIES = 3
+_ATTEMPTS = 3
+"""Number of attempts to read a plane."""
 _FIRST_WAIT = 0.05
+"""Seconds before the second attempt; each further wait is four times as long."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Planes along one axis of an input; nothing is held but how to read them.
+    """Planes along one axis of an input. Pixels are read when needed and are not kept.
+
+    Use :func:`open_stack` to create one.
 
     Parameters
     ----------
     source : Source
-        The input as its reader sees it.
+        The opened input.
     layout : AxisLayout
-        Which axis is what.
+        Roles of the axes: frames, plane, channels and fixed positions.
     arrays : tuple of LazyArray
-        What is read: the usable levels of the source, finest first.
+        The usable pyramid levels of the source, full resolution first.
     levels : tuple of int
-        Downsampling factor of each pyramid level, finest (1) first.
+        Downsampling factor of each level; the first is 1.
     notes : tuple of str
-        What was assumed in opening it, in words for the user.
+        Messages for the user about assumptions and about data that are not read.
     """
 
     source: Source
@@ -49,21 +54,21 @@ class Stack:
 
     @classmethod
     def assemble(cls, source: Source, layout: AxisLayout, notes: tuple[str, ...] = ()) -> Stack:
-        """Return the stack of a source that is laid out in some way.
+        """Return the stack of an opened input.
 
         Parameters
         ----------
         source, layout, notes
-            As the attributes; what is worth knowing about levels and chunks is added to the notes.
+            See the class; notes about pyramid levels and chunks are added.
         """
         arrays, factors, skipped = usable_levels(source.levels, layout)
         axis = layout.axes.find(layout.along)
-        slabs = tuple(
+        cached = tuple(
             array if array.chunks is None else ChunkCachedArray(array, axis) for array in arrays
         )
         row, column = (layout.axes.index(letter) for letter in layout.plane)
         large = large_chunk_warnings(arrays[0], source.name, (row, column))
-        return cls(source, layout, slabs, factors, notes + skipped + large)
+        return cls(source, layout, cached, factors, notes + skipped + large)
 
     @property
     def name(self) -> str:
@@ -72,7 +77,7 @@ class Stack:
 
     @property
     def axes(self) -> str:
-        """One upper-case letter per dimension of the input, e.g. ``"TCZYX"``."""
+        """One upper-case letter per axis of the input, e.g. ``"TCZYX"``."""
         return self.layout.axes
 
     @property
@@ -80,28 +85,28 @@ class Stack:
         """Shape of the whole input, with all axes."""
         return self.layout.lengths
 
-    @property
+    @cached_property
     def along(self) -> str:
         """The propagated axis, lower case."""
         return self.layout.along.lower()
 
-    @property
+    @cached_property
     def plane(self) -> tuple[str, str]:
-        """The plane's (row, column) axes, lower case; prompts' ``yx`` mean these."""
+        """Axes of rows and columns, lower case; ``yx`` of prompts refers to them."""
         row, column = self.layout.plane
         return row.lower(), column.lower()
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Height and width of a plane at full resolution, in pixels."""
         return self.layout.plane_shape
 
-    @property
+    @cached_property
     def n_frames(self) -> int:
         """Number of planes along the propagated axis."""
-        return self.layout.frames
+        return self.layout.n_frames
 
-    @property
+    @cached_property
     def n_channels(self) -> int:
         """Number of channels that are read: 3 for RGB."""
         return len(self.layout.channels)
@@ -111,39 +116,44 @@ class Stack:
         """Whether the channels are red, green and blue samples."""
         return self.layout.channel_axis == "S" and self.n_channels == 3
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values, native byte order."""
+        """Type of the values, in native byte order."""
         return np.dtype(self.source.levels[0].dtype).newbyteorder("=")
 
-    @property
+    @cached_property
     def label_axes(self) -> str:
-        """The input's axes and order without channels."""
+        """Upper-case axes of the input without channels, in the order of the input."""
         return self.layout.label_axes
 
-    @property
+    @cached_property
     def label_shape(self) -> tuple[int, ...]:
         """Shape of a label array for the whole input."""
         return self.layout.label_shape
 
     @property
+    def calibration(self) -> Calibration:
+        """Pixel sizes, units and orientation as stated by the input."""
+        return self.source.calibration
+
+    @property
     def scale(self) -> tuple[float, ...]:
-        """Size of a pixel along each label axis, 1 where unknown."""
-        return tuple(self.source.scale.get(axis, 1.0) for axis in self.label_axes)
+        """Pixel size along each label axis, 1 where unknown."""
+        return self.calibration.scale(self.label_axes)
 
     @property
     def units(self) -> tuple[str, ...]:
         """Unit of :attr:`scale` along each label axis, ``"pixel"`` where unknown."""
-        return tuple(self.source.units.get(axis, "pixel") for axis in self.label_axes)
+        return self.calibration.units(self.label_axes)
 
     @property
     def affine(self) -> NDArray[np.float64] | None:
-        """Matrix from the spatial indices, in array order, to the world, where the file has one."""
-        return self.source.affine
+        """Affine of the spatial axes to world coordinates, see :class:`Calibration`."""
+        return self.calibration.affine
 
     @cached_property
     def chunk_shape(self) -> tuple[int, int]:
-        """Height and width of the smallest block of a plane that can be read."""
+        """Height and width of the smallest block of a plane that can be read, in pixels."""
         chunks = self.source.levels[0].chunks
         if chunks is None:
             return min(self.shape[0], 512), min(self.shape[1], 512)
@@ -152,7 +162,7 @@ class Stack:
 
     @property
     def chunk_bytes(self) -> int:
-        """Bytes, decompressed, that reading one pixel costs."""
+        """Number of decompressed bytes that are read for one pixel."""
         array = self.source.levels[0]
         if array.chunks is None:
             return self.dtype.itemsize
@@ -160,7 +170,7 @@ class Stack:
         return self.dtype.itemsize * int(np.prod([min(c, n) for c, n in lengths]))
 
     def index(self, frame: int) -> PlaneIndex:
-        """Return the full index of a frame: one int per axis that is neither plane nor channels.
+        """Return the plane index of a frame: one int per axis that is neither plane nor channels.
 
         Raises
         ------
@@ -176,60 +186,62 @@ class Stack:
         return row, column
 
     def level_window(self, window: Window, level: int) -> Window:
-        """Return the pixels of a level that cover a window of the full plane."""
+        """Return the window of a level that covers a window of the full-resolution plane."""
         factor = self.levels[level]
         ends = (-(-window.y1 // factor), -(-window.x1 // factor))
         return Window(window.y0 // factor, window.x0 // factor, *ends).clip(self.level_shape(level))
 
     def read(self, index: PlaneIndex, window: Window | None = None, level: int = 0) -> NDArray[Any]:
-        """Read one plane, or a window of it, touching only the chunks it needs.
+        """Return the pixels of one plane, or of a window of it; only the needed chunks are read.
 
         Parameters
         ----------
         index : tuple of int
-            The plane, from :meth:`index`.
+            Plane index, see :meth:`index`.
         window : Window or None
-            In pixels of the full-resolution plane and inside it (see :meth:`Window.clip`); None is
-            the whole plane.
+            Window inside the plane, in full-resolution pixels (see :meth:`Window.clip`); None
+            reads the whole plane.
         level : int
-            Position in :attr:`levels`. Coarse pixel i covers full-resolution pixels
-            ``factor * i`` up to ``factor * (i + 1)``; all that touch the window are read.
+            Pyramid level, a position in :attr:`levels`. Pixel i of a level covers the
+            full-resolution pixels from ``factor * i`` to ``factor * (i + 1) - 1``; all pixels
+            that overlap the window are returned.
 
         Returns
         -------
         NDArray
-            (C, h, w) of the input's type, native byte order; the caller's own.
+            (C, h, w) in the type of the input, native byte order; a copy.
 
         Raises
         ------
         IndexError
             If there is no such plane.
         ValueError
-            If the window is empty or reaches beyond the plane.
+            If the window is empty or extends beyond the plane.
         StackReadError
-            If the plane cannot be read, after some tries.
+            If the plane cannot be read in several attempts.
         """
-        self.layout.check_index(index)
-        whole = Window.of(self.shape)
-        window = whole if window is None else window
-        if window.empty or not whole.contains(window):
+        height, width = self.shape
+        window = Window(0, 0, height, width) if window is None else window
+        inside = 0 <= window.y0 < window.y1 <= height and 0 <= window.x0 < window.x1 <= width
+        if not inside:
+            self.layout.check_index(index)
             raise ValueError(f"{window} is empty or reaches beyond the plane {self.shape}.")
-        part = window if level == 0 else self.level_window(window, level)
         array = self.arrays[level]
-        keys = [self.layout.slices(index, part, run) for run in self.layout.channel_runs()]
-        blocks = [self.layout.planes(self._fetch(array, key, index)) for key in keys]
+        part = window if level == 0 else self.level_window(window, level)
+        keys = self.layout.image_slices(index, part)
+        blocks = [self.layout.to_planes(self._fetch(array, key, index)) for key in keys]
         planes = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         return np.array(planes, dtype=self.dtype, order="C")
 
     def _fetch(self, array: LazyArray, key: Slices, index: PlaneIndex) -> NDArray[Any]:
         wait = _FIRST_WAIT
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return np.asarray(array[key])
             except (UserError, MemoryError):
                 raise
             except Exception as error:
-                if attempt == _TRIES:
+                if attempt == _ATTEMPTS:
                     raise self._unreadable(index, error) from error
             time.sleep(wait)
             wait *= 4
@@ -242,32 +254,33 @@ class Stack:
         reason = str(error) or type(error).__name__
         return StackReadError(
             f"The plane {place or 'of the image'} of {self.name} could not be read "
-            f"(tried {_TRIES} times): {reason}",
+            f"(tried {_ATTEMPTS} times): {reason}",
             index,
         )
 
     def label_slices(self, index: PlaneIndex, window: Window | None = None) -> Slices:
-        """Return where a window of one plane lies in an array of :attr:`label_shape`.
+        """Return the slices of a window of one plane in an array of :attr:`label_shape`.
 
-        What they address is in array order: pass it, or what is put there, through
-        :meth:`oriented`.
+        The crop that they address is in array order; convert it with :meth:`oriented`.
         """
-        self.layout.check_index(index)
         return self.layout.label_slices(index, Window.of(self.shape) if window is None else window)
 
     def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Turn (row, column) to array order or back; it matters only for axes such as XYZ."""
+        """Convert a 2-D crop from array order to (row, column) order, or back.
+
+        It is transposed only if columns come before rows in the input, e.g. for axes XYZ.
+        """
         return self.layout.oriented(crop)
 
     def with_along(self, along: str, at: Mapping[str, int] | Iterable[str] | None = None) -> Stack:
-        """Return the same input with frames along another axis.
+        """Return a stack of the same input with frames along another axis.
 
         Parameters
         ----------
         along : str
-            Any of t, z, y, x that the input has.
+            The new propagated axis: any of t, z, y, x that the input has.
         at : mapping of str to int
-            Fixed positions on the other axes.
+            Fixed positions on the other axes, as for :func:`open_stack`.
 
         Raises
         ------
@@ -288,27 +301,27 @@ def open_stack(
     at: Mapping[str, int] | Iterable[str] | None = None,
     channels: Sequence[int] | None = None,
 ) -> Stack:
-    """Open an input of any supported kind; its pixels are read later, plane by plane.
+    """Return a lazy stack of any supported input.
 
     Parameters
     ----------
     source : path, URL, array or list of arrays
         See :func:`napari_sam2.images.readers.read_source`.
     axes : str or None
-        One letter per dimension of ``TCZYXS``; None takes what the file says, else guesses and
-        says so in :attr:`Stack.notes`.
+        One letter of ``TCZYXS`` per dimension, in any case. None takes the axes of the file; axes
+        that it does not name are guessed, which is stated in :attr:`Stack.notes`.
     along : str or None
-        The axis to propagate along: t, z, y or x. None takes t, else z.
+        The axis to propagate along: t, z, y or x. None chooses t, else z.
     at : mapping of str to int, or strings such as ``"z=3"``
-        Positions on axes that are neither frames, plane nor channels; 0 where not given.
+        Positions on axes that are neither frames nor plane nor channels; 0 where not given.
     channels : sequence of int or None
-        Which channels are read; None is all.
+        Channels to read, in this order; None reads all.
 
     Raises
     ------
     UserError
-        If the input is missing, empty, damaged, complex, not 2 to 5 dimensional, or if an axis,
-        position or channel does not exist.
+        If the input is missing, empty, damaged, complex or not 2- to 5-dimensional, or if an
+        axis, position or channel does not exist.
     """
     found = read_source(source)
     array = found.levels[0]
@@ -325,6 +338,8 @@ def open_stack(
 
 def _check_dtype(dtype: np.dtype[Any], name: str) -> None:
     if dtype.kind == "c":
-        raise UserError(f"{name} holds complex numbers: give its magnitude (abs) or one part.")
+        raise UserError(
+            f"{name} holds complex numbers: give their magnitude (abs), real or imaginary part."
+        )
     if dtype.kind not in "buif":
         raise UserError(f"{name} holds {dtype}, not numbers: give integers, floats or booleans.")

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with the numbers of downloaded and of all bytes."""
 
+AUTO_MODEL = "auto"
+"""Name of the default model: a downloaded SAM 2.1, else ``BUNDLED``."""
+AUTO_DEVICE = "auto"
+"""Name of the default device: a GPU where there is one, else the CPU."""
 BUNDLED = "micro"
+"""Name of the model that is part of the installation."""
 _STEMS = {"sam2.1_hiera_": "SAM 2.1 ", "sam2_hiera_": "SAM 2.0 "}
 
 
@@ -90,7 +95,7 @@ class ModelChoice:
     """
 
     model: str = BUNDLED
-    device: str = "auto"
+    device: str = AUTO_DEVICE
 
 
 class ModelCatalog(Protocol):

@@ -1,4 +1,4 @@
-"""Where windows lie: sized by the object, following it, shared by neighbours."""
+"""Placement of views: sized by the object, moved with it, and shared by neighboring objects."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _MANY_TOKENS = 64
 
 @dataclass(frozen=True, slots=True)
 class ViewSizing:
-    """How close the model looks: shares of a side, the same for every model and plane.
+    """Sizes of views relative to their objects; the same for all models and planes.
 
     Parameters
     ----------
     small : float
-        An object below this share of the plane is zoomed; 1/16 is 64 pixels of a 1024 input.
+        An object below this share of the plane gets a zoomed view; 1/16 is 64 of 1024 pixels.
     share : float
-        The share of its window's side that an object should span.
+        The share of its view's side that an object should span.
     wide_share, magnified : float
-        The share of an object that would be magnified more than so many times to span ``share``:
-        its pixels tell no more, while its surroundings do.
+        The share of an object that would be magnified more than ``magnified`` times to span
+        ``share``: more magnification adds no detail, a wider view adds context.
     share_tokens : float
-        An object should span so many memory tokens, too, if it takes a larger share: small
-        inputs draw it by too few of them otherwise.
+        Number of memory tokens that an object should span, even if it then spans a larger share;
+        0 for no such limit.
     largest, smallest : float
-        An object above or below these shares of its window gets another one.
+        An object above or below these shares of its view gets another one.
     least_tokens : float
-        Where the whole plane is shrunk to an input below 1024 pixels, an object that spans fewer
-        memory tokens is zoomed too, or it would be drawn by too few.
+        If the whole plane is reduced to an input below 1024 pixels, an object that spans fewer
+        memory tokens gets a zoomed view too, as its mask would be too coarse.
     most_pixels : int
-        A window of more pixels is read coarsely even where there is no pyramid.
+        A view of more pixels is read at reduced resolution even without a pyramid.
 
     Raises
     ------
@@ -69,26 +69,26 @@ class ViewSizing:
 
     @property
     def plausible(self) -> float:
-        """A mask that spans less than this share of a first look is as likely dust."""
+        """Share of a first view below which a mask is as likely an artifact."""
         return self.small / 2
 
     def share_of(self, tokens: int) -> float:
-        """Return the share of its window that an object should span, for a model's input."""
-        # Halfway to the bound, an object has room to grow before its window must change.
+        """Return the share of its view that an object should span, for an input of ``tokens``."""
+        # Halfway to the bound, an object can grow before its view must change.
         roomy = max(self.share, (self.share + self.largest) / 2)
         return min(max(self.share, self.share_tokens / tokens), roomy)
 
     def small_below(self, tokens: int) -> float:
-        """Return the share of a shrunk plane below which an object is zoomed."""
+        """Return the share of a reduced plane below which an object gets a zoomed view."""
         return self.small if tokens >= _MANY_TOKENS else max(self.small, self.least_tokens / tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class ViewPlacement:
-    """Sizes and places of windows on planes of one shape for one model.
+    """Sizes and positions of views on planes of one shape for one model.
 
-    All windows of one side lie on one grid whose pitch is a memory token, so that any two of
-    them differ by whole tokens and a track may pass from one to the other with its memory.
+    All views of one side lie on a grid whose pitch is a memory token. Any two of them differ by
+    whole tokens, so that a track can move from one to the other with its memory.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ class ViewPlacement:
     token_stride : int
         Input pixels per memory token.
     policy : ViewPolicy
-        How windows are chosen.
+        Policy set by the user.
     sizes : ViewSizing
-        How close the model looks.
+        Sizes of views relative to their objects.
     """
 
     shape: tuple[int, int]
@@ -115,16 +115,16 @@ class ViewPlacement:
 
     @property
     def tokens(self) -> int:
-        """Memory tokens along a side."""
+        """Number of memory tokens along a side."""
         return self.image_size // self.token_stride
 
     @property
     def share(self) -> float:
-        """The share of its window that an object should span."""
+        """The share of its view that an object should span."""
         return self.sizes.share_of(self.tokens)
 
     def pitch(self, side: int) -> int:
-        """Plane pixels per memory token in a window of ``side``."""
+        """Return the plane pixels per memory token in a view of ``side``."""
         return side // self.tokens
 
     @property
@@ -134,7 +134,7 @@ class ViewPlacement:
         return View.full(self.shape, self._factor(self.shape, scale))
 
     def first_side(self, box: Window) -> int | None:
-        """Return the side for an object with these bounds, or None for the full plane."""
+        """Return the side of the first view of an object, or None for the whole plane."""
         if self.policy.mode is ViewMode.FULL:
             return None
         if self.policy.pixels is not None:
@@ -145,7 +145,7 @@ class ViewPlacement:
         return self._unless_full(self.side_around(box), box)
 
     def side_around(self, box: Window) -> int:
-        """Return the side of a window in which an object spans the usual share."""
+        """Return the side of a view in which an object spans the usual share."""
         extent, wide = max(box.shape), min(self.sizes.wide_share, self.share)
         return self.side_for(
             max(extent / self.share, min(extent / wide, self.image_size / self.sizes.magnified))
@@ -162,7 +162,7 @@ class ViewPlacement:
         return self.tokens * (power * 3 // 4 if power >= 4 and power * 3 // 4 >= pitch else power)
 
     def later_side(self, side: int, box: Window) -> int | None:
-        """Return the side for an object in a window of ``side``: mostly the same one."""
+        """Return the side for an object whose view had ``side``, or None for the whole plane."""
         extent = max(box.shape)
         if extent > self.sizes.largest * side:
             return self._unless_full(self.side_around(box), box)
@@ -171,12 +171,12 @@ class ViewPlacement:
         return self._unless_full(side, box)
 
     def wider(self, view: View) -> View:
-        """Return a view of twice the side around the same centre, at most the full plane."""
+        """Return a view of twice the side with the same center, at most the whole plane."""
         side = self.side_for(2 * view.side)
         return self.full if side >= max(self.shape) else self.place(view.window, side)
 
     def place(self, box: Window, side: int) -> View:
-        """Return the view of ``side`` centred on ``box``, shifted to lie on the plane."""
+        """Return the view of ``side`` centered on ``box``, moved to lie on the plane."""
         pitch = self.pitch(side)
         y = _place(box.y0 + box.y1, side, pitch, self.shape[0])
         x = _place(box.x0 + box.x1, side, pitch, self.shape[1])
@@ -184,7 +184,7 @@ class ViewPlacement:
         return View(Window(y, x, y + side, x + side), True, factor)
 
     def need(self, box: Window, motion: tuple[float, float], side: int) -> Window:
-        """Return what a window of ``side`` must hold: the box where it is heading, and a margin."""
+        """Return what a view of ``side`` must contain: the box after its motion, with a margin."""
         extent = max(box.shape)
         dy, dx = round(motion[0]), round(motion[1])
         margin = max(ceil(extent / 4), abs(dy), abs(dx)) + self.pitch(side)
@@ -192,13 +192,13 @@ class ViewPlacement:
         return box.shift(dy, dx).grow(max(min(margin, room), 0)).clip(self.shape)
 
     def tokens_between(self, old: View, new: View) -> tuple[int, int]:
-        """Return how far ``new`` lies from ``old`` in memory tokens; both of one side."""
+        """Return the shift from ``old`` to ``new``, of the same side, in memory tokens (y, x)."""
         pitch = self.pitch(old.side)
         dy, dx = new.window.y0 - old.window.y0, new.window.x0 - old.window.x0
         return dy // pitch, dx // pitch
 
     def _factor(self, shape: tuple[int, int], scale: float, pitch: int = 0) -> int:
-        """Return the level that fits the scale, or blocks that keep a huge window in bounds."""
+        """Return the reduction of a view: a pyramid level, or more for huge views."""
         fitting = [f for f in self.levels if f <= scale and pitch % f == 0]
         factor = max(fitting, default=1)
         while shape[0] * shape[1] > self.sizes.most_pixels * factor**2:
@@ -221,18 +221,18 @@ class ViewPlacement:
 
 @dataclass(frozen=True, slots=True)
 class ViewRequest:
-    """What one object asks of its window.
+    """The view that one object needs.
 
     Parameters
     ----------
     object_id : int
-        Who asks.
+        The label value.
     need : Window
-        What the window must hold.
+        The part of the plane that the view must contain.
     side : int
-        How large it is.
+        Side of the view in plane pixels.
     before : View or None
-        The window on the frame before.
+        The view on the frame before.
     """
 
     object_id: int
@@ -241,60 +241,60 @@ class ViewRequest:
     before: View | None = None
 
 
-def share_views(wanted: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
-    """Give every object a window, and neighbours the same one.
+def share_views(requests: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
+    """Return a view for each object, the same for neighboring objects where possible.
 
-    Windows of the frame before are kept while they hold what they must, because an unmoved
-    window leaves the memory untouched; they are laid out afresh where that takes fewer.
+    Views of the frame before are kept while they contain what they must, as memory then needs no
+    shift; new ones are placed where fewer views suffice.
 
     Parameters
     ----------
-    wanted : Sequence of ViewRequest
-        In the order of the object ids.
+    requests : Sequence of ViewRequest
+        By object id.
     placement : ViewPlacement
-        Where windows may lie.
+        Sizes and positions of views.
 
     Returns
     -------
     dict of int to View
-        One view for each object id.
+        The view of each object id.
     """
     views: dict[int, View] = {}
-    for side in sorted({item.side for item in wanted}):
-        same = [item for item in wanted if item.side == side]
+    for side in sorted({item.side for item in requests}):
+        same = [item for item in requests if item.side == side]
         kept = _keep(same, placement)
         fresh = _cover(same, placement)
         views |= kept if len(set(kept.values())) <= len(set(fresh.values())) else fresh
     return views
 
 
-def _keep(wanted: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
+def _keep(requests: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
     views = {
         item.object_id: item.before
-        for item in wanted
+        for item in requests
         if item.before is not None
         and item.before.side == item.side
         and item.before.window.contains(item.need)
     }
-    homeless = []
-    for item in wanted:
+    unplaced = []
+    for item in requests:
         if item.object_id in views:
             continue
-        home = _first_holding(item, views.values())
-        if home is None:
-            homeless.append(item)
+        view = _first_holding(item, views.values())
+        if view is None:
+            unplaced.append(item)
         else:
-            views[item.object_id] = home
-    return views | _cover(homeless, placement)
+            views[item.object_id] = view
+    return views | _cover(unplaced, placement)
 
 
 def _first_holding(item: ViewRequest, views: Iterable[View]) -> View | None:
     return next((view for view in sorted(set(views)) if view.window.contains(item.need)), None)
 
 
-def _cover(wanted: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
+def _cover(requests: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
     views: dict[int, View] = {}
-    left = sorted(wanted, key=lambda item: (item.need, item.object_id))
+    left = sorted(requests, key=lambda item: (item.need, item.object_id))
     while left:
         seed = left[0]
         members, union = [seed], seed.need

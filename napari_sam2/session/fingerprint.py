@@ -1,4 +1,4 @@
-"""Whether an input is still the one a run began with, found without reading all of it."""
+"""Fingerprints of inputs: a few pixels and file attributes, without reading all of the data."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.sampling import sample_windows
 from napari_sam2.images.stack import Stack
 
-_CHUNKS = 8
-_SIDE = 256
+MAX_BLOCKS = 8
+"""How many blocks of pixels are read."""
+_BLOCK_SIDE = 256
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What identifies an input: its form, its files' sizes and times, a few of its pixels.
+    """Identifies an input by its axes, shape, files and a sample of its pixels.
 
     Parameters
     ----------
     axes : str
-        The input's axes.
+        Axes of the input, one letter per dimension.
     shape : tuple of int
-        Of the whole input.
+        Shape of the whole input.
     dtype : str
-        Type of the values.
+        Data type of the values.
     files : str
-        SHA-256 of the names, sizes and modification times of the local files; empty without.
+        SHA-256 of the names, sizes and modification times of the local files; empty if there are
+        none.
     pixels : str
         SHA-256 of at most 8 blocks of at most 256 x 256 pixels, spread over the stack.
     """
@@ -45,7 +47,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, stack: Stack) -> Fingerprint:
-        """Take the fingerprint of an input.
+        """Compute the fingerprint of an input.
 
         Raises
         ------
@@ -57,11 +59,11 @@ class Fingerprint:
             shape=stack.full_shape,
             dtype=stack.dtype.str,
             files=_hash_files(stack.source.files),
-            pixels=_hash_pixels(_plainly(stack)),
+            pixels=_hash_pixels(_in_default_layout(stack)),
         )
 
     def differences(self, other: Fingerprint) -> tuple[str, ...]:
-        """Say in words what has changed from ``self`` to ``other``; empty if nothing has."""
+        """Return a text for each change from ``self`` to ``other``; empty if they are equal."""
         pairs = {
             "axes": (self.axes, other.axes),
             "shape": (self.shape, other.shape),
@@ -71,16 +73,16 @@ class Fingerprint:
         if not changed and self.pixels != other.pixels:
             changed.append("pixel values changed")
         if not changed and self.files != other.files:
-            changed.append("files were written or renamed since")
+            changed.append("files were written or renamed")
         return tuple(changed)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a value that :mod:`json` can write."""
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         return {"version": _VERSION, **vars(self), "shape": list(self.shape)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Fingerprint:
-        """Undo :meth:`to_json`.
+        """Return the fingerprint written by :meth:`to_json`.
 
         Raises
         ------
@@ -88,17 +90,22 @@ class Fingerprint:
             If the value is of another version or damaged.
         """
         if data.get("version") != _VERSION:
-            raise UserError(f"The input fingerprint has version {data.get('version')}, not 1.")
+            raise UserError(
+                f"The input fingerprint has version {data.get('version')}, but this napari-sam2 "
+                f"reads version {_VERSION}. Update napari-sam2."
+            )
         try:
             names = ("axes", "dtype", "files", "pixels")
             shape = tuple(int(n) for n in data["shape"])
             return cls(shape=shape, **{name: str(data[name]) for name in names})
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"The input fingerprint is damaged: {error}.") from error
+            raise UserError(
+                f"The input fingerprint is damaged ({error}). Start the run again."
+            ) from error
 
 
-def _plainly(stack: Stack) -> Stack:
-    """Take the stack as it opens by default, so that the way it is sliced does not matter."""
+def _in_default_layout(stack: Stack) -> Stack:
+    """Return the stack in its default layout, so that the chosen slicing does not matter."""
     layout, _ = choose_layout(stack.axes, stack.full_shape, None, {}, None)
     return Stack.assemble(stack.source, layout)
 
@@ -115,8 +122,8 @@ def _hash_files(files: tuple[Path, ...]) -> str:
 
 def _hash_pixels(stack: Stack) -> str:
     digest = hashlib.sha256()
-    for index, window in sample_windows(stack, _CHUNKS):
+    for index, window in sample_windows(stack, MAX_BLOCKS):
         y0, x0 = window.offset
-        corner = Window(y0, x0, y0 + _SIDE, x0 + _SIDE).intersect(window)
+        corner = Window(y0, x0, y0 + _BLOCK_SIDE, x0 + _BLOCK_SIDE).intersect(window)
         digest.update(stack.read(index, corner).tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Where a viewer stands on an image, in pixels, and how to go elsewhere."""
+"""The position of a viewer's sliders on an image, in pixels of the image."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ViewerDims:
-    """The position of a viewer's sliders on one image.
+    """Converts between a viewer's sliders and frames and planes of one image.
 
     Parameters
     ----------
     viewer : napari.Viewer or ViewerModel
-        Whose sliders.
+        The viewer whose sliders are read and moved.
     image : Image
-        Says how world and pixels relate.
+        The image layer; its transform relates world and pixel coordinates.
     grid : LayerCoordinates
-        Which axis is what.
+        The axes of the image.
     """
 
     viewer: Any
@@ -32,32 +32,22 @@ class ViewerDims:
 
     @property
     def point(self) -> Any:
-        """Where the viewer's sliders stand, in pixels of the image."""
+        """The sliders' position in pixels of the image, one value for each of its axes."""
         world = self.viewer.dims.point
         return self.image.world_to_data(world[-self.image.ndim :])
 
     @property
     def frame(self) -> int:
-        """The frame that the viewer shows."""
+        """The frame that is shown."""
         return self.grid.frame(self.point)
 
     @property
     def fixed(self) -> FixedPosition:
-        """Where the viewer stands on the other axes."""
+        """The position on the axes that are neither propagated nor in the plane."""
         return self.grid.fixed(self.point)
 
-    def go_to(self, frame: int) -> None:
-        """Show a frame."""
-        if self.grid.along in self.grid.axes:
-            axis = self.grid.axes.index(self.grid.along)
-            data = list(self.point)
-            data[axis] = frame
-            world = self.image.data_to_world(data)
-            offset = self.viewer.dims.ndim - self.image.ndim
-            self.viewer.dims.set_point(offset + axis, world[axis])
-
-    def show_index(self, index: PlaneIndex) -> None:
-        """Show a plane, by its full index."""
+    def show_plane(self, index: PlaneIndex) -> None:
+        """Move the sliders to a plane, given by its full index."""
         axes = [axis for axis in self.grid.axes if axis not in self.grid.plane]
         data = list(self.point)
         for axis, position in zip(axes, index, strict=True):
@@ -68,8 +58,8 @@ class ViewerDims:
             at = self.grid.axes.index(axis)
             self.viewer.dims.set_point(offset + at, world[at])
 
-    def plane_shown(self) -> bool:
-        """Whether the viewer shows whole planes of the stack, in 2-D."""
+    def shows_plane(self) -> bool:
+        """Return whether the viewer shows whole planes of the stack in 2-D."""
         if self.viewer.dims.ndisplay != 2:
             return False
         offset = self.viewer.dims.ndim - len(self.grid.axes)

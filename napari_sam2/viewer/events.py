@@ -1,4 +1,4 @@
-"""What a viewer's layers and sessions tell a widget or a script."""
+"""Signals about the layers and prompts of one viewer."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from psygnal import Signal, SignalGroup
 
 
 class SyncEvents(SignalGroup):
-    """What a widget or a script listens to; sent from the thread that changed a layer."""
+    """Signals for a widget or a script, emitted in the thread that changed a layer."""
 
-    asked = Signal(object)
-    """A key (position, object id, frame) whose mask is to be computed."""
-    current = Signal(int)
-    """Another object is in work, or the sign of the next click changed."""
+    prompts_changed = Signal(object)
+    """A PromptKey whose mask must be predicted."""
+    prompts_withdrawn = Signal(object)
+    """A PromptKey whose mask need not be predicted any more."""
+    selection = Signal(int)
+    """The id of the current object; also emitted when the sign of the next point changes."""
     objects = Signal()
     """Objects, prompts or masks changed."""
     notice = Signal(str)
-    """Plain words for the user."""
-    lost = Signal(str)
-    """The image is gone or has changed; the words say how."""
-    withdrawn = Signal(object)
-    """A key of which nothing is to be computed any more."""
-    made = Signal(object, object)
-    """Role and layer of ours that was added to the viewer, e.g. again after it was deleted."""
+    """A message for the user."""
+    image_lost = Signal(str)
+    """The image was removed or changed its shape; the message says which."""
+    layer_added = Signal(object, object)
+    """The LayerRole and the layer that was added to the viewer, also after a deletion."""

@@ -1,4 +1,4 @@
-"""What to do next, in one line."""
+"""The next step of the workflow, as one line of text."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WorkflowState:
-    """Where the user stands.
+    """How far the user is in the workflow.
 
     Parameters
     ----------
     has_image, loading, session : bool
-        An image is open; a model is being loaded; a session runs on the image.
+        Whether an image is open, a model is being loaded, and a session exists.
     prompts : int
-        Prompts of the object in work.
+        Prompted frames of the current object.
     frames_done, frames : int
-        Planes with a mask of the object in work, and all planes.
-    running, sharpening : bool
-        A run along a track goes on; it is of second looks.
+        Planes with a mask of the current object, and all frames.
+    running, refining : bool
+        Whether a run is in progress, and whether it refines masks.
     accepted : int
-        Objects that are accepted.
+        Accepted objects.
     unsaved : bool
-        Something accepted is not in a file.
+        Whether there are changes that are not saved.
     """
 
     has_image: bool = False
@@ -32,27 +32,27 @@ class WorkflowState:
     frames_done: int = 0
     frames: int = 0
     running: bool = False
-    sharpening: bool = False
+    refining: bool = False
     accepted: int = 0
     unsaved: bool = False
 
 
 def next_step(now: WorkflowState) -> str:
-    """Return what the user may do next, with the key in brackets."""
+    """Return what the user can do next, with the key to press."""
     if not now.has_image:
-        return "Open an image, or File > Open Sample > SAM 2."
+        return "Open an image, or choose File > Open Sample > SAM 2."
     if now.loading:
         return "Loading the model…"
     if not now.session:
         return "Choose the image to segment."
-    if now.sharpening:
-        return "Sharpening the object's masks. Keep clicking other objects, or stop with H."
+    if now.refining:
+        return "Refining the object's masks. You can click other objects, or stop with H."
     if now.running:
-        return "Following the object. Keep clicking other objects, or stop with H."
+        return "Propagating. You can click other objects, or stop with H."
     if now.prompts == 0:
         if now.accepted and now.unsaved:
             return "Click the next object, or save the accepted ones with W."
         return "Click the middle of an object."
     if now.frames > 1 and now.frames_done <= 1:
-        return "Does the mask fit? Follow it with G. If not: click again, or Q for another mask."
-    return "Correct with a click and G, or accept with N and go on."
+        return "If the mask fits, propagate with G. If not, click again or press Q."
+    return "Correct with a click and G, or accept with N."

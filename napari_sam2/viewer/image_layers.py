@@ -1,63 +1,31 @@
-"""From napari image layers to what a session needs: a stack, and what the model sees of it."""
+"""Stacks, intensity and sessions from napari image layers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.axes import UNNAMED, axes_from_words
-from napari_sam2.images.intensity import PRIMARIES, WHITE, Colour, Intensity, Limits
+from napari_sam2.export.labels import free_path
+from napari_sam2.images.axes import UNNAMED, axes_from_names
+from napari_sam2.images.calibration import Calibration
+from napari_sam2.images.intensity import PRIMARIES, WHITE, Color, Intensity, Limits
+from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.masks.label_array import DraftAndResultLabels
+from napari_sam2.session.session_group import SessionGroup
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
+    from napari_sam2.inference.protocol import Predictor
+
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
-_MANY_BYTES = 256 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class ChannelArrays:
-    """Arrays of equal shape as one array with a channel axis in front; reads only what is asked.
-
-    Parameters
-    ----------
-    parts : tuple of array-like
-        One for each channel.
-    """
-
-    parts: tuple[Any, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Channels, then the shape of a part."""
-        return (len(self.parts), *(int(n) for n in self.parts[0].shape))
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """A type that holds the values of every part."""
-        return np.result_type(*(part.dtype for part in self.parts))
-
-    @property
-    def chunks(self) -> tuple[int, ...] | None:
-        """Largest block along each axis, None where the parts have none."""
-        chunks = getattr(self.parts[0], "chunks", None)
-        if not chunks:
-            return None
-        return (1, *(max(c) if isinstance(c, tuple) else int(c) for c in chunks))
-
-    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
-        channels, rest = key[0], key[1:]
-        if isinstance(channels, int):
-            return np.asarray(self.parts[channels][rest], self.dtype)
-        planes = [np.asarray(part[rest], self.dtype) for part in self.parts[channels]]
-        return np.stack(planes)
+_LARGE_BYTES = 256 << 20
 
 
 def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None = None) -> str:
@@ -66,12 +34,12 @@ def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None 
     Parameters
     ----------
     image : Image
-        Its own axis labels count, then those of the viewer's sliders, then the usual order
-        (time, depth, row, column); a lone slider with a unit of length is depth.
+        The layer. Its own axis labels are used, else those of the viewer's sliders, else the
+        order time, depth, row, column. A single slider with a unit of length is depth.
     dims_labels : sequence of str
-        Names of the viewer's axes; the layer has the last of them.
+        Names of the viewer's axes; the last ones are the layer's.
     along : str or None
-        What the user says the lone slider of an image without names is.
+        Axis of the single slider of an image without axis labels, as chosen by the user.
 
     Returns
     -------
@@ -83,23 +51,23 @@ def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None 
     UserError
         If the layer has a channel axis, or more dimensions than time, depth, row and column.
     """
-    named = axes_from_words(image.axis_labels)
-    viewer = axes_from_words(dims_labels[-image.ndim :])
+    named = axes_from_names(image.axis_labels)
+    viewer = axes_from_names(dims_labels[-image.ndim :])
     known = next((n for n in (named, viewer) if len(n) == image.ndim and UNNAMED not in n), None)
-    axes = known or _guess(image, along)
+    axes = known or _default_axes(image, along)
     if "C" in axes or "S" in axes:
         raise UserError(
-            f"The layer {image.name!r} has a channel axis. Split it into one layer per channel "
-            "(right-click the layer, Split Stack), then choose the channels here."
+            f"The layer {image.name!r} has a channel axis. Split it into one layer for each "
+            "channel (right-click the layer, Split Stack), then choose the channels here."
         )
     return axes + ("S" if image.rgb else "")
 
 
-def _guess(image: Image, along: str | None) -> str:
+def _default_axes(image: Image, along: str | None) -> str:
     if image.ndim not in _BY_DIMENSIONS:
         raise UserError(
-            f"The layer {image.name!r} has {image.ndim} dimensions: name its axes t, z, y and x, "
-            "or split it into layers of at most four dimensions."
+            f"The layer {image.name!r} has {image.ndim} dimensions. Split it into layers of at "
+            "most four dimensions: t, z, y and x."
         )
     axes = _BY_DIMENSIONS[image.ndim]
     if image.ndim == 3:
@@ -120,14 +88,14 @@ def stack_from_layers(
     at: Mapping[str, int] | None = None,
     dims_labels: Sequence[str] = (),
 ) -> Stack:
-    """Open image layers as one stack, each layer a channel; nothing is read or changed.
+    """Open image layers as one stack, each layer a channel; no pixels are read.
 
     Parameters
     ----------
     images : sequence of Image
-        Layers of equal shape; multiscale and lazy ones too.
+        Layers of equal shape; they may be multiscale or lazy.
     along : str or None
-        The propagated axis; None takes t, else z.
+        The propagated axis; None selects t, else z.
     at : mapping or None
         Positions on the other axes.
     dims_labels : sequence of str
@@ -136,7 +104,7 @@ def stack_from_layers(
     Raises
     ------
     UserError
-        If the layers do not go together or cannot be read as a stack.
+        If the layers differ in shape or cannot be read as a stack.
     """
     first = images[0]
     axes = layer_axes(first, dims_labels, along)
@@ -147,8 +115,8 @@ def stack_from_layers(
             or tuple(_levels(other)[0].shape) != tuple(_levels(first)[0].shape)
         ):
             raise UserError(
-                f"The channels {first.name!r} and {other.name!r} differ in shape or are RGB: "
-                "choose grey layers of the same shape."
+                f"The channels {first.name!r} and {other.name!r} differ in shape or are RGB. "
+                "Choose grayscale layers of the same shape."
             )
     levels = _levels(first)
     if len(images) > 1:
@@ -159,46 +127,45 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    return replace(stack, source=replace(stack.source, **_facts(first, stack.label_axes)))
+    return replace(stack, source=replace(stack.source, **_metadata(first, stack.label_axes)))
 
 
 def _levels(image: Image) -> list[Any]:
     return list(image.data) if image.multiscale else [image.data]
 
 
-def _facts(image: Image, axes: str) -> dict[str, Any]:
+def _metadata(image: Image, axes: str) -> dict[str, Any]:
     path = image.source.path
-    here = path is not None and Path(path).exists()
+    exists = path is not None and Path(path).exists()
     return {
         "name": image.name,
-        "scale": dict(zip(axes, map(float, image.scale), strict=True)),
-        "units": dict(zip(axes, map(str, image.units), strict=True)),
-        "files": (Path(path),) if here and path is not None else (),
+        "calibration": Calibration.of(axes, map(float, image.scale), map(str, image.units)),
+        "files": (Path(path),) if exists and path is not None else (),
     }
 
 
 def intensity_from_layers(images: Sequence[Image]) -> Intensity:
-    """Return contrast limits, gamma and colours as the layers show them now.
+    """Return the contrast limits, gamma and colors that the layers show now.
 
-    A colour map that is no ramp of one colour counts as grey.
+    A colormap that is not a ramp from black to one color is replaced by gray.
     """
     if images[0].rgb:
         top = 255.0 if images[0].dtype == np.uint8 else 1.0
         if images[0].dtype == np.uint16:
             top = 65535.0
         return Intensity(((0.0, top),) * 3, colors=PRIMARIES, origin="the full range")
-    limits = tuple(_rising(image.contrast_limits) for image in images)
+    limits = tuple(_increasing(image.contrast_limits) for image in images)
     gamma = tuple(float(image.gamma) for image in images)
-    colors = (WHITE,) if len(images) == 1 else tuple(_colour(image) for image in images)
+    colors = (WHITE,) if len(images) == 1 else tuple(_color(image) for image in images)
     return Intensity(limits, gamma, colors, origin="the layer")
 
 
-def _rising(limits: Sequence[float]) -> Limits:
+def _increasing(limits: Sequence[float]) -> Limits:
     low, high = float(limits[0]), float(limits[1])
     return (low, high) if low < high else (low, low + 1)
 
 
-def _colour(image: Image) -> Colour:
+def _color(image: Image) -> Color:
     stops = np.asarray(image.colormap.colors)[:, :3]
     if len(stops) != 2 or stops[0].max() > 0:
         return WHITE
@@ -207,7 +174,7 @@ def _colour(image: Image) -> Colour:
 
 
 def layer_transform(image: Image | Labels) -> dict[str, Any]:
-    """Return where a layer lies in the world, as arguments for another layer of its axes."""
+    """Return the transform of a layer as arguments for another layer with the same axes."""
     return {
         "scale": tuple(image.scale),
         "translate": tuple(image.translate),
@@ -220,10 +187,43 @@ def layer_transform(image: Image | Labels) -> dict[str, Any]:
 
 
 def is_lazy(image: Image) -> bool:
-    """Whether the pixels are read when they are shown."""
+    """Return whether pixels are read only when they are shown."""
     return not isinstance(_levels(image)[0], np.ndarray)
 
 
 def is_large(image: Image) -> bool:
-    """Whether labels of the image should not lie in memory uncompressed."""
-    return int(np.prod(_levels(image)[0].shape)) * 2 > _MANY_BYTES
+    """Return whether labels of the image are too large to keep uncompressed in memory."""
+    return int(np.prod(_levels(image)[0].shape)) * 2 > _LARGE_BYTES
+
+
+def label_folder(stack: Stack, images: Sequence[Image]) -> Path | None:
+    """Return a free folder beside the image for its accepted labels.
+
+    Returns
+    -------
+    Path or None
+        None for a small image in memory and for an image without a file: its labels are kept in
+        memory.
+    """
+    large = any(is_lazy(image) or is_large(image) for image in images)
+    return free_path(stack, ".zarr") if large and stack.source.files else None
+
+
+def create_sessions(
+    stack: Stack, images: Sequence[Image], predictor: Predictor, folder: Path | None = None
+) -> SessionGroup:
+    """Return sessions on image layers, with their contrast and colors.
+
+    Parameters
+    ----------
+    stack : Stack
+        The layers as one stack, see :func:`stack_from_layers`.
+    images : sequence of Image
+        The layers.
+    predictor : Predictor
+        The model.
+    folder : Path or None
+        A folder for the accepted labels; None keeps them in memory.
+    """
+    labels = DraftAndResultLabels.make(stack, folder)
+    return SessionGroup(stack, predictor, intensity_from_layers(images), labels)

@@ -1,4 +1,4 @@
-"""Keys that no napari layer uses, bound while the widget is open."""
+"""Keyboard shortcuts, bound on a viewer while the widget is open."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Action(Enum):
-    """What a key does, with the key it has unless the settings say otherwise."""
+    """What a key does; the value is its default key, which no napari layer uses."""
 
     PROPAGATE = "G"
     STOP = "H"
@@ -20,47 +20,45 @@ class Action(Enum):
     BOX = "Shift-G"
     OUTLINE = "Shift-H"
     PAINT = "Shift-N"
-    SHARPEN = "Shift-Q"
+    REFINE = "Shift-Q"
     REDO = "Shift-U"
 
 
 class KeyBindings:
-    """Binds actions on a viewer and gives back what was there.
+    """Binds actions to keys of a viewer, and unbinds them.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Keys act while its canvas has the focus; text fields keep theirs.
-    chosen : mapping of Action to str, optional
-        Keys in place of the usual ones, in napari's words, e.g. ``"Shift-G"``.
+        Keys act while its canvas has the focus, not in text fields.
+    keys : mapping of Action to str, optional
+        Keys that replace the default ones, in napari's notation, e.g. ``"Shift-G"``.
     """
 
-    def __init__(self, viewer: Any, chosen: Mapping[Action, str] | None = None) -> None:
+    def __init__(self, viewer: Any, keys: Mapping[Action, str] | None = None) -> None:
         self._viewer = viewer
-        self._chosen = {**{action: action.value for action in Action}, **(chosen or {})}
-        self._bound: dict[str, Any] = {}
+        self._keys = {**{action: action.value for action in Action}, **(keys or {})}
+        self._bound: list[Any] = []
 
     def key(self, action: Action) -> str:
-        """Return the key of an action for buttons and tooltips, e.g. ``"Shift+K"``."""
-        return self._chosen[action].replace("-", "+")
+        """Return the key of an action as shown to the user, e.g. ``"Shift+K"``."""
+        return self._keys[action].replace("-", "+")
 
     def bind(self, actions: Mapping[Action, Callable[[], Any]]) -> None:
-        """Bind actions until :meth:`release`."""
+        """Bind actions until :meth:`release` is called."""
         for action, call in actions.items():
-            key = self._chosen[action]
-            before = self._viewer.keymap.copy()
-            self._viewer.bind_key(key, _ignoring_viewer(call), overwrite=True)
-            new = {k: before.get(k) for k in self._viewer.keymap if k not in before}
-            self._bound.update(new or {key: None})
+            before = set(self._viewer.keymap)
+            self._viewer.bind_key(self._keys[action], _without_viewer(call), overwrite=True)
+            self._bound += [key for key in self._viewer.keymap if key not in before]
 
     def release(self) -> None:
-        """Unbind what was bound."""
+        """Unbind the keys that :meth:`bind` has bound."""
         for key in self._bound:
             self._viewer.keymap.pop(key, None)
         self._bound.clear()
 
 
-def _ignoring_viewer(call: Callable[[], Any]) -> Callable[[Any], None]:
+def _without_viewer(call: Callable[[], Any]) -> Callable[[Any], None]:
     def act(viewer: Any) -> None:
         call()
 

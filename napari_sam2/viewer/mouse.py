@@ -1,4 +1,4 @@
-"""Alt and a click with the point tool: a point outside the object, without changing the tool."""
+"""Alt+click with the point tool: a point outside the object, without switching the tool."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ _ADD = "add"
 
 
 class NegativeClickHandler:
-    """Listens to the mouse on our points layer, and on the one that takes its place.
+    """Makes Alt+click add a point outside the object.
 
     Parameters
     ----------
     sync : LayerSync
-        Whose layer.
+        The session's layers; a new points layer in place of a deleted one is handled too.
     """
 
     def __init__(self, sync: LayerSync) -> None:
         self._sync = sync
         self._layer: Points | None = None
-        sync.events.made.connect(self._made)
-        self._made(LayerRole.POINTS, sync.family.find(LayerRole.POINTS))
+        sync.events.layer_added.connect(self._connect)
+        self._connect(LayerRole.POINTS, sync.layers.find(LayerRole.POINTS))
 
     def release(self) -> None:
-        """Give the mouse back."""
-        self._sync.events.made.disconnect(self._made, missing_ok=True)
-        self._leave()
+        """Disconnect from the layer and its events."""
+        self._sync.events.layer_added.disconnect(self._connect, missing_ok=True)
+        self._disconnect()
 
-    def _made(self, role: LayerRole, layer: Any) -> None:
+    def _connect(self, role: LayerRole, layer: Any) -> None:
         if role is LayerRole.POINTS and layer is not None:
-            self._leave()
+            self._disconnect()
             self._layer = layer
-            layer.events.mode.connect(self._come_last)
-            self._come_last()
+            layer.events.mode.connect(self._move_last)
+            self._move_last()
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         layer, self._layer = self._layer, None
         if layer is not None:
-            layer.events.mode.disconnect(self._come_last)
+            layer.events.mode.disconnect(self._move_last)
             layer.mouse_drag_callbacks.remove(self._press)
 
-    def _come_last(self, event: Any = None) -> None:
-        """Act after the tool of napari, which adds its point when the button is let go."""
+    def _move_last(self, event: Any = None) -> None:
+        """Run after napari's own tool, which adds the point on release of the button."""
         if self._layer is not None:
             callbacks = self._layer.mouse_drag_callbacks
             if self._press in callbacks:
@@ -60,8 +60,9 @@ class NegativeClickHandler:
     def _press(self, layer: Points, event: Any) -> Iterator[None]:
         if str(layer.mode) != _ADD or "Alt" not in event.modifiers:
             return
-        self._sync.family.points.next_is(self._sync.current, OUTSIDE)
+        prompts = self._sync.prompt_layers
+        self._sync.layers.points.set_next(prompts.current, OUTSIDE)
         yield
         while event.type == "mouse_move":
             yield
-        self._sync.family.points.next_is(self._sync.current, self._sync.sign)
+        self._sync.layers.points.set_next(prompts.current, prompts.sign)

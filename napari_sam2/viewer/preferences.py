@@ -1,66 +1,65 @@
-"""The user's settings of the plugin, as napari keeps them for the manifest."""
+"""The plugin's preferences, stored by napari as declared in the manifest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from napari_sam2.viewer.keys import Action
+from napari_sam2.viewer.keys import Action
 
 PLUGIN = "napari-sam2"
 
 
 @dataclass(frozen=True, slots=True)
 class PluginPreferences:
-    """Choices that outlive a session.
+    """Preferences that are kept between sessions.
 
     Parameters
     ----------
     model, device : str
-        What is loaded first.
-    ending : str
-        Format of saved labels.
+        The model that is loaded first, and where it runs.
+    label_format : str
+        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
     hover : bool
-        Show a preview under the mouse.
+        Whether a preview is shown under the pointer.
     hint : bool
-        Show the hint for those who are new.
+        Whether the hint for new users is shown.
     keys : mapping of Action to str
-        Keys in place of the usual ones.
+        Keys that replace the default ones.
     """
 
     model: str = "micro"
     device: str = "auto"
-    ending: str = ".tif"
+    label_format: str = ".tif"
     hover: bool = False
     hint: bool = True
     keys: Mapping[Action, str] = field(default_factory=dict)
 
 
 def read_preferences() -> PluginPreferences:
-    """Return the settings; the usual ones where napari does not know the plugin."""
-    found = _found()
-    return PluginPreferences() if found is None else _settings(found)
+    """Return the preferences; the defaults where napari does not know the plugin."""
+    stored = _stored()
+    return PluginPreferences() if stored is None else _preferences(stored)
 
 
-def keep_hover(hover: bool) -> None:
-    """Let new widgets show a preview under the mouse, or not."""
-    _keep("hover", hover)
+def store_hover(hover: bool) -> None:
+    """Store whether a preview is shown under the pointer."""
+    _store("hover", hover)
 
 
-def keep_hint(hint: bool) -> None:
-    """Let new widgets show the hint for those who are new, or not."""
-    _keep("hint", hint)
+def store_hint(hint: bool) -> None:
+    """Store whether the hint for new users is shown."""
+    _store("hint", hint)
 
 
-def _keep(name: str, value: bool) -> None:
-    interaction = getattr(_found(), "interaction", None)
+def _store(name: str, value: bool) -> None:
+    interaction = getattr(_stored(), "interaction", None)
     if getattr(interaction, name, value) != value:
         setattr(interaction, name, value)
 
 
-def _found() -> Any:
+def _stored() -> Any:
     from napari.settings import get_plugin_settings
 
     try:
@@ -69,18 +68,15 @@ def _found() -> Any:
         return None
 
 
-def _settings(found: Any) -> PluginPreferences:
-    from napari_sam2.viewer.keys import Action
-
-    usual = PluginPreferences()
-    model, keys = getattr(found, "model", None), getattr(found, "keys", None)
-    interaction = getattr(found, "interaction", None)
-    chosen = {a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action}
+def _preferences(stored: Any) -> PluginPreferences:
+    default = PluginPreferences()
+    model, keys = getattr(stored, "model", None), getattr(stored, "keys", None)
+    interaction = getattr(stored, "interaction", None)
     return PluginPreferences(
-        model=getattr(model, "size", usual.model),
-        device=getattr(model, "device", usual.device),
-        ending=getattr(getattr(found, "output", None), "ending", usual.ending),
-        hover=getattr(interaction, "hover", usual.hover),
-        hint=getattr(interaction, "hint", usual.hint),
-        keys=chosen,
+        model=getattr(model, "size", default.model),
+        device=getattr(model, "device", default.device),
+        label_format=getattr(getattr(stored, "output", None), "ending", default.label_format),
+        hover=getattr(interaction, "hover", default.hover),
+        hint=getattr(interaction, "hint", default.hint),
+        keys={a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action},
     )

@@ -1,4 +1,4 @@
-"""Changes of prompts by the user: kept for undo, and answered."""
+"""Edits of prompts by the user, with undo and redo."""
 
 from __future__ import annotations
 
@@ -15,134 +15,137 @@ from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.events import SyncEvents
 
-Change = tuple[PromptKey, tuple[Prompt, ...]]
+PromptChange = tuple[PromptKey, tuple[Prompt, ...]]
+"""All prompts that one object has on one frame from now on."""
 Work = Callable[[], Any]
 
 
 class PromptController:
-    """Applies what the user says to the sessions, and takes it back.
+    """Applies edits of prompts to the sessions and keeps them for undo.
 
     Parameters
     ----------
     sessions : SessionGroup
-        The sessions.
+        The sessions on the image.
     events : SyncEvents
-        Told what is to be computed.
+        Receives the masks to predict, changes of objects, and notices.
 
     Attributes
     ----------
-    aside : Callable
-        Does what may have to wait for the model or the disk: at once, unless a widget has a thread
-        for it, which then keeps the order.
+    execute : Callable
+        Runs a function that may wait for the model or the disk. The default runs it at once; a
+        widget sets it to submit the function to a thread that keeps the order.
     """
 
     def __init__(self, sessions: SessionGroup, events: SyncEvents) -> None:
-        self._lanes = sessions
+        self._sessions = sessions
         self._events = events
-        self._steps = EditHistory()
-        self._opening: set[int] = set()
-        self.aside: Callable[[Work], Any] = at_once
+        self._history = EditHistory()
+        self._reopening: set[int] = set()
+        self.execute: Callable[[Work], Any] = execute_now
 
     def accepted(self, object_id: int) -> bool:
-        """Whether all masks of an object are accepted, and no correction has come since."""
-        return self._lanes.tally.of(object_id).accepted and object_id not in self._opening
+        """Return whether all masks of an object are accepted and no correction is pending."""
+        accepted = self._sessions.progress(object_id).accepted
+        return accepted and object_id not in self._reopening
 
-    def edit(self, changes: Sequence[Change]) -> None:
-        """Say other things about objects on frames; one step of undo."""
-        step = []
-        for key, new in changes:
-            fixed, object_id, frame = key
-            session = self._lanes[fixed]
-            before, mask = session.prompts.get(object_id, frame), session.result(object_id, frame)
-            session.prompts.set(object_id, frame, new)
-            step.append(PromptEdit(key, before, new, mask))
-            self._lanes.objects.add(object_id)
-            if new and self.accepted(object_id):
-                self._opening.add(object_id)
-                self._events.notice.emit(f"Object {object_id} is open again for your correction.")
-            self._ask(key)
+    def edit(self, changes: Sequence[PromptChange]) -> tuple[PromptEdit, ...]:
+        """Replace prompts of objects on frames, as one step of undo; return what changed."""
+        step = tuple(self._apply(key, prompts) for key, prompts in changes)
         if step:
-            self._steps.note(tuple(step))
+            self._history.add(step)
             self._events.objects.emit()
+        return step
 
-    def sharpened(self, key: PromptKey, before: FrameResult | None, after: FrameResult) -> None:
-        """Take note of a second look at a mask; one step of undo."""
+    def _apply(self, key: PromptKey, prompts: tuple[Prompt, ...]) -> PromptEdit:
         fixed, object_id, frame = key
-        said = self._lanes[fixed].prompts.get(object_id, frame)
-        self._steps.note((PromptEdit(key, said, said, before, after),))
+        session = self._sessions[fixed]
+        before, mask = session.prompts.get(object_id, frame), session.result(object_id, frame)
+        session.prompts.set(object_id, frame, prompts)
+        self._sessions.objects.add(object_id)
+        if prompts and self.accepted(object_id):
+            self._reopening.add(object_id)
+            self._events.notice.emit(f"Object {object_id} is a draft again, for your correction.")
+        self._request(key)
+        return PromptEdit(key, before, prompts, mask)
 
-    def answer(self, key: PromptKey) -> Preview:
-        """Compute the mask of an object on a frame; any thread may call.
+    def add_refinement(
+        self, key: PromptKey, before: FrameResult | None, after: FrameResult
+    ) -> None:
+        """Add the refinement of one mask to the history, as one step of undo."""
+        prompts = self._sessions[key.position].prompts.get(key.object_id, key.frame)
+        self._history.add((PromptEdit(key, prompts, prompts, before, after),))
+
+    def predict(self, key: PromptKey) -> Preview:
+        """Predict and store the mask of an object on a frame; may be called from any thread.
+
+        An accepted object becomes a draft again first.
 
         Raises
         ------
         UserError
-            If nothing is said there any more.
+            If the object has no prompt there any more.
         """
-        fixed, object_id, frame = key
-        session = self._lanes[fixed]
-        if object_id in self._opening:
-            session.reopen(object_id)
-            self._opening.discard(object_id)
-        return session.preview(object_id, frame)
+        session = self._sessions[key.position]
+        if key.object_id in self._reopening:
+            session.reopen(key.object_id)
+            self._reopening.discard(key.object_id)
+        return session.preview(key.object_id, key.frame)
 
     def undo(self) -> tuple[PlaneIndex, ...] | None:
-        """Take the last step back; return the planes that changed, None if there was no step."""
-        step = self._steps.undo()
+        """Undo the last step; return the planes that changed, or None if there is no step."""
+        step = self._history.undo()
         return self._replay([(e.key, e.before, e.mask) for e in reversed(step)]) if step else None
 
     def redo(self) -> tuple[PlaneIndex, ...] | None:
-        """Make the step again that was taken back last; see :meth:`undo`."""
-        step = self._steps.redo()
-        return self._replay([(e.key, e.after, e.sharper) for e in step]) if step else None
+        """Redo the step that was undone last; see :meth:`undo`."""
+        step = self._history.redo()
+        return self._replay([(e.key, e.after, e.refined) for e in step]) if step else None
 
     def forget(self, object_id: int) -> None:
-        """Drop the steps of an object that was deleted."""
-        self._steps.forget(object_id)
-        self._opening.discard(object_id)
+        """Remove a deleted object from the history."""
+        self._history.forget(object_id)
+        self._reopening.discard(object_id)
 
     def _replay(
         self, edits: Sequence[tuple[PromptKey, tuple[Prompt, ...], FrameResult | None]]
     ) -> tuple[PlaneIndex, ...]:
         changed: list[PlaneIndex] = []
         for key, prompts, mask in edits:
-            fixed, object_id, frame = key
-            session = self._lanes[fixed]
-            session.prompts.set(object_id, frame, prompts)
+            session = self._sessions[key.position]
+            session.prompts.set(key.object_id, key.frame, prompts)
             if mask is not None:
-                self.aside(partial(_restore, session, mask))
-                self._events.withdrawn.emit(key)
+                self.execute(partial(session.restore, mask))
+                self._events.prompts_withdrawn.emit(key)
             else:
-                self._ask(key)
-            changed.append(session.stack.index(frame))
+                self._request(key)
+            changed.append(session.stack.index(key.frame))
         self._events.objects.emit()
         return tuple(changed)
 
-    def _ask(self, key: PromptKey) -> None:
-        """Ask for the mask of what is said now; where nothing is said, drop what was answered."""
+    def _request(self, key: PromptKey) -> None:
+        """Request the mask of the present prompts; without prompts, delete the predicted mask."""
         fixed, object_id, frame = key
-        session = self._lanes[fixed]
+        session = self._sessions[fixed]
         prompts, result = session.prompts.get(object_id, frame), session.result(object_id, frame)
-        inside = any(not isinstance(p, PointPrompt) or p.label for p in prompts)
-        if inside or (prompts and result is not None):
-            self._events.asked.emit(key)
+        positive = any(not isinstance(p, PointPrompt) or p.label for p in prompts)
+        if positive or (prompts and result is not None):
+            self._events.prompts_changed.emit(key)
             return
-        self._events.withdrawn.emit(key)
-        self.aside(partial(_drop_answer, session, object_id, frame))
+        self._events.prompts_withdrawn.emit(key)
+        self.execute(partial(_delete_predicted, session, object_id, frame))
         if prompts:
-            self._events.notice.emit("Click inside the object first: points outside trim it.")
+            self._events.notice.emit(
+                "A point outside needs a mask to correct: click inside the object first."
+            )
 
 
-def at_once(work: Work) -> None:
-    """Do it here and now."""
+def execute_now(work: Work) -> None:
+    """Run a function in the calling thread."""
     work()
 
 
-def _restore(session: SegmentationSession, mask: FrameResult) -> None:
-    session._keep([mask], reopen=True)
-
-
-def _drop_answer(session: SegmentationSession, object_id: int, frame: int) -> None:
+def _delete_predicted(session: SegmentationSession, object_id: int, frame: int) -> None:
     result = session.result(object_id, frame)
-    if result is not None and result.direction is MaskOrigin.PROMPT:
+    if result is not None and result.origin is MaskOrigin.PROMPT:
         session.clear(object_id, [frame])

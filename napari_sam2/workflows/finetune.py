@@ -1,4 +1,4 @@
-"""Teach a model more with a user's own labelled stacks, and say what it brought."""
+"""Fine-tune a model on labeled stacks, and compare it with the original on a held-out part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.workflows.training_clips import LabelledStack, StackClips
+from napari_sam2.workflows.training_clips import LabeledStack, StackClips
 
 if TYPE_CHECKING:
     from sam2_model.modeling.sam2 import SAM2
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _VALIDATION_SEED = 17
 
-_Part = list[tuple[LabelledStack, tuple[int, ...]]]
+_Subset = list[tuple[LabeledStack, tuple[int, ...]]]
 
 
-class Parts(Enum):
+class TrainedWeights(Enum):
     """Which weights are trained."""
 
     ALL = "all"
@@ -32,26 +32,26 @@ class Parts(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FinetuneSettings:
-    """How a model is fine-tuned.
+    """Settings of a fine-tuning.
 
     Parameters
     ----------
-    parts : Parts
-        All weights, or all but the image encoder's (decoder and memory), which is quicker and
-        forgets less.
+    parts : TrainedWeights
+        All weights, or all but those of the image encoder (prompt encoder, mask decoder and
+        memory). The latter is faster and preserves more of the original model.
     steps : int
-        Weight updates.
+        Number of weight updates.
     rate : float
         Peak learning rate.
     held_out : float
-        Share of the stacks, or of a single stack's frames, that is kept for the report.
+        Share of the stacks, or of the frames of a single stack, that is held out for the report.
     frames : int
-        Longest clip; 1 trains on single images.
+        Maximum length of training clips in frames; 1 trains on single images.
     seed : int
-        Of the choice of data and prompts.
+        Seed of the random choice of data and prompts.
     """
 
-    parts: Parts = Parts.ALL
+    parts: TrainedWeights = TrainedWeights.ALL
     steps: int = 300
     rate: float = 1e-4
     held_out: float = 0.2
@@ -61,13 +61,13 @@ class FinetuneSettings:
 
 @dataclass(frozen=True, slots=True)
 class FinetuneReport:
-    """Mean IoU on the held-out part, by measure, before and after.
+    """Mean IoU on the held-out part, before and after fine-tuning.
 
     Parameters
     ----------
     before, after : mapping of str to float
-        ``point`` and ``box`` on single images; ``track`` along clips from the first mask, where
-        more than one frame was held out of a stack.
+        ``point`` and ``box`` for single images; ``track`` for clips tracked from the first mask,
+        if more than one frame of a stack was held out.
     """
 
     before: Mapping[str, float]
@@ -76,74 +76,80 @@ class FinetuneReport:
 
 def finetune(
     model: SAM2,
-    stacks: Sequence[LabelledStack],
+    stacks: Sequence[LabeledStack],
     folder: Path,
     settings: FinetuneSettings | None = None,
 ) -> tuple[SAM2, FinetuneReport]:
-    """Train on most of the data and measure on the rest.
+    """Train on a part of the data, and measure before and after on the held-out part.
 
     Parameters
     ----------
     model : SAM2
-        Changed in place; use the returned one.
-    stacks : sequence of LabelledStack
+        The original model, which is modified; use the returned model.
+    stacks : sequence of LabeledStack
         At least one.
     folder : Path
-        For the log and checkpoints; an interrupted training goes on from there.
+        Folder for the log and checkpoints; an interrupted training is resumed from it.
     settings : FinetuneSettings or None
-        How.
+        None uses the default settings.
 
     Returns
     -------
     tuple of (SAM2, FinetuneReport)
-        The averaged model, in eval mode, and what it brought.
+        The model with averaged weights, in evaluation mode, and the report.
 
     Raises
     ------
     UserError
-        If too little is labelled to hold something out.
+        If fewer than two frames are labeled.
     """
     from sam2_model.training.loop import Trainer
 
     chosen = settings or FinetuneSettings()
     side = model.config.image_size
-    known, unknown = split(stacks, chosen.held_out)
-    measure = _measure(StackClips(unknown, side), _longest(unknown, chosen.frames))
+    training, held_out = split(stacks, chosen.held_out)
+    measure = _measure(StackClips(held_out, side), _longest(held_out, chosen.frames))
     before = measure(model.eval())
     for parameter in model.image_encoder.parameters():
-        parameter.requires_grad_(chosen.parts is Parts.ALL)
-    longest = _longest(known, chosen.frames)
-    trainer = Trainer(model, StackClips(known, side), folder, _training(chosen, longest))
+        parameter.requires_grad_(chosen.parts is TrainedWeights.ALL)
+    longest = _longest(training, chosen.frames)
+    loop_settings = _training_settings(chosen, longest)
+    trainer = Trainer(model, StackClips(training, side), folder, loop_settings)
     trained = trainer.run()
     return trained, FinetuneReport(before, measure(trained))
 
 
-def split(stacks: Sequence[LabelledStack], held_out: float) -> tuple[_Part, _Part]:
-    """Keep whole stacks for the report, or the last labelled frames of a single one.
+def split(stacks: Sequence[LabeledStack], held_out: float) -> tuple[_Subset, _Subset]:
+    """Hold out the last stacks, or the last labeled frames of a single stack.
 
     Parameters
     ----------
-    stacks : sequence of LabelledStack
+    stacks : sequence of LabeledStack
         At least one.
     held_out : float
-        Share to keep, between 0 and 1.
+        Share to hold out, between 0 and 1, both excluded.
 
     Returns
     -------
     tuple of list
-        For training and for the report, each stack with its usable frames.
+        The training part and the held-out part: stacks, each with its labeled frames.
 
     Raises
     ------
     UserError
-        If there are fewer than two labelled frames in all.
+        If the share is out of range, or there are fewer than two labeled frames.
     """
     if not 0 < held_out < 1:
-        raise UserError(f"The held-out share must be between 0 and 1, not {held_out}.")
+        raise UserError(
+            f"The held-out share must be between 0 and 1, not {held_out}. Give e.g. 0.2."
+        )
     frames = [(s, tuple(t for t in range(s.stack.n_frames) if s.plane(t).any())) for s in stacks]
     frames = [(stack, usable) for stack, usable in frames if usable]
     if sum(len(usable) for _, usable in frames) < 2:
-        raise UserError("Fine-tuning needs two labelled frames at least: one is kept for the test.")
+        raise UserError(
+            "Fine-tuning needs at least two labeled frames: one is held out for the report. "
+            "Label more frames."
+        )
     if len(frames) > 1:
         count = min(len(frames) - 1, max(1, round(held_out * len(frames))))
         return frames[:-count], frames[-count:]
@@ -152,11 +158,11 @@ def split(stacks: Sequence[LabelledStack], held_out: float) -> tuple[_Part, _Par
     return [(stack, usable[:-count])], [(stack, usable[-count:])]
 
 
-def _longest(stacks: _Part, limit: int) -> int:
+def _longest(stacks: _Subset, limit: int) -> int:
     return min(limit, max(len(usable) for _, usable in stacks))
 
 
-def _training(chosen: FinetuneSettings, longest: int) -> TrainingSettings:
+def _training_settings(chosen: FinetuneSettings, longest: int) -> TrainingSettings:
     from sam2_model.training.loop import TrainingSettings
     from sam2_model.training.optim.schedule import Curriculum, LearningRate
 
@@ -185,7 +191,7 @@ def _measure(source: StackClips, frames: int) -> Callable[[SAM2], Mapping[str, f
     rng = np.random.default_rng(_VALIDATION_SEED)
     samples: list[ClipSample] = [source.sample(rng, frames, 3) for _ in range(8)]
 
-    def figures(model: SAM2) -> Mapping[str, float]:
+    def scores(model: SAM2) -> Mapping[str, float]:
         found = {
             kind.value: image_iou(model, samples, kind)
             for kind in (PromptKind.POINT, PromptKind.BOX)
@@ -194,4 +200,4 @@ def _measure(source: StackClips, frames: int) -> Callable[[SAM2], Mapping[str, f
             found["track"] = clip_scores(model, samples, PromptKind.MASK).mean_iou
         return found
 
-    return figures
+    return scores

@@ -1,127 +1,191 @@
-"""Carry a checked segmentation out: begin or go on, show progress, end with the right code."""
+"""Run a segmentation job: images and prompts in files, labels and scores to files."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.cli.console import ExitCode, model_summary, on_interrupt, peak_memory, showing
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import create_label_output, finish_label_output, open_label_output
 from napari_sam2.images.plane_readers import MissingValueMonitor
-from napari_sam2.inference.refinement import outcome_words
+from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
+from napari_sam2.session.factory import create_session
 from napari_sam2.session.run_folder import RunFolder
-from napari_sam2.session.session import SegmentationSession
-from napari_sam2.workflows.job import SegmentationJob, SegmentOptions, prepare
+from napari_sam2.workflows.model_summary import model_summary
+from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
+from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from napari_sam2.inference.protocol import ModelInfo
+    from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.workflows.job import SegmentationJob
 
 
-def run(options: SegmentOptions) -> ExitCode:
-    """Segment; labels, scores and bookkeeping are written as the run goes on.
+@dataclass(frozen=True)
+class RunOutcome:
+    """Result of :func:`run_segmentation`.
+
+    Parameters
+    ----------
+    ending : RunEnding
+        How the run ended.
+    output : Path
+        The labels; complete only if ``ending`` is ``DONE``.
+    scores : Path or None
+        The CSV file of scores, if one was asked for.
+    objects : int
+        Number of objects.
+    done, total : int
+        Finished frames and all frames of the last stage (propagation or refinement). A frame that
+        is computed in both directions counts twice.
+    model : ModelInfo
+        The model that was used.
+    refined : mapping
+        Number of masks for each outcome of the refinement; empty without refinement.
+    messages : tuple of str
+        All messages that were reported.
+    error : str
+        Why the run stopped part-way; empty otherwise.
+    """
+
+    ending: RunEnding
+    output: Path
+    scores: Path | None
+    objects: int
+    done: int
+    total: int
+    model: ModelInfo
+    refined: Mapping[RefinementOutcome, int] = field(default_factory=dict)
+    messages: tuple[str, ...] = ()
+    error: str = ""
+
+
+def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> RunOutcome:
+    """Segment; labels, scores and the state for resuming are written during the run.
+
+    Parameters
+    ----------
+    job : SegmentationJob
+        What to segment.
+    reporter : Reporter or None
+        Receives messages and progress and may cancel the run; None discards them.
 
     Returns
     -------
-    ExitCode
-        Done, stopped part-way, or interrupted.
+    RunOutcome
+        Whether the run is done, was canceled, or stopped because a file could not be read or
+        written. In the last two cases, a job with ``resume=True`` completes it.
 
     Raises
     ------
-    UserError, SAM2Error
-        If something given cannot be used; nothing has been written then.
+    UserError
+        If an input, an option or the output cannot be used; nothing has been written then.
+    SAM2Error
+        If the model or the device is not available.
     """
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    job = _prepare(options)
-    for note in (*job.stack.notes, model_summary(job.predictor.info)):
-        console.print(note, markup=False)
+    recorder = RecordingReporter(reporter)
+    prepared = prepare_segmentation(job)
+    for text in (*prepared.stack.notes, model_summary(prepared.predictor.info)):
+        recorder.message(text)
+    refined: Counter[RefinementOutcome] = Counter()
+    error = ""
     try:
-        with _begin(job) as folder:
-            return _work(job, folder, console)
+        with _open_folder(prepared) as folder:
+            ending = _run(prepared, folder, recorder, refined)
     except UserError:
         raise
-    except OSError as error:
-        hint = f"Stopped: {error}. What was done is kept; the same command with --resume goes on."
-        console.print(hint, markup=False, style="red")
-        return ExitCode.STOPPED_PART_WAY
+    except OSError as reason:
+        ending, error = RunEnding.STOPPED_PART_WAY, str(reason)
+    return RunOutcome(
+        ending=ending,
+        output=prepared.output.path,
+        scores=job.scores,
+        objects=len(prepared.prompts.objects()),
+        done=recorder.done,
+        total=recorder.total,
+        model=prepared.predictor.info,
+        refined=refined,
+        messages=tuple(recorder.messages),
+        error=error,
+    )
 
 
-def _prepare(options: SegmentOptions) -> SegmentationJob:
-    try:
-        return prepare(options)
-    except OSError as error:
-        raise UserError(str(error)) from error
-
-
-def _begin(job: SegmentationJob) -> RunFolder:
-    if job.goes_on:
-        return RunFolder.open(job.output.run_folder)
+def _open_folder(prepared: PreparedSegmentation) -> RunFolder:
+    job, output = prepared.job, prepared.output
+    if prepared.resumes:
+        return RunFolder.open(output.run_folder)
     if job.overwrite:
-        job.output.remove()
+        output.remove()
         if job.scores is not None:
             job.scores.unlink(missing_ok=True)
-    return RunFolder.create(job.output.run_folder, job.description)
+    return RunFolder.create(output.run_folder, prepared.description)
 
 
-def _work(job: SegmentationJob, folder: RunFolder, console: Console) -> ExitCode:
-    labels = _labels(job, folder)
-    session = SegmentationSession(
-        job.stack,
-        job.predictor,
-        intensity=job.intensity,
-        prompts=job.prompts,
+def _run(
+    prepared: PreparedSegmentation,
+    folder: RunFolder,
+    reporter: Reporter,
+    refined: Counter[RefinementOutcome],
+) -> RunEnding:
+    labels = _open_labels(prepared, folder)
+    session = create_session(
+        prepared.stack,
+        prepared.predictor,
+        intensity=prepared.intensity,
+        prompts=prepared.prompts,
+        settings=prepared.settings,
         masks=folder.masks,
-        drafts=folder.drafts,
-        recorder=folder.journal,
         labels=labels,
-        settings=job.settings,
-        reader=MissingValueMonitor(job.stack, lambda note: console.print(note, markup=False)),
+        journal=folder.journal,
+        drafts=folder.drafts,
+        reader=MissingValueMonitor(prepared.stack, reporter.message),
     )
-    with on_interrupt(session.cancel), showing(session, console):
-        for _ in session.propagate(job.request, resume=job.goes_on):
-            pass
-        if job.refine and not session.run.cancelled:
-            outcomes = Counter(refined.outcome for refined in session.refine_track())
-            console.print(f"Refined: {outcome_words(outcomes)}", markup=False)
-    _write_scores(job, session)
-    if session.run.cancelled:
-        console.print("Interrupted. The same command with --resume goes on.")
-        return ExitCode.INTERRUPTED
-    note = _note(job)
-    finish_label_output(job.output, job.stack, labels, job.prompts.objects(), note)
-    console.print(_summary(job), markup=False)
-    return ExitCode.DONE
-
-
-def _labels(job: SegmentationJob, folder: RunFolder) -> LabelArray:
-    ids = job.prompts.objects()
-    if folder.journal.done():
-        return open_label_output(job.output, job.stack, ids)
-    # Nothing was done yet, so what lies there may be half made.
-    job.output.discard_labels()
-    info = job.predictor.info
-    model = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
-    return create_label_output(job.output, job.stack, ids, attributes=model)
-
-
-def _write_scores(job: SegmentationJob, session: SegmentationSession) -> None:
-    if job.scores is not None:
-        with atomic_write(job.scores) as temporary:
+    with reporter.running(session.cancel):
+        _compute(prepared, session, reporter, refined)
+    if prepared.job.scores is not None:
+        with atomic_write(prepared.job.scores) as temporary:
             session.scores.write_csv(temporary)
+    if session.run.cancelled:
+        return RunEnding.INTERRUPTED
+    ids = prepared.prompts.objects()
+    note = _label_note(prepared.predictor.info)
+    finish_label_output(prepared.output, prepared.stack, labels, ids, note)
+    return RunEnding.DONE
 
 
-def _note(job: SegmentationJob) -> str:
-    info = job.predictor.info
+def _compute(
+    prepared: PreparedSegmentation,
+    session: SegmentationSession,
+    reporter: Reporter,
+    refined: Counter[RefinementOutcome],
+) -> None:
+    def report(done: int, total: int) -> None:
+        reporter.progress("Segmenting", done, total)
+
+    reporter.progress("Segmenting", 0, None)
+    session.events.progress.connect(report)
+    for _ in session.propagate(prepared.request, resume=prepared.resumes):
+        pass
+    if prepared.job.refine and not session.run.cancelled:
+        refined.update(mask.outcome for mask in session.refine_track())
+        reporter.message(f"Refined: {summarize_outcomes(refined)}")
+
+
+def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArray:
+    ids = prepared.prompts.objects()
+    if folder.journal.done():
+        return open_label_output(prepared.output, prepared.stack, ids)
+    # No plane is finished, so the labels may be incomplete: start them again.
+    prepared.output.discard_labels()
+    info = prepared.predictor.info
+    attributes = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
+    return create_label_output(prepared.output, prepared.stack, ids, attributes=attributes)
+
+
+def _label_note(info: ModelInfo) -> str:
     return f"Labels by {info.name}" + ("" if info.trained else ": untrained, not for use")
-
-
-def _summary(job: SegmentationJob) -> str:
-    count, peak = len(job.prompts.objects()), peak_memory()
-    memory = "" if peak is None else f", at most {peak / 2**30:.1f} GiB of memory"
-    untrained = "" if job.predictor.info.trained else " The model is untrained."
-    objects = "1 object" if count == 1 else f"{count} objects"
-    return f"{objects} segmented into {job.output.path}{memory}.{untrained}"

@@ -1,9 +1,9 @@
-"""Prompts in, labels out, in one call: the door for scripts and notebooks."""
+"""Segment images in one call, for scripts and notebooks."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.intensity import Intensity, choose_intensity
-from napari_sam2.images.stack import open_stack
+from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.scores import ScoreTable
-from napari_sam2.masks.store import MemoryMaskStore
-from napari_sam2.prompts.io import load_prompts, prompt_axis
-from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.factory import open_session
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
@@ -31,17 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """What :func:`segment` gives back.
+    """Result of :func:`segment`.
 
     Parameters
     ----------
     labels : LabelArray
-        Value is the object id; ``labels.array`` is the zarr array, :func:`numpy.asarray` of this
-        object reads it whole.
+        Label image whose values are object ids; ``labels.array`` is the zarr array. Use
+        :func:`numpy.asarray` on this result to read it into memory.
     scores : ScoreTable
         One row per object and frame.
     session : SegmentationSession
-        To go on: correct, propagate again, export.
+        The session, for corrections, further propagation and export.
     """
 
     labels: LabelArray
@@ -49,70 +47,8 @@ class SegmentationResult:
     session: SegmentationSession
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return all labels, in the input's axes and order without channels."""
+        """Return all labels, with the axes and order of the input without channels."""
         return np.asarray(self.labels.array[...], dtype=dtype)
-
-
-def open_session(
-    data: Any,
-    prompts: Any = None,
-    *,
-    axes: str | None = None,
-    along: str | None = None,
-    at: dict[str, int] | None = None,
-    channels: Sequence[int] | None = None,
-    model: Predictor | str | Path = "auto",
-    device: str = "auto",
-    intensity: Intensity | None = None,
-    settings: SessionSettings | None = None,
-    output: Path | str | None = None,
-) -> SegmentationSession:
-    """Open a stack and a model for step-by-step work.
-
-    Parameters
-    ----------
-    data : array, path or URL
-        See :func:`napari_sam2.images.stack.open_stack`; read lazily.
-    prompts : PromptStore, sequence of prompts, dict, path, label array or None
-        What to segment, see :func:`napari_sam2.prompts.io.load_prompts`; more can be added to
-        ``session.prompts``.
-    axes : str or None
-        One letter per dimension, e.g. ``"TYX"``; None takes what the data say.
-    along : str or None
-        The propagated axis; None takes the prompts' axis, else t, else z.
-    at : dict or None
-        Fixed positions on other axes, e.g. ``{"z": 3}``.
-    channels : sequence of int or None
-        Which channels the model sees.
-    model : Predictor, str or Path
-        A predictor, or what :func:`napari_sam2.inference.sam2_predictor.load_predictor` takes.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-    intensity : Intensity or None
-        Contrast; None samples it once from the data.
-    settings : SessionSettings or None
-        Views, stop rule, memory.
-    output : Path, str or None
-        A zarr folder for the labels, made anew; None keeps them in memory, compressed.
-
-    Raises
-    ------
-    UserError
-        If the data, prompts or model cannot be used.
-    """
-    asked = along or (None if prompts is None else prompt_axis(prompts))
-    stack = open_stack(data, axes=axes, along=asked, at=at, channels=channels)
-    store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
-    labels = LabelArray.create(None if output is None else Path(output), stack, ids=store.objects())
-    return SegmentationSession(
-        stack,
-        _predictor(model, device),
-        intensity=intensity or choose_intensity(stack),
-        prompts=store,
-        masks=MemoryMaskStore(),
-        labels=labels,
-        settings=settings,
-    )
 
 
 def segment(
@@ -120,15 +56,15 @@ def segment(
     prompts: Any,
     axes: str | None = None,
     along: str | None = None,
-    model: Predictor | str | Path = "auto",
+    model: Predictor | str | Path = AUTO_MODEL,
     *,
-    device: str = "auto",
-    at: dict[str, int] | None = None,
+    device: str = AUTO_DEVICE,
+    at: Mapping[str, int] | Iterable[str] | None = None,
     channels: Sequence[int] | None = None,
     intensity: Intensity | None = None,
-    direction: str = "both",
+    direction: PropagationDirection | str | None = None,
     frames: tuple[int, int] | None = None,
-    view: str = "auto",
+    view: ViewPolicy | str | None = None,
     refine: bool = False,
     output: Path | str | None = None,
 ) -> SegmentationResult:
@@ -136,31 +72,29 @@ def segment(
 
     Parameters
     ----------
-    data, prompts, axes, along, at, channels, model, device, intensity, output
-        As in :func:`open_session`.
-    direction : str
-        ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames.
+    data, prompts, axes, along, model, device, at, channels, intensity, output
+        As in :func:`napari_sam2.open_session`.
+    direction : PropagationDirection, str or None
+        ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames; None is ``"both"``.
     frames : tuple of int or None
-        Half-open range; labels outside are 0.
-    view : str
-        ``"auto"``, ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
+        Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
+    view : ViewPolicy, str or None
+        Which windows of a plane the model is shown: ``"auto"``, ``"full"``, ``"zoom"`` or
+        ``"zoom:PIXELS"``; None is ``"auto"``.
     refine : bool
-        Look at every mask again in a tighter window, see
-        :meth:`napari_sam2.session.session.SegmentationSession.refine_track`.
-
-    Returns
-    -------
-    SegmentationResult
-        Labels, scores, and the session to go on with.
+        Predict each mask a second time in a smaller window, see
+        :meth:`SegmentationSession.refine_track`.
 
     Raises
     ------
     UserError
-        If something given cannot be used.
+        If the data, the prompts or an option cannot be used.
+    SAM2Error
+        If the model or the device is not available.
     StackReadError
         If a plane cannot be read.
     """
-    request = PropagationRequest(direction=_ways(direction), frames=frames)
+    request = _request(direction, frames)
     session = open_session(
         data,
         prompts,
@@ -171,33 +105,34 @@ def segment(
         model=model,
         device=device,
         intensity=intensity,
-        settings=SessionSettings(view=ViewPolicy.parse(view)),
+        settings=_settings(view),
         output=output,
     )
-    return _segmented(session, request, refine)
+    return _run(session, request, refine)
 
 
-def _segmented(
+def _run(
     session: SegmentationSession, request: PropagationRequest, refine: bool
 ) -> SegmentationResult:
-    for _ in session.propagate(request):
-        pass
+    deque(session.propagate(request), maxlen=0)
     if refine:
         deque(session.refine_track(), maxlen=0)
     if session.labels is None:
-        raise AssertionError("open_session always makes labels")
+        raise AssertionError("open_session always creates labels")
     return SegmentationResult(session.labels, session.scores, session)
 
 
-def _ways(direction: str) -> PropagationDirection:
-    if direction not in {way.value for way in PropagationDirection}:
-        raise UserError(f"Direction {direction!r} is not known: use both, forward or backward.")
-    return PropagationDirection(direction)
+def _request(
+    direction: PropagationDirection | str | None, frames: tuple[int, int] | None
+) -> PropagationRequest:
+    if direction is None:
+        return PropagationRequest(frames=frames)
+    if direction not in {*PropagationDirection, *(item.value for item in PropagationDirection)}:
+        raise UserError(f"There is no direction {direction!r}. Use both, forward or backward.")
+    return PropagationRequest(direction=PropagationDirection(direction), frames=frames)
 
 
-def _predictor(model: Predictor | str | Path, device: str) -> Predictor:
-    if not isinstance(model, str | Path):
-        return model
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
-    return load_predictor(model, device)
+def _settings(view: ViewPolicy | str | None) -> SessionSettings:
+    if view is None:
+        return SessionSettings()
+    return SessionSettings(view=ViewPolicy.parse(view) if isinstance(view, str) else view)

@@ -40,8 +40,8 @@ from sam2_model.device import resolve_device
 from sam2_model.modeling.config import MODEL_CONFIGS
 from tests.benchmarks.measuring import (
     Row,
-    agreement,
     in_own_process,
+    label_ious,
     parser,
     peak_memory,
     report,
@@ -195,7 +195,7 @@ def measure(
     found = [
         iou
         for frame in range(1, done + 1)
-        for label, iou in agreement(np.asarray(truth[frame]), run.labels.read((frame,))).items()
+        for label, iou in label_ious(np.asarray(truth[frame]), run.labels.read((frame,))).items()
         if label in followed
     ]
     return {

@@ -1,4 +1,4 @@
-"""What the benchmarks share: counted reads, peak memory, agreement, one table."""
+"""Helpers of the benchmarks: counting reads, peak memory, IoU per label, tables, options."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Mapping[str, object]
 
 
 class CountingArray:
-    """An array in memory that adds up the bytes which are taken from it."""
+    """An array in memory that counts the bytes that are read from it."""
 
     def __init__(self, array: NDArray[Any]) -> None:
         self._array = array
@@ -32,7 +32,7 @@ class CountingArray:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process, and not its parent, has held, in bytes."""
+    """Return the peak resident memory of this process, in bytes."""
     status = Path("/proc/self/status")
     if status.is_file():
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
@@ -43,14 +43,14 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def agreement(truth: NDArray[Any], predicted: NDArray[Any]) -> dict[int, float]:
-    """Return the IoU of every label of ``truth`` with the equal label of ``predicted``."""
-    count = int(max(truth.max(), predicted.max())) + 1
-    either = (truth > 0) | (predicted > 0)
-    true, found = truth[either].astype(np.intp), predicted[either].astype(np.intp)
-    sizes = np.bincount(true, minlength=count) + np.bincount(found, minlength=count)
-    shared = np.bincount(true[true == found], minlength=count)
-    present = np.flatnonzero(np.bincount(true, minlength=count))
+def label_ious(expected: NDArray[Any], predicted: NDArray[Any]) -> dict[int, float]:
+    """Return the IoU of every label of ``expected`` with the same label of ``predicted``."""
+    count = int(max(expected.max(), predicted.max())) + 1
+    either = (expected > 0) | (predicted > 0)
+    ours, theirs = expected[either].astype(np.intp), predicted[either].astype(np.intp)
+    sizes = np.bincount(ours, minlength=count) + np.bincount(theirs, minlength=count)
+    shared = np.bincount(ours[ours == theirs], minlength=count)
+    present = np.flatnonzero(np.bincount(ours, minlength=count))
     return {int(i): float(shared[i] / (sizes[i] - shared[i])) for i in present if i}
 
 
@@ -64,17 +64,17 @@ def in_own_process(module: str, task: Mapping[str, object]) -> dict[str, Any]:
 
 
 def parser(text: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options of every benchmark."""
+    """Return an argument parser with the options that all benchmarks have."""
     made = argparse.ArgumentParser(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--csv", type=Path, help="write the table there too")
-    made.add_argument("--threads", type=int, help="processor threads of torch")
+    made.add_argument("--csv", type=Path, help="also write the table to this CSV file")
+    made.add_argument("--threads", type=int, help="number of CPU threads that torch uses")
     return made
 
 
 def use_threads(count: int | None) -> None:
-    """Let torch use so many threads; None leaves its own choice."""
+    """Set the number of CPU threads of torch; None keeps the default."""
     if count is not None:
         import torch
 
@@ -82,7 +82,7 @@ def use_threads(count: int | None) -> None:
 
 
 def report(rows: Sequence[Row], path: Path | None = None) -> None:
-    """Print rows as a markdown table, and write them as CSV where a path is given."""
+    """Print rows as a Markdown table; also write them as CSV if a path is given."""
     print(markdown(rows))
     if path is not None:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -92,7 +92,7 @@ def report(rows: Sequence[Row], path: Path | None = None) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return a table; all rows have the first one's columns."""
+    """Return a Markdown table; all rows have the columns of the first one."""
     names = list(rows[0])
     lines = [names, ["---"] * len(names)]
     lines += [[_shown(row[name]) for name in names] for row in rows]

@@ -36,7 +36,7 @@ from napari_sam2.workflows.evaluation.evaluate import (
     PromptFrame,
     evaluate,
 )
-from napari_sam2.workflows.evaluation.metrics import summarise
+from napari_sam2.workflows.evaluation.metrics import summarize
 from tests.benchmarks.measuring import Row, parser, report, use_threads
 
 PROMPTS = {
@@ -83,7 +83,7 @@ def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizing
     rows = tuple(row for each in found for row in each.rows)
     spent = [each.cost for each in found]
     cost = Cost(sum(c.seconds for c in spent), sum(c.encodings for c in spent), float("nan"))
-    pooled = Evaluation(rows, summarise(rows, len(images)), None, cost)
+    pooled = Evaluation(rows, summarize(rows, len(images)), None, cost)
     return _row("t98g_movie, 256 px windows", given, prompt, view, pooled)
 
 

@@ -25,7 +25,7 @@ from napari_sam2.session.settings import SessionSettings
 from sam2_model.training.synthetic.appearance import Style
 from sam2_model.training.synthetic.lifecycle import Lifecycle
 from sam2_model.training.synthetic.scene_generator import ObjectCount, draw_scene
-from tests.benchmarks.measuring import Row, agreement, parser, report, use_threads
+from tests.benchmarks.measuring import Row, label_ious, parser, report, use_threads
 
 STYLES = (Style.FLUORESCENCE, Style.PHASE_CONTRAST, Style.BRIGHT_FIELD)
 RADII = (7.0, 15.0)
@@ -61,9 +61,9 @@ def looked_twice(
     )
     list(session.propagate())
     assert session.labels is not None
-    before = agreement(truth, session.labels.read((0,)))
+    before = label_ious(truth, session.labels.read((0,)))
     outcomes = Counter(refined.outcome for refined in session.refine_track())
-    after = agreement(truth, session.labels.read((0,)))
+    after = label_ious(truth, session.labels.read((0,)))
     return list(before.values()), list(after.values()), outcomes
 
 

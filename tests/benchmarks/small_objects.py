@@ -22,7 +22,7 @@ from napari_sam2.prompts.from_labels import LabelPromptKind, interior_point
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt, Prompt
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
-from tests.benchmarks.measuring import CountingArray, Row, agreement, parser, report, use_threads
+from tests.benchmarks.measuring import CountingArray, Row, label_ious, parser, report, use_threads
 from tests.benchmarks.nuclei import clustered
 
 SHAPE = (2048, 2048)
@@ -66,7 +66,7 @@ def measure(
     found = [
         iou
         for frame in range(1, len(images))
-        for iou in agreement(truth[frame], session.labels.read((frame,))).values()
+        for iou in label_ious(truth[frame], session.labels.read((frame,))).values()
     ]
     return {
         "model": predictor.info.name,
@@ -86,7 +86,7 @@ def measure(
 
 def copied(truth: NDArray[Any]) -> float:
     """Return the mean IoU of copying the first frame's masks."""
-    later = [agreement(frame, truth[0]) for frame in truth[1:]]
+    later = [label_ious(frame, truth[0]) for frame in truth[1:]]
     return float(np.mean([iou for frame in later for iou in frame.values()]))
 
 

@@ -1,4 +1,4 @@
-"""A small movie on disk, and the command line run on it in this process."""
+"""A small movie and prompts on disk, and the command line run on them in this process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FRAMES = movie((128, 160), PATHS)
 
 
 def point(object_id: int, frame: int, path: int | None = None) -> dict[str, Any]:
-    """Return an object with one click, as prompt files hold it."""
+    """Return an object with one click, in the format of prompt files."""
     y, x = PATHS[object_id - 1 if path is None else path][frame]
     return {"id": object_id, "points": [{"frame": frame, "yx": [y, x], "label": 1}]}
 
 
 def listing(folder: Path) -> dict[str, bytes]:
-    """Return all files under a folder with what they hold, and its folders."""
+    """Return the content of all files under a folder, by path; b"" for folders."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
         for path in sorted(folder.rglob("*"))
@@ -32,7 +32,7 @@ def listing(folder: Path) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunFiles:
     """A folder with a movie and prompts."""
 
     folder: Path
@@ -45,14 +45,14 @@ class Workplace:
     def prompts(self) -> Path:
         return self.folder / "prompts.json"
 
-    def fill(self) -> Workplace:
+    def create_files(self) -> RunFiles:
         tifffile.imwrite(self.movie, FRAMES, metadata={"axes": "TYX"})
-        self.ask([point(1, 2), point(2, 10)])
+        self.write_prompts([point(1, 2), point(2, 10)])
         return self
 
-    def ask(self, objects: list[dict[str, Any]], **fields: Any) -> None:
-        asked = {"version": 1, "axis": "t", "objects": objects} | fields
-        self.prompts.write_text(json.dumps(asked))
+    def write_prompts(self, objects: list[dict[str, Any]], **fields: Any) -> None:
+        content = {"version": 1, "axis": "t", "objects": objects} | fields
+        self.prompts.write_text(json.dumps(content))
 
     def segment(
         self,

@@ -1,1 +1,1 @@
-"""Background jobs of the dock widget and their controller."""
+"""Background jobs of the widget, and the controller that submits them."""

@@ -1,74 +1,42 @@
-"""Encode what the user sees, then its neighbours, before the first click."""
+"""Jobs that encode the shown frame and its neighbors before they are clicked."""
 
-from contextlib import suppress
 from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from napari_sam2._qt.jobs.queue import JobPriority, JobQueue
+from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobPriority, JobQueue
+from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.viewer.layer_sync import LayerSync
 
-if TYPE_CHECKING:
-    from napari_sam2.inference.protocol import Predictor
-_WANTED = (
-    "pandas",
-    "tqdm.auto",
-    "multiprocessing.synchronize",
-    "skimage.color",
-    "skimage.draw",
-    "skimage.exposure",
-    "zarr",
-    "dask.array",
-    "napari_sam2.images.readers.arrays",
-)
+_NEIGHBORS = ((JobKind.ENCODE_NEXT, 1), (JobKind.ENCODE_PREVIOUS, -1))
 
 
 class BackgroundEncoder:
-    """Follows the viewer's sliders with the model's eyes.
+    """Encodes the frame that the viewer shows, then the frames beside it.
 
     Parameters
     ----------
-    background : JobQueue
-        Where encoding runs; clicks overtake it.
+    queue : JobQueue
+        The queue of clicks, which run first.
     """
 
-    def __init__(self, background: JobQueue) -> None:
-        self._background = background
-        self._looked: tuple[Any, ...] = ()
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+        self._encoded: tuple[FixedPosition, int] | None = None
 
-    def forget(self) -> None:
-        """Look again: the model, the image or its contrast has changed."""
-        self._looked = ()
+    def reset(self) -> None:
+        """Encode again, because the model, the image or its contrast has changed."""
+        self._encoded = None
 
-    def look(self, sync: LayerSync) -> None:
-        """Encode the frame that is shown and those beside it, if that is not done yet."""
-        place = (sync.fixed, sync.frame)
-        if place == self._looked:
+    def encode_shown(self, sync: LayerSync) -> None:
+        """Submit the shown frame and its neighbors, unless they were submitted last."""
+        fixed, frame = sync.dims.fixed, sync.dims.frame
+        if (fixed, frame) == self._encoded:
             return
-        self._looked = place
-        session, frame = sync.session, sync.frame
-        self._background.submit("warm", partial(session.warm, frame), urgency=JobPriority.FRAME)
-        for slot, near in (("after", frame + 1), ("before", frame - 1)):
-            self._background.drop(slot)
-            if 0 <= near < session.stack.n_frames:
-                self._background.submit(
-                    slot, partial(session.warm, near), urgency=JobPriority.NEIGHBOURS
-                )
-
-
-def import_ahead() -> None:
-    """Import what the first layer and the first run would make the user wait for."""
-    for name in _WANTED:
-        with suppress(ImportError):
-            import_module(name)
-
-
-def leave_a_core(predictor: "Predictor") -> "Predictor":
-    """Leave one processor core to the GUI."""
-    import os
-    import sys
-
-    if "torch" in sys.modules:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        sys.modules["torch"].set_num_threads(max(1, (cores or 2) - 1))
-    return predictor
+        self._encoded = fixed, frame
+        session = sync.sessions[fixed]
+        shown = JobKey(JobKind.ENCODE_SHOWN)
+        self._queue.submit(shown, partial(session.warm, frame), priority=JobPriority.SHOWN_FRAME)
+        for kind, step in _NEIGHBORS:
+            self._queue.drop(JobKey(kind))
+            if 0 <= frame + step < session.stack.n_frames:
+                work = partial(session.warm, frame + step)
+                self._queue.submit(JobKey(kind), work, priority=JobPriority.NEIGHBOR_FRAMES)

@@ -1,356 +1,338 @@
-"""What the widget does off the GUI thread: look ahead, answer, propagate, sharpen, accept, save."""
+"""The controller of the widget: begins and ends sessions and runs the user's commands."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from itertools import count
 from threading import Lock
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2._qt.jobs.accept_save import AcceptSaveJobs
 from napari_sam2._qt.jobs.background_encoding import BackgroundEncoder
-from napari_sam2._qt.jobs.error_messages import ErrorMessage, is_memory
+from napari_sam2._qt.jobs.error_messages import ErrorMessage, is_out_of_memory
 from napari_sam2._qt.jobs.hover_preview import HoverPreview
-from napari_sam2._qt.jobs.queue import Failure, JobPriority, JobQueue
+from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
+from napari_sam2._qt.jobs.predict import PredictionJobs
+from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.refine import RefinementJobs
-from napari_sam2._qt.jobs.runs import ProgressRate
+from napari_sam2._qt.jobs.runs import RunJobs
+from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.core.geometry import PlaneIndex
-from napari_sam2.export.labels import free_path
-from napari_sam2.images.coordinates import FixedPosition
-from napari_sam2.inference.preview import Preview
-from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.viewer.image_layers import (
+    create_sessions,
     intensity_from_layers,
-    is_large,
-    is_lazy,
+    label_folder,
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.mouse import NegativeClickHandler
-from napari_sam2.viewer.prompt_controller import at_once
+from napari_sam2.viewer.prompt_controller import Work, execute_now
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
 
-Steps = Callable[[SegmentationSession], Iterable[Any]]
-"""Does one frame after the other."""
-Words = Callable[[bool], str]
-"""What to tell of a run, given whether it was stopped."""
-TICK = 60
-"""Milliseconds between two looks at what the threads have done."""
+UPDATE_MS = 60
+"""Milliseconds between two updates of what the threads have computed."""
+_RETRIED = (JobKind.RUN, JobKind.PREDICT, JobKind.REFINE)
+"""Jobs that are repeated with the next model if the memory was full."""
 
 
 class SegmentationController(QObject):
-    """One image of one viewer, from prompts to saved labels.
+    """Segments one image of one viewer at a time, with two threads: for clicks and for runs.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Where the image is.
-    ending : str
-        Format of saved labels.
+        The viewer.
+    label_format : str
+        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
     parent : QObject or None
         Owner.
+
+    Attributes
+    ----------
+    state : ControllerState
+        What panels show.
+    runs, predictions, prompt_import, refinement, accept_save, hover
+        The jobs that panels start.
+    direction : PropagationDirection
+        Direction of propagation.
+    frames : (int, int) or None
+        Frames of propagation, the first one included and the second one excluded; None for all.
     """
 
-    changed = Signal()
-    """Something that the panels show."""
-    began = Signal()
-    """A session began or ended."""
-    fault = Signal(object)
-    """A Fault."""
-    notice = Signal(str)
-    ran = Signal()
-    """A propagation, or a run of second looks, ended."""
-
-    def __init__(self, viewer: Any, ending: str = ".tif", parent: QObject | None = None) -> None:
+    def __init__(
+        self, viewer: Any, label_format: str = ".tif", parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self.viewer = viewer
-        self.predictor: Predictor | None = None
-        self.sync: LayerSync | None = None
+        self.state = ControllerState(viewer, self)
         self.direction = PropagationDirection.BOTH
         self.frames: tuple[int, int] | None = None
-        self.saved: Path | None = None
-        self.unsaved = False
-        self.running: SegmentationSession | None = None
-        self.pace = ProgressRate()
-        self.previews: dict[PromptKey, Preview] = {}
-        self._live = JobQueue("napari-sam2 clicks", self)
-        self._runner = JobQueue("napari-sam2 propagation", self)
-        for background in (self._live, self._runner):
-            background.failed.connect(self._failed)
-        self.keeping = AcceptSaveJobs(self, self._live, self._runner, ending)
-        self.sharpening = RefinementJobs(self, self._live)
-        self.hover = HoverPreview(self, self._live)
-        self._alt: NegativeClickHandler | None = None
-        self._touched: set[PlaneIndex] = set()
+        self._clicks = JobQueue("napari-sam2 clicks", self)
+        self._run_queue = JobQueue("napari-sam2 propagation", self)
+        self.runs = RunJobs(self.state, self._run_queue)
+        self.predictions = PredictionJobs(self.state, self._clicks)
+        self.prompt_import = PromptImportJobs(self.state, self._clicks)
+        self.refinement = RefinementJobs(self.state, self._clicks, self.runs)
+        self.accept_save = AcceptSaveJobs(self.state, self._clicks, self._run_queue, label_format)
+        self.hover = HoverPreview(self.state, self._clicks)
+        self._encoder = BackgroundEncoder(self._clicks)
+        self._mouse: NegativeClickHandler | None = None
+        self._changed_planes: set[PlaneIndex] = set()
         self._lock = Lock()
-        self._runs = self._asides = 0
-        self._late: set[PromptKey] = set()
-        self._short: dict[Hashable, Failure] = {}
-        self._eyes = BackgroundEncoder(self._live)
+        self._store_numbers = count()
+        self.state.run_ended.connect(self._run_ended)
+        for queue in (self._clicks, self._run_queue):
+            queue.failed.connect(self._failed)
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._tick)
-        self._timer.start(TICK)
+        self._timer.timeout.connect(self.update)
+        self._timer.start(UPDATE_MS)
 
-    def use(self, predictor: "Predictor") -> None:
-        """Go on with another model; prompts and masks stay.
+    @property
+    def idle(self) -> bool:
+        """Whether no job waits or runs and all results have been delivered."""
+        return self._clicks.idle and self._run_queue.idle
 
-        A propagation that goes on ends with the model that it began with. What there was no
-        memory for is done again.
+    def set_predictor(self, predictor: "Predictor") -> None:
+        """Use another model; prompts and masks are kept.
+
+        Runs that have been started end with their model. Jobs for which the memory was full are
+        repeated.
         """
-        self.predictor = predictor
-        if self.sync is not None:
-            self._runner.submit("model", partial(self.sync.sessions.use, predictor), self._swapped)
-        self.changed.emit()
+        sync = self.state.sync
+        self.state.predictor = predictor
+        if sync is not None:
+            work = partial(sync.sessions.set_predictor, predictor)
+            self._run_queue.submit(JobKey(JobKind.SET_MODEL), work, self._predictor_set)
+        self.state.changed.emit()
 
-    def _swapped(self, _: Any) -> None:
-        self._eyes.forget()
-        failures, self._short = list(self._short.values()), {}
-        for failure in failures:
-            failure.try_again()
-        self.changed.emit()
+    def _predictor_set(self, _: Any) -> None:
+        self._encoder.reset()
+        self._clicks.retry()
+        self._run_queue.retry()
+        self.state.changed.emit()
 
     def begin(self, images: Sequence[Image], along: str | None = None) -> None:
-        """Start on an image, or several as channels.
+        """Start a session on an image; does nothing without a model.
+
+        Parameters
+        ----------
+        images : sequence of Image
+            The image, one layer for each channel.
+        along : str or None
+            The propagated axis; None selects t, else z.
 
         Raises
         ------
         UserError
-            If they cannot be segmented, or no model is loaded.
+            If the layers cannot be segmented.
         """
-        if self.predictor is None:
+        viewer, predictor = self.state.viewer, self.state.predictor
+        if predictor is None:
             return
         self.end()
-        names = tuple(self.viewer.dims.axis_labels)
+        names = tuple(viewer.dims.axis_labels)
         stack = stack_from_layers(images, along=along, dims_labels=names)
-        large = any(is_lazy(image) or is_large(image) for image in images)
-        folder = free_path(stack, ".zarr") if large and stack.source.files else None
-        labels = DraftAndResultLabels.make(stack, folder)
-        sessions = SessionGroup(stack, self.predictor, intensity_from_layers(images), labels)
-        self.adopt(LayerSync(self.viewer, images, sessions))
+        folder = label_folder(stack, images)
+        sessions = create_sessions(stack, images, predictor, folder)
+        self.adopt(LayerSync(viewer, images, sessions))
         if folder is not None:
-            self.notice.emit(f"Accepted labels are written to {folder} as they come.")
+            self.state.notice.emit(f"Accepted labels are written to {folder}.")
 
     def adopt(self, sync: LayerSync) -> None:
-        """Go on with a session that a script or a widget before has begun."""
-        self.sync = sync
-        self._alt = NegativeClickHandler(sync)
-        sync.edits.aside = self._aside
-        self.predictor = sync.sessions.predictor
-        sync.sessions.listen(self._listen)
-        sync.events.asked.connect(self.ask)
-        sync.events.withdrawn.connect(self._withdraw)
-        sync.events.notice.connect(self.notice.emit)
-        sync.events.lost.connect(self._lose)
-        sync.events.objects.connect(self.changed.emit)
-        sync.events.current.connect(self._current)
-        self._eyes.forget()
-        self.began.emit()
-        self.changed.emit()
+        """Continue a segmentation that a script or an earlier widget has begun."""
+        self.state.sync = sync
+        self.state.predictor = sync.sessions.predictor
+        self._mouse = NegativeClickHandler(sync)
+        sync.prompts.execute = self._store
+        sync.sessions.connect(self._connect_session)
+        for signal, slot in self._connections(sync):
+            signal.connect(slot)
+        self._encoder.reset()
+        self.state.session_changed.emit()
+        self.state.changed.emit()
 
-    def _current(self, _: int) -> None:
-        self.changed.emit()
+    def _connections(self, sync: LayerSync) -> list[tuple[Any, Callable[..., Any]]]:
+        events = sync.events
+        return [
+            (events.prompts_changed, self._prompts_changed),
+            (events.prompts_withdrawn, self._prompts_withdrawn),
+            (events.notice, self._notify),
+            (events.image_lost, self._image_lost),
+            (events.objects, self._objects_changed),
+            (events.selection, self._selection_changed),
+        ]
 
-    def _lose(self, text: str) -> None:
-        self.end()
-        self.fault.emit(ErrorMessage(text))
+    def _session_connections(
+        self, session: SegmentationSession
+    ) -> list[tuple[Any, Callable[..., Any]]]:
+        events = session.events
+        return [
+            (events.result, self._mask_computed),
+            (events.masks, self._mask_changed),
+            (events.notice, self._notify),
+        ]
+
+    def _connect_session(self, session: SegmentationSession) -> None:
+        for signal, slot in self._session_connections(session):
+            signal.connect(slot)
 
     def end(self) -> None:
-        """Stop working on the image; layers stay."""
-        if self.sync is not None:
-            for signal, slot in (("asked", self.ask), ("lost", self._lose)):
-                getattr(self.sync.events, signal).disconnect(slot, missing_ok=True)
-            self.sync.detach()
-        self._let_go()
-        self.sync, self.saved, self.unsaved = None, None, False
-        self.previews.clear()
-        self._short.clear()
-        self.began.emit()
+        """End the session; its layers stay in the viewer."""
+        self._disconnect()
+        self.state.sync, self.state.saved, self.state.unsaved = None, None, False
+        self.predictions.clear()
+        self._clicks.discard_retained()
+        self._run_queue.discard_retained()
+        self.state.session_changed.emit()
 
     def close(self) -> None:
-        """End all threads; what is done stays in the layers."""
+        """End the session and the threads; masks that are done stay in the layers."""
         with suppress(RuntimeError):
             self._timer.stop()
-        if self.sync is not None:
-            self.sync.detach()
-        self._let_go()
+        self._disconnect()
         self.hover.release()
-        self._live.close()
-        self._runner.close()
+        self._clicks.close()
+        self._run_queue.close()
 
-    def do(self, slot: Hashable, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
-        """Do something in the thread that answers clicks; ``done`` gets what it gave."""
-        self._live.submit(slot, work, done, JobPriority.CLICK)
-
-    def _aside(self, work: Callable[[], Any]) -> None:
-        self._asides += 1
-        self._live.submit(("aside", self._asides), work, urgency=JobPriority.STORE)
-
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         self.hover.clear()
-        if self.sync is not None:
-            self.sync.sessions.unlisten(self._listen)
-            self.sync.edits.aside = at_once
-        if self._alt is not None:
-            self._alt.release()
-            self._alt = None
-
-    def _listen(self, session: SegmentationSession) -> None:
-        session.events.result.connect(self._result)
-        session.events.masks.connect(self._mask)
-        session.events.notice.connect(self._told)
-
-    def _told(self, text: str) -> None:
-        self.notice.emit(text)
-
-    def _result(self, result: FrameResult) -> None:
-        with self._lock:
-            self._touched.add(result.index)
-
-    def _mask(self, _: int, index: PlaneIndex) -> None:
-        with self._lock:
-            self._touched.add(index)
-
-    def ask(self, key: PromptKey) -> None:
-        """Compute the mask of an object on a frame; a newer request replaces an older one."""
-        if self.sync is None:
+        if self._mouse is not None:
+            self._mouse.release()
+            self._mouse = None
+        sync = self.state.sync
+        if sync is None:
             return
-        self.hover.clear()
-        session = self.sync.sessions[key[0]]
-        if self.running is session:
-            self._late.add(key)
-        self.unsaved = True
-
-        def keep(preview: Preview) -> None:
-            self.previews[key] = preview
-            self._short.pop(("ask", key), None)
-            if preview.result.window.empty:
-                self.notice.emit("Nothing found there: click nearer the middle, or draw a box.")
-            self.changed.emit()
-
-        self._live.submit(("ask", key), partial(self.sync.answer, key), keep, JobPriority.CLICK)
-
-    def _withdraw(self, key: PromptKey) -> None:
-        for slot in (("ask", key), ("sharpen", key)):
-            self._live.drop(slot)
-            self._short.pop(slot, None)
-        self.previews.pop(key, None)
-
-    def next_candidate(self) -> None:
-        """Show what else the prompts of this frame may mean."""
-        if self.sync is None:
-            return
-        key = PromptKey(self.sync.fixed, self.sync.current, self.sync.frame)
-        preview = self.previews.get(key)
-        if preview is None or len(preview.candidates) < 2:
-            self.notice.emit("There is one answer only: candidates come with a single click.")
-            return
-        session, number = self.sync.session, preview.chosen + 1
-
-        def keep(chosen: Preview) -> None:
-            self.previews[key] = chosen
-            count = len(chosen.candidates)
-            self.notice.emit(f"Candidate {chosen.chosen + 1} of {count}.")
-
-        self._live.submit(
-            ("ask", key), partial(session.choose, preview, number), keep, JobPriority.CLICK
-        )
-
-    def look_again(self, show: Callable[[Any], None]) -> None:
-        """Take contrast and colours of the layers anew, and ``show`` what the model sees."""
-        if self.sync is None:
-            return
-        sessions, session, frame = self.sync.sessions, self.sync.session, self.sync.frame
-        intensity = intensity_from_layers(self.sync.images)
-
-        def look() -> Any:
-            if intensity != sessions.intensity:
-                sessions.show(intensity)
-            return session.encoder.image(session.stack.index(frame), session.placement.full)
-
-        self._eyes.forget()
-        self.do("look", look, show)
+        sync.detach()
+        sync.sessions.disconnect(self._connect_session)
+        sync.prompts.execute = execute_now
+        connections = self._connections(sync)
+        for _, session in sync.sessions:
+            connections += self._session_connections(session)
+        for signal, slot in connections:
+            signal.disconnect(slot, missing_ok=True)
 
     def propagate(self) -> None:
-        """Follow all objects that are not accepted yet, from their prompts."""
-        if self.sync is None:
+        """Propagate all objects that are not accepted from their prompts."""
+        sync = self.state.sync
+        if sync is None:
             return
-        sync, done = self.sync, self.keeping.waiting
-        asked = sync.session.prompts.objects()
-        ids = tuple(o for o in asked if not sync.accepted(o) and o not in done)
+        closed = self.state.pending_accepts
+        prompted = sync.session.prompts.objects()
+        ids = tuple(o for o in prompted if not sync.prompts.accepted(o) and o not in closed)
         if not ids:
-            self.notice.emit("Click an object first; then it can be followed.")
+            self.state.notice.emit("There is no object to propagate. Click an object first.")
             return
         request = PropagationRequest(ids, self.direction, self.frames)
-        self.follow(sync, lambda session: session.propagate(request))
+        self.runs.start(sync, lambda session: session.propagate(request))
 
-    def follow(self, sync: LayerSync, steps: Steps, words: Words = lambda _: "") -> None:
-        """Go along a track after the runs before, then tell what came of it."""
-        self._runs += 1
-        self._short = {s: f for s, f in self._short.items() if f.job.kind != "run"}
-        work = partial(self._run, sync, sync.fixed, steps)
-        self._runner.submit(("run", self._runs), work, partial(self._run_ended, words))
+    def undo(self) -> None:
+        """Undo the last prompt or refinement."""
+        if self.state.sync is not None and not self.state.sync.undo():
+            self.state.notice.emit("There is nothing to undo.")
 
-    def _run(self, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> bool:
-        session, self.pace = sync.sessions[fixed], ProgressRate()
-        self.running = session
-        try:
-            for _ in steps(session):
-                self.unsaved = True
-        finally:
-            self.running = None
-        return session.run.cancelled
+    def redo(self) -> None:
+        """Redo the prompt or refinement that was undone last."""
+        if self.state.sync is not None and not self.state.sync.redo():
+            self.state.notice.emit("There is nothing to redo.")
 
-    def _run_ended(self, words: Words, cancelled: bool) -> None:
-        stopped = "Stopped; what is done stays. " if cancelled else ""
-        self.notice.emit((stopped + words(cancelled)).strip())
-        self._ask_late()
-        self._eyes.forget()
-        self.ran.emit()
-        self.changed.emit()
+    def show_lowest_score(self, object_id: int | None = None) -> None:
+        """Show the plane where an object, by default the current one, has its lowest score."""
+        progress = self.state.progress(object_id or self.state.current)
+        if self.state.sync is None or progress is None:
+            return
+        if progress.worst_index is None:
+            self.state.notice.emit("This object has no mask yet.")
+        else:
+            self.state.sync.dims.show_plane(progress.worst_index)
 
-    def _ask_late(self) -> None:
-        late, self._late = self._late, set()
-        for key in late:
-            self.ask(key)
+    def show_model_input(self, show: Callable[[Any], None]) -> None:
+        """Apply the layers' contrast and colors, and pass on the shown frame as the model sees it.
 
-    def stop(self) -> None:
-        """End the run after the frame in work."""
-        if self.running is not None:
-            self.running.cancel()
+        Parameters
+        ----------
+        show : Callable
+            Receives the frame, (h, w, 3) uint8.
+        """
+        sync = self.state.sync
+        if sync is None:
+            return
+        sessions, session, frame = sync.sessions, sync.session, sync.dims.frame
+        intensity = intensity_from_layers(sync.images)
 
-    def _tick(self) -> None:
-        sync = self.sync
+        def work() -> Any:
+            if intensity != sessions.intensity:
+                sessions.set_intensity(intensity)
+            return session.encoder.image(session.stack.index(frame), session.placement.full)
+
+        self._encoder.reset()
+        self._clicks.submit(JobKey(JobKind.SHOW_MODEL_INPUT), work, show, JobPriority.CLICK)
+
+    def update(self) -> None:
+        """Show what the threads have computed since the last update."""
+        sync, state = self.state.sync, self.state
         if sync is None or not sync.alive:
             return
         with self._lock:
-            touched, self._touched = self._touched, set()
-        if self.running is not None:
-            self.pace.report(monotonic(), self.running.run.done)
-        if touched:
-            sync.refresh(touched)
-        if touched or self.running is not None:
-            self.changed.emit()
-        if self.running is None:
-            self._eyes.look(sync)
+            changed, self._changed_planes = self._changed_planes, set()
+        self.runs.report_rate()
+        if changed:
+            sync.refresh(changed)
+        if changed or state.running is not None:
+            state.changed.emit()
+        if state.running is None:
+            self._encoder.encode_shown(sync)
+
+    def _store(self, work: Work) -> None:
+        key = JobKey(JobKind.STORE, next(self._store_numbers))
+        self._clicks.submit(key, work, priority=JobPriority.STORE)
+
+    def _prompts_changed(self, key: PromptKey) -> None:
+        self.hover.clear()
+        self.predictions.predict(key)
+
+    def _prompts_withdrawn(self, key: PromptKey) -> None:
+        self.predictions.withdraw(key)
+
+    def _notify(self, text: str) -> None:
+        self.state.notice.emit(text)
+
+    def _objects_changed(self) -> None:
+        self.state.changed.emit()
+
+    def _selection_changed(self, _: int) -> None:
+        self.state.changed.emit()
+
+    def _image_lost(self, text: str) -> None:
+        self.end()
+        self.state.fault.emit(ErrorMessage(text))
+
+    def _mask_computed(self, result: FrameResult) -> None:
+        with self._lock:
+            self._changed_planes.add(result.index)
+
+    def _mask_changed(self, _: int, index: PlaneIndex) -> None:
+        with self._lock:
+            self._changed_planes.add(index)
+
+    def _run_ended(self) -> None:
+        self.predictions.repeat_after_run()
+        self._encoder.reset()
 
     def _failed(self, failure: Failure) -> None:
-        job = failure.job
-        if is_memory(failure.error) and job.kind in ("run", "ask", "sharpen"):
-            self._short[job.slot] = failure
-        if job.kind == "run":
-            self._ask_late()
-        if job.kind == "accept" and isinstance(job.slot, tuple):
-            self.keeping.waiting.discard(job.slot[1])
-        self.fault.emit(ErrorMessage.of(failure.error))
-        self.changed.emit()
+        key = failure.job.key
+        if is_out_of_memory(failure.error) and key.kind in _RETRIED:
+            failure.queue.retain(failure.job)
+        if key.kind is JobKind.RUN:
+            self.predictions.repeat_after_run()
+        if key.kind is JobKind.ACCEPT and isinstance(key.subject, int):
+            self.state.pending_accepts.discard(key.subject)
+        self.state.fault.emit(ErrorMessage.of(failure.error))
+        self.state.changed.emit()

@@ -1,4 +1,4 @@
-"""Errors in plain words, with what can be done."""
+"""Messages for errors: what happened and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_sam2.core.errors import StackReadError, UserError
 
 
 class Remedy(Enum):
-    """What a button beside a fault does; the value is its text."""
+    """What a button beside a message does; the value is its text."""
 
     SMALLER_MODEL = "Use a smaller model"
     CPU = "Use the CPU"
@@ -19,14 +19,14 @@ class Remedy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorMessage:
-    """What went wrong.
+    """An error as shown to the user.
 
     Parameters
     ----------
     text : str
-        What happened and what to do, for people who use the plugin.
+        What happened and what to do.
     remedies : tuple of Remedy
-        What may help.
+        Actions that may help.
     """
 
     text: str
@@ -34,30 +34,29 @@ class ErrorMessage:
 
     @classmethod
     def of(cls, error: BaseException) -> ErrorMessage:
-        """Return what to tell of an error."""
-        short = is_memory(error)
-        return cls(words(error), (Remedy.SMALLER_MODEL, Remedy.CPU) if short else ())
+        """Return the message for an error."""
+        memory = is_out_of_memory(error)
+        return cls(_text(error), (Remedy.SMALLER_MODEL, Remedy.CPU) if memory else ())
 
 
-def is_memory(error: BaseException) -> bool:
-    """Whether there was too little memory, of the GPU or of the computer."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether the memory of the GPU or of the computer was full."""
     return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
-def words(error: BaseException) -> str:
-    """Return what happened and what to do, for people who use the plugin."""
+def _text(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, StackReadError):
-        return f"{text} Frames that are done stay; mend the file and propagate again."
-    if is_memory(error):
+        return f"{text} Finished frames are kept. Fix the file and propagate again."
+    if is_out_of_memory(error):
         return (
-            "The memory of the device is full; what is done stays. Go on with a smaller model or "
-            "on the CPU: what was asked for is then done again."
+            "The memory of the device is full. Finished masks are kept. Choose a smaller model or "
+            "the CPU; the failed steps are then repeated."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full. Make room or save elsewhere; nothing is lost in the viewer."
+        return "The disk is full. Free space or save elsewhere; the masks in the viewer are kept."
     if isinstance(error, PermissionError):
-        return f"Not allowed to write there: {text}. Choose another folder."
+        return f"The folder cannot be written: {text}. Choose another folder."
     if isinstance(error, UserError) or type(error).__module__.startswith("sam2_model"):
         return text
-    return f"{type(error).__name__}: {text}. What is done stays."
+    return f"{type(error).__name__}: {text}. Finished masks are kept."

@@ -1,4 +1,4 @@
-"""What a click would give where the pointer rests: shown faintly, kept nowhere."""
+"""A faint preview of the mask that a click under the pointer would give."""
 
 from contextlib import suppress
 from functools import partial
@@ -6,57 +6,61 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_sam2._qt.jobs.queue import JobPriority, JobQueue
+from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobPriority, JobQueue
+from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.prompts.types import PointPrompt
+from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.layer_set import LayerRole
-from napari_sam2.viewer.layers.points import INSIDE
 from napari_sam2.viewer.layers.preview import PreviewLayer
 
 if TYPE_CHECKING:
-    from napari_sam2._qt.jobs.controller import SegmentationController
     from napari_sam2.inference.preview import Preview
     from napari_sam2.session.session import SegmentationSession
-    from napari_sam2.viewer.layer_sync import LayerSync
 
-REST = 150
-"""Milliseconds for which the pointer must lie still."""
-_SLOT = "hover"
+REST_MS = 150
+"""Milliseconds without motion after which the pointer rests."""
+_KEY = JobKey(JobKind.HOVER)
 
 
 class HoverPreview(QObject):
-    """Follows the pointer while the point tool is in use; off until it is turned on.
+    """Previews the click under the resting pointer, with the point tool; off at first.
 
     Parameters
     ----------
-    engine : SegmentationController
-        Whose image.
-    background : JobQueue
-        Where clicks are answered; they go first.
+    state : ControllerState
+        The segmentation.
+    queue : JobQueue
+        The queue of clicks, which run first.
     """
 
-    def __init__(self, engine: "SegmentationController", background: JobQueue) -> None:
-        super().__init__(engine)
-        self._engine = engine
-        self._background = background
-        self._viewer = engine.viewer
+    def __init__(self, state: ControllerState, queue: JobQueue) -> None:
+        super().__init__(state)
+        self._state = state
+        self._queue = queue
+        self._viewer = state.viewer
         self._layer = PreviewLayer(self._viewer)
-        self._on = False
-        self._look = 0
-        self._where: Any = None
+        self._enabled = False
+        self._request = 0
+        self._position: Any = None
         self._alt = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(REST)
+        self._timer.setInterval(REST_MS)
         self._timer.timeout.connect(self._rested)
 
-    def turn(self, on: bool) -> None:
-        """Show previews from now on, or no more."""
-        if on is self._on:
+    @property
+    def waiting(self) -> bool:
+        """Whether the pointer has moved and does not rest yet."""
+        return self._timer.isActive()
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Turn the preview on or off."""
+        if enabled is self._enabled:
             return
-        self._on, viewer = on, self._viewer
+        self._enabled, viewer = enabled, self._viewer
         events = (viewer.events.mouse_over_canvas, viewer.dims.events.point)
-        if on:
+        if enabled:
             viewer.mouse_move_callbacks.append(self._moved)
             viewer.mouse_drag_callbacks.append(self._pressed)
             for event in events:
@@ -70,73 +74,73 @@ class HoverPreview(QObject):
         self._layer.remove()
 
     def release(self) -> None:
-        """Give the mouse back and leave no layer."""
+        """Disconnect from the mouse and remove the layer."""
         with suppress(RuntimeError):
-            self.turn(False)
+            self.set_enabled(False)
 
     def clear(self, event: Any = None) -> None:
-        """Show nothing, and drop what is under way."""
-        self._look += 1
+        """Hide the preview and drop the one that is being predicted."""
+        self._request += 1
         self._timer.stop()
-        self._background.drop(_SLOT)
+        self._queue.drop(_KEY)
         self._layer.hide()
 
     def _moved(self, viewer: Any, event: Any) -> None:
         self.clear()
-        self._where, self._alt = tuple(event.position), "Alt" in event.modifiers
+        self._position, self._alt = tuple(event.position), "Alt" in event.modifiers
         self._timer.start()
 
     def _pressed(self, viewer: Any, event: Any) -> None:
         self.clear()
 
     def _rested(self) -> None:
-        sync = self._engine.sync
-        if sync is None or self._engine.running is not None or not _point_tool(sync):
+        sync = self._state.sync
+        if sync is None or self._state.running is not None or not _uses_point_tool(sync):
             return
         fixed, click = self._click(sync)
         session = sync.sessions[fixed]
-        if click is not None and _answerable(session, click):
-            look = self._look
-            work = partial(self._try, look, session, click)
-            show = partial(self._show, look, sync, fixed)
-            self._background.submit(_SLOT, work, show, JobPriority.HOVER)
+        if click is not None and _can_predict(session, click):
+            work = partial(self._predict, self._request, session, click)
+            show = partial(self._show, self._request, sync, fixed)
+            self._queue.submit(_KEY, work, show, JobPriority.HOVER)
 
-    def _click(self, sync: "LayerSync") -> tuple[FixedPosition, PointPrompt | None]:
+    def _click(self, sync: LayerSync) -> tuple[FixedPosition, PointPrompt | None]:
         grid = sync.grid
-        point = sync.family.points.layer.world_to_data(self._where)
+        point = sync.layers.points.layer.world_to_data(self._position)
         fixed, yx = grid.fixed(point), grid.yx(point)
         if not grid.inside(yx):
             return fixed, None
-        inside = sync.sign == INSIDE and not self._alt
-        return fixed, PointPrompt(sync.current, grid.frame(point), yx, int(inside))
+        inside = self._state.inside and not self._alt
+        return fixed, PointPrompt(self._state.current, grid.frame(point), yx, int(inside))
 
-    def _try(
-        self, look: int, session: "SegmentationSession", click: PointPrompt
+    def _predict(
+        self, request: int, session: "SegmentationSession", click: PointPrompt
     ) -> "Preview | None":
-        """Answer the click; one that cannot be answered says so when it is made."""
-        if look != self._look:
+        """Return the preview of a click; errors are reported when the click is made."""
+        if request != self._request:
             return None
         with suppress(Exception):
             return session.preview(click.object_id, click.frame, trial=click)
         return None
 
     def _show(
-        self, look: int, sync: "LayerSync", fixed: FixedPosition, preview: "Preview | None"
+        self, request: int, sync: LayerSync, fixed: FixedPosition, preview: "Preview | None"
     ) -> None:
-        fresh = look == self._look and sync is self._engine.sync and sync.alive
-        if fresh and preview is not None and not preview.result.window.empty:
+        current = request == self._request and sync is self._state.sync and sync.alive
+        if current and preview is not None and not preview.result.crop.window.empty:
             self._layer.show(sync, fixed, preview.result)
 
 
-def _point_tool(sync: "LayerSync") -> bool:
-    layer = sync.family.find(LayerRole.POINTS)
+def _uses_point_tool(sync: LayerSync) -> bool:
+    layer = sync.layers.find(LayerRole.POINTS)
     active = sync.viewer.layers.selection.active
-    used = layer is not None and active is layer and str(layer.mode) == "add"
-    return used and sync.alive and sync.place.plane_shown()
+    selected = layer is not None and active is layer and str(layer.mode) == "add"
+    return selected and sync.alive and sync.dims.shows_plane()
 
 
-def _answerable(session: "SegmentationSession", click: PointPrompt) -> bool:
-    """Whether there is something inside the object, which points outside could trim."""
-    said = session.prompts.get(click.object_id, click.frame)
-    inside = any(not isinstance(prompt, PointPrompt) or prompt.label for prompt in said)
-    return bool(click.label) or inside or session.result(click.object_id, click.frame) is not None
+def _can_predict(session: "SegmentationSession", click: PointPrompt) -> bool:
+    """Return whether there is a mask, or a prompt inside the object, for a point outside."""
+    prompts = session.prompts.get(click.object_id, click.frame)
+    positive = any(not isinstance(prompt, PointPrompt) or prompt.label for prompt in prompts)
+    result = session.result(click.object_id, click.frame)
+    return bool(click.label) or positive or result is not None

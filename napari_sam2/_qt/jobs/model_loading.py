@@ -1,225 +1,140 @@
-"""Load models in a thread of their own, so that clicks go on with the model in use."""
+"""Models loaded in a thread of their own, while the model in use still answers clicks."""
 
+import os
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from threading import Event
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2._qt.jobs.background_encoding import import_ahead, leave_a_core
-from napari_sam2._qt.jobs.controller import SegmentationController
-from napari_sam2._qt.jobs.error_messages import ErrorMessage, Remedy
-from napari_sam2._qt.jobs.queue import Failure, JobQueue
-from napari_sam2._qt.panels.model import ModelPanel
-from napari_sam2._qt.panels.status import Offer
-from napari_sam2.inference.model_catalog import LoadCancelled, ModelCatalog, ModelChoice, Progress
+from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
+from napari_sam2.inference.model_catalog import LoadCancelled, ModelCatalog, Progress
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
 
-_LIST, _LOAD = 2, 1
+_PRELOADED = (
+    "pandas",
+    "tqdm.auto",
+    "multiprocessing.synchronize",
+    "skimage.color",
+    "skimage.draw",
+    "skimage.exposure",
+    "zarr",
+    "dask.array",
+    "napari_sam2.images.readers.arrays",
+)
 
 
 class ModelLoader(QObject):
-    """Lists and loads models; of several asked for, the last one counts.
+    """Lists and loads models; loading one cancels the one before.
 
     Parameters
     ----------
     parent : QObject or None
         Owner.
+
+    Attributes
+    ----------
+    loading : bool
+        Whether a model is being loaded.
     """
 
     listed = Signal(object)
     """A tuple of ModelCard."""
-    moved = Signal(object, object)
-    """Bytes that are here and bytes of the whole download."""
+    progressed = Signal(object, object)
+    """Downloaded bytes and all bytes of the download."""
     loaded = Signal(object)
     """A Predictor."""
-    stopped = Signal()
-    """The user stopped it; what came is kept for the next time."""
+    cancelled = Signal()
+    """Loading was cancelled; a partial download is kept and continued the next time."""
     failed = Signal(object)
     """The error."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._background = JobQueue("napari-sam2 model", self)
-        self._background.failed.connect(self._fail)
-        self._stop = Event()
-        self.busy = False
+        self._queue = JobQueue("napari-sam2 model", self)
+        self._queue.failed.connect(self._fail)
+        self._cancelled = Event()
+        self.loading = False
 
-    def list_models(self, shelf: ModelCatalog) -> None:
-        """Find out which models there are."""
-        self._background.submit("list", shelf.cards, self.listed.emit, _LIST)
+    def list_models(self, catalog: ModelCatalog) -> None:
+        """List the models of a catalog."""
+        key = JobKey(JobKind.LIST_MODELS)
+        self._queue.submit(key, catalog.cards, self.listed.emit, JobPriority.LIST_MODELS)
 
     def load(self, make: "Callable[[Progress], Predictor]") -> None:
-        """Load a model; one that is under way is given up."""
-        self._stop.set()
-        self._stop = stop = Event()
-        self.busy = True
+        """Load a model.
 
-        def report(here: int, whole: int) -> None:
-            _go_on(stop)
-            self.moved.emit(here, whole)
+        Parameters
+        ----------
+        make : Callable
+            Returns the model; it is given a function that reports the progress of a download.
+        """
+        self._cancelled.set()
+        self._cancelled = cancelled = Event()
+        self.loading = True
+
+        def report(done: int, total: int) -> None:
+            _raise_if(cancelled)
+            self.progressed.emit(done, total)
 
         def work() -> "Predictor":
-            _go_on(stop)
-            import_ahead()
-            return leave_a_core(make(report))
+            _raise_if(cancelled)
+            _preload_modules()
+            predictor = make(report)
+            _reserve_core()
+            return predictor
 
-        self._background.submit(("load", stop), work, partial(self._done, stop), _LOAD)
+        key = JobKey(JobKind.LOAD_MODEL, cancelled)
+        self._queue.submit(key, work, partial(self._done, cancelled))
 
-    def stop(self) -> None:
-        """Give up what is under way."""
-        self._stop.set()
+    def cancel(self) -> None:
+        """Cancel loading."""
+        self._cancelled.set()
 
     def close(self) -> None:
-        """Give up what is under way, and end the thread."""
-        self._stop.set()
-        self._background.close()
+        """Cancel loading and end the thread."""
+        self._cancelled.set()
+        self._queue.close()
 
-    def _done(self, stop: Event, predictor: "Predictor") -> None:
-        if stop is not self._stop:
+    def _done(self, cancelled: Event, predictor: "Predictor") -> None:
+        if cancelled is not self._cancelled:
             return
-        self.busy = False
-        if stop.is_set():
-            self.stopped.emit()
+        self.loading = False
+        if cancelled.is_set():
+            self.cancelled.emit()
         else:
             self.loaded.emit(predictor)
 
     def _fail(self, failure: Failure) -> None:
-        slot = failure.job.slot
-        if not isinstance(slot, tuple) or slot[1] is not self._stop:
+        if failure.job.key.subject is not self._cancelled:
             return
-        self.busy = False
+        self.loading = False
         if isinstance(failure.error, LoadCancelled):
-            self.stopped.emit()
+            self.cancelled.emit()
         else:
             self.failed.emit(failure.error)
 
 
-def _go_on(stop: Event) -> None:
-    if stop.is_set():
+def _raise_if(cancelled: Event) -> None:
+    if cancelled.is_set():
         raise LoadCancelled
 
 
-class ModelChange(QObject):
-    """Loads what the model box says and gives it to the engine.
+def _preload_modules() -> None:
+    """Import modules that the first layer and the first run would otherwise wait for."""
+    for name in _PRELOADED:
+        with suppress(ImportError):
+            import_module(name)
 
-    Parameters
-    ----------
-    box : ModelPanel
-        Where the user chooses.
-    engine : SegmentationController
-        Uses the model.
-    shelf : ModelCatalog or None
-        Where models come from; None if ``make`` makes the only one.
-    make : Callable or None
-        Makes the model in place of the one chosen.
-    """
 
-    ready = Signal()
-    """Another model is in use."""
-
-    def __init__(
-        self,
-        box: ModelPanel,
-        engine: SegmentationController,
-        shelf: ModelCatalog | None,
-        make: "Callable[[], Predictor] | None" = None,
-    ) -> None:
-        super().__init__(box)
-        self._box = box
-        self._engine = engine
-        self._shelf = shelf
-        self._make = make
-        self._asked = box.choice
-        self._loader = loader = ModelLoader(self)
-        box.chosen.connect(self.load)
-        box.cancelled.connect(loader.stop)
-        loader.listed.connect(box.show_cards)
-        loader.moved.connect(box.show_progress)
-        loader.loaded.connect(self._loaded)
-        loader.stopped.connect(self._stopped)
-        loader.failed.connect(self._failed)
-        self._list()
-
-    @property
-    def awaited(self) -> bool:
-        """Whether nothing can be done before a model is there."""
-        return self._loader.busy and self._engine.predictor is None
-
-    def adopt(self, predictor: "Predictor") -> None:
-        """Show a model that a script has brought along."""
-        info = predictor.info
-        self._box.show_model(predictor, ModelChoice(info.name, info.device))
-
-    def load(self) -> None:
-        """Load the chosen model in the background."""
-        self._asked = self._box.choice
-        self._box.show_loading()
-        self._loader.load(self._maker(self._asked))
-        self._engine.changed.emit()
-
-    def take(self, choice: ModelChoice) -> None:
-        """Choose for the user, and load."""
-        self._box.select(choice)
-        self.load()
-
-    def close(self) -> None:
-        """Give up what is under way, and end the thread."""
-        self._loader.close()
-
-    def offers(self, fault: ErrorMessage) -> list[Offer]:
-        """Return the buttons of the remedies that would help."""
-        found = (self._offer(remedy) for remedy in fault.remedies)
-        return [offer for offer in found if offer is not None]
-
-    def _offer(self, remedy: Remedy) -> Offer | None:
-        if remedy is Remedy.TRY_AGAIN:
-            tip, other = f"Load {self._asked.model} once more.", self._asked
-        elif remedy is Remedy.CPU:
-            tip, other = "Slower, but it has more memory.", replace(self._box.choice, device="cpu")
-            predictor = self._engine.predictor
-            if predictor is not None and predictor.info.device == "cpu":
-                return None
-        else:
-            card = self._box.smaller()
-            if card is None:
-                return None
-            tip = f"{card.title}. {card.about}"
-            other = replace(self._box.choice, model=card.name)
-        return remedy.value, tip, partial(self.take, other)
-
-    def _list(self) -> None:
-        if self._shelf is not None:
-            self._loader.list_models(self._shelf)
-
-    def _maker(self, choice: ModelChoice) -> "Callable[[Progress], Predictor]":
-        make, shelf = self._make, self._shelf
-        if make is not None:
-            return lambda _: make()
-        if shelf is None:
-            raise AssertionError("there is a shelf or something that makes a model")
-        return partial(shelf.load, choice)
-
-    def _loaded(self, predictor: "Predictor") -> None:
-        self._box.show_model(predictor, self._asked)
-        self._engine.use(predictor)
-        self._list()
-        self.ready.emit()
-
-    def _stopped(self) -> None:
-        self._box.show_model(self._engine.predictor)
-        self._engine.notice.emit(f"{self._asked.model} was not loaded. {self._in_use()}".strip())
-
-    def _failed(self, error: BaseException) -> None:
-        fault = ErrorMessage.of(error)
-        text = f"{fault.text} {self._in_use()}".strip()
-        self._engine.fault.emit(ErrorMessage(text, (*fault.remedies, Remedy.TRY_AGAIN)))
-        self._box.show_model(self._engine.predictor)
-
-    def _in_use(self) -> str:
-        predictor = self._engine.predictor
-        return "" if predictor is None else f"{predictor.info.name} stays in use."
+def _reserve_core() -> None:
+    """Limit torch to all processor cores but one, which is left to the GUI."""
+    if "torch" in sys.modules:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        sys.modules["torch"].set_num_threads(max(1, (cores or 2) - 1))

@@ -1,84 +1,114 @@
-"""Work off the GUI thread: one thread, the newest request of a kind, answers in the GUI thread."""
+"""A queue of jobs that run in a background thread and report to the GUI thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from threading import Condition, Thread, current_thread
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
 
-class JobPriority(IntEnum):
-    """Which of the jobs that wait runs first: the highest."""
+class JobKind(Enum):
+    """What a job does."""
 
-    NEIGHBOURS = 1
-    HOVER = 2
-    FRAME = 3
-    CLICK = 4
-    STORE = 5
+    PREDICT = auto()
+    REFINE = auto()
+    HOVER = auto()
+    STORE = auto()
+    ENCODE_SHOWN = auto()
+    ENCODE_NEXT = auto()
+    ENCODE_PREVIOUS = auto()
+    SHOW_MODEL_INPUT = auto()
+    READ_LABELS = auto()
+    RUN = auto()
+    ACCEPT = auto()
+    REOPEN = auto()
+    DELETE = auto()
+    SAVE = auto()
+    SET_MODEL = auto()
+    LIST_MODELS = auto()
+    LOAD_MODEL = auto()
+
+
+class JobPriority(IntEnum):
+    """Of the waiting jobs the one with the highest priority runs first."""
+
+    IN_ORDER = 0
+    LIST_MODELS = 1
+    NEIGHBOR_FRAMES = 2
+    HOVER = 3
+    SHOWN_FRAME = 4
+    CLICK = 5
+    STORE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """Identifies a job; of two waiting jobs with the same key only the newer one runs.
+
+    Parameters
+    ----------
+    kind : JobKind
+        What the job does.
+    subject : Hashable
+        What it does it to, e.g. an object id.
+    """
+
+    kind: JobKind
+    subject: Hashable = None
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One piece of work.
+    """A function to run in the thread of a queue.
 
     Parameters
     ----------
-    slot : Hashable
-        A newer job of the same slot takes the place of one that has not begun.
+    key : JobKey
+        Identifies the job.
     work : Callable
         Runs in the thread.
     done : Callable
-        Gets what ``work`` gave, in the GUI thread.
-    urgency : int
-        Of waiting jobs the highest runs first.
+        Receives the result of ``work`` in the GUI thread.
+    priority : JobPriority
+        Of the waiting jobs the highest runs first.
     """
 
-    slot: Hashable
+    key: JobKey
     work: Callable[[], Any]
     done: Callable[[Any], None]
-    urgency: int = 0
-
-    @property
-    def kind(self) -> str:
-        """The first word of a slot that has several, else nothing."""
-        return str(self.slot[0]) if isinstance(self.slot, tuple) else ""
+    priority: JobPriority = JobPriority.IN_ORDER
 
 
 @dataclass(frozen=True, eq=False)
 class Failure:
-    """A job that ended in an error.
+    """A job that raised an error.
 
     Parameters
     ----------
     error : BaseException
-        What went wrong.
+        The error.
     job : Job
-        What was to be done.
-    background : JobQueue
-        Where.
+        The job.
+    queue : JobQueue
+        The queue that ran it.
     """
 
     error: BaseException
     job: Job
-    background: JobQueue
-
-    def try_again(self) -> None:
-        """Do the job once more when its turn comes."""
-        job = self.job
-        self.background.submit(job.slot, job.work, job.done, job.urgency)
+    queue: JobQueue
 
 
 class JobQueue(QObject):
-    """A thread that is there only while there is work.
+    """Runs jobs in a thread that exists only while there is work.
 
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     parent : QObject or None
         Owner.
     """
@@ -90,54 +120,94 @@ class JobQueue(QObject):
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._name = name
-        self._waiting: dict[Hashable, Job] = {}
-        self._change = Condition()
+        self._waiting: dict[JobKey, Job] = {}
+        self._retained: dict[JobKey, Job] = {}
+        self._changed = Condition()
         self._thread: Thread | None = None
         self._closed = False
         self._current: Job | None = None
+        self._undelivered = 0
         self._ended.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def submit(
         self,
-        slot: Hashable,
+        key: JobKey,
         work: Callable[[], Any],
         done: Callable[[Any], None] = lambda _: None,
-        urgency: int = 0,
+        priority: JobPriority = JobPriority.IN_ORDER,
     ) -> None:
-        """Run ``work`` when its turn comes; see :class:`Job`."""
-        with self._change:
+        """Add a job; see :class:`Job`."""
+        with self._changed:
             if self._closed:
                 return
-            self._waiting.pop(slot, None)
-            self._waiting[slot] = Job(slot, work, done, urgency)
+            self._retained.pop(key, None)
+            self._waiting.pop(key, None)
+            self._waiting[key] = Job(key, work, done, priority)
             if self._thread is None:
                 self._thread = Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
-    def drop(self, slot: Hashable) -> None:
-        """Forget a job that has not begun."""
-        with self._change:
-            self._waiting.pop(slot, None)
+    def drop(self, key: JobKey) -> None:
+        """Remove a job that has not begun."""
+        with self._changed:
+            self._waiting.pop(key, None)
+            self._retained.pop(key, None)
+            self._changed.notify_all()
+
+    def retain(self, job: Job) -> None:
+        """Keep a failed job for :meth:`retry`, until one with the same key is submitted."""
+        self._retained[job.key] = job
+
+    def retry(self) -> None:
+        """Submit the retained jobs again."""
+        for job in list(self._retained.values()):
+            self.submit(job.key, job.work, job.done, job.priority)
+
+    def discard_retained(self, kind: JobKind | None = None) -> None:
+        """Remove the retained jobs of one kind, or all."""
+        for key in [key for key in self._retained if kind in (None, key.kind)]:
+            del self._retained[key]
 
     @property
-    def busy(self) -> bool:
-        """Whether a job runs or waits."""
-        return self._thread is not None
+    def idle(self) -> bool:
+        """Whether no job waits or runs and all results have been delivered."""
+        with self._changed:
+            return self._thread is None and not self._undelivered
 
-    def holds(self, kind: str) -> bool:
-        """Whether a job of a kind waits or runs."""
-        with self._change:
-            jobs = [*self._waiting.values(), *([self._current] if self._current else [])]
-        return any(job.kind == kind for job in jobs)
+    def holds(self, *kinds: JobKind) -> bool:
+        """Return whether a job of one of the kinds waits or runs."""
+        with self._changed:
+            return self._holds(kinds)
+
+    def wait_for(self, kinds: Collection[JobKind]) -> None:
+        """Block until no job of the kinds waits or runs, or the queue is closed.
+
+        Must not be called in the thread of this queue, nor in the GUI thread.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._holds(kinds))
 
     def close(self, timeout: float = 10.0) -> None:
-        """Take no more work, forget what waits, and wait for the job that runs."""
-        with self._change:
+        """Remove the waiting jobs, accept no more, and wait for the running one.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for the running job.
+        """
+        with self._changed:
             self._closed = True
             self._waiting.clear()
+            self._changed.notify_all()
             thread = self._thread
         if thread is not None and thread is not current_thread():
             thread.join(timeout)
+
+    def _holds(self, kinds: Collection[JobKind]) -> bool:
+        current = self._current
+        if current is not None and current.key.kind in kinds:
+            return True
+        return any(key.kind in kinds for key in self._waiting)
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
@@ -148,26 +218,34 @@ class JobQueue(QObject):
             self._report(job, value, error)
 
     def _next(self) -> Job | None:
-        with self._change:
-            if self._closed or not self._waiting:
-                self._thread = self._current = None
-                return None
-            job = max(self._waiting.values(), key=lambda job: job.urgency)
-            del self._waiting[job.slot]
-            self._current = job
-            return job
+        with self._changed:
+            self._current = None
+            if self._waiting and not self._closed:
+                self._current = max(self._waiting.values(), key=lambda job: job.priority)
+                del self._waiting[self._current.key]
+            else:
+                self._thread = None
+            self._changed.notify_all()
+            return self._current
 
     def _report(self, job: Job, value: Any, error: BaseException | None) -> None:
-        if not self._closed:
-            try:
-                self._ended.emit(job, value, error)
-            except RuntimeError:  # the Qt object went with its window
-                self._closed = True
-
-    def _deliver(self, job: Job, value: Any, error: BaseException | None) -> None:
         if self._closed:
             return
-        if error is not None:
-            self.failed.emit(Failure(error, job, self))
-        else:
-            job.done(value)
+        with self._changed:
+            self._undelivered += 1
+        try:
+            self._ended.emit(job, value, error)
+        except RuntimeError:  # The Qt object was deleted with its window.
+            self._closed = True
+
+    def _deliver(self, job: Job, value: Any, error: BaseException | None) -> None:
+        try:
+            if self._closed:
+                return
+            if error is not None:
+                self.failed.emit(Failure(error, job, self))
+            else:
+                job.done(value)
+        finally:
+            with self._changed:
+                self._undelivered -= 1

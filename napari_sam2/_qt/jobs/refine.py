@@ -1,123 +1,127 @@
-"""A second, closer look at masks that are there, off the GUI thread."""
+"""Jobs that refine masks: the shown one, or all masks of the current object."""
 
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
-from napari_sam2._qt.jobs.queue import JobQueue
-from napari_sam2.inference.refinement import Refined, RefinementOutcome, outcome_words
+from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobPriority, JobQueue
+from napari_sam2._qt.jobs.runs import RunJobs
+from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.inference.refinement import Refined, RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
+from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.viewer.layer_sync import LayerSync
 
-if TYPE_CHECKING:
-    from napari_sam2._qt.jobs.controller import SegmentationController
-    from napari_sam2.viewer.layer_sync import LayerSync
-
-_KEPT = "Nothing to sharpen: what you drew, accepted or sharpened before stays as it is."
+_SKIPPED = "No mask was refined: drawn, accepted and refined masks are kept as they are."
 
 
 class RefinementJobs:
-    """Sharpens the mask that is shown, or all masks of the object in work.
+    """Refines the shown mask, or all masks of the current object.
 
     Parameters
     ----------
-    engine : SegmentationController
-        Whose objects.
-    live : JobQueue
-        Where clicks are answered.
-
-    Attributes
-    ----------
-    going : bool
-        Whether it goes along a track now.
+    state : ControllerState
+        The segmentation; receives notices.
+    clicks : JobQueue
+        The queue of clicks, where single masks are refined.
+    runs : RunJobs
+        Refines tracks.
     """
 
-    def __init__(self, engine: "SegmentationController", live: JobQueue) -> None:
-        self._engine = engine
-        self._live = live
-        self.going = False
+    def __init__(self, state: ControllerState, clicks: JobQueue, runs: RunJobs) -> None:
+        self._state = state
+        self._clicks = clicks
+        self._runs = runs
 
-    def may_here(self) -> bool:
-        """Whether there is a mask to sharpen on the frame that is shown, and time for it."""
-        sync = self._at_rest()
-        return sync is not None and sync.session.refinable(sync.current, sync.frame)
-
-    def may_along(self) -> bool:
-        """Whether the object in work has masks to sharpen, and there is time for it."""
-        sync = self._at_rest()
-        if sync is None or sync.accepted(sync.current):
+    def can_refine_frame(self) -> bool:
+        """Return whether the shown mask can be refined now."""
+        key = self._state.current_key
+        sync = self._available()
+        if sync is None or key is None:
             return False
-        return sync.sessions.tally.of(sync.current).frames > 0
+        return sync.session.refinable(key.object_id, key.frame)
 
-    def _at_rest(self) -> "LayerSync | None":
-        """Return the layers of an open object while nothing else is done to it."""
-        engine, sync = self._engine, self._engine.sync
-        if sync is None or not sync.alive or sync.current in engine.keeping.waiting:
+    def can_refine_track(self) -> bool:
+        """Return whether the current object has masks that can be refined now."""
+        sync, current = self._available(), self._state.current
+        if sync is None or sync.prompts.accepted(current):
+            return False
+        progress = self._state.progress(current)
+        return progress is not None and progress.frames > 0
+
+    def _available(self) -> LayerSync | None:
+        """Return the segmentation if nothing else changes the current object."""
+        state, sync = self._state, self._state.sync
+        if sync is None or not sync.alive or state.current in state.pending_accepts:
             return None
-        return None if engine.running or self._live.holds("sharpen") else sync
+        busy = state.running is not None or self._clicks.holds(JobKind.REFINE)
+        return None if busy else sync
 
-    def here(self) -> None:
-        """Look again at the mask of the object in work on the frame that is shown."""
-        sync = self._engine.sync
-        if sync is None:
+    def refine_frame(self) -> None:
+        """Refine the mask of the current object on the shown frame."""
+        state, sync, key = self._state, self._state.sync, self._state.current_key
+        if sync is None or key is None:
             return
-        if self._engine.running is not None:
-            self._engine.notice.emit("Sharpen it when the run has ended, or stop that first.")
-        elif sync.current in self._engine.keeping.waiting:
-            self._engine.notice.emit(_KEPT)
+        if state.running is not None:
+            state.notice.emit("Refine the mask when the run has ended, or stop the run first.")
+        elif key.object_id in state.pending_accepts:
+            state.notice.emit(_SKIPPED)
         else:
-            key = PromptKey(sync.fixed, sync.current, sync.frame)
-            done = partial(self._looked, sync, key)
-            self._engine.do(("sharpen", key), partial(_look, sync, key), done)
-            self._engine.changed.emit()
+            self._clicks.submit(
+                JobKey(JobKind.REFINE, key),
+                partial(_refine, sync.sessions, key),
+                partial(self._refined, sync, key),
+                JobPriority.CLICK,
+            )
+            state.changed.emit()
 
-    def _looked(
+    def _refined(
         self,
-        sync: "LayerSync",
+        sync: LayerSync,
         key: PromptKey,
-        looks: tuple[FrameResult | None, FrameResult] | None,
+        masks: tuple[FrameResult | None, FrameResult] | None,
     ) -> None:
-        if looks is not None:
-            sync.edits.sharpened(key, *looks)
-            self._engine.unsaved = True
-        self._engine.notice.emit(
-            _KEPT if looks is None else outcome_words({RefinementOutcome.SHARPENED: 1})
-        )
-        self._engine.changed.emit()
+        if masks is not None:
+            sync.prompts.add_refinement(key, *masks)
+            self._state.unsaved = True
+        one = {RefinementOutcome.REFINED: 1}
+        self._state.notice.emit(_SKIPPED if masks is None else summarize_outcomes(one))
+        self._state.changed.emit()
 
-    def along(self) -> None:
-        """Look again at all masks of the object in work, frame by frame."""
-        sync = self._engine.sync
+    def refine_track(self) -> None:
+        """Refine all masks of the current object, frame by frame."""
+        sync = self._state.sync
         if sync is not None:
             outcomes: Counter[RefinementOutcome] = Counter()
-            steps = partial(self._steps, sync.current, outcomes)
-            self._engine.follow(sync, steps, partial(_words, outcomes))
+            steps = partial(self._steps, self._state.current, outcomes)
+            self._runs.start(sync, steps, partial(_summary, outcomes))
 
     def _steps(
         self, object_id: int, outcomes: Counter[RefinementOutcome], session: SegmentationSession
     ) -> Iterator[Refined]:
-        self._engine.keeping.settle()
-        self.going = True
+        self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
+        self._state.refining = True
         try:
             for refined in session.refine_track([object_id]):
                 outcomes[refined.outcome] += 1
                 yield refined
         finally:
-            self.going = False
+            self._state.refining = False
 
 
-def _look(sync: "LayerSync", key: PromptKey) -> tuple[FrameResult | None, FrameResult] | None:
-    """Return the masks before and after, None where the first is the user's to keep."""
-    fixed, object_id, frame = key
-    session = sync.sessions[fixed]
-    before = session.result(object_id, frame)
-    if before is not None and before.area and not session.refinable(object_id, frame):
+def _refine(
+    sessions: SessionGroup, key: PromptKey
+) -> tuple[FrameResult | None, FrameResult] | None:
+    """Return the masks before and after; None where the mask must be kept."""
+    session = sessions[key.position]
+    before = session.result(key.object_id, key.frame)
+    if before is not None and before.area and not session.refinable(key.object_id, key.frame):
         return None
-    return before, session.refine(object_id, frame)
+    return before, session.refine(key.object_id, key.frame)
 
 
-def _words(outcomes: Counter[RefinementOutcome], stopped: bool) -> str:
-    looked = outcomes.total() - outcomes[RefinementOutcome.UNTOUCHED]
-    return outcome_words(outcomes) if looked or stopped else _KEPT
+def _summary(outcomes: Counter[RefinementOutcome], stopped: bool) -> str:
+    tried = outcomes.total() - outcomes[RefinementOutcome.SKIPPED]
+    return summarize_outcomes(outcomes) if tried or stopped else _SKIPPED

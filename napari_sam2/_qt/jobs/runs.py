@@ -1,39 +1,52 @@
-"""How fast a run goes and when it will end."""
-
-from __future__ import annotations
+"""Runs along a track, one after the other: propagation and refinement."""
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
+from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.images.coordinates import FixedPosition
+from napari_sam2.session.session import SegmentationSession
+from napari_sam2.viewer.layer_sync import LayerSync
+
+Steps = Callable[[SegmentationSession], Iterable[Any]]
+"""Returns the steps of a run, to be iterated in the thread of the runs."""
+Summary = Callable[[bool], str]
+"""Returns the message at the end of a run, given whether the run was stopped."""
 
 
 @dataclass
 class ProgressRate:
-    """Frames per second over the last seconds.
+    """Frames per second, averaged over the latest reports.
 
     Parameters
     ----------
     span : int
-        Reports that are remembered.
+        How many reports are averaged.
     """
 
     span: int = 40
     _reports: deque[tuple[float, int]] = field(default_factory=deque)
 
     def report(self, now: float, done: int) -> None:
-        """Note how many frames are done at a time in seconds."""
+        """Add the number of frames that are done at a time in seconds."""
         self._reports.append((now, done))
         while len(self._reports) > self.span:
             self._reports.popleft()
 
     @property
     def frames_per_second(self) -> float | None:
-        """None before two reports differ."""
+        """The rate, or None before two reports differ."""
         if len(self._reports) < 2:
             return None
         (start, first), (end, last) = self._reports[0], self._reports[-1]
         return (last - first) / (end - start) if end > start and last > first else None
 
-    def words(self, done: int, total: int) -> str:
+    def text(self, done: int, total: int) -> str:
         """Return e.g. ``"12 of 40 · 3.1 frames/s · 9 s left"``."""
         speed = self.frames_per_second
         text = f"{done} of {total}"
@@ -42,3 +55,69 @@ class ProgressRate:
         left = (total - done) / speed
         rest = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
         return f"{text} · {speed:.1f} frames/s · {rest} left"
+
+
+class RunJobs:
+    """Submits runs, reports their progress and stops them.
+
+    Parameters
+    ----------
+    state : ControllerState
+        Receives the running session and the end of each run.
+    queue : JobQueue
+        The queue of runs, which keeps their order.
+
+    Attributes
+    ----------
+    rate : ProgressRate
+        Speed of the present run.
+    """
+
+    def __init__(self, state: ControllerState, queue: JobQueue) -> None:
+        self._state = state
+        self._queue = queue
+        self._count = 0
+        self.rate = ProgressRate()
+
+    def start(self, sync: LayerSync, steps: Steps, summary: Summary = lambda _: "") -> None:
+        """Start a run on the shown position, after those that wait.
+
+        Parameters
+        ----------
+        sync : LayerSync
+            The segmentation.
+        steps : Callable
+            Returns the steps of the run.
+        summary : Callable
+            Returns the message at its end.
+        """
+        self._count += 1
+        self._queue.discard_retained(JobKind.RUN)
+        work = partial(self._run, sync, sync.dims.fixed, steps)
+        self._queue.submit(JobKey(JobKind.RUN, self._count), work, partial(self._ended, summary))
+
+    def stop(self) -> None:
+        """Stop the present run after the frame it works on; finished frames are kept."""
+        if self._state.running is not None:
+            self._state.running.cancel()
+
+    def report_rate(self) -> None:
+        """Add the progress of the present run to the rate."""
+        if self._state.running is not None:
+            self.rate.report(monotonic(), self._state.running.run.done)
+
+    def _run(self, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> bool:
+        session, self.rate = sync.sessions[fixed], ProgressRate()
+        self._state.running = session
+        try:
+            for _ in steps(session):
+                self._state.unsaved = True
+        finally:
+            self._state.running = None
+        return session.run.cancelled
+
+    def _ended(self, summary: Summary, cancelled: bool) -> None:
+        stopped = "Stopped; finished frames are kept. " if cancelled else ""
+        self._state.notice.emit((stopped + summary(cancelled)).strip())
+        self._state.run_ended.emit()
+        self._state.changed.emit()

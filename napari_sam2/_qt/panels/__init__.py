@@ -1,1 +1,1 @@
-"""Panels of the dock widget."""
+"""The panels of the dock widget."""

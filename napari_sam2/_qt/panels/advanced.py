@@ -1,6 +1,5 @@
-"""What is folded away: seeding from labels, prompt files, what the model sees."""
+"""Collapsed sections: options, prompts from labels and files, the model's input."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,135 +10,130 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QVBoxLayou
 
 from napari_sam2._qt.components import button, column, folded, form, row
 from napari_sam2._qt.jobs.controller import SegmentationController
-from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2.prompts.from_labels import LabelPromptKind
-from napari_sam2.prompts.io import load_prompts
 from napari_sam2.prompts.json_format import write_prompts_json
-from napari_sam2.prompts.types import Prompt
-from napari_sam2.viewer.layers.labels import layer_prompts
 from napari_sam2.viewer.layers.preview import PREVIEW
-from napari_sam2.viewer.preferences import keep_hover
+from napari_sam2.viewer.preferences import store_hover
 
-_SEEN_SIDE = 220
+_PICTURE_WIDTH = 220
 
 
 class AdvancedPanel(QWidget):
-    """Seldom needed, so folded away.
+    """Offers what is needed less often.
 
     Parameters
     ----------
-    engine : SegmentationController
-        Does what is asked.
+    controller : SegmentationController
+        Runs the commands.
     hover : bool
-        Whether there are previews under the pointer to begin with.
+        Whether the preview under the pointer is on at first.
     parent : QWidget or None
         Owner.
     """
 
     def __init__(
-        self, engine: SegmentationController, hover: bool = False, parent: QWidget | None = None
+        self,
+        controller: SegmentationController,
+        hover: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine = engine
-        self.labels = QComboBox()
-        self.labels.setToolTip("Each label on the frame shown becomes an object.")
-        self.seed_as = QComboBox()
-        for way in LabelPromptKind:
-            self.seed_as.addItem(f"as {way.value}s", way)
-        self.seed = button("Seed objects", "", "Make objects of a Labels layer.", self.seed_now)
-        self.load = button("Load prompts…", "", "From the command line's JSON.", self._load)
-        self.store = button("Save prompts…", "", "As the command line's JSON.", self._store)
-        self.seen = QLabel("Not looked yet.")
-        self.look = button(
-            "Look again", "", "Take contrast and colours of the layer anew.", self.look_again
-        )
+        self._controller = controller
+        self._state = controller.state
         self.hover = QCheckBox("Preview under the pointer")
         self.hover.setToolTip(
-            "Rest the pointer with the point tool: the mask that a click would give shows faintly."
+            "Shows the mask that a click would give where the pointer rests, with the point tool."
         )
-        self.hover.toggled.connect(self._hover)
+        self.hover.toggled.connect(self._set_hover)
         self.hover.setChecked(hover)
         self.cover = QCheckBox("Cover accepted objects")
         self.cover.setToolTip(
-            "Where an object overlaps with accepted ones, accepting it takes their pixels."
+            "An object that is accepted takes the pixels that it shares with accepted objects."
         )
-        self.cover.toggled.connect(self._cover)
+        self.cover.toggled.connect(self._set_cover)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        seeding = column(form(("Labels", self.labels), ("Take", self.seed_as)), self.seed)
-        layout.addWidget(folded("While you work", column(self.hover, self.cover)))
-        layout.addWidget(folded("Start from labels", seeding))
-        layout.addWidget(folded("Prompt files", row(self.load, self.store)))
-        layout.addWidget(folded("What the model sees", column(self.seen, self.look)))
+        layout.addWidget(folded("Options", column(self.hover, self.cover)))
+        layout.addWidget(folded("Start from labels", self._label_section()))
+        layout.addWidget(folded("Prompt files", self._file_section()))
+        layout.addWidget(folded("Model input", self._input_section()))
+
+    def _label_section(self) -> QWidget:
+        self.labels = QComboBox()
+        self.labels.setToolTip("Each label on the shown frame becomes an object.")
+        self.label_kind = QComboBox()
+        for kind in LabelPromptKind:
+            self.label_kind.addItem(f"{kind.value}s", kind)
+        self.start = button(
+            "Make objects", "", "Make objects from a Labels layer.", self.start_from_labels
+        )
+        choices = form(("Labels", self.labels), ("Prompts", self.label_kind))
+        return column(choices, self.start)
+
+    def _file_section(self) -> QWidget:
+        load = button("Load prompts…", "", "Load prompts of a JSON or CSV file.", self._load)
+        save = button("Save prompts…", "", "Save the prompts as JSON.", self._save)
+        return row(load, save)
+
+    def _input_section(self) -> QWidget:
+        self.picture = QLabel("Update to see the model's input.")
+        self.update_input = button(
+            "Update",
+            "",
+            "Apply the layer's contrast and colors, and show the frame as the model sees it.",
+            self.show_model_input,
+        )
+        return column(self.picture, self.update_input)
 
     def refresh(self) -> None:
-        """Offer the Labels layers that are the user's."""
-        sync = self._engine.sync
+        """Offer the Labels layers of the user."""
+        sync = self._state.sync
         self.setEnabled(sync is not None)
-        layers = self._engine.viewer.layers
-        theirs = [
+        layers = [
             layer
-            for layer in layers
+            for layer in self._state.viewer.layers
             if isinstance(layer, Labels) and PREVIEW not in layer.metadata
-            if sync is None or sync.family.role(layer) is None
+            if sync is None or sync.layers.role(layer) is None
         ]
         shown = [self.labels.itemData(i) for i in range(self.labels.count())]
-        if shown != theirs:
+        if shown != layers:
             self.labels.clear()
-            for layer in theirs:
+            for layer in layers:
                 self.labels.addItem(layer.name, layer)
-        self.seed.setEnabled(bool(theirs))
+        self.start.setEnabled(bool(layers))
 
-    def _cover(self, on: bool) -> None:
-        self._engine.keeping.cover = on
+    def _set_cover(self, cover: bool) -> None:
+        self._controller.accept_save.cover = cover
 
-    def _hover(self, on: bool) -> None:
-        self._engine.hover.turn(on)
-        keep_hover(on)
+    def _set_hover(self, hover: bool) -> None:
+        self._controller.hover.set_enabled(hover)
+        store_hover(hover)
 
-    def seed_now(self) -> None:
-        """Make an object of every label on the frame that is shown."""
-        layer, sync = self.labels.currentData(), self._engine.sync
-        if layer is None or sync is None:
-            return
-        stack, frame, fixed = sync.session.stack, sync.frame, sync.fixed
-        read = partial(layer_prompts, layer, stack, self.seed_as.currentData(), frame)
+    def start_from_labels(self) -> None:
+        """Make an object of each label of the chosen layer on the shown frame."""
+        layer = self.labels.currentData()
+        if layer is not None:
+            self._controller.prompt_import.add_labels(layer, self.label_kind.currentData())
 
-        def take(found: tuple[Prompt, ...]) -> None:
-            sync.take(fixed, found)
-            count = len(found)
-            self._engine.notice.emit(
-                f"{count} objects are made from {layer.name!r}. Follow with G."
-            )
-
-        self._engine.do("seed", read, take)
-
-    def look_again(self) -> None:
-        """Re-apply the layer's contrast, and show the frame as the model sees it."""
-        sync = self._engine.sync
-        if sync is None:
-            return
-        self._engine.look_again(self._show)
+    def show_model_input(self) -> None:
+        """Apply the layers' contrast, and show the frame as the model sees it."""
+        self._controller.show_model_input(self._show)
 
     def _show(self, image: Any) -> None:
         data = np.ascontiguousarray(image)
         height, width = data.shape[:2]
         picture = QImage(data.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         pixmap = QPixmap.fromImage(picture)
-        self.seen.setPixmap(pixmap.scaledToWidth(_SEEN_SIDE))
+        self.picture.setPixmap(pixmap.scaledToWidth(_PICTURE_WIDTH))
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load prompts", "", "Prompts (*.json *.csv)")
-        sync = self._engine.sync
-        if path and sync is not None:
-            try:
-                sync.load(load_prompts(path, sync.session.stack))
-            except ValueError as error:
-                self._engine.fault.emit(ErrorMessage.of(error))
+        if path:
+            self._controller.prompt_import.add_file(path)
 
-    def _store(self) -> None:
+    def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save prompts", "prompts.json", "JSON (*.json)")
-        sync = self._engine.sync
-        if path and sync is not None:
-            write_prompts_json(Path(path), sync.session.prompts, sync.session.stack.shape)
+        session = self._state.session
+        if path and session is not None:
+            write_prompts_json(Path(path), session.prompts, session.stack.shape)

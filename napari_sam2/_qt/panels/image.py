@@ -1,4 +1,4 @@
-"""Choose the image, its channels and the axis to propagate along."""
+"""Choice of the image, its channels and the propagated axis."""
 
 from typing import Any
 
@@ -7,18 +7,20 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import Choice, folded, form
+from napari_sam2.core.errors import UserError
+from napari_sam2.viewer.image_layers import layer_axes
 
 _AXES = {"t": "time (t)", "z": "depth (z)", "y": "rows (y)", "x": "columns (x)"}
 _LAYER = Qt.ItemDataRole.UserRole
 
 
 class ImagePanel(QWidget):
-    """Shows the image layers of a viewer.
+    """Offers the image layers of a viewer.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Whose layers.
+        The viewer.
     parent : QWidget or None
         Owner.
     """
@@ -30,12 +32,12 @@ class ImagePanel(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._filling = False
-        self.image = Choice("sam2_image", "The image to segment. Its layer is never changed.")
-        self.along = Choice("sam2_along", "Objects are followed along this axis.")
+        self.image = Choice("sam2_image", "The image to segment. Its layer is not changed.")
+        self.along = Choice("sam2_along", "Objects are propagated along this axis.")
         self.channels = QListWidget()
         self.channels.setMaximumHeight(80)
         self.channels.setToolTip(
-            "Layers of the same shape that the model sees together, in the colours shown."
+            "Layers of the same shape that are combined for the model, in the colors shown."
         )
         self._folded = folded("Channels", form(("", self.channels)))
         layout = QVBoxLayout(self)
@@ -43,27 +45,27 @@ class ImagePanel(QWidget):
         layout.addWidget(form(("Image", self.image), ("Along", self.along)))
         layout.addWidget(self._folded)
         self.image.currentIndexChanged.connect(self._image_chosen)
-        self.along.currentIndexChanged.connect(self._tell)
-        self.channels.itemChanged.connect(self._tell)
+        self.along.currentIndexChanged.connect(self._choose)
+        self.channels.itemChanged.connect(self._choose)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self.fill)
-        self._renames: list[Any] = []
+        self._named: list[Any] = []
         self.fill()
 
     def release(self) -> None:
-        """Stop listening to the viewer."""
+        """Disconnect from the viewer."""
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed):
             event.disconnect(self.fill)
-        for layer in self._renames:
+        for layer in self._named:
             layer.events.name.disconnect(self._renamed)
-        self._renames.clear()
+        self._named.clear()
 
     def fill(self, event: Any = None) -> None:
-        """Show the layers as they are now; the choice stays where it can."""
+        """Offer the present layers, and keep the choice if its layer still exists."""
         before = self.image.currentData()
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        self._follow_names(images)
+        self._connect_names(images)
         self._filling = True
         self.image.clear()
         for image in images:
@@ -75,30 +77,30 @@ class ImagePanel(QWidget):
             self.image.setCurrentIndex(images.index(active) if active in images else 0)
         self._filling = False
         if before not in images or len(images) - 1 != self.channels.count():
-            self._fill_rest()
+            self._fill_options()
         if before is None and images:
-            self._tell()
+            self._choose()
 
-    def _follow_names(self, images: list[Image]) -> None:
-        for layer in [layer for layer in self._renames if layer not in images]:
+    def _connect_names(self, images: list[Image]) -> None:
+        for layer in [layer for layer in self._named if layer not in images]:
             layer.events.name.disconnect(self._renamed)
         for image in images:
-            if image not in self._renames:
+            if image not in self._named:
                 image.events.name.connect(self._renamed)
-        self._renames = images
+        self._named = images
 
     def _renamed(self, event: Any) -> None:
         for i in range(self.image.count()):
             self.image.setItemText(i, self.image.itemData(i).name)
 
-    def _fill_rest(self) -> None:
+    def _fill_options(self) -> None:
         self._filling = True
         first = self.image.currentData()
         self.along.clear()
         for axis in [] if first is None else _axes(first, self._viewer):
             self.along.addItem(_AXES[axis], axis)
         self.channels.clear()
-        others = [] if first is None else self._alike(first)
+        others = [] if first is None else self._same_shape(first)
         for layer in others:
             item = QListWidgetItem(layer.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
@@ -108,7 +110,7 @@ class ImagePanel(QWidget):
         self._folded.setVisible(bool(others))
         self._filling = False
 
-    def _alike(self, first: Image) -> list[Image]:
+    def _same_shape(self, first: Image) -> list[Image]:
         shape = (first.data[0] if first.multiscale else first.data).shape
         return [
             layer
@@ -121,16 +123,16 @@ class ImagePanel(QWidget):
 
     def _image_chosen(self, _: int) -> None:
         if not self._filling:
-            self._fill_rest()
-            self._tell()
+            self._fill_options()
+            self._choose()
 
-    def _tell(self, *_: Any) -> None:
+    def _choose(self, *_: Any) -> None:
         if not self._filling:
             self.chosen.emit()
 
     @property
     def images(self) -> list[Image]:
-        """The image and its other channels."""
+        """The image and its selected channels."""
         first = self.image.currentData()
         items = [self.channels.item(i) for i in range(self.channels.count())]
         more = [i.data(_LAYER) for i in items if i.checkState() == Qt.CheckState.Checked]
@@ -144,10 +146,7 @@ class ImagePanel(QWidget):
 
 
 def _axes(image: Image, viewer: Any) -> list[str]:
-    """Return the axes that can be propagated along, the likeliest first."""
-    from napari_sam2.core.errors import UserError
-    from napari_sam2.viewer.image_layers import layer_axes
-
+    """Return the axes that can be propagated along, the default one first."""
     try:
         axes = layer_axes(image, tuple(viewer.dims.axis_labels)).replace("S", "").lower()
     except UserError:
@@ -155,5 +154,5 @@ def _axes(image: Image, viewer: Any) -> list[str]:
     if len(axes) == 2:
         return ["t"]
     first = [axis for axis in "tz" if axis in axes]
-    alone = ["z" if first == ["t"] else "t"] if len(axes) == 3 and len(first) == 1 else []
-    return [*first, *alone, "y", "x"]
+    other = ["z" if first == ["t"] else "t"] if len(axes) == 3 and len(first) == 1 else []
+    return [*first, *other, "y", "x"]

@@ -1,4 +1,4 @@
-"""Choose the model: size, device, licence, what it is good for, how far its download is."""
+"""Choice of the model and its device, with the progress of a download."""
 
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,12 @@ _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class ModelPanel(QWidget):
-    """Offers models by name, and files of weights.
+    """Offers the models of a catalog, and weights from a file.
 
     Parameters
     ----------
     choice : ModelChoice
-        To begin with.
+        The choice at first.
     parent : QWidget or None
         Owner.
     """
@@ -35,20 +35,20 @@ class ModelPanel(QWidget):
     chosen = Signal()
     """The user chose another model or device."""
     cancelled = Signal()
-    """The user does not want to wait for the model that is being loaded."""
+    """The user cancelled loading."""
 
     def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: tuple[ModelCard, ...] = ()
         self._used: ModelChoice | None = None
         self._predictor: Predictor | None = None
-        self.model = Choice("sam2_model", "micro comes along; larger ones are downloaded once.")
-        self.device = Choice("sam2_device", "auto takes a GPU where there is one.")
+        self.model = Choice("sam2_model", "micro is included; larger models are downloaded once.")
+        self.device = Choice("sam2_device", "auto uses a GPU if there is one.")
         for name in dict.fromkeys((BUNDLED, choice.model)):
             self.model.addItem(name, name)
         for name in dict.fromkeys((*_DEVICES, choice.device)):
             self.device.addItem(name, name)
-        self.words = note()
+        self.description = note()
         self._file = QPushButton("Weights from a file…")
         self._file.clicked.connect(self._pick_file)
         self.bar = QProgressBar()
@@ -67,27 +67,27 @@ class ModelPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(form(("Model", self.model)))
         layout.addWidget(self._loading)
-        more = form(("Device", self.device), ("", self._file), ("", self.words))
+        more = form(("Device", self.device), ("", self._file), ("", self.description))
         layout.addWidget(folded("About the model", more))
 
     @property
     def choice(self) -> ModelChoice:
-        """What the lists say."""
+        """The model and the device that are selected."""
         return ModelChoice(str(self.model.currentData()), str(self.device.currentData()))
 
     def select(self, choice: ModelChoice) -> None:
-        """Make the lists say something else, without telling anyone."""
+        """Select a model and a device without a signal."""
         card = find_card(self._cards, choice.model)
         self.model.choose(choice.model if card is None else card.name)
         self.device.choose(choice.device)
-        self._show_words()
+        self._show_description()
 
     def show_cards(self, cards: tuple[ModelCard, ...]) -> None:
-        """Offer these models, and the files that were picked before."""
+        """Offer the models of a catalog, and files that were chosen before."""
         before = self.choice
         files = [str(self.model.itemData(i)) for i in range(self.model.count())]
         self._cards = cards
-        quiet = self.model.blockSignals(True)
+        blocked = self.model.blockSignals(True)
         self.model.clear()
         for card in cards:
             self.model.addItem(f"{card.title}  ({_short(card)})", card.name)
@@ -95,56 +95,57 @@ class ModelPanel(QWidget):
         for name in files:
             if find_card(cards, name) is None:
                 self.model.choose(name)
-        self.model.blockSignals(quiet)
+        self.model.blockSignals(blocked)
         self.select(before)
 
     def smaller(self) -> ModelCard | None:
-        """Return what to take where the model in use is too large, or None."""
+        """Return the next smaller model than the one in use, or None."""
         return smaller_than(self._cards, (self._used or self.choice).model)
 
     @property
-    def licence(self) -> str:
-        """Licence of the model in use; empty where it is not known."""
+    def license(self) -> str:
+        """License of the model in use; empty if it is not known."""
         card = None if self._used is None else find_card(self._cards, self._used.model)
         return "" if card is None else card.licence
 
     def show_loading(self) -> None:
-        """Say that the chosen model is on its way."""
+        """Show that the chosen model is being loaded."""
         self.bar.setRange(0, 1)
         self.bar.setValue(0)
         self.bar.setFormat("Loading…")
         self._loading.show()
 
-    def show_progress(self, here: int, whole: int) -> None:
-        """Show how far the download is, in bytes."""
-        self.bar.setRange(0, max(whole // 1000, 1))
-        self.bar.setValue(here // 1000)
-        done = here >= whole > 0
-        self.bar.setFormat("Loading…" if done else f"{here / 1e6:.0f} of {whole / 1e6:.0f} MB")
+    def show_progress(self, done: int, total: int) -> None:
+        """Show the progress of the download, in bytes."""
+        self.bar.setRange(0, max(total // 1000, 1))
+        self.bar.setValue(done // 1000)
+        finished = done >= total > 0
+        text = "Loading…" if finished else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        self.bar.setFormat(text)
 
     def show_model(self, predictor: "Predictor | None", used: ModelChoice | None = None) -> None:
-        """Show which model is in use; the lists say so too.
+        """Show and select the model that is in use.
 
         Parameters
         ----------
         predictor : Predictor or None
             The model.
         used : ModelChoice or None
-            What it was loaded as; None if nothing new was loaded.
+            The choice that it was loaded for; None if no model was loaded.
         """
         self._loading.hide()
         self._predictor, self._used = predictor, used or self._used
         self.select(self._used or self.choice)
 
-    def _show_words(self) -> None:
+    def _show_description(self) -> None:
         card = find_card(self._cards, self.choice.model)
         about = "" if card is None else card.about
         self.model.setToolTip(about or "Your own weights.")
         in_use = _in_use(self._predictor) if self.choice == self._used else ""
-        self.words.setText(f"{in_use} {about}".strip())
+        self.description.setText(f"{in_use} {about}".strip())
 
     def _changed(self, _: int = 0) -> None:
-        self._show_words()
+        self._show_description()
         self.chosen.emit()
 
     def _pick_file(self) -> None:
@@ -156,7 +157,7 @@ class ModelPanel(QWidget):
 
 
 def _short(card: ModelCard) -> str:
-    """Return the card's state in few letters, for the width of a list."""
+    """Return the download state of a model, short enough for a list."""
     if card.is_here or not card.download_bytes:
         return card.state
     return f"↓ {card.download_bytes / 1e6:.0f} MB"
@@ -166,6 +167,6 @@ def _in_use(predictor: "Predictor | None") -> str:
     if predictor is None:
         return ""
     info = predictor.info
-    used = f"{info.name} on {info.device}, sees {info.image_size} x {info.image_size} pixels."
-    random = "" if info.trained else " Its weights are random: for trying things out only."
-    return used + random
+    used = f"{info.name} on {info.device}, input {info.image_size} x {info.image_size} pixels."
+    untrained = "" if info.trained else " Its weights are random: its masks are meaningless."
+    return used + untrained

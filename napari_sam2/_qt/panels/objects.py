@@ -1,7 +1,4 @@
-"""The list of objects: colour, name, prompts, frames done, worst score."""
-
-from collections import Counter
-from typing import Any
+"""Table of the objects: color, name, prompts, frames, lowest score."""
 
 import numpy as np
 from qtpy.QtCore import QPoint, Qt, Signal
@@ -15,15 +12,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2._qt.jobs.accept_save import AcceptSaveJobs
+from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.masks.scores import ObjectProgress
+from napari_sam2.session.objects import SegmentedObject
 
 _COLUMNS = ("Object", "Prompts", "Frames", "Worst")
 _TIPS = (
-    "Click to work on an object, double-click to rename it, untick to hide it.",
+    "Click to select an object, double-click to rename it, uncheck to hide it.",
     "Points, boxes and outlines",
-    "Planes with a mask; a tick says accepted",
-    "Lowest predicted overlap (IoU) of its masks: jump there and look",
+    "Planes with a mask; ✓ means accepted",
+    "Lowest predicted IoU of the masks of the object",
 )
 _ID = Qt.ItemDataRole.UserRole
 
@@ -33,18 +32,23 @@ class ObjectTable(QTreeWidget):
 
     Parameters
     ----------
-    engine : SegmentationController
-        Does what is asked.
+    state : ControllerState
+        The objects.
+    jobs : AcceptSaveJobs
+        Reopens and deletes objects.
     parent : QWidget or None
         Owner.
     """
 
     jump = Signal(int)
-    """Show the worst frame of an object."""
+    """The user wants to see the lowest score of an object, given by its id."""
 
-    def __init__(self, engine: SegmentationController, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, state: ControllerState, jobs: AcceptSaveJobs, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._engine = engine
+        self._state = state
+        self._jobs = jobs
         self._filling = False
         self.setObjectName("sam2_objects")
         self.setColumnCount(len(_COLUMNS))
@@ -62,25 +66,23 @@ class ObjectTable(QTreeWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in (1, 2, 3):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.currentItemChanged.connect(self._picked)
+        self.currentItemChanged.connect(self._selected)
         self.itemChanged.connect(self._edited)
         self.customContextMenuRequested.connect(self._menu)
 
-    def show_objects(self) -> None:
-        """Show the objects as they are now."""
-        sync = self._engine.sync
+    def refresh(self) -> None:
+        """Show the present objects."""
         self._filling = True
         try:
-            objects = [] if sync is None else list(sync.sessions.objects)
+            objects, prompts = self._state.objects, self._state.prompt_counts()
             self._match([item.id for item in objects])
-            prompts = self._prompts()
             for row, item in enumerate(objects):
                 self._fill(self.topLevelItem(row), item, prompts[item.id])
         finally:
             self._filling = False
 
     def _match(self, ids: list[int]) -> None:
-        """Add and remove rows so that they are of these objects."""
+        """Add and remove rows so that there is one for each object."""
         wanted = set(ids)
         for number, shown_id in reversed(list(enumerate(self._ids()))):
             if shown_id not in wanted:
@@ -99,17 +101,10 @@ class ObjectTable(QTreeWidget):
         rows = (self.topLevelItem(number) for number in range(self.topLevelItemCount()))
         return [int(row.data(0, _ID)) for row in rows if row is not None]
 
-    def _prompts(self) -> Counter[int]:
-        """Count the prompts of every object, in one pass over all of them."""
-        sync = self._engine.sync
-        sessions = [] if sync is None else [session for _, session in sync.sessions]
-        return Counter(prompt.object_id for session in sessions for prompt in session.prompts)
-
-    def _fill(self, row: QTreeWidgetItem | None, item: Any, prompts: int) -> None:
-        sync = self._engine.sync
-        if sync is None or row is None:
+    def _fill(self, row: QTreeWidgetItem | None, item: SegmentedObject, prompts: int) -> None:
+        progress = self._state.progress(item.id)
+        if progress is None or row is None:
             return
-        progress = sync.sessions.tally.of(item.id)
         texts = (item.name, str(prompts or ""), _frames(progress), _score(progress))
         for column, text in enumerate(texts):
             if row.text(column) != text:
@@ -121,26 +116,26 @@ class ObjectTable(QTreeWidget):
         checked = Qt.CheckState.Unchecked if item.hidden else Qt.CheckState.Checked
         if row.checkState(0) != checked:
             row.setCheckState(0, checked)
-        if item.id == sync.current and self.currentItem() is not row:
+        if item.id == self._state.current and self.currentItem() is not row:
             self.setCurrentItem(row)
 
     def _swatch(self, object_id: int) -> QIcon:
-        sync = self._engine.sync
-        colour = None if sync is None else sync.family.drafts.get_color(object_id)
+        sync = self._state.sync
+        color = None if sync is None else sync.layers.drafts.get_color(object_id)
         red, green, blue = (
-            (np.asarray(colour)[:3] * 255).astype(int) if colour is not None else (128,) * 3
+            (np.asarray(color)[:3] * 255).astype(int) if color is not None else (128,) * 3
         )
         pixmap = QPixmap(12, 12)
         pixmap.fill(QColor(int(red), int(green), int(blue)))
         return QIcon(pixmap)
 
-    def _picked(self, row: QTreeWidgetItem | None) -> None:
-        sync = self._engine.sync
+    def _selected(self, row: QTreeWidgetItem | None) -> None:
+        sync = self._state.sync
         if row is not None and sync is not None and not self._filling:
-            sync.select(row.data(0, _ID))
+            sync.prompt_layers.select(row.data(0, _ID))
 
     def _edited(self, row: QTreeWidgetItem, column: int) -> None:
-        sync = self._engine.sync
+        sync = self._state.sync
         if self._filling or sync is None or column != 0:
             return
         object_id = row.data(0, _ID)
@@ -161,12 +156,12 @@ class ObjectTable(QTreeWidget):
         menu.deleteLater()
 
     def menu_of(self, object_id: int) -> QMenu:
-        """Return what can be done with an object."""
+        """Return the menu of an object."""
         menu = QMenu(self)
-        menu.addAction("Go to its worst frame", lambda: self.jump.emit(object_id))
-        menu.addAction("Open again for corrections", lambda: self._engine.keeping.reopen(object_id))
+        menu.addAction("Go to the worst frame", lambda: self.jump.emit(object_id))
+        menu.addAction("Reopen for corrections", lambda: self._jobs.reopen(object_id))
         menu.addSeparator()
-        menu.addAction("Delete object", lambda: self._engine.keeping.delete(object_id))
+        menu.addAction("Delete object", lambda: self._jobs.delete(object_id))
         return menu
 
 

@@ -1,4 +1,4 @@
-"""Sharpen the mask that is shown, or all masks of an object."""
+"""Buttons that refine the shown mask, or all masks of the current object."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,56 +6,60 @@ from typing import Any
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_sam2._qt.components import button
-from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2.viewer.keys import Action
 
 
 class RefinementPanel(QWidget):
-    """The part of the widget that looks again, closer.
+    """Starts refinement.
 
     Parameters
     ----------
-    engine : SegmentationController
-        Does it.
+    viewer : napari.Viewer
+        The viewer; the buttons follow the frame that it shows.
+    refinement : RefinementJobs
+        Refines masks.
     key : Callable
-        Gives the key of an action.
+        Returns the key of an action.
     parent : QWidget or None
         Owner.
     """
 
     def __init__(
         self,
-        engine: SegmentationController,
+        viewer: Any,
+        refinement: RefinementJobs,
         key: Callable[[Action], str],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine = engine
-        self.here = button(
-            "Sharpen",
-            key(Action.SHARPEN),
-            "Look again, closer, at this object on this frame, for a sharper boundary.",
-            engine.sharpening.here,
+        self._viewer = viewer
+        self._refinement = refinement
+        self.frame = button(
+            "Refine",
+            key(Action.REFINE),
+            "Predict this mask again in a closer view, for a sharper boundary.",
+            refinement.refine_frame,
         )
-        self.along = button(
-            "Sharpen track",
+        self.track = button(
+            "Refine track",
             "",
-            "Look again, closer, at this object on all frames. What you drew or accepted stays.",
-            engine.sharpening.along,
+            "Refine this object's masks on all frames. Drawn and accepted masks are kept.",
+            refinement.refine_track,
         )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.here)
-        layout.addWidget(self.along)
-        engine.viewer.dims.events.point.connect(self.show_masks)
-        self.show_masks()
+        layout.addWidget(self.frame)
+        layout.addWidget(self.track)
+        viewer.dims.events.point.connect(self.refresh)
+        self.refresh()
 
-    def show_masks(self, event: Any = None) -> None:
-        """Offer what there are masks for."""
-        self.here.setEnabled(self._engine.sharpening.may_here())
-        self.along.setEnabled(self._engine.sharpening.may_along())
+    def refresh(self, event: Any = None) -> None:
+        """Enable the buttons whose masks can be refined."""
+        self.frame.setEnabled(self._refinement.can_refine_frame())
+        self.track.setEnabled(self._refinement.can_refine_track())
 
     def release(self) -> None:
-        """Stop listening to the viewer."""
-        self._engine.viewer.dims.events.point.disconnect(self.show_masks)
+        """Disconnect from the viewer."""
+        self._viewer.dims.events.point.disconnect(self.refresh)

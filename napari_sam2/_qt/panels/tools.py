@@ -1,19 +1,19 @@
-"""The prompt tools, each with its key on it."""
+"""Buttons for the prompt tools, the sign of points, other masks and undo."""
 
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
+from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button, row
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.viewer.keys import Action
-from napari_sam2.viewer.layers.points import INSIDE
 
 
 class Tool(Enum):
-    """How the user points at an object."""
+    """How the user marks an object; the value is the mode of the napari layer."""
 
     POINT = "add"
     BOX = "add_rectangle"
@@ -21,51 +21,57 @@ class Tool(Enum):
     PAINT = "paint"
 
 
+_BUTTONS = {
+    Tool.POINT: ("Point", Action.POINT, "Click inside the object, or outside to correct it."),
+    Tool.BOX: ("Box", Action.BOX, "Drag a box around the object."),
+    Tool.OUTLINE: ("Outline", Action.OUTLINE, "Draw the outline of the mask."),
+    Tool.PAINT: ("Paint", Action.PAINT, "Paint, fill and erase the mask by hand."),
+}
+
+
 class ToolPanel(QWidget):
-    """Buttons that choose a tool, and what the next click means.
+    """Selects the tool and the meaning of the next click.
 
     Parameters
     ----------
-    engine : SegmentationController
-        Gives the layers.
+    controller : SegmentationController
+        Has the layers of the tools; predicts and undoes.
     key : Callable
-        Gives the key of an action.
+        Returns the key of an action.
     parent : QWidget or None
         Owner.
     """
 
     def __init__(
         self,
-        engine: SegmentationController,
+        controller: SegmentationController,
         key: Callable[[Action], str],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._engine = engine
-        tips = {
-            Tool.POINT: ("Point", Action.POINT, "Click inside the object, outside to trim it."),
-            Tool.BOX: ("Box", Action.BOX, "Drag a box around the object."),
-            Tool.OUTLINE: ("Outline", Action.OUTLINE, "Draw around the object: taken as it is."),
-            Tool.PAINT: ("Paint", Action.PAINT, "Paint, fill and erase the mask by hand."),
-        }
+        self._state = controller.state
+        self._sign_key = key(Action.SIGN)
         self.buttons = {
             tool: button(text, key(action), tip, partial(self.use, tool), checkable=True)
-            for tool, (text, action, tip) in tips.items()
+            for tool, (text, action, tip) in _BUTTONS.items()
         }
         self.sign = button(
             "Inside",
-            key(Action.SIGN),
-            "Whether clicks lie in the object or outside.",
-            self.flip,
+            self._sign_key,
+            "Whether the next points lie inside or outside the object.",
+            self.flip_sign,
         )
         self.candidate = button(
             "Another mask",
             key(Action.CANDIDATE),
-            "Whole, part or sub-part: what a single click may mean.",
-            engine.next_candidate,
+            "Show the next mask that a single click can mean: whole, part or subpart.",
+            controller.predictions.next_candidate,
         )
         self.undo = button(
-            "Undo", key(Action.UNDO), "Take the last prompt or sharper mask back.", self._undo
+            "Undo",
+            key(Action.UNDO),
+            "Undo the last prompt or refinement.",
+            controller.undo,
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -76,37 +82,31 @@ class ToolPanel(QWidget):
         layout.addWidget(self.candidate)
 
     def use(self, tool: Tool) -> None:
-        """Make a tool the one that the mouse uses."""
-        sync = self._engine.sync
+        """Activate the layer of a tool, in the tool's mode."""
+        sync = self._state.sync
         for each, made in self.buttons.items():
             made.setChecked(each is tool and sync is not None)
-        if sync is None:
-            return
-        family = sync.family
-        layers = {
-            Tool.POINT: lambda: family.points.layer,
-            Tool.BOX: lambda: family.shapes.layer,
-            Tool.OUTLINE: lambda: family.shapes.layer,
-            Tool.PAINT: lambda: family.drafts,
-        }
-        layer = layers[tool]()
-        sync.viewer.layers.selection.active = layer
-        layer.mode = tool.value
+        if sync is not None:
+            layer = self._layer(tool)
+            sync.viewer.layers.selection.active = layer
+            layer.mode = tool.value
 
-    def flip(self) -> None:
-        """Let clicks be outside, or inside again, with the point tool."""
-        if self._engine.sync is not None:
-            self._engine.sync.flip_sign()
+    def _layer(self, tool: Tool) -> Any:
+        if self._state.sync is None:
+            return None
+        layers = self._state.sync.layers
+        if tool is Tool.POINT:
+            return layers.points.layer
+        return layers.drafts if tool is Tool.PAINT else layers.shapes.layer
+
+    def flip_sign(self) -> None:
+        """Switch the next points between inside and outside, with the point tool."""
+        if self._state.sync is not None:
+            self._state.sync.prompt_layers.flip_sign()
             self.use(Tool.POINT)
 
-    def _undo(self) -> None:
-        if self._engine.sync is not None and not self._engine.sync.undo():
-            self._engine.notice.emit("There is nothing to undo.")
-
-    def show_sign(self) -> None:
-        """Show what the next click means."""
-        sync = self._engine.sync
-        inside = sync is None or sync.sign == INSIDE
-        key = self.sign.text().partition("[")[2]
-        self.sign.setText(f"{'● Inside' if inside else '✕ Outside'}  [{key}")
-        self.setEnabled(sync is not None)
+    def refresh(self) -> None:
+        """Show the sign of the next points."""
+        text = "● Inside" if self._state.inside else "✕ Outside"
+        self.sign.setText(f"{text}  [{self._sign_key}]")
+        self.setEnabled(self._state.sync is not None)

@@ -1,4 +1,4 @@
-"""``napari-sam2 demo``: the whole job on a generated movie."""
+"""``napari-sam2 demo``: a complete example on a generated movie."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import typer
 
 
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for all that is made.")] = Path(
-        "napari-sam2-demo"
-    ),
+    output: Annotated[Path, typer.Option(help="Folder for all files.")] = Path("napari-sam2-demo"),
 ) -> None:
     """Make a movie of cells, segment and track them from one click each, and draw the result.
 
@@ -19,27 +17,16 @@ def demo(
     """
     from rich.console import Console
 
-    from napari_sam2.cli.console import ExitCode
-    from napari_sam2.workflows.demo import DemoFiles, write_movie, write_pictures
-    from napari_sam2.workflows.job import SegmentOptions
-    from napari_sam2.workflows.run import run
+    from napari_sam2.cli.console import ConsoleReporter, error_console, exit_code, print_outcome
+    from napari_sam2.workflows.demo import run_demo
 
-    files = DemoFiles(output)
-    files.check()
-    write_movie(files)
-    options = SegmentOptions(
-        source=str(files.movie),
-        prompts=files.prompts,
-        output=files.labels,
-        scores=files.scores,
-        model="micro",
-        overwrite=True,
-    )
-    code = run(options)
-    if code is not ExitCode.DONE:
-        raise typer.Exit(code)
-    agreement = write_pictures(files)
+    errors = error_console()
+    outcome = run_demo(output, ConsoleReporter(errors))
+    print_outcome(outcome.run, errors)
+    if outcome.mean_iou is None:
+        raise typer.Exit(exit_code(outcome.run.ending))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"Mean IoU with the known truth: {agreement:.2f}")
+    console.print(f"Mean IoU with the ground truth: {outcome.mean_iou:.2f}")
+    files = outcome.files
     for path in (files.movie, files.labels, files.scores, files.overlay, files.animation):
         console.print(str(path), markup=False)

@@ -1,4 +1,4 @@
-"""``napari-sam2 doctor``: what is installed and what is wrong."""
+"""``napari-sam2 doctor``: show versions, devices and problems of the installation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 
 def doctor() -> None:
-    """Print versions, devices and problems, fit to paste into a bug report."""
+    """Print versions, devices and problems, ready to paste into a bug report."""
     from rich.console import Console
 
     from napari_sam2.cli.diagnostics import diagnose, inspect, report

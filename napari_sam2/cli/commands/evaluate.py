@@ -1,23 +1,26 @@
-"""``napari-sam2 evaluate``: how well a model does on a labelled stack."""
+"""``napari-sam2 evaluate``: compare a model with the labels of a stack."""
 
 from __future__ import annotations
 
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from napari_sam2.cli.options import converted, defaults_of, given
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.workflows.evaluation.evaluate import Evaluation
+
+_KINDS = {"point": "center", "box": "box", "mask": "mask"}
 
 
 class PromptChoice(StrEnum):
-    """What each object is prompted with."""
+    """Kinds of prompts: the keys of ``_KINDS``, which has the values of ``LabelPromptKind``."""
 
     POINT = "point"
     BOX = "box"
@@ -25,54 +28,76 @@ class PromptChoice(StrEnum):
 
 
 class FrameChoice(StrEnum):
-    """Where each object is prompted."""
+    """Values of :class:`napari_sam2.workflows.evaluation.evaluate.PromptFrame`, without START."""
 
     AUTO = "auto"
     FIRST = "first"
     MIDDLE = "middle"
 
 
+def defaults() -> dict[str, Any]:
+    """Return the defaults that the help shows."""
+    from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+    from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings
+
+    found = defaults_of(EvaluationSettings)
+    [prompt] = [choice for choice, kind in _KINDS.items() if kind == found["prompt"]]
+    return found | {"prompt": prompt, "model": AUTO_MODEL, "device": AUTO_DEVICE}
+
+
+_Text = str | None
+_Prompt = Annotated[
+    PromptChoice | None, typer.Option(help="Prompt of each object, made from its labels.")
+]
+_Frame = Annotated[
+    FrameChoice | None, typer.Option(help="Prompted frame of each object; auto: middle in z.")
+]
+
+
 def evaluate(
     images: Annotated[str, typer.Option(help="File, folder or URL of the images.")],
-    labels: Annotated[Path, typer.Option(help="True labels: same shape without channels.")],
-    model: Annotated[str, typer.Option(help="Name, or a weights file.")] = "auto",
-    prompt: Annotated[PromptChoice, typer.Option(help="Made from the truth.")] = PromptChoice.POINT,
-    frame: Annotated[
-        FrameChoice, typer.Option(help="Prompted frame of each object; auto: middle in z.")
-    ] = FrameChoice.AUTO,
-    axes: Annotated[str | None, typer.Option(help="One letter per dimension: TCZYX.")] = None,
-    along: Annotated[str | None, typer.Option(help="Axis to propagate along: t, z.")] = None,
-    view: Annotated[str, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = "auto",
+    labels: Annotated[Path, typer.Option(help="Ground truth: same shape without channels.")],
+    model: Annotated[_Text, typer.Option(help="Name, or a weights file.")] = None,
+    prompt: _Prompt = None,
+    frame: _Frame = None,
+    axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
+    along: Annotated[_Text, typer.Option(help="Axis to propagate along: t, z.")] = None,
+    view: Annotated[_Text, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = None,
     tracks: Annotated[bool, typer.Option("--tracks", help="SEG, TRA, identity switches.")] = False,
-    max_objects: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    max_objects: Annotated[int | None, typer.Option(min=1, help="Maximum number.")] = None,
+    device: Annotated[_Text, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     csv: Annotated[Path | None, typer.Option(help="One row per object and frame.")] = None,
 ) -> None:
-    """Prompt each labelled object once, follow it, and compare with the labels."""
+    """Prompt each labeled object once, propagate, and compare with the labels."""
     from rich.console import Console
 
+    from napari_sam2.cli.console import ConsoleReporter, error_console
     from napari_sam2.images.view import ViewPolicy
     from napari_sam2.masks.label_image import open_label_image
+    from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, PromptFrame
     from napari_sam2.workflows.evaluation.evaluate import evaluate as run
     from napari_sam2.workflows.evaluation.metrics import write_csv
 
-    settings = EvaluationSettings(
-        prompt=_kind(prompt),
-        frame=PromptFrame(frame.value),
-        view=ViewPolicy.parse(view),
-        tracks=tracks,
+    options = given(
+        prompt=converted(lambda choice: LabelPromptKind(_KINDS[choice]), prompt),
+        frame=converted(PromptFrame, frame),
+        view=converted(ViewPolicy.parse, view),
         max_objects=max_objects,
     )
+    settings = EvaluationSettings(tracks=tracks, **options)
     truth = open_label_image(labels)
-    found = run(images, truth, model, settings, axes=axes, along=along, device=device)
+    reporter = ConsoleReporter(error_console())
+    places = given(model=model, axes=axes, along=along, device=device)
+    found = run(images, truth, settings=settings, reporter=reporter, **places)
     if csv is not None:
         write_csv(found.rows, csv)
-    Console(soft_wrap=True).print(table(found, f"{model}, {prompt.value}"))
+    shown = defaults() | given(model=model, prompt=prompt)
+    Console(soft_wrap=True).print(table(found, f"{shown['model']}, {shown['prompt']}"))
 
 
 def table(found: Evaluation, title: str) -> Table:
-    """Return the means as a table; measures without any value are left out."""
+    """Return a table of the means; measures without a value are left out."""
     from rich.table import Table
 
     summary, tracks = found.summary, found.tracks
@@ -87,23 +112,12 @@ def table(found: Evaluation, title: str) -> Table:
     }
     if tracks is not None:
         measures |= {"SEG": tracks.seg, "TRA": tracks.tra, "DET": tracks.det}
-    made = Table("measure", "value", title=title, title_justify="left")
+    rows = Table("measure", "value", title=title, title_justify="left")
     for name, value in measures.items():
         if not math.isnan(value):
-            made.add_row(name, f"{value:.3f}")
-    made.add_row("frames overrun", str(summary.overrun))
+            rows.add_row(name, f"{value:.3f}")
+    rows.add_row("frames overrun", str(summary.overrun))
     if tracks is not None:
-        made.add_row("identity switches", str(tracks.switches))
-    made.add_row("objects", str(len({row.object_id for row in found.rows})))
-    return made
-
-
-def _kind(prompt: PromptChoice) -> LabelPromptKind:
-    from napari_sam2.prompts.from_labels import LabelPromptKind
-
-    kinds = {
-        PromptChoice.POINT: LabelPromptKind.CENTER,
-        PromptChoice.BOX: LabelPromptKind.BOX,
-        PromptChoice.MASK: LabelPromptKind.MASK,
-    }
-    return kinds[prompt]
+        rows.add_row("identity switches", str(tracks.switches))
+    rows.add_row("objects", str(len({row.object_id for row in found.rows})))
+    return rows

@@ -1,4 +1,4 @@
-"""``napari-sam2 info``: what an input is and how it would be read."""
+"""``napari-sam2 info``: show the axes, shape and values of an input, and how it is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.images.stack import Stack
 
-_SHARES = (0.1, 1, 50, 99, 99.9)
+_PERCENTILES = (0.1, 1, 50, 99, 99.9)
 
 
 def info(
@@ -23,7 +23,7 @@ def info(
     at: Annotated[list[str] | None, typer.Option(help="Fixed position, e.g. z=3.")] = None,
     channel: Annotated[list[int] | None, typer.Option(help="Channel to read; repeatable.")] = None,
 ) -> None:
-    """Say what INPUT is: axes, shape, type, scale, percentiles, and how it would be read."""
+    """Show axes, shape, type, scale and percentiles of INPUT, and how it is read."""
     from rich.console import Console
 
     from napari_sam2.images.stack import open_stack
@@ -36,16 +36,16 @@ def info(
 
 
 def summary(stack: Stack) -> Table:
-    """Return a table of what is known of a stack; at most 32 chunks are read for it."""
+    """Return a table with the properties of a stack; reads at most 32 chunks."""
     from rich.table import Table
 
     table = Table(title=stack.name, show_header=False, title_justify="left")
-    for name, value in (*_form(stack), *_reading(stack), *_values(stack)):
+    for name, value in (*_array_rows(stack), *_layout_rows(stack), *_value_rows(stack)):
         table.add_row(name, value)
     return table
 
 
-def _form(stack: Stack) -> Iterator[tuple[str, str]]:
+def _array_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     import numpy as np
 
     size = float(math.prod(stack.full_shape)) * stack.dtype.itemsize
@@ -58,7 +58,7 @@ def _form(stack: Stack) -> Iterator[tuple[str, str]]:
         yield "affine", np.array2string(stack.affine, precision=4, suppress_small=True)
 
 
-def _reading(stack: Stack) -> Iterator[tuple[str, str]]:
+def _layout_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     rows, columns = stack.plane
     height, width = stack.shape
     yield "frames", f"{stack.n_frames} along {stack.along}"
@@ -73,15 +73,15 @@ def _reading(stack: Stack) -> Iterator[tuple[str, str]]:
     yield "labels", f"{stack.label_axes}, {' x '.join(map(str, stack.label_shape))}"
 
 
-def _values(stack: Stack) -> Iterator[tuple[str, str]]:
+def _value_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     import numpy as np
 
     from napari_sam2.images.intensity import choose_intensity
     from napari_sam2.images.sampling import sample_values
 
     for number, values in zip(stack.layout.channels, sample_values(stack), strict=True):
-        shares = np.percentile(values.astype(float), _SHARES) if values.size else ()
-        points = (f"{p:g} %: {value:g}" for p, value in zip(_SHARES, shares, strict=False))
+        levels = np.percentile(values.astype(float), _PERCENTILES) if values.size else ()
+        points = (f"{p:g} %: {value:g}" for p, value in zip(_PERCENTILES, levels, strict=False))
         title = f"percentiles{f' {number}' if stack.n_channels > 1 else ''}"
         yield title, ", ".join(points) or "no finite values"
     intensity = choose_intensity(stack)

@@ -1,4 +1,4 @@
-"""``napari-sam2 models``: which models there are, fetching them, and what a weights file is."""
+"""``napari-sam2 models``: list and download models, and identify a weights file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from sam2_model.checkpoint import ModelEntry
 
-app = typer.Typer(no_args_is_help=True, help="List, fetch and inspect models.")
+app = typer.Typer(no_args_is_help=True, help="List, download and inspect models.")
 
 
 @app.command("list")
 def list_models() -> None:
-    """List the models that have a name."""
+    """List the models that can be used by name."""
     from rich.console import Console
 
     from sam2_model.checkpoint import auto_model_name, available_models
@@ -30,9 +30,9 @@ def list_models() -> None:
 
 @app.command("download")
 def download(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As list shows them.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names as shown by list.")],
 ) -> None:
-    """Fetch models, to work without a network later."""
+    """Download models, to use them without a network later."""
     from rich.console import Console
 
     from sam2_model.checkpoint.load import locate
@@ -40,7 +40,7 @@ def download(
 
     for release in [RELEASES.get(name) for name in names]:
         with _bar() as bar:
-            report = partial(_show, bar, bar.add_task(release.name, total=None))
+            report = partial(_update, bar, bar.add_task(release.name, total=None))
             path = locate(release, progress=report)
             report(path.stat().st_size, path.stat().st_size)
         Console().print(f"{release.name} is at {path}", highlight=False, soft_wrap=True)
@@ -50,7 +50,7 @@ def download(
 def info(
     model: Annotated[str, typer.Argument(help="Name, or a .pt or .safetensors file.")],
 ) -> None:
-    """Say which network MODEL is; a name that is not here is fetched."""
+    """Show the network of MODEL; a model that is not here is downloaded."""
     from rich.console import Console
 
     from sam2_model.checkpoint import load_model, weights_hash
@@ -65,22 +65,22 @@ def info(
 
 
 def table(entries: tuple[ModelEntry, ...]) -> Table:
-    """Return the models as a table."""
+    """Return a table of the models."""
     from rich.table import Table
 
-    made = Table(box=None, padding=(0, 2, 0, 0))
+    rows = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "parameters", "download", "here", "licence", "good for"):
-        made.add_column(heading, no_wrap=heading != "good for")
+        rows.add_column(heading, no_wrap=heading != "good for")
     for entry in entries:
         size = f"{entry.download_bytes / 1e6:.0f} MB" if entry.download_bytes else "none"
         here = "yes" if entry.is_here else "no"
         count = f"{entry.parameters / 1e6:.1f} M"
-        made.add_row(entry.name, count, size, here, entry.licence, entry.good_for)
-    return made
+        rows.add_row(entry.name, count, size, here, entry.licence, entry.good_for)
+    return rows
 
 
-def _show(bar: Progress, task: TaskID, here: int, whole: int) -> None:
-    bar.update(task, completed=here, total=whole)
+def _update(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
 
 
 def _bar() -> Progress:

@@ -1,18 +1,19 @@
-"""``napari-sam2 segment``: prompts in, labels out, for stacks bigger than memory."""
+"""``napari-sam2 segment``: segment prompted objects of an image stack of any size."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from napari_sam2.workflows.job import SegmentOptions
+from napari_sam2.cli.options import defaults_of, given
 
 
 class DirectionChoice(StrEnum):
-    """Which ways to go from the prompted frames."""
+    """Values of :class:`napari_sam2.PropagationDirection`."""
 
     BOTH = "both"
     FORWARD = "forward"
@@ -20,7 +21,7 @@ class DirectionChoice(StrEnum):
 
 
 class LabelsChoice(StrEnum):
-    """What the labels of a label image become."""
+    """Values of :class:`napari_sam2.prompts.from_labels.LabelPromptKind`."""
 
     MASK = "mask"
     BOX = "box"
@@ -28,7 +29,7 @@ class LabelsChoice(StrEnum):
 
 
 class AxisChoice(StrEnum):
-    """Axes that objects can be followed along."""
+    """Axes to propagate along."""
 
     T = "t"
     Z = "z"
@@ -36,80 +37,123 @@ class AxisChoice(StrEnum):
     X = "x"
 
 
+def defaults() -> dict[str, Any]:
+    """Return the defaults that the help shows."""
+    from napari_sam2.workflows.job import SegmentationJob
+
+    return defaults_of(SegmentationJob)
+
+
+_Text = str | None
+_Source = Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")]
 _Prompts = Annotated[
     Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
 ]
+_Output = Annotated[Path, typer.Option(help="Labels: .zarr, .ome.zarr or .tif.")]
+_Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
+_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+_Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[
     AxisChoice | None,
-    typer.Option(help="Axis to follow objects along.", show_default="the prompts', else t, z"),
+    typer.Option(help="Axis to propagate along.", show_default="the prompts', else t, z"),
 ]
-_Contrast = Annotated[
-    str | None, typer.Option(metavar="LO,HI", help="Values shown as black and white.")
+_At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
+_Channel = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]
+_Contrast = Annotated[_Text, typer.Option(metavar="LO,HI", help="Values shown as black and white.")]
+_Window = Annotated[_Text, typer.Option(help="CT window, e.g. ct-abdomen.")]
+_Direction = Annotated[
+    DirectionChoice | None, typer.Option(help="Directions to propagate in, from the prompts.")
 ]
-_Direction = Annotated[DirectionChoice, typer.Option(help="Ways to go from the prompts.")]
-
-_View = Annotated[str, typer.Option(metavar="auto|full|zoom[:PIXELS]", help="What the model sees.")]
+_Range = Annotated[_Text, typer.Option("--range", metavar="A:B", help="Only frames A to B - 1.")]
+_View = Annotated[
+    _Text,
+    typer.Option(metavar="auto|full|zoom[:PIXELS]", help="Part of a plane shown to the model."),
+]
 _Refine = Annotated[
-    bool, typer.Option("--refine", help="Look at each mask again, closer, at the end.")
+    bool, typer.Option("--refine", help="Predict each mask again at higher zoom, at the end.")
 ]
+_LabelsAs = Annotated[
+    LabelsChoice | None, typer.Option(help="Kind of prompts made from a label image.")
+]
+_Scores = Annotated[Path | None, typer.Option(help="CSV, one row per object and frame.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")]
 
 
 def segment(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")],
+    source: _Source,
     prompts: _Prompts,
-    output: Annotated[Path, typer.Option(help="Labels: .zarr, .ome.zarr or .tif.")],
-    model: Annotated[str, typer.Option(help="auto, a name, or a weights file.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    axes: Annotated[str | None, typer.Option(help="One letter per dimension: TCZYX.")] = None,
+    output: _Output,
+    model: _Model = None,
+    device: _Device = None,
+    axes: _Axes = None,
     along: _Along = None,
-    at: Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")] = None,
-    channel: Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")] = None,
+    at: _At = None,
+    channel: _Channel = None,
     contrast: _Contrast = None,
-    window: Annotated[str | None, typer.Option(help="CT window, e.g. ct-abdomen.")] = None,
-    direction: _Direction = DirectionChoice.BOTH,
-    frames: Annotated[
-        str | None, typer.Option("--range", metavar="A:B", help="Frames A to B - 1 only.")
-    ] = None,
-    view: _View = "auto",
+    window: _Window = None,
+    direction: _Direction = None,
+    frames: _Range = None,
+    view: _View = None,
     refine: _Refine = False,
-    labels_as: Annotated[
-        LabelsChoice, typer.Option(help="What a label image's labels become.")
-    ] = LabelsChoice.MASK,
-    scores: Annotated[Path | None, typer.Option(help="CSV, one row per object and frame.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier output.")
-    ] = False,
+    labels_as: _LabelsAs = None,
+    scores: _Scores = None,
+    resume: _Resume = False,
+    overwrite: _Overwrite = False,
 ) -> None:
     """Segment prompted objects of INPUT through time or depth.
 
-    Labels have the axes and order of INPUT without channels; their value is the object's id.
-    Only a few planes are in memory at a time. Ctrl-C stops after the frame in work.
+    Labels have the axes and order of INPUT without channels; their values are object ids. Only a
+    few planes are in memory at a time. Ctrl-C stops after the current frame.
 
-    Exit codes: 0 done, 2 bad input and nothing written, 3 stopped part-way with what was done
-    kept, 130 interrupted; --resume goes on.
+    Exit codes: 0 done, 2 bad input and nothing written, 3 stopped part-way with finished frames
+    kept, 130 interrupted. --resume continues after 3 and 130.
     """
-    from napari_sam2.workflows.run import run
-
-    options = SegmentOptions(
-        source=source,
-        prompts=prompts,
-        output=output,
+    options = given(
         model=model,
         device=device,
         axes=axes,
-        along=None if along is None else along.value,
-        at=tuple(at or ()),
-        channels=tuple(channel) if channel else None,
+        along=along,
+        at=at,
+        channels=channel,
         contrast=contrast,
         window=window,
-        direction=direction.value,
+        direction=direction,
         frames=frames,
         view=view,
-        refine=refine,
-        labels_as=labels_as.value,
+        labels_as=labels_as,
         scores=scores,
-        resume=resume,
-        overwrite=overwrite,
     )
-    raise typer.Exit(run(options))
+    paths = {"source": source, "prompts": prompts, "output": output}
+    flags = {"refine": refine, "resume": resume, "overwrite": overwrite}
+    _run(options | paths | flags)
+
+
+def _run(options: dict[str, Any]) -> NoReturn:
+    from napari_sam2.cli.console import ConsoleReporter, error_console, exit_code, print_outcome
+    from napari_sam2.workflows.job import SegmentationJob
+    from napari_sam2.workflows.run import run_segmentation
+
+    console = error_console()
+    job = SegmentationJob(**parsed(options))
+    outcome = run_segmentation(job, ConsoleReporter(console))
+    print_outcome(outcome, console)
+    raise typer.Exit(exit_code(outcome.ending))
+
+
+def parsed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with their texts parsed into the types of the job."""
+    from napari_sam2.cli.parsing import parse_contrast, parse_range
+    from napari_sam2.images.view import ViewPolicy
+    from napari_sam2.prompts.from_labels import LabelPromptKind
+    from napari_sam2.tracking.plan import PropagationDirection
+
+    parsers: dict[str, Callable[[str], Any]] = {
+        "along": str,
+        "contrast": parse_contrast,
+        "direction": PropagationDirection,
+        "frames": parse_range,
+        "view": ViewPolicy.parse,
+        "labels_as": LabelPromptKind,
+    }
+    return {name: parsers[name](v) if name in parsers else v for name, v in options.items()}

@@ -1,4 +1,4 @@
-"""What is installed, what it runs on, and what is wrong with it in plain words."""
+"""Inspect the installation and the computer, and find problems."""
 
 from napari_sam2.cli.diagnostics.diagnosis import diagnose
 from napari_sam2.cli.diagnostics.environment import Environment, Gpu, Package, Problem, Unmet

@@ -1,4 +1,4 @@
-"""A computer as the doctor sees it: a frozen snapshot, so that any computer can be made up."""
+"""A frozen description of a computer and its installation, which tests can make up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An installed distribution, by the name that pip knows it by."""
+    """An installed distribution, with its name on PyPI and its version."""
 
     name: str
     version: str
 
     @property
     def release(self) -> tuple[int, ...]:
-        """The version's leading numbers, e.g. ``(6, 11, 3)``."""
+        """Numbers of the version, e.g. ``(6, 11, 3)``."""
         leading = self.version.split("+")[0].split(".")
         return tuple(int(part) for part in leading if part.isdigit())
 
@@ -26,9 +26,9 @@ class Unmet:
     Parameters
     ----------
     requirement : str
-        As pip takes it, e.g. ``"napari>=0.9"``.
+        In the syntax of pip, e.g. ``"napari>=0.9"``.
     installed : str
-        The version that is there instead; empty if none is.
+        The installed version; empty if there is none.
     """
 
     requirement: str
@@ -37,16 +37,16 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A device besides the processor that torch can use.
+    """A device other than the CPU that torch can use.
 
     Parameters
     ----------
     device : str
-        As ``--device`` takes it.
+        Name for the option ``--device``.
     name : str
-        As its maker calls it.
+        Name of the product.
     memory : int
-        Bytes in all; 0 where it shares the computer's.
+        Total bytes; 0 if it shares the memory of the computer.
     """
 
     device: str
@@ -56,40 +56,40 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything that the diagnosis looks at.
+    """Everything that the diagnosis is based on.
 
     Parameters
     ----------
     system : str
-        Operating system, release and processor, as :func:`platform.platform` says it.
+        Operating system, release and processor, as given by :func:`platform.platform`.
     python : str
-        Version, and where it lies.
+        Version and path of Python.
     python_version : tuple of int
         Major and minor version.
     packages, bindings : tuple of Package
-        The libraries that matter, and the Qt bindings.
+        The most important libraries, and the Qt bindings.
     unmet : tuple of Unmet
-        Requirements of this package that the installed libraries do not meet.
-    qt_fault : str
-        Why Qt cannot start; empty if it can, or if there is no binding.
+        Requirements of this package that are not met.
+    qt_error : str
+        Why Qt cannot start; empty if it can, or there is no binding.
     display : str
-        What windows open on; empty where there is none.
-    torch_fault : str
+        The display for windows; empty if there is none.
+    torch_error : str
         Why torch cannot be imported; empty if it can.
     gpu_build : bool
         Whether torch was built for CUDA (or ROCm).
     nvidia_gpus : tuple of str
-        NVIDIA GPUs that the driver, not torch, says are there.
+        NVIDIA GPUs found by the driver.
     gpus : tuple of Gpu
-        What torch finds.
+        GPUs found by torch.
     cores : int
-        Of the processor, as far as this process may use them.
+        Number of CPU cores that this process may use.
     memory, disk_free : int
-        Bytes of memory in all, and free on the disk where models are kept.
+        Total bytes of memory, and free bytes on the disk of ``cache``.
     cache : str
-        Folder where downloaded models are kept.
+        Folder of downloaded models.
     models : tuple of str
-        Weights that are here already.
+        Names of the models that can be used without a network.
     """
 
     system: str
@@ -98,9 +98,9 @@ class Environment:
     packages: tuple[Package, ...]
     bindings: tuple[Package, ...]
     unmet: tuple[Unmet, ...]
-    qt_fault: str
+    qt_error: str
     display: str
-    torch_fault: str
+    torch_error: str
     gpu_build: bool
     nvidia_gpus: tuple[str, ...]
     gpus: tuple[Gpu, ...]
@@ -113,7 +113,15 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong in plain words, and the command or step that mends it."""
+    """A problem and how to fix it.
 
-    what: str
+    Parameters
+    ----------
+    description : str
+        What is wrong, in one sentence.
+    remedy : str
+        The command or step that fixes it.
+    """
+
+    description: str
     remedy: str

@@ -1,4 +1,4 @@
-"""Look at this computer."""
+"""Inspect this computer and the installation."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _PACKAGES = (
     *("torch", "napari", "npe2", "magicgui", "qtpy", "vispy", "numpy", "scipy"),
     *("zarr", "dask", "tifffile", "nibabel", "av", "huggingface_hub"),
 )
-# The one to keep first. PySide6 brings PySide6_Essentials along: one of them is enough to name.
+# In order of preference. PySide6 requires PySide6_Essentials, so only one of them is listed.
 _BINDINGS = (("PySide6", "PySide6_Essentials"), ("PyQt6",), ("PyQt5",), ("PySide2",))
 _START_QT = "from {module}.QtWidgets import QApplication; QApplication([])"
-_PATIENCE = 60
+_TIMEOUT_SECONDS = 60
 
 
 def inspect() -> Environment:
-    """Take the snapshot of this computer; imports torch, and starts Qt in another process."""
-    torch_fault, gpu_build, gpus = _torch_devices()
+    """Return the description of this computer; imports torch, and starts Qt in a new process."""
+    torch_error, gpu_build, gpus = _torch_devices()
     bindings = tuple(found for names in _BINDINGS for found in _installed(names)[:1])
     cache = _model_cache()
     return Environment(
@@ -38,9 +38,9 @@ def inspect() -> Environment:
         packages=tuple(_installed(_PACKAGES)),
         bindings=bindings,
         unmet=tuple(unmet_requirements(_requirements())),
-        qt_fault=find_qt_fault(bindings[0]) if bindings else "",
+        qt_error=find_qt_error(bindings[0]) if bindings else "",
         display=_display(),
-        torch_fault=torch_fault,
+        torch_error=torch_error,
         gpu_build=gpu_build,
         nvidia_gpus=list_nvidia_gpus(),
         gpus=gpus,
@@ -53,18 +53,18 @@ def inspect() -> Environment:
 
 
 def unmet_requirements(lines: Iterable[str]) -> Iterator[Unmet]:
-    """Find which requirements, extras aside, the installed libraries do not meet.
+    """Yield the requirements, without extras, that the installed libraries do not meet.
 
     Parameters
     ----------
     lines : iterable of str
-        As in a distribution's metadata.
+        Requirements in the syntax of pip.
     """
     for requirement in map(Requirement, lines):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        there = _installed([requirement.name])
-        version = there[0].version if there else ""
+        packages = _installed([requirement.name])
+        version = packages[0].version if packages else ""
         if not version or not requirement.specifier.contains(version, prereleases=True):
             yield Unmet(f"{requirement.name}{requirement.specifier}", version)
 
@@ -87,7 +87,7 @@ def _installed(names: Iterable[str]) -> list[Package]:
 
 
 def _torch_devices() -> tuple[str, bool, tuple[Gpu, ...]]:
-    """Return why torch fails, whether it was built for GPUs, and the GPUs that it finds."""
+    """Return the import error of torch, whether it was built for GPUs, and the GPUs it finds."""
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -103,10 +103,10 @@ def _torch_devices() -> tuple[str, bool, tuple[Gpu, ...]]:
 
 
 def list_nvidia_gpus() -> tuple[str, ...]:
-    """Return the GPUs that the NVIDIA driver lists, whatever torch can do."""
+    """Return the GPUs listed by the NVIDIA driver, whether or not torch can use them."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        # Containers often come without the program.
+        # Containers often lack the program.
         cards = Path("/proc/driver/nvidia/gpus")
         return tuple(card.name for card in cards.iterdir()) if cards.is_dir() else ()
     query = [program, "--query-gpu=name", "--format=csv,noheader"]
@@ -114,23 +114,23 @@ def list_nvidia_gpus() -> tuple[str, ...]:
     return tuple(output.splitlines()) if code == 0 else ()
 
 
-def find_qt_fault(binding: Package) -> str:
-    """Start Qt in a process of its own, since a broken Qt ends the one that it is in."""
+def find_qt_error(binding: Package) -> str:
+    """Return why Qt cannot start, or ""; started in a new process, which a broken Qt may end."""
     environment = {} if _display() else {"QT_QPA_PLATFORM": "offscreen"}
     start = _START_QT.format(module=binding.name.removesuffix("_Essentials"))
     code, output = _run([sys.executable, "-c", start], environment)
-    return "" if code == 0 else _last_line(output) or f"it ends with code {code}"
+    return "" if code == 0 else _last_line(output) or f"it exits with code {code}"
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> tuple[int, str]:
-    """Return a program's exit code, and all that it says."""
+    """Return the exit code and the output of a program."""
     try:
         ended = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
             env=os.environ | (environment or {}),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -139,10 +139,10 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> tuple
 
 
 def _last_line(text: str) -> str:
-    """Return the line that says what failed; Qt goes on after it."""
+    """Return the last line, or the first one of Qt that names the platform plugin."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    of_qt = [line for line in lines if "platform plugin" in line]
-    return of_qt[0] if of_qt else (lines or [""])[-1]
+    qt_lines = [line for line in lines if "platform plugin" in line]
+    return qt_lines[0] if qt_lines else (lines or [""])[-1]
 
 
 def _cores() -> int:
@@ -170,7 +170,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _from_home(path: Path) -> str:
-    """Leave out who is asking: reports are public."""
+    """Return a path relative to the home folder, without the user name: reports are public."""
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
 

@@ -1,4 +1,4 @@
-"""The snapshot and its problems as plain text, fit to paste into a bug report."""
+"""Environment and problems as plain text, ready to paste into a bug report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GIB = 1024**3
 
 
 def report(environment: Environment) -> str:
-    """Write an environment, and what is wrong with it, as lines of plain text."""
+    """Return an environment and its problems as lines of plain text."""
     facts = [f"{name:<16} {value}".rstrip() for name, value in _facts(environment)]
     return "\n".join([*facts, "", *_problems(environment)])
 
@@ -38,8 +38,8 @@ def _problems(environment: Environment) -> Iterator[str]:
     count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
     yield f"{count} found:" if problems else "No problem found."
     for number, problem in enumerate(problems, 1):
-        yield f"{number}. {problem.what}"
-        yield f"   To mend it: {problem.remedy}"
+        yield f"{number}. {problem.description}"
+        yield f"   To fix it: {problem.remedy}"
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Readers: one file a format, each giving lazy arrays with what the file says about them."""
+"""Readers, one module per format; each returns a :class:`Source` with lazy arrays."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ ZIPPED_ZARR = (".zarr.zip", ".ozx", ".zip")
 
 
 def read_source(source: Any) -> Source:
-    """Open any supported input without reading its pixels.
+    """Open any supported input; its pixels are read later, when the arrays are indexed.
 
     Parameters
     ----------
     source : path, URL, array or list of arrays
-        Zarr or OME-Zarr (also by URL), TIFF, NIfTI, a folder of images, one image, a video, .npy,
+        Zarr or OME-Zarr (also by URL), TIFF, NIfTI, an image, a folder of images, a video, .npy,
         an array (numpy, dask, zarr, xarray), or a list of arrays that are levels of one pyramid.
 
     Raises
     ------
     UserError
-        If it does not exist, is empty or damaged, or is of no known kind.
+        If it does not exist, is empty or damaged, or has no known format.
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _in_memory(source)
+        return _from_object(source)
     text = os.fspath(source)
     if "://" in text:
-        return _remote(text)
+        return _from_url(text)
     path = Path(text).expanduser()
     if not path.exists():
         raise UserError(f"There is no file or folder {path}.")
-    return _folder(path) if path.is_dir() else _file(path)
+    return _from_folder(path) if path.is_dir() else _from_file(path)
 
 
-def _in_memory(source: Any) -> Source:
+def _from_object(source: Any) -> Source:
     from napari_sam2.images.readers.arrays import is_array, read_array
 
     levels = isinstance(source, (list, tuple)) or type(source).__name__ == "MultiScaleData"
@@ -57,7 +57,7 @@ def _in_memory(source: Any) -> Source:
     )
 
 
-def _remote(url: str) -> Source:
+def _from_url(url: str) -> Source:
     from napari_sam2.images.readers.zarr import read_zarr
 
     if url.startswith("file://"):
@@ -65,7 +65,7 @@ def _remote(url: str) -> Source:
     return read_zarr(url, url.rstrip("/").rpartition("/")[2])
 
 
-def _folder(path: Path) -> Source:
+def _from_folder(path: Path) -> Source:
     from napari_sam2.images.readers.zarr import is_zarr_folder, read_zarr
 
     if is_zarr_folder(path):
@@ -75,14 +75,14 @@ def _folder(path: Path) -> Source:
     return read_image_folder(path)
 
 
-def _file(path: Path) -> Source:
+def _from_file(path: Path) -> Source:
     name = path.name.lower()
     if path.stat().st_size == 0:
         raise UserError(f"{path.name} is empty (0 bytes).")
     if not os.access(path, os.R_OK):
-        raise UserError(f"{path.name} cannot be read: no permission.")
+        raise UserError(f"{path.name} cannot be read: you have no permission to read it.")
     if name.endswith(TIFF):
-        from napari_sam2.images.readers.tiff import read_tiff
+        from napari_sam2.images.readers.tiff.reader import read_tiff
 
         return read_tiff(path)
     if name.endswith(NIFTI):

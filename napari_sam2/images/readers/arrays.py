@@ -1,4 +1,4 @@
-"""Arrays that a script already holds: numpy, dask, zarr, xarray, lists of levels."""
+"""Arrays in memory: numpy, dask, zarr, xarray, and lists of pyramid levels."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.axes import axes_from_words
+from napari_sam2.images.axes import axes_from_names
 from napari_sam2.images.readers.base import Key, Source
 
 
 @dataclass(frozen=True, eq=False)
 class WrappedArray:
-    """Anything with ``shape``, ``dtype`` and slicing, read only where it is indexed.
+    """A :class:`LazyArray` on anything with ``shape``, ``dtype`` and slicing.
 
     Parameters
     ----------
     array : array-like
         E.g. a numpy, dask or zarr array.
-    keep : object
-        What must stay alive as long as the array, such as its open file.
+    owner : object
+        Object that must live as long as the array, such as its open file.
     """
 
     array: Any
-    keep: object = None
+    owner: object = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,7 +43,7 @@ class WrappedArray:
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """Largest block along each axis, None for arrays without blocks."""
+        """Length of the largest block along each axis; None for arrays without blocks."""
         chunks = getattr(self.array, "chunks", None)
         if not chunks:
             return None
@@ -54,7 +54,7 @@ class WrappedArray:
 
 
 def is_array(source: object) -> bool:
-    """Whether ``source`` can be indexed like an array."""
+    """Return whether ``source`` has the attributes of an array."""
     return all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__"))
 
 
@@ -64,18 +64,18 @@ def read_array(source: Any) -> Source:
     Raises
     ------
     UserError
-        If the list mixes dimensions, types or grows.
+        If the arrays of a list differ in dimensions or type, or do not shrink.
     """
     dims = getattr(source, "dims", None)
     if not is_array(source):
         return Source(_pyramid(list(source)), "the arrays")
     data = source.data if dims is not None else source
-    axes = axes_from_words(dims) if dims is not None else None
+    axes = axes_from_names(dims) if dims is not None else None
     return Source((WrappedArray(data),), f"the {type(source).__name__}", axes=axes)
 
 
 def read_npy(path: Path) -> Source:
-    """Open a file of :func:`numpy.save`, memory-mapped.
+    """Memory-map a file written by :func:`numpy.save`.
 
     Raises
     ------
@@ -100,3 +100,41 @@ def _pyramid(arrays: list[Any]) -> tuple[WrappedArray, ...]:
                 f"{[level.shape for level in levels]} do not shrink. Stack the planes in one array."
             )
     return levels
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelArrays:
+    """Arrays of equal shape as one array with a channel axis in front; reads only what is asked.
+
+    Parameters
+    ----------
+    parts : tuple of array-like
+        One for each channel.
+    """
+
+    parts: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, then the shape of a part."""
+        return (len(self.parts), *(int(n) for n in self.parts[0].shape))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """A type that holds the values of every part."""
+        return np.result_type(*(part.dtype for part in self.parts))
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Largest block along each axis, None where the parts have none."""
+        chunks = getattr(self.parts[0], "chunks", None)
+        if not chunks:
+            return None
+        return (1, *(max(c) if isinstance(c, tuple) else int(c) for c in chunks))
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
+        channels, rest = key[0], key[1:]
+        if isinstance(channels, int):
+            return np.asarray(self.parts[channels][rest], self.dtype)
+        planes = [np.asarray(part[rest], self.dtype) for part in self.parts[channels]]
+        return np.stack(planes)

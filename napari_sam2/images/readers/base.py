@@ -1,8 +1,8 @@
-"""What a reader hands over: lazy arrays with what the file says about them."""
+"""The interface of readers: lazy arrays, with what the file states about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,11 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.images.calibration import Calibration
+
 Key = tuple[int | slice, ...]
+"""An integer or slice for each axis of an array."""
 
 
 class LazyArray(Protocol):
-    """An array of which only what is indexed is read."""
+    """An array whose values are read when they are indexed."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -26,58 +29,53 @@ class LazyArray(Protocol):
 
     @property
     def chunks(self) -> tuple[int, ...] | None:
-        """The smallest block that can be read; None where any element can."""
+        """Shape of the smallest block that can be read; None if single elements can."""
 
     def __getitem__(self, key: Key, /) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One input as its reader sees it.
+    """An opened input, as its reader returns it.
 
     Parameters
     ----------
     levels : tuple of LazyArray
-        Full resolution first, then coarser copies of the same axes.
+        Pyramid levels with the same axes, full resolution first.
     name : str
         Short name for messages.
     axes : str or None
-        Names as the file gives them (unknown letters allowed), None where it gives none.
-    scale : mapping of str to float
-        Size of a pixel (or step in time) by upper-case axis name, where known.
-    units : mapping of str to str
-        Unit of ``scale`` by axis name, e.g. ``"micrometer"``.
-    affine : NDArray[np.float64] or None
-        Homogeneous matrix from array indices of the spatial axes, in array order, to the world.
+        One letter per axis as stated by the file, ``"?"`` for unknown ones; None if the file
+        states none.
+    calibration : Calibration
+        Pixel sizes, units and orientation, where the file states them.
     files : tuple of Path
-        Local files whose change would mean other data.
+        Local files that hold the data; a run cannot be resumed after they change.
     notes : tuple of str
-        What the user should know about how this is read.
+        Messages for the user about assumptions and about data that are not read.
     """
 
     levels: tuple[LazyArray, ...]
     name: str
     axes: str | None = None
-    scale: Mapping[str, float] = field(default_factory=dict)
-    units: Mapping[str, str] = field(default_factory=dict)
-    affine: NDArray[np.float64] | None = None
+    calibration: Calibration = field(default_factory=Calibration)
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 class FrameArray:
-    """Frames decoded on demand, each as one chunk.
+    """An array of frames that are decoded one by one; each frame is one chunk.
 
     Parameters
     ----------
     count : int
         Number of frames.
     frame_shape : tuple of int
-        Shape of each.
+        Shape of a frame.
     dtype : dtype
-        Of the values.
+        Type of the values.
     load : callable
-        Decodes the frame of a number.
+        Returns the frame of a number from 0 to ``count - 1``.
     """
 
     def __init__(

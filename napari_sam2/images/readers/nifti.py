@@ -1,4 +1,4 @@
-"""NIfTI volumes and series; plain files stay on disk, compressed ones are unpacked once."""
+"""NIfTI volumes and series: plain files are memory-mapped, compressed ones unpacked once."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.calibration import PIXEL, AxisStep, Calibration
 from napari_sam2.images.readers.base import Key, Source
 
 _AXES = {2: "XY", 3: "XYZ", 4: "XYZT", 5: "XYZTC"}
 _UNITS = {"mm": "millimeter", "micron": "micrometer", "meter": "meter"}
 _UNITS |= {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
 _IN_MEMORY = 512 << 20
+"""Largest size in bytes of a compressed volume that is unpacked to memory."""
 
 
 class NiftiArray:
-    """Voxels of one file in nibabel's index order, scaled by slope and intercept if it has them.
+    """Voxels of a NIfTI file in nibabel's index order, with slope and intercept applied.
 
     Parameters
     ----------
     proxy : nibabel ArrayProxy
-        Where the voxels lie.
+        The voxels of an opened image.
     path : Path
-        The file that holds them.
+        The file of the voxels.
     """
 
     chunks = None
@@ -47,12 +49,12 @@ class NiftiArray:
 
     @property
     def raw_bytes(self) -> int:
-        """Size of the unpacked voxels."""
+        """Size of the unpacked voxels in bytes."""
         return int(np.prod(self.shape)) * int(self._proxy.dtype.itemsize)
 
     @property
     def end(self) -> int:
-        """Where the voxels end in the unpacked file."""
+        """End of the voxels in the unpacked file, in bytes."""
         return int(self._proxy.offset) + self.raw_bytes
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
@@ -65,18 +67,18 @@ class NiftiArray:
         with self._lock:
             if self._raw is None:
                 large = self._path.suffix == ".gz" and self.raw_bytes > _IN_MEMORY
-                self._raw = self._spill() if large else self._proxy.get_unscaled()
+                self._raw = self._unpack_to_disk() if large else self._proxy.get_unscaled()
             return self._raw
 
-    def _spill(self) -> NDArray[Any]:
-        """Unpack to a nameless temporary file that vanishes with this array."""
+    def _unpack_to_disk(self) -> NDArray[Any]:
+        """Unpack to an unnamed temporary file, which is deleted with this array."""
         if shutil.disk_usage(tempfile.gettempdir()).free < self.end:
             raise UserError(
-                f"{self._path.name} unpacks to {self.end >> 20} MiB, more than is free in "
-                f"{tempfile.gettempdir()}: unpack it yourself (gunzip -k) and open the .nii."
+                f"{self._path.name} unpacks to {self.end >> 20} MiB, but {tempfile.gettempdir()} "
+                "has less free space. Unpack it (gunzip -k) and open the .nii file."
             )
-        with tempfile.TemporaryFile() as file, gzip.open(self._path) as packed:
-            shutil.copyfileobj(packed, file, 1 << 20)
+        with tempfile.TemporaryFile() as file, gzip.open(self._path) as compressed:
+            shutil.copyfileobj(compressed, file, 1 << 20)
             return np.memmap(
                 file,
                 dtype=self._proxy.dtype,
@@ -88,50 +90,48 @@ class NiftiArray:
 
 
 def read_nifti(path: Path) -> Source:
-    """Open a NIfTI (or Analyze) file, with axes XYZ(T) in nibabel's order.
+    """Open a NIfTI or Analyze file, with axes XYZ(T) in nibabel's order.
 
     Parameters
     ----------
     path : Path
-        ``.nii``, ``.nii.gz``, or ``.hdr`` / ``.img``.
+        A ``.nii``, ``.nii.gz``, ``.hdr`` or ``.img`` file.
 
     Raises
     ------
     UserError
-        If nibabel is missing, or the file is damaged, truncated or holds no plain numbers.
+        If nibabel is not installed, or the file is damaged, truncated or holds no plain numbers.
     """
     try:
         import nibabel
     except ImportError as error:
-        raise UserError("NIfTI needs nibabel: pip install nibabel") from error
+        raise UserError("Reading NIfTI needs nibabel. Install it: pip install nibabel") from error
     try:
         image: Any = nibabel.load(path)
     except Exception as error:
         raise UserError(f"Cannot open {path.name} as NIfTI: {error}.") from error
     if not 2 <= len(image.shape) <= 5 or image.dataobj.dtype.fields:
-        raise UserError(f"{path.name} has shape {image.shape}, {image.dataobj.dtype}: no stack.")
+        raise UserError(f"{path.name} is no stack: shape {image.shape}, {image.dataobj.dtype}.")
     array = NiftiArray(image.dataobj, Path(image.dataobj.file_like))
     notes = _check(array, Path(image.dataobj.file_like))
     axes = _AXES[len(array.shape)]
-    scale, units = _calibration(image, axes)
-    affine = np.asarray(image.affine, np.float64)
-    return Source((array,), path.name, axes, scale, units, affine, (path,), notes)
+    return Source((array,), path.name, axes, _calibration(image, axes), (path,), notes)
 
 
 def _check(array: NiftiArray, path: Path) -> tuple[str, ...]:
     if path.suffix != ".gz":
         if path.stat().st_size < array.end:
             raise UserError(
-                f"{path.name} is truncated: its header promises {array.end} bytes, it has "
-                f"{path.stat().st_size}."
+                f"{path.name} is truncated: its header states {array.end} bytes, but it has "
+                f"{path.stat().st_size}. Copy or download it again."
             )
         return ()
     if not _size_agrees(path, array.end):
-        _unpack_now(array, path)
+        _check_unpacking(array, path)
     place = "memory" if array.raw_bytes <= _IN_MEMORY else "a temporary file"
     return (
         f"{path.name} is compressed: it is unpacked whole ({_mebibytes(array.raw_bytes)}) to "
-        f"{place} when first read.",
+        f"{place} at the first read.",
     )
 
 
@@ -140,14 +140,14 @@ def _mebibytes(count: int) -> str:
 
 
 def _size_agrees(path: Path, end: int) -> bool:
-    """Whether gzip's last four bytes give the size that the header promises (RFC 1952)."""
+    """Return whether the size in the gzip trailer (RFC 1952) matches the NIfTI header."""
     with path.open("rb") as file:
         file.seek(-4, 2)
         (size,) = struct.unpack("<I", file.read(4))
     return bool(size >= end % 2**32 and size - end % 2**32 < 1 << 20)
 
 
-def _unpack_now(array: NiftiArray, path: Path) -> None:
+def _check_unpacking(array: NiftiArray, path: Path) -> None:
     try:
         array[(0,) * len(array.shape)]
     except UserError:
@@ -156,9 +156,12 @@ def _unpack_now(array: NiftiArray, path: Path) -> None:
         raise UserError(f"{path.name} is truncated or damaged: {error}.") from error
 
 
-def _calibration(image: Any, axes: str) -> tuple[dict[str, float], dict[str, str]]:
-    zooms = [float(zoom) for zoom in image.header.get_zooms()]
-    scale = {axis: zoom for axis, zoom in zip(axes, zooms, strict=False) if zoom > 0}
+def _calibration(image: Any, axes: str) -> Calibration:
     space, time = getattr(image.header, "get_xyzt_units", lambda: ("unknown", "unknown"))()
-    named = {axis: _UNITS.get(time if axis == "T" else space) for axis in scale if axis != "C"}
-    return scale, {axis: unit for axis, unit in named.items() if unit}
+    units = dict.fromkeys("XYZ", _UNITS.get(space, PIXEL)) | {"T": _UNITS.get(time, PIXEL)}
+    steps = {
+        axis: AxisStep(float(zoom), units.get(axis, PIXEL))
+        for axis, zoom in zip(axes, image.header.get_zooms(), strict=False)
+        if zoom > 0
+    }
+    return Calibration(steps, np.asarray(image.affine, np.float64))

@@ -1,4 +1,4 @@
-"""One picture in one file: its size from the header, its pixels when asked."""
+"""Single images (PNG, JPEG, one-page TIFF, ...), and folders of images as frames."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _DTYPES = {"L": "u1", "RGB": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": 
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of a picture."""
+    """Return whether the file name is that of a visible image file."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def probe(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape (H, W) or (H, W, 3) and dtype, from the header alone.
+    """Return shape, (H, W) or (H, W, 3), and dtype of an image from its header.
 
     Raises
     ------
     UserError
-        If the file is no picture, or holds several.
+        If the file is not a readable image or holds several images.
     """
     try:
-        return _probe_tiff(path) if path.suffix.lower() in _TIFF else _probe_picture(path)
+        return _probe_tiff(path) if path.suffix.lower() in _TIFF else _probe_pillow(path)
     except UserError:
         raise
     except Exception as error:
@@ -43,41 +43,41 @@ def probe(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def load(path: Path) -> NDArray[Any]:
-    """Decode a picture: (H, W), or (H, W, 3) for colour; palettes and alpha become RGB.
+    """Return the pixels of an image, (H, W) or (H, W, 3); palettes and alpha become RGB.
 
     Raises
     ------
     OSError
-        If the pixels are damaged; the message names the file.
+        If the pixels are damaged; the message gives the file name.
     """
     try:
-        return _load_tiff(path) if path.suffix.lower() in _TIFF else _load_picture(path)
+        return _load_tiff(path) if path.suffix.lower() in _TIFF else _load_pillow(path)
     except Exception as error:
         raise OSError(f"{path.name}: {error}") from error
 
 
-def _mode(mode: str) -> str:
-    """Name the Pillow mode to convert to."""
+def _target_mode(mode: str) -> str:
+    """Return the Pillow mode to convert to."""
     if mode in _DTYPES:
         return mode
     return "L" if mode in ("LA", "La") else "RGB"
 
 
-def _probe_picture(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _probe_pillow(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     from PIL import Image
 
-    with Image.open(path) as picture:
-        mode = _mode(picture.mode)
-        shape = (picture.height, picture.width)
+    with Image.open(path) as image:
+        mode = _target_mode(image.mode)
+        shape = (image.height, image.width)
     return (*shape, 3) if mode == "RGB" else shape, np.dtype(_DTYPES[mode])
 
 
-def _load_picture(path: Path) -> NDArray[Any]:
+def _load_pillow(path: Path) -> NDArray[Any]:
     from PIL import Image
 
-    with Image.open(path) as picture:
-        mode = _mode(picture.mode)
-        pixels = np.asarray(picture.convert("L" if mode == "1" else mode))
+    with Image.open(path) as image:
+        mode = _target_mode(image.mode)
+        pixels = np.asarray(image.convert("L" if mode == "1" else mode))
     return np.asarray(pixels, np.dtype(_DTYPES[mode]))
 
 
@@ -87,15 +87,17 @@ def _probe_tiff(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with tifffile.TiffFile(path) as file:
         if len(file.pages) != 1:
             raise UserError(
-                f"{path.name} holds {len(file.pages)} pages; a folder is read as one plane a file. "
-                "Open that file itself."
+                f"{path.name} holds {len(file.pages)} pages, but a folder is read as one plane per "
+                "file. Open that file itself."
             )
         page = file.pages.first
         shape = tuple(n for n in page.shape[:2]) if page.axes in ("YX", "YXS") else ()
         if not shape:
-            raise UserError(f"{path.name} has axes {page.axes}; a plane has YX, or YXS for RGB.")
-        colour = page.axes == "YXS" and page.shape[2] in (3, 4)
-        return (*shape, 3) if colour else shape, np.dtype(page.dtype)
+            raise UserError(
+                f"{path.name} has axes {page.axes}, but a plane has axes YX, or YXS for RGB."
+            )
+        rgb = page.axes == "YXS" and page.shape[2] in (3, 4)
+        return (*shape, 3) if rgb else shape, np.dtype(page.dtype)
 
 
 def _load_tiff(path: Path) -> NDArray[Any]:
@@ -108,32 +110,29 @@ def _load_tiff(path: Path) -> NDArray[Any]:
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts ``img2`` before ``img10``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(name)]
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in re.split(r"(\d+)", name.lower()) if part]
+    """Return a sort key that puts ``img2`` before ``img10``."""
+    parts = [part for part in re.split(r"(\d+)", name.lower()) if part]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def read_image_folder(folder: Path) -> Source:
-    """Open a folder as TYX, or TYX + RGB; other files in it are left alone.
+    """Open the images of a folder as frames in natural order; other files are ignored.
 
     Parameters
     ----------
     folder : Path
-        Holds at least one picture; all of one size.
+        A folder with at least one image; all images have the same size and type.
 
     Raises
     ------
     UserError
-        If there are no pictures, or their sizes or types differ.
+        If the folder holds no images, or their sizes or types differ.
     """
     files = [path for path in folder.iterdir() if path.is_file() and is_image(path)]
     files.sort(key=lambda path: natural_key(path.name))
     if not files:
-        raise UserError(_nothing_in(folder))
-    shape, dtype, notes = _common(files)
+        raise UserError(_no_images_message(folder))
+    shape, dtype, notes = _common_type(files)
     kinds = Counter(path.suffix.lower() for path in files)
     if len(kinds) > 1:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
@@ -141,53 +140,53 @@ def read_image_folder(folder: Path) -> Source:
 
     def frame(number: int) -> NDArray[Any]:
         pixels = load(files[number])
-        grey = len(shape) == 3 and pixels.ndim == 2
-        return np.repeat(pixels[..., None], 3, axis=2) if grey else pixels
+        gray = len(shape) == 3 and pixels.ndim == 2
+        return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
 
     array = FrameArray(len(files), shape, dtype, frame)
     axes = "?YXS" if len(shape) == 3 else "?YX"
     return Source((array,), folder.name, axes=axes, files=tuple(files), notes=notes)
 
 
-def _nothing_in(folder: Path) -> str:
+def _no_images_message(folder: Path) -> str:
     folders = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    inside = f"; did you mean one of its folders ({', '.join(folders[:5])})?" if folders else "."
-    return f"The folder {folder} holds no images and is no zarr{inside}"
+    hint = f"; did you mean one of its folders ({', '.join(folders[:5])})?" if folders else "."
+    return f"The folder {folder} holds no images and is not a Zarr{hint}"
 
 
-def _common(files: list[Path]) -> tuple[tuple[int, ...], np.dtype[Any], tuple[str, ...]]:
-    """Shape and type that all frames share; grey joins RGB."""
+def _common_type(files: list[Path]) -> tuple[tuple[int, ...], np.dtype[Any], tuple[str, ...]]:
+    """Return the common shape and type of all images, and notes; gray among RGB becomes RGB."""
     kinds = [probe(path) for path in files]
     first_shape, first_dtype = kinds[0]
     for path, (shape, dtype) in zip(files, kinds, strict=True):
         if shape[:2] != first_shape[:2] or dtype != first_dtype:
             raise UserError(
-                f"The images differ: {files[0].name} is {_say(first_shape, first_dtype)}, "
-                f"{path.name} is {_say(shape, dtype)}. A stack needs one size and type."
+                f"The images differ: {files[0].name} is {_describe(first_shape, first_dtype)}, "
+                f"{path.name} is {_describe(shape, dtype)}. A stack needs one size and type."
             )
-    colours = sum(len(shape) == 3 for shape, _ in kinds)
-    if colours in (0, len(files)):
+    rgb = sum(len(shape) == 3 for shape, _ in kinds)
+    if rgb in (0, len(files)):
         return first_shape, first_dtype, ()
-    note = f"{colours} of {len(files)} images are RGB: the grey ones are read as RGB too."
+    note = f"{rgb} of {len(files)} images are RGB: the gray ones are read as RGB too."
     return (*first_shape[:2], 3), first_dtype, (note,)
 
 
-def _say(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+def _describe(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     return f"{shape[1]} x {shape[0]} {dtype}"
 
 
 def read_one_image(path: Path) -> Source:
-    """Open a single picture as YX, or YX + RGB.
+    """Open a single image as one plane; it is decoded at once.
 
     Raises
     ------
     UserError
-        If it is not one, or is damaged.
+        If the file is not an image of a known format, or is damaged.
     """
     if not is_image(path):
         raise UserError(
-            f"{path.name} is of no known kind: use zarr, TIFF, NIfTI, a video, a folder of images "
-            "or an image."
+            f"{path.name} has no known format: use Zarr, TIFF, NIfTI, a video, an image or a "
+            "folder of images."
         )
     probe(path)
     try:

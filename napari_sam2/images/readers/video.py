@@ -1,4 +1,4 @@
-"""Video files by frame number: any frame exactly, near ones cheaply."""
+"""Video files: exact random access to frames, with cheap access to neighboring ones."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.lru_cache import LRUCache
+from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import FrameArray, Source
 
 if TYPE_CHECKING:
@@ -21,54 +22,60 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 _DECODED_BYTES = 256 << 20
-_GREY = {"gray": "gray", "gray16le": "gray16le", "gray16be": "gray16le", "gray10le": "gray16le"}
+_GRAY_FORMATS = {
+    "gray": "gray",
+    "gray16le": "gray16le",
+    "gray16be": "gray16le",
+    "gray10le": "gray16le",
+}
 
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """When each frame is shown, in stream ticks, and which can be decoded without others.
+    """Presentation times of the frames of a video, in ticks of the stream's time base.
 
     Parameters
     ----------
     shown : tuple of int
-        Rising, one per frame.
+        Time of each frame, ascending.
     keys : tuple of int
-        Those of key frames, rising.
+        Times of the key frames, which can be decoded without others, ascending.
     """
 
     shown: tuple[int, ...]
     keys: tuple[int, ...]
 
     def key_before(self, time: int) -> int:
-        """Return the last key frame not after ``time``."""
+        """Return the time of the last key frame at or before ``time``."""
         return self.keys[max(0, bisect.bisect_right(self.keys, time) - 1)]
 
 
 class VideoDecoder:
-    """Decodes frames by number, and keeps those it passes on the way.
+    """Decodes frames by number, with a cache.
 
-    They are what comes next when a video is read backward.
+    Decoding starts at a key frame, and the frames on the way are cached, so reading a video
+    backward decodes each group of pictures once.
 
     Parameters
     ----------
     path : Path
-        The video.
+        The video file.
     times : FrameTimes
-        From its packets.
-    grey : str or None
-        Pixel format to decode to for videos without colour.
+        Presentation times of its frames.
+    pixel_format : str
+        FFmpeg pixel format to decode to, e.g. ``"rgb24"``.
     """
 
-    def __init__(self, path: Path, times: FrameTimes, grey: str | None) -> None:
-        self._path, self._times, self._format = path, times, grey or "rgb24"
+    def __init__(self, path: Path, times: FrameTimes, pixel_format: str) -> None:
+        self._path, self._times, self._format = path, times, pixel_format
         self._lock = threading.Lock()
-        self._decoded = LRUCache(_DECODED_BYTES)
+        self._decoded: LRUCache[int, NDArray[Any]] = LRUCache(_DECODED_BYTES)
         self._container: InputContainer | None = None
         self._frames: Iterator[VideoFrame] = iter(())
         self._position: int | None = None
 
     def load(self, number: int) -> NDArray[Any]:
-        """Return frame ``number`` as (H, W, 3), or (H, W) without colour.
+        """Return frame ``number`` as (H, W, 3), or (H, W) for a video without color.
 
         Raises
         ------
@@ -77,8 +84,8 @@ class VideoDecoder:
         """
         with self._lock:
             time = self._times.shown[number]
-            held = self._decoded.get(time)
-            return self._decode(time) if held is None else held
+            frame = self._decoded.get(time)
+            return self._decode(time) if frame is None else frame
 
     def _decode(self, time: int) -> NDArray[Any]:
         key = self._times.key_before(time)
@@ -93,7 +100,7 @@ class VideoDecoder:
         return found
 
     def _advance(self, time: int) -> NDArray[Any] | None:
-        """Decode up to ``time``; None if that frame does not come."""
+        """Decode and cache frames up to ``time``; return that frame, or None if it is missing."""
         for frame in self._frames:
             if frame.pts is None:
                 continue
@@ -128,23 +135,24 @@ class VideoDecoder:
 
 
 def read_video(path: Path) -> Source:
-    """Open a video as TYX + RGB (TYX if it has no colour); frames are counted, not decoded.
+    """Open a video as TYXS, or TYX if it has no color; frames are counted without decoding.
 
     Parameters
     ----------
     path : Path
-        Any file that FFmpeg reads.
+        A file of any format that FFmpeg reads.
 
     Raises
     ------
     UserError
-        If PyAV is missing, or the file is damaged or holds no video.
+        If PyAV is not installed, or the file is damaged or holds no video.
     """
     try:
         import av
     except ImportError as error:
         raise UserError(
-            f"{path.name} is a video, which needs PyAV: pip install 'napari-sam2[video]'"
+            f"Reading the video {path.name} needs PyAV. Install it: "
+            "pip install 'napari-sam2[video]'"
         ) from error
     try:
         with av.open(str(path)) as container:
@@ -158,21 +166,21 @@ def _source(container: InputContainer, path: Path) -> Source:
         raise UserError(f"{path.name} holds no video.")
     stream = container.streams.video[0]
     height, width, rate = stream.height, stream.width, stream.average_rate
-    grey = _GREY.get(str(stream.pix_fmt))
+    gray = _GRAY_FORMATS.get(str(stream.pix_fmt))
     times, notes = _times(container, path)
     if not times.shown:
         raise UserError(f"{path.name} holds no frames.")
-    decoder = VideoDecoder(path, times, grey)
-    shape = (height, width) if grey else (height, width, 3)
-    dtype = np.dtype(np.uint16 if grey == "gray16le" else np.uint8)
+    decoder = VideoDecoder(path, times, gray or "rgb24")
+    shape = (height, width) if gray else (height, width, 3)
+    dtype = np.dtype(np.uint16 if gray == "gray16le" else np.uint8)
     array = FrameArray(len(times.shown), shape, dtype, decoder.load)
-    scale = {"T": float(1 / rate)} if rate else {}
-    axes = "TYX" if grey else "TYXS"
-    units = dict.fromkeys(scale, "second")
-    return Source((array,), path.name, axes, scale, units, None, (path,), notes)
+    calibration = Calibration({"T": AxisStep(float(1 / rate), "second")} if rate else {})
+    axes = "TYX" if gray else "TYXS"
+    return Source((array,), path.name, axes, calibration, (path,), notes)
 
 
 def _times(container: InputContainer, path: Path) -> tuple[FrameTimes, tuple[str, ...]]:
+    """Return the times of all frames from the packets, and notes for the user."""
     shown, keys = [], []
     for packet in container.demux(video=0):
         if packet.size == 0 or packet.is_discard:
@@ -188,7 +196,7 @@ def _times(container: InputContainer, path: Path) -> tuple[FrameTimes, tuple[str
 
 
 def _times_by_decoding(path: Path) -> tuple[FrameTimes, tuple[str, ...]]:
-    """For files whose packets carry no times: decode once, keeping no pixels."""
+    """Return the times of all frames by decoding once, for files whose packets have no times."""
     import av
 
     with av.open(str(path)) as container:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.axes import axes_from_words
+from napari_sam2.images.axes import axes_from_names
+from napari_sam2.images.calibration import PIXEL, Calibration
 from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import Source
 
@@ -21,24 +22,24 @@ _MARKERS = ("zarr.json", ".zarray", ".zgroup")
 
 
 def is_zarr_folder(path: Path) -> bool:
-    """Whether a folder is a zarr array or group."""
+    """Return whether a folder is a Zarr array or group."""
     return any((path / marker).is_file() for marker in _MARKERS)
 
 
 def read_zarr(location: str, name: str) -> Source:
-    """Open an array, or the multiscale image of a group, with nothing but metadata read.
+    """Open a Zarr array, or the OME-Zarr image of a group; only metadata are read.
 
     Parameters
     ----------
     location : str
-        A folder, a ``.zip``, or an fsspec URL.
+        A folder, a ``.zip`` or ``.ozx`` file, or an fsspec URL.
     name : str
-        For messages.
+        Short name for messages.
 
     Raises
     ------
     UserError
-        If it is missing, damaged, or holds no single image.
+        If it is missing or damaged, or if a group holds no image or several arrays.
     """
     import zarr
 
@@ -49,24 +50,24 @@ def read_zarr(location: str, name: str) -> Source:
 
 
 def read_group(group: zarr.Group) -> Source:
-    """Open the image of a group that a script already holds.
+    """Open the OME-Zarr image, or the only array, of a group that is already open.
 
     Raises
     ------
     UserError
-        If it holds no single image.
+        If the group holds no image or several arrays.
     """
     location = str(group.store_path).removeprefix("file://")
     return _image(group, location, group.basename or "the group")
 
 
 def open_node(location: str, name: str) -> zarr.Array[Any] | zarr.Group:
-    """Open whatever lies there, read-only.
+    """Open a Zarr array or group for reading.
 
     Raises
     ------
     UserError
-        If nothing can be opened.
+        If it cannot be opened.
     """
     import zarr
     from zarr.storage import ZipStore
@@ -98,15 +99,11 @@ def _metadata_files(location: str, path: str) -> tuple[Path, ...]:
 
 
 def _plain(array: zarr.Array[Any], name: str, files: tuple[Path, ...]) -> Source:
-    words = getattr(array.metadata, "dimension_names", None)
-    words = words or array.attrs.get("_ARRAY_DIMENSIONS")
-    named = isinstance(words, (list, tuple)) and any(words)
-    axes = axes_from_words(words) if named and words is not None else None  # type: ignore[arg-type]
-    return Source((_wrap(array),), name, axes=axes, files=files)
-
-
-def _wrap(array: zarr.Array[Any]) -> WrappedArray:
-    return WrappedArray(array)
+    names = getattr(array.metadata, "dimension_names", None)
+    names = names or array.attrs.get("_ARRAY_DIMENSIONS")
+    named = isinstance(names, (list, tuple)) and any(names)
+    axes = axes_from_names(names) if named and names is not None else None  # type: ignore[arg-type]
+    return Source((WrappedArray(array),), name, axes=axes, files=files)
 
 
 def _image(group: zarr.Group, location: str, name: str) -> Source:
@@ -138,7 +135,7 @@ def _only_array(group: zarr.Group, children: list[str], location: str, name: str
     if len(arrays) != 1:
         found = f"it holds {', '.join(children[:8])}" if children else "it is empty"
         raise UserError(
-            f"{name} is a zarr group without an OME-Zarr image; {found}. Open one array."
+            f"{name} is a Zarr group without an OME-Zarr image; {found}. Open one of its arrays."
         )
     array = group[arrays[0]]
     assert isinstance(array, zarr.Array)
@@ -156,43 +153,41 @@ def _multiscale(
         levels = [group[path] for path in paths]
     except KeyError as error:
         raise UserError(
-            f"{name} is damaged: its metadata list the missing level {error}."
+            f"{name} is damaged: its metadata list the level {error}, which is missing."
         ) from error
     arrays = [level for level in levels if isinstance(level, zarr.Array)]
     if not arrays or len(arrays) != len(paths):
         raise UserError(f"{name} is damaged: its metadata list no arrays.")
     axes, units = _axes(image, arrays[0].ndim)
     scale = _transform(image, axes, "scale")
+    affine = _affine(axes, scale, _transform(image, axes, "translation"))
     notes = (f"{name} holds {len(images)} images; the first is read.",) if len(images) > 1 else ()
     return Source(
-        tuple(_wrap(array) for array in arrays),
+        tuple(WrappedArray(array) for array in arrays),
         name,
         axes=axes,
-        scale=dict(zip(axes, scale, strict=True)),
-        units=units,
-        affine=_affine(axes, scale, _transform(image, axes, "translation")),
+        calibration=Calibration.of(axes, scale, units, affine),
         files=_metadata_files(location, paths[0]),
         notes=notes,
     )
 
 
-def _axes(image: Mapping[str, Any], dimensions: int) -> tuple[str, dict[str, str]]:
-    """Names and units; versions before 0.3 have none and always meant TCZYX."""
+def _axes(image: Mapping[str, Any], dimensions: int) -> tuple[str, list[str]]:
+    """Return axis letters and units; versions before 0.3 have neither and imply TCZYX."""
     entries = image.get("axes") or list("tczyx"[-dimensions:])
     if len(entries) != dimensions:
         raise ValueError(f"{len(entries)} axes for {dimensions} dimensions")
     names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
-    axes = axes_from_words(names)
-    units = {
-        axis: str(entry["unit"])
-        for axis, entry in zip(axes, entries, strict=True)
-        if isinstance(entry, Mapping) and entry.get("unit")
-    }
+    axes = axes_from_names(names)
+    units = [
+        str(entry["unit"]) if isinstance(entry, Mapping) and entry.get("unit") else PIXEL
+        for entry in entries
+    ]
     return axes, units
 
 
 def _transform(image: Mapping[str, Any], axes: str, kind: str) -> list[float]:
-    """Scale or translation by axis: the first level's, then the image's."""
+    """Return scale or translation of the first level by axis, combined with the image's own."""
     values = [1.0 if kind == "scale" else 0.0] * len(axes)
     for source in (image["datasets"][0], image):
         for step in source.get("coordinateTransformations") or ():
@@ -205,7 +200,7 @@ def _transform(image: Mapping[str, Any], axes: str, kind: str) -> list[float]:
 
 
 def _affine(axes: str, scale: list[float], translation: list[float]) -> NDArray[np.float64] | None:
-    """Scale and translation of the spatial axes as one matrix, where there is a translation."""
+    """Return scale and translation of the spatial axes as a matrix, None without translation."""
     spatial = [position for position, axis in enumerate(axes) if axis in "ZYX"]
     if not any(translation[position] for position in spatial):
         return None

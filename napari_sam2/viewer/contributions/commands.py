@@ -1,9 +1,9 @@
-"""Commands for scripts and macros: a viewer in, its session out; the widget shares it."""
+"""Commands for scripts and macros: they take a viewer and return its session."""
 
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.viewer.layer_sync import find_sync
+from napari_sam2.viewer.layer_sync import LayerSync
 
 if TYPE_CHECKING:
     import napari
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.session.session import SegmentationSession
     from napari_sam2.tracking.plan import PropagationRequest
-    from napari_sam2.viewer.layer_sync import LayerSync
 
 
 def start_session(
@@ -21,69 +20,66 @@ def start_session(
     device: str = "auto",
     along: str | None = None,
 ) -> "SegmentationSession":
-    """Start on the active image layer, or return the session that the viewer has.
+    """Start a session on the active image layer, or return the session that the viewer has.
+
+    The widget and scripts share the session.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Layers for prompts, drafts and results are added to it.
+        The viewer; layers for prompts, drafts and results are added to it.
     model : Predictor or str
         The model, or its name.
     device : str
-        Where it runs.
+        Device of a model given by name: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     along : str or None
-        The propagated axis; None takes t, else z.
+        The propagated axis; None selects t, else z.
 
     Returns
     -------
     SegmentationSession
-        Of the position that the viewer shows; points added to the viewer become its prompts.
+        The session of the position that the viewer shows. Points added to the viewer become its
+        prompts.
 
     Raises
     ------
     UserError
-        If the viewer has no image, or it cannot be segmented.
+        If the viewer has no image layer, or its image cannot be segmented.
     """
     from napari.layers import Image
 
-    from napari_sam2.masks.label_array import DraftAndResultLabels
-    from napari_sam2.session.session_group import SessionGroup
-    from napari_sam2.viewer.image_layers import intensity_from_layers, stack_from_layers
-    from napari_sam2.viewer.layer_sync import LayerSync
+    from napari_sam2.viewer.image_layers import create_sessions, stack_from_layers
 
     plain = getattr(viewer, "__wrapped__", viewer)
-    existing = find_sync(plain)
+    existing = LayerSync.find(plain)
     if existing is not None:
         return existing.session
     images = [layer for layer in plain.layers if isinstance(layer, Image)]
     if not images:
-        raise UserError("The viewer has no image layer: open an image first.")
+        raise UserError("The viewer has no image layer. Open an image first.")
     active = plain.layers.selection.active
     image = active if active in images else images[0]
     stack = stack_from_layers([image], along=along, dims_labels=tuple(plain.dims.axis_labels))
-    predictor = _load(model, device)
-    labels = DraftAndResultLabels.make(stack)
-    return LayerSync(
-        plain, [image], SessionGroup(stack, predictor, intensity_from_layers([image]), labels)
-    ).session
+    sessions = create_sessions(stack, [image], _load(model, device))
+    return LayerSync(plain, [image], sessions).session
 
 
 def propagate(
     viewer: "napari.viewer.Viewer", request: "PropagationRequest | None" = None
 ) -> "SegmentationSession":
-    """Answer the prompts of a viewer and follow them; returns when all is done.
+    """Propagate the prompts of a viewer's session, and return the session when all is done.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        With a session.
+        A viewer with a session.
     request : PropagationRequest or None
-        Which objects, ways and frames; None for all.
+        Objects, direction and frames; None for all.
 
     Raises
     ------
     UserError
-        If the viewer has no session or no prompts.
+        If the viewer has no session or the session has no prompt.
     """
     sync = _sync(viewer)
     for _ in sync.session.propagate(request):
@@ -93,7 +89,7 @@ def propagate(
 
 
 def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":
-    """Move all drafts of a viewer to its results.
+    """Accept all objects of a viewer, and return the session.
 
     Raises
     ------
@@ -107,10 +103,10 @@ def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":
     return sync.session
 
 
-def _sync(viewer: "napari.viewer.Viewer") -> "LayerSync":
-    found = find_sync(getattr(viewer, "__wrapped__", viewer))
+def _sync(viewer: "napari.viewer.Viewer") -> LayerSync:
+    found = LayerSync.find(getattr(viewer, "__wrapped__", viewer))
     if found is None:
-        raise UserError("The viewer has no session: call start_session(viewer) first.")
+        raise UserError("The viewer has no session. Call start_session(viewer) first.")
     return found
 
 

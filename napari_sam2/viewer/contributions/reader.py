@@ -1,9 +1,8 @@
-"""File > Open through Stack, for what napari does not open lazily; File > Save for label stacks."""
+"""Reader of File > Open: image files as lazy, calibrated layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +17,9 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Return a reader for a path that Stack can open, else None.
+    """Return a reader for a path that can be opened as a stack, else None.
 
-    Nothing is read but what tells the format and the axes.
+    Only the file's header is read.
     """
     from napari_sam2.core.errors import UserError
     from napari_sam2.images.stack import open_stack
@@ -37,24 +36,25 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 def read(path: str) -> list[LayerData]:
     """Open a file or folder as image layers, one for each channel, lazily and calibrated.
 
-    Axes come in napari's order (time, depth, row, column), whatever their order in the file.
+    The axes have napari's order (time, depth, row, column), whatever their order in the file.
 
     Returns
     -------
     list of layer data
-        Dask arrays (levels of one where the file is a pyramid), options and ``"image"``.
+        For each channel a dask array, or a list of them for the levels of a pyramid, with the
+        layer's options and ``"image"``.
 
     Raises
     ------
     UserError
-        If it cannot be used.
+        If the file cannot be opened.
     """
     from napari_sam2.images.stack import open_stack
 
     stack = open_stack(path)
-    axes = usual_order(stack.axes)
-    turned = [stack.axes.index(axis) for axis in axes]
-    levels = [_dask(level, stack.axes).transpose(turned) for level in stack.source.levels]
+    axes = napari_order(stack.axes)
+    order = [stack.axes.index(axis) for axis in axes]
+    levels = [_dask(level, stack.axes).transpose(order) for level in stack.source.levels]
     channel = stack.layout.channel_axis
     data: Any = levels if len(levels) > 1 else levels[0]
     options: dict[str, Any] = {
@@ -69,31 +69,32 @@ def read(path: str) -> list[LayerData]:
     return [(data, options, "image")]
 
 
-def usual_order(axes: str) -> str:
-    """Return axes with time first, then channels, depth, rows, columns and colours."""
+def napari_order(axes: str) -> str:
+    """Return axes in the order time, channels, depth, rows, columns, RGB samples."""
     return "".join(sorted(axes, key="TCZYXS".index))
 
 
 def calibration(stack: Stack) -> dict[str, Any]:
     """Return pixel sizes, units, axis labels and the affine of a stack, as layer options.
 
-    The axes are in the usual order. The affine has no pixel sizes in it: these stay the layer's.
+    The axes have napari's order. The affine does not contain the pixel sizes, which are the
+    layer's scale.
     """
-    axes = usual_order(stack.label_axes)
-    turned = [stack.label_axes.index(axis) for axis in axes]
+    axes = napari_order(stack.label_axes)
+    order = [stack.label_axes.index(axis) for axis in axes]
     options: dict[str, Any] = {
-        "scale": tuple(stack.scale[i] for i in turned),
-        "units": tuple(_unit(stack.units[i]) for i in turned),
+        "scale": tuple(stack.scale[i] for i in order),
+        "units": tuple(_unit(stack.units[i]) for i in order),
         "axis_labels": tuple(axes.lower()),
     }
     spatial = sum(axis in "XYZ" for axis in axes)
     if stack.affine is not None and len(stack.affine) == spatial + 1:
-        options["affine"] = _turned(stack, axes)
+        options["affine"] = _affine(stack, axes)
     return options
 
 
-def _turned(stack: Stack, axes: str) -> NDArray[np.float64]:
-    """Return the affine from scaled axes to the world; those that it does not move stay."""
+def _affine(stack: Stack, axes: str) -> NDArray[np.float64]:
+    """Return the affine (n + 1, n + 1) from scaled axes to the world, with time unchanged."""
     spatial = "".join(axis for axis in stack.label_axes if axis in "XYZ")
     assert stack.affine is not None
     whole = np.eye(len(axes) + 1)
@@ -125,65 +126,3 @@ def _dask(array: LazyArray, axes: str) -> Any:
 
 def _planes(shape: Sequence[int], axes: str) -> tuple[int, ...]:
     return tuple(n if axis in "YXS" else 1 for axis, n in zip(axes, shape, strict=True))
-
-
-def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as .tif or .zarr, with pixel sizes and units.
-
-    Parameters
-    ----------
-    path : str
-        Ends in .tif, .tiff or .zarr.
-    data : array
-        Label stack; written plane by plane.
-    meta : dict
-        Options of the layer: scale, units and axis labels are kept.
-
-    Returns
-    -------
-    list of str
-        What was written.
-
-    Raises
-    ------
-    UserError
-        If the format does not suit, or something is there.
-    """
-    from napari_sam2.core.geometry import Window
-    from napari_sam2.export.destination import OutputDestination
-    from napari_sam2.export.labels import create_label_output, discard_parts, finish_label_output
-    from napari_sam2.images.stack import open_stack
-
-    axes = _axes(meta.get("axis_labels", ()), data.ndim)
-    stack = open_stack(data, axes=axes)
-    output = OutputDestination.parse(Path(path))
-    output.check_free()
-    largest = max(int(np.asarray(stack.read(i)).max()) for i in _all_planes(stack))
-    target = create_label_output(output, _calibrated(stack, meta), [largest])
-    for index in _all_planes(stack):
-        target.write(index, Window.of(stack.shape), stack.read(index)[0])
-    finish_label_output(output, _calibrated(stack, meta), target, [largest])
-    discard_parts(output)
-    return [path]
-
-
-def _all_planes(stack: Stack) -> list[tuple[int, ...]]:
-    axes = stack.layout.index_axes
-    return list(np.ndindex(*(stack.layout.length(axis) for axis in axes)))
-
-
-def _calibrated(stack: Stack, meta: dict[str, Any]) -> Stack:
-    from dataclasses import replace
-
-    axes = stack.label_axes
-    scale = dict(zip(axes, map(float, meta.get("scale", (1.0,) * len(axes))), strict=True))
-    units = dict(zip(axes, map(str, meta.get("units", ("pixel",) * len(axes))), strict=True))
-    return replace(stack, source=replace(stack.source, scale=scale, units=units))
-
-
-def _axes(labels: Sequence[str], ndim: int) -> str:
-    from napari_sam2.images.axes import UNNAMED, axes_from_words
-
-    named = axes_from_words(labels)
-    usual = {2: "YX", 3: "TYX", 4: "TZYX"}.get(ndim, "")
-    return named if len(named) == ndim and UNNAMED not in named else usual

@@ -1,4 +1,4 @@
-"""Samples for File > Open Sample, drawn on the spot: nothing is downloaded."""
+"""Samples of File > Open Sample, generated when they are opened."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def moving_cells() -> list[LayerData]:
-    """Make a movie of nuclei that move and divide.
+    """Return a synthetic movie of nuclei that move and divide.
 
     Returns
     -------
     list of LayerData
-        The image (TYX), true labels, true tracks with their lineage, both hidden, and a points
-        layer that shows where to click first.
+        The image (TYX), the ground truth as hidden labels and tracks with their lineage, and a
+        points layer that suggests the first click.
     """
     from sam2_model.training.synthetic.generator import Encoding, MovieSpec, generate_movie
     from sam2_model.training.synthetic.lifecycle import Lifecycle
@@ -39,12 +39,12 @@ def moving_cells() -> list[LayerData]:
 
 
 def nuclei_volume() -> list[LayerData]:
-    """Make a volume of nuclei.
+    """Return a synthetic volume of nuclei.
 
     Returns
     -------
     list of LayerData
-        The image (ZYX), hidden true labels, and a point to begin with.
+        The image (ZYX), the ground truth as hidden labels, and a suggested first click.
     """
     from sam2_model.training.synthetic.generator import Encoding, VolumeSpec, generate_volume
 
@@ -53,12 +53,12 @@ def nuclei_volume() -> list[LayerData]:
 
 
 def organ_volume() -> list[LayerData]:
-    """Make an organ-like volume in Hounsfield units.
+    """Return a synthetic volume of organ-like shapes in Hounsfield units.
 
     Returns
     -------
     list of LayerData
-        The image (ZYX, int16), hidden true labels, and a point to begin with.
+        The image (ZYX, int16), the ground truth as hidden labels, and a suggested first click.
     """
     from sam2_model.training.synthetic.generator import Encoding, Style, VolumeSpec, generate_volume
 
@@ -74,22 +74,26 @@ def organ_volume() -> list[LayerData]:
 
 
 def _layers(stack: LabeledStack, name: str, first: int) -> list[LayerData]:
-    place = _place(stack)
+    calibration = _calibration(stack)
     limits = [float(v) for v in np.percentile(stack.images, (0.1, 99.9))]
     return [
-        (stack.images, {"name": name, "contrast_limits": limits, **place}, "image"),
-        (stack.labels, {"name": f"Truth: {name}", "visible": False, **place}, "labels"),
-        _suggestion(stack.labels, first, place),
+        (stack.images, {"name": name, "contrast_limits": limits, **calibration}, "image"),
+        (
+            stack.labels,
+            {"name": f"Truth: {name}", "visible": False, **calibration},
+            "labels",
+        ),
+        _suggestion(stack.labels, first, calibration),
     ]
 
 
-def _place(stack: LabeledStack) -> dict[str, Any]:
+def _calibration(stack: LabeledStack) -> dict[str, Any]:
     axes = tuple(stack.axes.lower())
     return {"scale": stack.scale, "units": stack.units, "axis_labels": axes}
 
 
-def _suggestion(labels: NDArray[np.uint16], frame: int, place: dict[str, Any]) -> LayerData:
-    """Show a point in the middle of an object of middling size, away from the edges."""
+def _suggestion(labels: NDArray[np.uint16], frame: int, calibration: dict[str, Any]) -> LayerData:
+    """Return a point inside an object of median size that does not touch the border."""
     from napari_sam2.prompts.from_labels import interior_point
 
     plane = labels[frame]
@@ -106,19 +110,24 @@ def _suggestion(labels: NDArray[np.uint16], frame: int, place: dict[str, Any]) -
         "size": 14,
         "symbol": "ring",
     }
-    return [[frame, y, x]], {**place, **shown}, "points"
+    return [[frame, y, x]], {**calibration, **shown}, "points"
 
 
 def _tracks(stack: LabeledStack) -> LayerData:
-    """Return the true centres (id, t, y, x) with the lineage as napari's graph."""
+    """Return the true centers, (id, t, y, x), with the lineage as napari's graph."""
     from scipy import ndimage
 
     rows = []
     for t, plane in enumerate(stack.labels):
         ids = np.unique(plane[plane > 0])
-        centres = np.asarray(ndimage.center_of_mass(plane > 0, plane, ids))
-        rows += [(int(i), t, y, x) for i, (y, x) in zip(ids, centres.tolist(), strict=True)]
-    seen = {row[0] for row in rows}
-    graph = {d: [m] for d, m in stack.parents.items() if d in seen and m in seen}
-    options = {"name": "Truth: tracks", "visible": False, "graph": graph, **_place(stack)}
+        centers = np.asarray(ndimage.center_of_mass(plane > 0, plane, ids))
+        rows += [(int(i), t, y, x) for i, (y, x) in zip(ids, centers.tolist(), strict=True)]
+    present = {row[0] for row in rows}
+    graph = {d: [m] for d, m in stack.parents.items() if d in present and m in present}
+    options = {
+        "name": "Truth: tracks",
+        "visible": False,
+        "graph": graph,
+        **_calibration(stack),
+    }
     return np.array(sorted(rows)), options, "tracks"

@@ -1,1 +1,1 @@
-"""One module for each kind of the plugin's layers."""
+"""The napari layers of a session: points, shapes, labels and the preview."""

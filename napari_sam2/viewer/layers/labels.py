@@ -1,4 +1,4 @@
-"""Strokes on a napari Labels layer as changes of masks."""
+"""Paint strokes and labels of a napari Labels layer as prompts."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """What one stroke did to one object on one frame.
+    """The pixels that one stroke changed, for one object on one frame.
 
     Parameters
     ----------
-    fixed : tuple
-        Position of the session.
+    fixed : FixedPosition
+        Position on the axes that are neither propagated nor in the plane.
     object_id : int
-        The object.
+        The label value.
     frame : int
-        The frame.
+        Position along the propagated axis.
     yx : NDArray[np.int64]
-        (N, 2) pixels that changed.
+        (N, 2) changed pixels of the plane, (row, column).
     added : NDArray[np.bool_]
-        (N,) whether the pixel joined the object or left it.
+        (N,) True where the pixel was added to the object, False where it was removed.
     """
 
     fixed: FixedPosition
@@ -48,22 +48,23 @@ class Stroke:
     yx: NDArray[np.int64]
     added: NDArray[np.bool_]
 
-    def on(self, before: FrameResult | None) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-        """Return the object's mask after the stroke, as a crop (h, w) with its offset."""
+    def apply(self, before: FrameResult | None) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+        """Return the object's mask after the stroke, as a crop (h, w) with its offset (y, x)."""
         (y0, x0), (y1, x1) = self.yx.min(axis=0), self.yx.max(axis=0) + 1
         window = Window(int(y0), int(x0), int(y1), int(x1))
-        if before is not None and not before.window.empty:
-            window = window.union(before.window)
+        if before is not None and not before.crop.window.empty:
+            window = window.union(before.crop.window)
         mask = np.zeros(window.shape, bool)
-        if before is not None and not before.window.empty:
-            mask[before.window.relative_to(window).slices] = before.logits > 0
+        if before is not None and not before.crop.window.empty:
+            crop = before.crop
+            mask[crop.window.relative_to(window).slices] = crop.logits > 0
         local = self.yx - np.array(window.offset)
         mask[local[:, 0], local[:, 1]] = self.added
         return mask, window.offset
 
 
 def strokes(item: Iterable[Any], grid: LayerCoordinates) -> Iterator[Stroke]:
-    """Read the value of a Labels layer's ``paint`` event.
+    """Convert the value of a Labels layer's ``paint`` event to strokes.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def strokes(item: Iterable[Any], grid: LayerCoordinates) -> Iterator[Stroke]:
         The atoms of one undoable edit: boxes with a mask and the values before and after, or
         index arrays with them.
     grid : LayerCoordinates
-        Where the layer's coordinates lie in the stack.
+        Converts the layer's coordinates to positions in the stack.
 
     Yields
     ------
@@ -85,17 +86,20 @@ def strokes(item: Iterable[Any], grid: LayerCoordinates) -> Iterator[Stroke]:
     planes = [i for i, axis in enumerate(grid.axes) if axis not in grid.plane]
     for plane in np.unique(where[:, planes], axis=0):
         here = np.all(where[:, planes] == plane, axis=1)
-        yield from _of_plane(grid, where[here], old[here], new[here])
+        yield from _strokes_of_plane(grid, where[here], old[here], new[here])
 
 
-def painted(
+def prompts_from_paint(
     item: Iterable[Any], sessions: SessionGroup
 ) -> list[tuple[PromptKey, tuple[Prompt, ...]]]:
-    """Return what a ``paint`` event says: each object that it touched is now as painted."""
+    """Return a mask prompt for each object and frame that a ``paint`` event changed.
+
+    An object that lost all its pixels on a frame gets no prompt there.
+    """
     changes: list[tuple[PromptKey, tuple[Prompt, ...]]] = []
     for stroke in strokes(item, sessions.grid):
         before = sessions[stroke.fixed].result(stroke.object_id, stroke.frame)
-        mask, offset = stroke.on(before)
+        mask, offset = stroke.apply(before)
         prompts: tuple[Prompt, ...] = ()
         if mask.any():
             prompts = (MaskPrompt(stroke.object_id, stroke.frame, mask, offset),)
@@ -106,7 +110,7 @@ def painted(
 def layer_prompts(
     layer: Labels, stack: Stack, labels_as: LabelPromptKind, frame: int
 ) -> tuple[Prompt, ...]:
-    """Return prompts for every label of a layer on one frame.
+    """Return a prompt for each label of a layer on one frame.
 
     Raises
     ------
@@ -116,26 +120,26 @@ def layer_prompts(
     data = layer.data[0] if layer.multiscale else layer.data
     if tuple(data.shape) != tuple(stack.label_shape):
         raise UserError(
-            f"The layer {layer.name!r} has shape {tuple(data.shape)}, the image "
-            f"{tuple(stack.label_shape)}: choose labels of this image."
+            f"The layer {layer.name!r} has the shape {tuple(data.shape)}, but the image has "
+            f"{tuple(stack.label_shape)}. Choose labels of this image."
         )
     plane = stack.oriented(np.asarray(data[stack.label_slices(stack.index(frame))]))
     return tuple(prompts_from_labels(plane, stack, labels_as, frame))
 
 
 def hide_labels(layer: Labels, hidden: Sequence[int]) -> None:
-    """Make labels transparent; the others keep their colours."""
-    usual = layer.metadata.setdefault("usual_colormap", layer.colormap)
+    """Make labels transparent; the others keep their colors."""
+    visible = layer.metadata.setdefault("visible_colormap", layer.colormap)
     if not hidden:
-        layer.colormap = usual
+        layer.colormap = visible
         return
     ids = range(1, max(*hidden, 254) + 1)
-    colours: dict[int | None, Any] = {i: usual.map(i) for i in ids}
-    colours.update(dict.fromkeys(hidden, "transparent"))
-    layer.colormap = DirectLabelColormap(color_dict={**colours, None: "transparent"})
+    colors: dict[int | None, Any] = {i: visible.map(i) for i in ids}
+    colors.update(dict.fromkeys(hidden, "transparent"))
+    layer.colormap = DirectLabelColormap(color_dict={**colors, None: "transparent"})
 
 
-def _of_plane(
+def _strokes_of_plane(
     grid: LayerCoordinates, where: NDArray[Any], old: NDArray[Any], new: NDArray[Any]
 ) -> Iterator[Stroke]:
     columns = [grid.axes.index(axis) for axis in grid.plane]
@@ -148,17 +152,21 @@ def _of_plane(
 
 
 def _changes(atom: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return coordinates (N, ndim), values before and after (N,)."""
+    """Return coordinates (N, ndim), and the values before and after, (N,)."""
     if hasattr(atom, "slice_key"):
         corner = np.array([s.start if isinstance(s, slice) else s for s in atom.slice_key])
         lengths = [s.stop - s.start if isinstance(s, slice) else 1 for s in atom.slice_key]
         mask = np.ones(lengths, bool) if atom.mask is None else np.reshape(atom.mask, lengths)
         where = np.argwhere(mask) + corner
-        return where, _spread(atom.old_values, len(where)), _spread(atom.new_value, len(where))
+        return (
+            where,
+            _broadcast(atom.old_values, len(where)),
+            _broadcast(atom.new_value, len(where)),
+        )
     indices, before, after = atom
     where = np.stack([np.asarray(i) for i in np.broadcast_arrays(*indices)], axis=1)
-    return where, _spread(before, len(where)), _spread(after, len(where))
+    return where, _broadcast(before, len(where)), _broadcast(after, len(where))
 
 
-def _spread(values: Any, count: int) -> NDArray[Any]:
+def _broadcast(values: Any, count: int) -> NDArray[Any]:
     return np.broadcast_to(np.asarray(values).reshape(-1), (count,))

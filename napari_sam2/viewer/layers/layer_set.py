@@ -1,4 +1,4 @@
-"""Our own layers beside the user's: made when needed, found by identity."""
+"""The layers that the plugin adds beside the user's: made when needed, found by identity."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from napari_sam2.masks.label_array import DraftAndResultLabels
 
 METADATA = "napari_sam2"
-COLOURS = (
+"""Key of the owner in the metadata of the layers."""
+COLORS = (
     "transparent", "#39a7ff", "#ffb02e", "#3ddc97", "#ff6f91", "#b388ff", "#f9f871", "#00d4c8",
     "#ff8552", "#8be04e", "#f78fe0", "#5b8cff", "#e5c07b", "#4dd0e1", "#ff5c5c", "#a0d468",
     "#c792ea", "#ffd166", "#26c6a2", "#ef9a9a",
 )  # fmt: skip
-"""Of the labels, bright enough for grey images; napari repeats them."""
+"""Colors of the labels, bright enough for gray images; napari repeats them."""
 
 
 class LayerRole(Enum):
-    """What a layer of ours is for; the value ends its name."""
+    """What a layer shows; the value ends the layer's name."""
 
     RESULTS = "SAM 2 labels"
     DRAFTS = "SAM 2 drafts"
@@ -42,17 +43,17 @@ class LayerSet:
     Parameters
     ----------
     viewer : napari.Viewer or ViewerModel
-        Where they are shown.
+        The viewer to add layers to.
     image : Image
-        Where they lie in the world is copied from it.
+        The image layer; its name and its transform are copied.
     grid : LayerCoordinates
-        Their axes.
+        The axes of the layers.
     labels : DraftAndResultLabels
-        What the Labels layers show.
+        The arrays of the Labels layers.
     added : Callable
-        Told of every layer that is made, with its role.
+        Called with the role and the layer after a layer was added.
     owner : object
-        Kept in the layers' metadata.
+        Stored in the layers' metadata.
     """
 
     def __init__(
@@ -72,46 +73,43 @@ class LayerSet:
         self._owner = owner
         self._layers: dict[LayerRole, Layer] = {}
 
+    def make_all(self) -> None:
+        """Add the layers that are missing."""
+        for role in LayerRole:
+            self._get(role)
+
     def find(self, role: LayerRole) -> Any | None:
-        """Return a layer if it is in the viewer, whatever its name or place in the list."""
+        """Return a layer, or None if it is not in the viewer."""
         layer = self._layers.get(role)
         return layer if layer is not None and layer in self.viewer.layers else None
 
     def role(self, layer: Any) -> LayerRole | None:
-        """Return what a layer is for, or None for the user's."""
-        return next((role for role, ours in self._layers.items() if ours is layer), None)
+        """Return the role of a layer, or None for a layer of the user."""
+        return next((role for role, own in self._layers.items() if own is layer), None)
 
     def forget(self, role: LayerRole) -> None:
-        """Take note that the user deleted a layer."""
+        """Drop a layer that the user deleted; it is made again when it is needed."""
         self._layers.pop(role, None)
 
     @property
     def results(self) -> Labels:
-        """Accepted objects."""
+        """Labels of the accepted objects."""
         return self._get(LayerRole.RESULTS)
 
     @property
     def drafts(self) -> Labels:
-        """Objects in work."""
+        """Labels of the objects that are not accepted."""
         return self._get(LayerRole.DRAFTS)
 
     @property
     def points(self) -> PointsLayer:
-        """Clicks."""
+        """Point prompts."""
         return PointsLayer(self._get(LayerRole.POINTS), self.grid)
 
     @property
     def shapes(self) -> ShapesLayer:
-        """Boxes and outlines."""
+        """Box prompts and outlines."""
         return ShapesLayer(self._get(LayerRole.BOXES), self.grid)
-
-    def remove(self) -> None:
-        """Take the layers out of the viewer."""
-        for role in tuple(self._layers):
-            layer = self.find(role)
-            self.forget(role)
-            if layer is not None:
-                self.viewer.layers.remove(layer)
 
     def _get(self, role: LayerRole) -> Any:
         layer = self.find(role)
@@ -136,7 +134,7 @@ class LayerSet:
             return self.viewer.add_points(**PointsLayer.options(self.grid), **options)
         if role is LayerRole.BOXES:
             return self.viewer.add_shapes(**ShapesLayer.options(self.grid), **options)
-        options["colormap"] = CyclicLabelColormap(COLOURS)
+        options["colormap"] = CyclicLabelColormap(COLORS)
         if role is LayerRole.RESULTS:
             return self.viewer.add_labels(self.labels.array, opacity=0.6, **options)
         return self.viewer.add_labels(self.labels.drafts.array, opacity=0.4, **options)

@@ -1,4 +1,4 @@
-"""Points of a napari layer as click prompts, and click prompts as points."""
+"""Points of a napari layer as point prompts, and point prompts as points."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class PointsLayer:
     Parameters
     ----------
     layer : Points
-        Its features hold ``object_id`` and ``sign``.
+        The layer, with the features ``object_id`` and ``sign``.
     grid : LayerCoordinates
-        Where its coordinates lie in the stack.
+        Converts the layer's coordinates to positions in the stack.
     """
 
     layer: Points
@@ -36,7 +36,7 @@ class PointsLayer:
 
     @staticmethod
     def options(grid: LayerCoordinates) -> dict[str, Any]:
-        """Return how to add such a layer."""
+        """Return the arguments of ``viewer.add_points`` for an empty layer."""
         rows, columns = (grid.lengths[grid.axes.index(axis)] for axis in grid.plane)
         return {
             "ndim": len(grid.axes),
@@ -50,12 +50,20 @@ class PointsLayer:
             "out_of_slice_display": False,
         }
 
-    def prompts(self) -> dict[PromptKey, list[PointPrompt]]:
-        """Return what the points say; those beyond the image are left out."""
+    def prompts(self, rows: slice = slice(None)) -> dict[PromptKey, list[PointPrompt]]:
+        """Return point prompts by object and frame, without points beyond the image.
+
+        Parameters
+        ----------
+        rows : slice
+            The points to read; all by default.
+        """
         found: dict[PromptKey, list[PointPrompt]] = {}
         table = self.layer.features
-        rows = zip(self.layer.data, table["object_id"], table["sign"], strict=True)
-        for point, object_id, sign in rows:
+        read = zip(
+            self.layer.data[rows], table["object_id"][rows], table["sign"][rows], strict=True
+        )
+        for point, object_id, sign in read:
             yx = self.grid.yx(point)
             if self.grid.inside(yx):
                 fixed, frame = self.grid.fixed(point), self.grid.frame(point)
@@ -64,20 +72,20 @@ class PointsLayer:
         return found
 
     def show(self, prompts: Iterable[tuple[FixedPosition, PointPrompt]]) -> None:
-        """Make the layer hold these points and no others."""
-        wanted = list(prompts)
-        signs = np.array([INSIDE if p.label else OUTSIDE for _, p in wanted], dtype="<U7")
-        rows = [self.grid.point(fixed, p.frame, p.yx) for fixed, p in wanted]
+        """Replace all points of the layer."""
+        shown = list(prompts)
+        signs = np.array([INSIDE if p.label else OUTSIDE for _, p in shown], dtype="<U7")
+        rows = [self.grid.point(fixed, p.frame, p.yx) for fixed, p in shown]
         layer = self.layer
         layer.selected_data = set()
         layer.data = np.array(rows).reshape(-1, len(self.grid.axes))
-        layer.features = {"object_id": np.array([p.object_id for _, p in wanted]), "sign": signs}
-        if wanted:
+        layer.features = {"object_id": np.array([p.object_id for _, p in shown]), "sign": signs}
+        if shown:
             layer.symbol = [SYMBOLS[sign] for sign in signs]
             layer.face_color = [FACES[sign] for sign in signs]
 
-    def next_is(self, object_id: int, sign: str) -> None:
-        """Say what the next point that is added means; points that exist stay as they are."""
+    def set_next(self, object_id: int, sign: str) -> None:
+        """Set object and sign of the next point that is added; existing points are kept."""
         layer = self.layer
         layer.feature_defaults = {"object_id": object_id, "sign": sign}
         with layer.block_update_properties():

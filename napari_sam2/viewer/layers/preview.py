@@ -1,4 +1,4 @@
-"""The layer that shows what a click would give; it holds nothing but the picture."""
+"""The layer that previews the mask of a click under the pointer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
 from napari_sam2.viewer.image_layers import layer_transform
-from napari_sam2.viewer.layers.layer_set import COLOURS
+from napari_sam2.viewer.layers.layer_set import COLORS
 
 if TYPE_CHECKING:
     from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from napari_sam2.viewer.layer_sync import LayerSync
 
 PREVIEW = "napari_sam2_preview"
-"""Marks the layer in its metadata."""
+"""Key that marks the layer in its metadata."""
 _OPACITY = 0.22
 
 
 class PreviewLayer:
-    """A faint mask in a viewer, never among prompts or labels.
+    """Shows one mask faintly; it is neither a prompt nor part of the labels.
 
     Parameters
     ----------
     viewer : napari.Viewer or ViewerModel
-        Where it is shown.
+        The viewer to show it in.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -37,15 +37,15 @@ class PreviewLayer:
 
     @property
     def shown(self) -> bool:
-        """Whether something is shown."""
+        """Whether a mask is shown."""
         return self._layer is not None and bool(self._layer.visible)
 
     def show(self, sync: LayerSync, fixed: FixedPosition, result: FrameResult) -> None:
-        """Show a mask where it lies on the image."""
+        """Show a mask at its place on the image."""
         grid, image = sync.grid, sync.images[0]
-        mask = np.where(result.logits > 0, result.object_id, 0).astype(np.uint16)
+        mask = np.where(result.crop.logits > 0, result.object_id, 0).astype(np.uint16)
         data = _on_axes(mask, grid)
-        corner = grid.point(fixed, result.frame, result.window.offset)
+        corner = grid.point(fixed, result.frame, result.crop.window.offset)
         translate = image.affine.inverse(image.data_to_world(corner))
         options = {**layer_transform(image), "translate": translate}
         if self._layer is None or self._layer not in self._viewer.layers:
@@ -60,12 +60,12 @@ class PreviewLayer:
         layer.visible = True
 
     def hide(self) -> None:
-        """Show nothing."""
+        """Hide the mask."""
         if self._layer is not None and self._layer.visible:
             self._layer.visible = False
 
     def remove(self) -> None:
-        """Take the layer out of the viewer."""
+        """Remove the layer from the viewer."""
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
@@ -78,7 +78,7 @@ class PreviewLayer:
             name=f"{sync.images[0].name} - SAM 2 preview",
             metadata={PREVIEW: True},
             opacity=_OPACITY,
-            colormap=CyclicLabelColormap(COLOURS),
+            colormap=CyclicLabelColormap(COLORS),
             **options,
         )
         layers.insert(layers.index(active), made)
@@ -87,7 +87,7 @@ class PreviewLayer:
 
 
 def _on_axes(mask: NDArray[Any], grid: LayerCoordinates) -> NDArray[Any]:
-    """Return a mask (h, w) with all axes of the labels, each but two of length 1."""
+    """Return a mask (h, w) with the axes of the labels; those outside the plane have length 1."""
     row, column = (grid.axes.index(axis) for axis in grid.plane)
     plane = mask if row < column else mask.T
     others = tuple(i for i in range(len(grid.axes)) if i not in (row, column))

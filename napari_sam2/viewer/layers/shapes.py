@@ -1,4 +1,4 @@
-"""Shapes of a napari layer as prompts: rectangles are boxes, outlines are masks."""
+"""Shapes of a napari layer as prompts: rectangles as boxes, other outlines as masks."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ShapesLayer:
     Parameters
     ----------
     layer : Shapes
-        Its features hold ``object_id``.
+        The layer, with the feature ``object_id``.
     grid : LayerCoordinates
-        Where its coordinates lie in the stack.
+        Converts the layer's coordinates to positions in the stack.
     """
 
     layer: Shapes
@@ -36,7 +36,7 @@ class ShapesLayer:
 
     @staticmethod
     def options(grid: LayerCoordinates) -> dict[str, Any]:
-        """Return how to add such a layer."""
+        """Return the arguments of ``viewer.add_shapes`` for an empty layer."""
         rows, columns = (grid.lengths[grid.axes.index(axis)] for axis in grid.plane)
         return {
             "ndim": len(grid.axes),
@@ -48,7 +48,7 @@ class ShapesLayer:
         }
 
     def prompts(self) -> dict[PromptKey, BoxPrompt | MaskPrompt]:
-        """Return what the shapes say: the last one of an object on a frame counts."""
+        """Return prompts by object and frame; of several shapes the last one counts."""
         found: dict[PromptKey, BoxPrompt | MaskPrompt] = {}
         rows = zip(
             self.layer.data, self.layer.shape_type, self.layer.features["object_id"], strict=True
@@ -62,7 +62,15 @@ class ShapesLayer:
         return found
 
     def show(self, boxes: Iterable[tuple[FixedPosition, BoxPrompt]], masks: set[PromptKey]) -> None:
-        """Make the layer hold these boxes, and of the outlines those that still count."""
+        """Replace the boxes of the layer, and keep those outlines that are still prompts.
+
+        Parameters
+        ----------
+        boxes : iterable of (FixedPosition, BoxPrompt)
+            All boxes to show.
+        masks : set of PromptKey
+            Objects and frames that have a mask prompt.
+        """
         kept: list[tuple[Vertices, str, int]] = []
         for vertices, kind, object_id in zip(
             self.layer.data, self.layer.shape_type, self.layer.features["object_id"], strict=True
@@ -75,8 +83,8 @@ class ShapesLayer:
             kept.append((self._corners(fixed, box), "rectangle", box.object_id))
         self._replace(kept)
 
-    def next_is(self, object_id: int) -> None:
-        """Say which object the next shape is of."""
+    def set_next(self, object_id: int) -> None:
+        """Set the object of the next shape that is added."""
         self.layer.feature_defaults = {"object_id": object_id}
 
     def _replace(self, shapes: list[tuple[Vertices, str, int]]) -> None:
@@ -100,15 +108,16 @@ class ShapesLayer:
             if (high - low).min() < 1:
                 return None
             return BoxPrompt(object_id, frame, _pair(low), _pair(high))
-        mask, offset = self._inside(yx, kind)
+        mask, offset = self._rasterize(yx, kind)
         return MaskPrompt(object_id, frame, mask, offset) if mask.any() else None
 
     def _is_box(self, vertices: Vertices, kind: str) -> bool:
-        """Whether a shape is an upright rectangle."""
+        """Return whether a shape is a rectangle parallel to the axes of the plane."""
         yx = np.array([self.grid.yx(vertex) for vertex in vertices])
         return kind == "rectangle" and all(len(set(np.round(c, 3))) <= 2 for c in yx.T)
 
-    def _inside(self, yx: Vertices, kind: str) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    def _rasterize(self, yx: Vertices, kind: str) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+        """Return the pixels inside an outline, as a crop (h, w) with its offset (y, x)."""
         rows, columns = (self.grid.lengths[self.grid.axes.index(a)] for a in self.grid.plane)
         y0, x0 = np.floor(yx.min(axis=0)).astype(int).clip(0)
         y1, x1 = np.ceil(yx.max(axis=0)).astype(int) + 1
@@ -128,11 +137,11 @@ class ShapesLayer:
 
 
 def _ellipse(corners: Vertices) -> Vertices:
-    """Return points (64, 2) on the ellipse in a box (4, 2), which may be turned."""
+    """Return 64 points, (64, 2), on the ellipse inscribed in a box (4, 2) of any orientation."""
     angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
-    centre = corners.mean(axis=0)
+    center = corners.mean(axis=0)
     first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    return np.asarray(centre + np.cos(angle) * first + np.sin(angle) * second)
+    return np.asarray(center + np.cos(angle) * first + np.sin(angle) * second)
 
 
 def _pair(values: NDArray[np.float64]) -> tuple[float, float]:

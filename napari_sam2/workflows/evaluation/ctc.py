@@ -1,4 +1,4 @@
-"""Cell Tracking Challenge measures, by py-ctcmetrics."""
+"""Scores of the Cell Tracking Challenge, computed with py-ctcmetrics."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MEASURES = ("Valid", "DET", "SEG", "TRA", "MOTA")
 
 @dataclass(frozen=True, slots=True)
 class TrackScores:
-    """How well cells were segmented and linked.
+    """Segmentation and tracking scores of the Cell Tracking Challenge.
 
     Parameters
     ----------
     seg, tra, det : float
-        SEG, TRA and DET of the Cell Tracking Challenge (Ulman et al. 2017).
+        SEG, TRA and DET in 0..1 (Ulman et al. 2017).
     switches : int
-        Times that a true cell's label changed.
+        Number of identity switches.
     """
 
     seg: float
@@ -35,17 +35,17 @@ class TrackScores:
 
 
 def track_scores(truth: Iterable[Plane], predicted: Iterable[Plane]) -> TrackScores:
-    """Score label planes whose values are identities.
+    """Return the scores of label planes whose values are object ids.
 
     Parameters
     ----------
     truth, predicted : iterable of ndarray
-        (H, W) integer labels, one plane a frame, equally many.
+        Labels (H, W), one plane per frame; both have the same number of planes.
 
     Raises
     ------
     UserError
-        If py-ctcmetrics is not installed, or there is nothing to compare.
+        If py-ctcmetrics is not installed, or either has no object.
     """
     try:
         from ctc_metrics.scripts.evaluate import (
@@ -54,27 +54,30 @@ def track_scores(truth: Iterable[Plane], predicted: Iterable[Plane]) -> TrackSco
         )
     except ImportError as error:
         raise UserError(
-            "SEG and TRA need py-ctcmetrics: pip install 'napari-sam2[evaluation]'."
+            "SEG and TRA need py-ctcmetrics. Run: pip install 'napari-sam2[evaluation]'"
         ) from error
     with TemporaryDirectory() as folder:
         true_files, true_tracks = _write(truth, Path(folder), "true")
         files, tracks = _write(predicted, Path(folder), "predicted")
         if len(true_tracks) == 0 or len(tracks) == 0:
-            raise UserError("SEG and TRA need at least one true and one predicted object.")
+            raise UserError(
+                "SEG and TRA need at least one object in the ground truth and in the prediction."
+            )
         matches = match_computed_to_reference_masks(true_files, files, threads=1)
     found = calculate_metrics(tracks, true_tracks, matches, matches, list(_MEASURES), True)
     return TrackScores(found["SEG"], found["TRA"], found["DET"], int(found["IDSW"]))
 
 
-def unbroken(planes: Iterable[Plane]) -> Iterator[tuple[Plane, dict[int, tuple[int, int]]]]:
-    """Give tracks new numbers so that none has a gap, which the format does not know.
+def split_at_gaps(planes: Iterable[Plane]) -> Iterator[tuple[Plane, dict[int, tuple[int, int]]]]:
+    """Renumber tracks so that none has a gap, which the CTC format does not allow.
 
     Yields
     ------
     plane : ndarray of uint16
-        With new numbers.
+        Track numbers (H, W) of a frame.
     new : dict
-        Track numbers that begin here, with their label and their parent (0 for none).
+        Track numbers that start on this frame, with the original label and the parent track (0
+        for none).
     """
     current: dict[int, tuple[int, int]] = {}
     count = 0
@@ -93,12 +96,12 @@ def unbroken(planes: Iterable[Plane]) -> Iterator[tuple[Plane, dict[int, tuple[i
 
 
 def _write(planes: Iterable[Plane], folder: Path, name: str) -> tuple[list[str], NDArray[np.int64]]:
-    """Write one TIFF a frame; return their paths and rows of label, begin, end, parent."""
+    """Write one TIFF per frame; return their paths and rows of (track, first, last, parent)."""
     import tifffile
 
     files: list[str] = []
     rows: dict[int, list[int]] = {}
-    for frame, (plane, new) in enumerate(unbroken(planes)):
+    for frame, (plane, new) in enumerate(split_at_gaps(planes)):
         rows |= {number: [number, frame, frame, parent] for number, (_, parent) in new.items()}
         for number in np.unique(plane[plane != 0]).tolist():
             rows[number][2] = frame

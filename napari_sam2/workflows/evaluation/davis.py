@@ -1,4 +1,4 @@
-"""DAVIS 2017: find its sequences, follow every object of the first frame, score as published."""
+"""Track the objects of DAVIS 2017 sequences and compute J and F as published."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewMode, ViewPolicy
 from napari_sam2.prompts.from_labels import prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.factory import open_session
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.workflows.evaluation.davis_data import VOID
-from napari_sam2.workflows.evaluation.metrics import compare, summarise
-from napari_sam2.workflows.segment import open_session
+from napari_sam2.workflows.evaluation.metrics import compare, summarize
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -33,16 +33,16 @@ Plane = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class ObjectScore:
-    """One object of one sequence.
+    """Scores of one object of one sequence.
 
     Parameters
     ----------
     sequence : str
-        Its name.
+        Name of the sequence.
     object_id : int
-        The object's value in the annotations.
+        Value of the object in the annotations.
     region, boundary : float
-        J and F in 0..1, means over all frames but the first and the last.
+        J and F in 0..1: means over all frames but the first and the last.
     """
 
     sequence: str
@@ -52,39 +52,39 @@ class ObjectScore:
 
     @property
     def region_and_boundary(self) -> float:
-        """J&F, the mean of both."""
+        """Mean of J and F."""
         return (self.region + self.boundary) / 2
 
 
 @dataclass(frozen=True)
 class DavisScores:
-    """The scores of some sequences, and their means as DAVIS 2017 takes them: over objects.
+    """Scores of sequences, and their means over objects, as defined by DAVIS 2017.
 
     Parameters
     ----------
     objects : tuple of ObjectScore
-        By sequence, then id.
+        By sequence, then object id.
     """
 
     objects: tuple[ObjectScore, ...]
 
     @property
     def region(self) -> float:
-        """J in 0..1; nan without any object."""
+        """Mean J in 0..1; nan if there is no object."""
         return _mean(score.region for score in self.objects)
 
     @property
     def boundary(self) -> float:
-        """F in 0..1; nan without any object."""
+        """Mean F in 0..1; nan if there is no object."""
         return _mean(score.boundary for score in self.objects)
 
     @property
     def region_and_boundary(self) -> float:
-        """J&F, the mean of both."""
+        """Mean of J and F."""
         return (self.region + self.boundary) / 2
 
     def write_csv(self, path: Path) -> None:
-        """Write one line per object, in place of what the file held."""
+        """Write one row per object; an existing file is replaced atomically."""
         with (
             atomic_write(path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as f,
@@ -102,7 +102,7 @@ def evaluate_davis(
     predictions: Predictions | None = None,
     progress: Callable[[DavisSequence, int], object] | None = None,
 ) -> Iterator[DavisScores]:
-    """Follow the objects of each sequence and score them.
+    """Track the objects of each sequence and score them.
 
     Parameters
     ----------
@@ -111,27 +111,27 @@ def evaluate_davis(
     model : Predictor
         From :func:`napari_sam2.inference.sam2_predictor.load_predictor`.
     predictions : Predictions or None
-        Where each sequence's labels are kept as it ends. Sequences that are there are scored, not
-        followed again.
+        Folder in which the labels of each finished sequence are stored. Sequences found there are
+        scored without tracking them again. None stores nothing.
     progress : callable or None
-        Told the sequence and how many of its frames are done, after each frame.
+        Called after each frame with the sequence and the number of its finished frames.
 
     Yields
     ------
     DavisScores
-        Of all sequences so far, after each of them.
+        After each sequence, the scores of all sequences so far.
 
     Raises
     ------
     StackReadError, OSError, UserError
-        If a picture is damaged or a prediction cannot be written; earlier ones stay.
+        If an image is damaged or a prediction cannot be written; earlier predictions are kept.
     """
     scores: tuple[ObjectScore, ...] = ()
     for sequence in sequences:
         if predictions is not None and predictions.has(sequence):
             planes: Sequence[Plane] = predictions.read(sequence)
         else:
-            planes = follow(sequence, model, progress)
+            planes = track_sequence(sequence, model, progress)
             if predictions is not None:
                 predictions.write(sequence, planes)
         scores += score(sequence, planes)
@@ -140,15 +140,15 @@ def evaluate_davis(
         yield DavisScores(scores)
 
 
-def follow(
+def track_sequence(
     sequence: DavisSequence,
     model: Predictor,
     progress: Callable[[DavisSequence, int], object] | None = None,
 ) -> list[Plane]:
-    """Prompt every object of the first frame with its true mask and follow it to the end.
+    """Prompt each object with its ground truth mask on the first frame and track it to the end.
 
-    As in SAM 2's own evaluation, the model sees whole frames, and a pixel that several objects
-    claim goes to the one with the highest logit.
+    As in the evaluation of SAM 2, the model is shown whole frames, and a pixel in several masks is
+    assigned to the object with the highest logit.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def follow(
     Returns
     -------
     list of ndarray of uint8
-        (H, W) each: the labels of every frame, the first included.
+        Labels (H, W) of all frames, including the first.
     """
     first = sequence.truth(0)
     prompts = prompts_from_labels(
@@ -181,19 +181,19 @@ def follow(
 
 
 def score(sequence: DavisSequence, planes: Iterable[Plane]) -> tuple[ObjectScore, ...]:
-    """Compare labels with the annotations.
+    """Return J and F of predicted labels.
 
     Parameters
     ----------
     sequence : DavisSequence
-        With the truth. Pixels that it leaves open count for nothing.
+        With its annotations, whose void pixels are ignored.
     planes : iterable of ndarray of uint8
-        (H, W): the predicted labels of each frame.
+        Predicted labels (H, W) of each frame.
 
     Returns
     -------
     tuple of ObjectScore
-        Of each object of the first frame, by rising id.
+        One per object of the first frame, by object id.
     """
     first = sequence.truth(0)
     rows = []
@@ -204,19 +204,19 @@ def score(sequence: DavisSequence, planes: Iterable[Plane]) -> tuple[ObjectScore
             masks = (truth == i, predicted == i, first == i)
             rows.append(compare(i, frame, *masks, prompted=frame == 0))
     means = {
-        i: summarise([row for row in rows if row.object_id == i], sequence.n_frames)
+        i: summarize([row for row in rows if row.object_id == i], sequence.n_frames)
         for i in sequence.objects
     }
     return tuple(ObjectScore(sequence.name, i, m.region, m.boundary) for i, m in means.items())
 
 
 def _labels(results: Iterable[FrameResult], shape: tuple[int, int]) -> Plane:
-    # The session's own labels come of rounded logits: where objects touch, J moves by up to 0.001.
+    # The label image of the session uses rounded logits, which changes J by up to 0.001.
     labels, best = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
     for result in results:
-        where = result.window.slices
-        wins = result.logits > best[where]
-        best[where][wins] = result.logits[wins]
+        where, logits = result.crop.window.slices, result.crop.logits
+        wins = logits > best[where]
+        best[where][wins] = logits[wins]
         labels[where][wins] = result.object_id
     return labels
 

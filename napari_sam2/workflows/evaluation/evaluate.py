@@ -1,10 +1,10 @@
-"""Prompt a labelled stack from its own truth, propagate, and compare."""
+"""Evaluate a model on a labeled stack: prompt from the ground truth, propagate, compare."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -15,31 +15,34 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.inference.view_placement import ViewSizing
 from napari_sam2.masks.label_image import plane_reader
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.factory import open_session
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.workflows.evaluation.ctc import TrackScores, track_scores
-from napari_sam2.workflows.evaluation.metrics import MaskMetrics, Summary, compare, summarise
-from napari_sam2.workflows.segment import open_session
+from napari_sam2.workflows.evaluation.metrics import MaskMetrics, Summary, compare, summarize
+from napari_sam2.workflows.reporter import NullReporter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam2.inference.protocol import Predictor
-    from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.masks.label_image import LabelSource
     from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.workflows.reporter import Reporter
 
 Plane = NDArray[np.integer]
-_SPACE = frozenset("zyx")
+_SPATIAL_AXES = frozenset("zyx")
+_SETTINGS = SessionSettings()
 
 
 class PromptFrame(Enum):
-    """Where each object is prompted."""
+    """The frame on which each object is prompted."""
 
     AUTO = "auto"
     FIRST = "first"
@@ -54,51 +57,51 @@ class EvaluationSettings:
     Parameters
     ----------
     prompt : LabelPromptKind
-        A click in the deepest pixel, a box, or the true mask.
+        A click in the pixel farthest from the outline, a box, or the ground truth mask.
     frame : PromptFrame
-        The frame on which an object is first seen, or the middle of those on which it is seen;
-        ``AUTO`` takes the middle along an axis of space and the first along time. ``START``
-        takes the objects of the stack's first frame only.
+        ``FIRST`` prompts each object on its first frame, ``MIDDLE`` on the middle of its frames.
+        ``AUTO`` is the middle along a spatial axis and the first along time. ``START`` prompts
+        only the objects on the first frame of the stack.
     view : ViewPolicy
-        What the model sees.
+        Which windows of a plane the model is shown.
     view_sizes : ViewSizing
-        How close it looks.
+        Sizes of these windows.
     tracks : bool
-        Whether SEG, TRA and identity switches are wanted.
+        Whether to compute SEG, TRA and identity switches.
     max_objects : int or None
-        Take so many objects at most, spread over all.
+        Maximum number of objects, spread evenly over all ids; None evaluates all.
     """
 
     prompt: LabelPromptKind = LabelPromptKind.CENTER
     frame: PromptFrame = PromptFrame.AUTO
-    view: ViewPolicy = field(default_factory=ViewPolicy)
-    view_sizes: ViewSizing = field(default_factory=ViewSizing)
+    view: ViewPolicy = _SETTINGS.view
+    view_sizes: ViewSizing = _SETTINGS.view_sizes
     tracks: bool = False
     max_objects: int | None = None
 
     def forward(self, stack: Stack) -> bool:
-        """Whether objects are followed forward from their first frame, not both ways."""
+        """Return whether objects are tracked forward only, not in both directions."""
         if self.frame is PromptFrame.AUTO:
-            return stack.along not in _SPACE
+            return stack.along not in _SPATIAL_AXES
         return self.frame in (PromptFrame.FIRST, PromptFrame.START)
 
     def session(self) -> SessionSettings:
-        """Return what the session is run with."""
+        """Return the settings of the session."""
         return SessionSettings(view=self.view, view_sizes=self.view_sizes)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What following the objects took.
+    """Cost of the propagation.
 
     Parameters
     ----------
     seconds : float
-        By the clock, loading of the model not counted.
+        Wall-clock time, without loading the model.
     encodings : int
-        Windows that the image encoder saw.
+        Number of windows that were encoded.
     zoomed : float
-        Share of object-frames that were seen in a window of the plane.
+        Share of objects and frames for which the model was shown a part of the plane.
     """
 
     seconds: float
@@ -108,18 +111,18 @@ class Cost:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """Result of :func:`evaluate`.
 
     Parameters
     ----------
     rows : tuple of MaskMetrics
-        One per object and frame on which it is, or was said to be.
+        One per object and frame, from the prompted frame on where objects are tracked forward.
     summary : Summary
-        Means.
+        Means over objects.
     tracks : TrackScores or None
-        Where wanted.
+        Tracking scores; None if they were not asked for.
     cost : Cost
-        Time and encodings.
+        Time and number of encodings.
     """
 
     rows: tuple[MaskMetrics, ...]
@@ -131,47 +134,51 @@ class Evaluation:
 def evaluate(
     images: Any,
     labels: LabelSource,
-    model: Predictor | str | Path = "auto",
+    model: Predictor | str | Path = AUTO_MODEL,
     settings: EvaluationSettings | None = None,
     *,
     axes: str | None = None,
     along: str | None = None,
     at: dict[str, int] | None = None,
-    device: str = "auto",
+    device: str = AUTO_DEVICE,
+    reporter: Reporter | None = None,
 ) -> Evaluation:
-    """Prompt each object once, follow it through the stack, and compare with the truth.
+    """Prompt each object once, propagate, and compare with the ground truth.
 
     Parameters
     ----------
     images : array, path or URL
-        See :func:`napari_sam2.images.stack.open_stack`.
-    labels : array_like
-        Whole numbers, (frames, H, W) or the input's shape without channels; 0 is background.
-    model : Predictor, str or Path
-        As :func:`napari_sam2.workflows.segment.open_session` takes it.
+        The images, see :func:`napari_sam2.open_stack`.
+    labels : array_like of int
+        Ground truth: (frames, H, W), or the shape of the images without channels; 0 is
+        background, other values are object ids.
     settings : EvaluationSettings or None
-        Prompts and views.
-    axes, along, at, device
-        As in :func:`napari_sam2.workflows.segment.open_session`.
+        Prompts, views and measures; None uses the defaults.
+    model, axes, along, at, device
+        As in :func:`napari_sam2.open_session`.
+    reporter : Reporter or None
+        Receives the progress; None discards it.
 
     Returns
     -------
     Evaluation
-        Frames on which an object was prompted count in its Dice and J&F only.
+        The prompted frames of an object count in its Dice and J&F only, not in its IoU.
 
     Raises
     ------
     UserError
-        If shapes do not match or there is no object.
+        If the shapes do not match, there is no object, or an option cannot be used.
+    SAM2Error
+        If the model or the device is not available.
     """
     chosen = settings or EvaluationSettings()
     stack = open_stack(images, axes=axes, along=along, at=at)
-    truth = _Truth(stack, labels)
+    truth = _GroundTruth(stack, labels)
     forward = chosen.forward(stack)
-    places = truth.prompt_frames(chosen, first=forward)
+    prompted = truth.prompt_frames(chosen, first=forward)
     session = open_session(
         images,
-        PromptStore(truth.prompts(places, chosen.prompt), axis=stack.along),
+        PromptStore(truth.prompts(prompted, chosen.prompt), axis=stack.along),
         axes=axes,
         along=along,
         at=at,
@@ -179,28 +186,33 @@ def evaluate(
         device=device,
         settings=chosen.session(),
     )
-    cost = _follow(session, PropagationDirection.FORWARD if forward else PropagationDirection.BOTH)
-    if session.labels is None:
-        raise AssertionError("open_session always makes labels")
-    outcome = _Outcome(truth, session.labels, places)
-    rows = tuple(outcome.rows(forward=forward))
-    tracks = outcome.tracks() if chosen.tracks else None
-    return Evaluation(rows, summarise(rows, stack.n_frames), tracks, cost)
+    cost = _propagate(session, forward, reporter or NullReporter())
+    comparison = _Comparison(truth, session, prompted)
+    rows = tuple(comparison.rows(forward=forward))
+    tracks = comparison.tracks() if chosen.tracks else None
+    return Evaluation(rows, summarize(rows, stack.n_frames), tracks, cost)
 
 
-def _follow(session: SegmentationSession, way: PropagationDirection) -> Cost:
-    began = time.perf_counter()
-    zoomed = [
-        result.view.startswith("zoom")
-        for result in session.propagate(PropagationRequest(direction=way))
-    ]
-    seconds = time.perf_counter() - began
+def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) -> Cost:
+    direction = PropagationDirection.FORWARD if forward else PropagationDirection.BOTH
+
+    def report(done: int, total: int) -> None:
+        reporter.progress("Segmenting", done, total)
+
+    started = time.perf_counter()
+    session.events.progress.connect(report)
+    with reporter.running():
+        zoomed = [
+            result.view is not None
+            for result in session.propagate(PropagationRequest(direction=direction))
+        ]
+    seconds = time.perf_counter() - started
     return Cost(seconds, session.encodings, sum(zoomed) / max(len(zoomed), 1))
 
 
 @dataclass(frozen=True)
-class _Truth:
-    """The true labels, plane by plane."""
+class _GroundTruth:
+    """The ground truth labels, read plane by plane."""
 
     stack: Stack
     labels: LabelSource
@@ -211,54 +223,59 @@ class _Truth:
 
     def prompt_frames(self, chosen: EvaluationSettings, *, first: bool) -> dict[int, int]:
         """Return the frame on which each object is prompted."""
-        seen: dict[int, list[int]] = {}
+        present: dict[int, list[int]] = {}
         only_start = chosen.frame is PromptFrame.START
         for frame in range(1 if only_start else self.stack.n_frames):
             for label in np.unique(self.plane(frame)).tolist():
                 if label:
-                    seen.setdefault(label, []).append(frame)
-        if not seen:
-            where = "on the first frame" if only_start else "throughout"
-            raise UserError(f"The labels are 0 {where}: there is no object to evaluate.")
-        ids, limit = sorted(seen), chosen.max_objects
+                    present.setdefault(label, []).append(frame)
+        if not present:
+            where = "on the first frame" if only_start else "on all frames"
+            raise UserError(
+                f"The labels are 0 {where}, so there is no object to evaluate. Give other labels."
+            )
+        ids, limit = sorted(present), chosen.max_objects
         if limit is not None and limit < len(ids):
             ids = [ids[i] for i in np.linspace(0, len(ids) - 1, limit).round().astype(int)]
-        return {i: seen[i][0] if first else seen[i][len(seen[i]) // 2] for i in ids}
+        return {i: present[i][0] if first else present[i][len(present[i]) // 2] for i in ids}
 
-    def prompts(self, places: dict[int, int], kind: LabelPromptKind) -> Iterator[Prompt]:
-        for frame in sorted(set(places.values())):
+    def prompts(self, prompted: dict[int, int], kind: LabelPromptKind) -> Iterator[Prompt]:
+        """Yield a prompt for each object, given its prompted frame."""
+        for frame in sorted(set(prompted.values())):
             plane = self.plane(frame)
-            here = [label for label, at in places.items() if at == frame]
-            chosen = np.where(np.isin(plane, here), plane, 0)
+            ids = [label for label, at in prompted.items() if at == frame]
+            chosen = np.where(np.isin(plane, ids), plane, 0)
             yield from prompts_from_labels(chosen, self.stack, kind, frame)
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """The truth beside what came of the prompts."""
+class _Comparison:
+    """The ground truth and the predicted labels, with the prompted frame of each object."""
 
-    truth: _Truth
-    predicted: LabelArray
-    places: dict[int, int]
+    truth: _GroundTruth
+    session: SegmentationSession
+    prompted: dict[int, int]
 
     def rows(self, *, forward: bool) -> Iterator[MaskMetrics]:
-        """Compare each object on each frame; with ``forward``, from its prompt on."""
-        planes = {frame: self.truth.plane(frame) for frame in set(self.places.values())}
+        """Yield the metrics of each object on each frame, or only from its prompted frame on."""
+        planes = {frame: self.truth.plane(frame) for frame in set(self.prompted.values())}
         for frame in range(self.truth.stack.n_frames):
             true, predicted = self.truth.plane(frame), self._plane(frame)
-            for label, place in self.places.items():
-                if not (forward and frame < place):
-                    first = planes[place] == label
+            for label, prompted in self.prompted.items():
+                if not (forward and frame < prompted):
+                    first = planes[prompted] == label
                     masks = (true == label, predicted == label, first)
-                    yield compare(label, frame, *masks, prompted=frame == place)
+                    yield compare(label, frame, *masks, prompted=frame == prompted)
 
     def tracks(self) -> TrackScores:
-        """Score the chosen objects' identities."""
+        """Return the tracking scores of the evaluated objects."""
         frames = range(self.truth.stack.n_frames)
-        ids = list(self.places)
+        ids = list(self.prompted)
         true = (np.where(np.isin(p, ids), p, 0) for p in map(self.truth.plane, frames))
         return track_scores(true, map(self._plane, frames))
 
     def _plane(self, frame: int) -> Plane:
-        plane: Plane = self.predicted.read(self.truth.stack.index(frame))
+        if self.session.labels is None:
+            raise AssertionError("open_session always creates labels")
+        plane: Plane = self.session.labels.read(self.truth.stack.index(frame))
         return plane

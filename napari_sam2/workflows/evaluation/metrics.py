@@ -1,4 +1,4 @@
-"""How well a mask agrees with the truth: region, boundary, volume."""
+"""Metrics of predicted masks: region, boundary and volume."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from scipy.spatial import KDTree
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.intp]
 
-_BOUNDARY_SHARE = 0.008
+_BOUNDARY_TOLERANCE = 0.008
+"""Tolerance of contours as a share of the image diagonal (Perazzi et al. 2016)."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskMetrics:
-    """One object on one frame.
+    """Metrics of one object on one frame.
 
     Parameters
     ----------
     object_id, frame : int
-        Which object, where.
+        Object id and frame.
     prompted : bool
-        Whether this is the frame of the object's prompt.
+        Whether the object was prompted on this frame.
     truth, predicted, shared : int
-        Pixels of the true mask, of the predicted one, and of both.
+        Number of pixels of the ground truth mask, of the predicted mask, and of their
+        intersection.
     boundary : float
-        F-measure of the two contours.
+        F-measure of the two contours, see :func:`boundary_f`.
     copied : float
-        IoU that the true mask of the prompted frame, copied here, would have.
+        IoU of the ground truth on the prompted frame with the ground truth on this frame.
     first : int
-        Pixels of that mask.
+        Number of pixels of the ground truth mask on the prompted frame.
     """
 
     object_id: int
@@ -50,38 +52,38 @@ class MaskMetrics:
 
     @property
     def copied_shared(self) -> float:
-        """Pixels that the copied mask shares with the truth."""
+        """Number of pixels shared by the ground truth masks of this and the prompted frame."""
         return self.copied * (self.first + self.truth) / (1 + self.copied)
 
     @property
     def iou(self) -> float:
-        """Intersection over union; 1 where both are empty."""
+        """Intersection over union; 1 if both masks are empty."""
         union = self.truth + self.predicted - self.shared
         return self.shared / union if union else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Means over objects; nan where there is nothing to average.
+    """Means over objects; nan if there is nothing to average.
 
     Parameters
     ----------
     iou : float
-        Over all object-frames that have a true mask, prompted frames left out.
+        Mean IoU over objects and frames with a ground truth mask, without prompted frames.
     copied : float
-        The same for copying the prompted frame's true mask.
+        The same for the ground truth of the prompted frame, copied to all frames.
     region, boundary, region_and_boundary : float
-        J, F and their mean as DAVIS 2017 counts them: per object over all frames but the first
-        and the last, then over objects (Pont-Tuset et al. 2017).
+        J, F and their mean as defined by DAVIS 2017 (Pont-Tuset et al. 2017): mean over all
+        frames of an object but the first and the last of the stack, then over objects.
     dice : float
-        Of whole volumes, frames into which an object was carried too far included.
+        Mean Dice of whole objects over all frames, including frames without ground truth.
     absent_empty : float
-        Share of object-frames without a true mask that were left empty.
+        Share of objects and frames without a ground truth mask whose prediction is empty.
     overrun : int
-        Object-frames without a true mask that were not.
+        Number of objects and frames without a ground truth mask whose prediction is not empty.
     copied_dice : float
-        Dice of copying the prompted frame's true mask onto all frames that have one: what the
-        mask alone gives when the object's extent is known.
+        Mean Dice of the ground truth of the prompted frame, copied to all frames with a ground
+        truth mask. This is the baseline for an object of known extent.
     """
 
     iou: float
@@ -98,16 +100,16 @@ class Summary:
 def compare(
     object_id: int, frame: int, truth: Mask, predicted: Mask, first: Mask, *, prompted: bool
 ) -> MaskMetrics:
-    """Measure one object on one frame.
+    """Return the metrics of one object on one frame.
 
     Parameters
     ----------
     object_id, frame : int
-        Kept in the result.
+        Object id and frame.
     truth, predicted, first : ndarray of bool
-        (H, W): the truth here, the prediction here, and the truth on the prompted frame.
+        (H, W): ground truth and prediction on this frame, and ground truth on the prompted frame.
     prompted : bool
-        Kept in the result.
+        Whether the object was prompted on this frame.
     """
     union = np.count_nonzero(first | truth)
     return MaskMetrics(
@@ -124,26 +126,26 @@ def compare(
 
 
 def boundary_f(truth: Mask, predicted: Mask) -> float:
-    """F-measure of contours that may lie 0.8 % of the diagonal apart.
+    """Return the F-measure of two contours, with a tolerance of 0.8 % of the diagonal.
 
-    Source: Perazzi et al. 2016, section 4. As in the official evaluation, F is 1 where
-    neither mask has a contour: empty, or the whole plane.
+    Source: Perazzi et al. 2016, section 4. As in the official evaluation, F is 1 if neither mask
+    has a contour, i.e. each is empty or covers the whole plane.
 
     Parameters
     ----------
     truth, predicted : ndarray of bool
-        (H, W).
+        Masks (H, W).
     """
     near, far = np.argwhere(contour(truth)), np.argwhere(contour(predicted))
     if not len(near) or not len(far):
         return float(len(near) == len(far))
-    radius = float(np.ceil(_BOUNDARY_SHARE * np.hypot(*truth.shape)))
+    radius = float(np.ceil(_BOUNDARY_TOLERANCE * np.hypot(*truth.shape)))
     precision, recall = _within(radius, far, near), _within(radius, near, far)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def contour(mask: Mask) -> Mask:
-    """Mark pixels that differ from a neighbour to the right, below, or both."""
+    """Return the pixels (H, W) that differ from a neighbor to the right, below or diagonally."""
     edge = np.zeros_like(mask)
     edge[:, :-1] |= mask[:, :-1] ^ mask[:, 1:]
     edge[:-1] |= mask[:-1] ^ mask[1:]
@@ -151,24 +153,24 @@ def contour(mask: Mask) -> Mask:
     return edge
 
 
-def summarise(rows: Sequence[MaskMetrics], n_frames: int) -> Summary:
-    """Average over frames and objects.
+def summarize(rows: Sequence[MaskMetrics], n_frames: int) -> Summary:
+    """Return the means over frames and objects.
 
     Parameters
     ----------
     rows : sequence of MaskMetrics
-        Of all objects on all frames.
+        Metrics of all objects on all frames.
     n_frames : int
-        Length of the stack.
+        Number of frames of the stack.
     """
     later = [row for row in rows if not row.prompted]
-    seen = [row for row in later if row.truth]
+    present = [row for row in later if row.truth]
     inner = [row for row in rows if 0 < row.frame < n_frames - 1]
     region = _by_object(inner, lambda group: _mean(row.iou for row in group))
     boundary = _by_object(inner, lambda group: _mean(row.boundary for row in group))
     return Summary(
-        iou=_mean(row.iou for row in seen),
-        copied=_mean(row.copied for row in seen),
+        iou=_mean(row.iou for row in present),
+        copied=_mean(row.copied for row in present),
         region=region,
         boundary=boundary,
         region_and_boundary=(region + boundary) / 2,
@@ -180,7 +182,7 @@ def summarise(rows: Sequence[MaskMetrics], n_frames: int) -> Summary:
 
 
 def write_csv(rows: Iterable[MaskMetrics], path: Path) -> None:
-    """Write one line per object and frame."""
+    """Write one row per object and frame, with the columns of :class:`MaskMetrics` and the IoU."""
     names = [field.name for field in fields(MaskMetrics)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -213,6 +215,6 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _within(radius: float, pixels: Pixels, others: Pixels) -> float:
-    """Return the share of pixels that have one of the others within the radius."""
+    """Return the share of pixels within a radius of any of the other pixels."""
     distances, _ = KDTree(others).query(pixels, distance_upper_bound=radius + 0.5)
     return float(np.mean(distances <= radius))

@@ -1,4 +1,4 @@
-"""Every bad input of the segment command: one clear message, exit code 2, nothing written."""
+"""Bad inputs of the segment command: one message, exit code 2, nothing written."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import tifffile
 
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor as loading
-from tests.helpers.command import FRAMES, Workplace, listing, point
+from tests.helpers.command import FRAMES, RunFiles, listing, point
 from tests.helpers.fakes import FakePredictor
 
 
 @pytest.fixture
-def place(tmp_path) -> Workplace:
-    return Workplace(tmp_path).fill()
+def place(tmp_path) -> RunFiles:
+    return RunFiles(tmp_path).create_files()
 
 
 def refused(
-    place: Workplace, capfd: pytest.CaptureFixture[str], message: str, *more: str, **other
+    place: RunFiles, capfd: pytest.CaptureFixture[str], message: str, *more: str, **other
 ) -> None:
-    """Run, and see that it refuses in these words and touches nothing."""
+    """Check that a run is refused with a message and writes nothing."""
     before = listing(place.folder)
     capfd.readouterr()
     code = place.segment(*more, **other)
-    complaint = " ".join(capfd.readouterr().err.split())
-    assert code == ExitCode.BAD_INPUT, complaint
-    assert message in complaint
-    assert "Traceback" not in complaint
+    output = " ".join(capfd.readouterr().err.split())
+    assert code == ExitCode.BAD_INPUT, output
+    assert message in output
+    assert "Traceback" not in output
     assert listing(place.folder) == before
 
 
@@ -108,8 +108,8 @@ def at(frame: int = 2, y: float = 30, x: float = 20, **fields) -> dict:
         ([at(boxes=[{"frame": 0, "yx": [[9, 9], [3, 3]]}])], "ox"),
     ],
 )
-def test_prompts_that_fit_nothing(place, capfd, objects, message):
-    place.ask(objects)
+def test_wrong_prompts(place, capfd, objects, message):
+    place.write_prompts(objects)
     refused(place, capfd, message)
 
 
@@ -118,12 +118,12 @@ def test_prompts_outside_the_range(place, capfd):
 
 
 def test_a_newer_schema(place, capfd):
-    place.ask([point(1, 2)], version=2)
+    place.write_prompts([point(1, 2)], version=2)
     refused(place, capfd, "version")
 
 
 def test_an_unknown_key(place, capfd):
-    place.ask([point(1, 2)], speed=3)
+    place.write_prompts([point(1, 2)], speed=3)
     refused(place, capfd, "speed")
 
 
@@ -167,7 +167,7 @@ def test_a_broken_model_file(place, capfd, suffix):
     refused(place, capfd, weights.name, "--model", str(weights))
 
 
-def test_a_gpu_that_is_not_there(place, capfd):
+def test_a_missing_gpu(place, capfd):
     import torch
 
     if torch.cuda.is_available():
@@ -196,12 +196,12 @@ def test_a_gpu_that_is_not_there(place, capfd):
         (["--direction", "sideways"], "sideways"),
     ],
 )
-def test_options_that_make_no_sense(place, capfd, options, message):
+def test_wrong_options(place, capfd, options, message):
     refused(place, capfd, message, *options)
 
 
 @pytest.mark.parametrize("out", ["labels.png", "labels", ".zarr"])
-def test_an_output_of_no_known_kind(place, capfd, out):
+def test_an_output_of_unknown_format(place, capfd, out):
     refused(place, capfd, ".ome.zarr", out=out)
 
 
@@ -210,7 +210,7 @@ def test_an_output_over_the_input(place, capfd):
 
 
 @pytest.mark.parametrize("scores", ["movie.tif", "prompts.json", ".", "absent/s.csv"])
-def test_scores_where_they_cannot_go(place, capfd, scores):
+def test_scores_that_cannot_be_written(place, capfd, scores):
     refused(place, capfd, "cores", "--scores", str(place.folder / scores))
 
 
@@ -221,10 +221,10 @@ def test_too_little_disk(place, capfd, monkeypatch):
 
 
 class TestSecondRun:
-    """What is there of an earlier run is not lost."""
+    """The output of an earlier run is not lost."""
 
     @pytest.fixture
-    def done(self, place, monkeypatch) -> Workplace:
+    def done(self, place, monkeypatch) -> RunFiles:
         self.use(monkeypatch, FakePredictor())
         assert place.segment("--range", "0:12") == ExitCode.DONE
         return place
@@ -238,13 +238,16 @@ class TestSecondRun:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (lambda place: place.ask([point(1, 2), point(2, 11)]), "prompts: those of object 2"),
-            (lambda place: place.ask([point(1, 2)]), "prompts: those of object 2"),
+            (
+                lambda place: place.write_prompts([point(1, 2), point(2, 11)]),
+                "prompts of object 2 have changed",
+            ),
+            (lambda place: place.write_prompts([point(1, 2)]), "prompts of object 2 have changed"),
             (lambda place: tifffile.imwrite(place.movie, FRAMES + 1), "input: "),
         ],
     )
     def test_resume_with_another_input(
-        self, done, capfd, change: Callable[[Workplace], object], message
+        self, done, capfd, change: Callable[[RunFiles], object], message
     ):
         change(done)
         refused(done, capfd, message, "--resume", "--range", "0:12", "--axes", "TYX")
@@ -273,7 +276,7 @@ class TestSecondRun:
         record.write_text(json.dumps({"version": 9}))
         refused(done, capfd, "version 9", "--resume", "--range", "0:12")
 
-    def test_overwriting_what_is_no_output(self, place, capfd):
+    def test_overwriting_a_folder_that_is_not_an_output(self, place, capfd):
         precious = place.folder / "thesis.zarr"
         precious.mkdir()
         (precious / "thesis.txt").write_text("years of work")

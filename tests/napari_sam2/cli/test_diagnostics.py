@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong in made-up computers, and runs on this one."""
+"""The doctor command finds the problems of made-up computers, and runs on this one."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ HEALTHY = Environment(
     packages=(Package("torch", "2.13.0"), Package("napari", "0.9.2")),
     bindings=(Package("PySide6_Essentials", "6.10.3"),),
     unmet=(),
-    qt_fault="",
+    qt_error="",
     display=":0",
-    torch_fault="",
+    torch_error="",
     gpu_build=True,
     nvidia_gpus=("NVIDIA L4",),
     gpus=(Gpu("cuda:0", "NVIDIA L4", 24 * GIB),),
@@ -46,7 +46,7 @@ MAC = replace(LAPTOP, system="macOS-15.1-arm64", gpus=(Gpu("mps", "Apple", 0),),
 
 
 @pytest.mark.parametrize("environment", [HEALTHY, LAPTOP, MAC, replace(LAPTOP, display="")])
-def test_nothing_is_wrong_with_a_healthy_computer(environment: Environment) -> None:
+def test_a_healthy_computer_has_no_problem(environment: Environment) -> None:
     assert diagnose(environment) == []
     assert "No problem found." in report(environment)
 
@@ -56,16 +56,16 @@ def test_nothing_is_wrong_with_a_healthy_computer(environment: Environment) -> N
     [
         (
             {"gpu_build": False, "gpus": ()},
-            "NVIDIA GPU (NVIDIA L4), but the installed torch can only use the processor",
+            "NVIDIA GPU (NVIDIA L4), but the installed torch can only use the CPU",
             "install --force-reinstall torch --index-url",
         ),
         ({"gpus": ()}, "driver is too old", "nvidia-smi"),
-        ({"torch_fault": "libc10.so: missing"}, "libc10.so: missing", "--force-reinstall torch"),
+        ({"torch_error": "libc10.so: missing"}, "libc10.so: missing", "--force-reinstall torch"),
         ({"bindings": ()}, "No Qt binding", "napari-sam2[all]"),
-        ({"qt_fault": "libEGL.so.1: cannot open"}, "Qt cannot start: libEGL", "apt-get install"),
-        ({"qt_fault": 'no Qt platform plugin "xcb"'}, "Qt cannot start", "libxcb-icccm4"),
+        ({"qt_error": "libEGL.so.1: cannot open"}, "Qt cannot start: libEGL", "apt-get install"),
+        ({"qt_error": 'no Qt platform plugin "xcb"'}, "Qt cannot start", "libxcb-icccm4"),
         (
-            {"qt_fault": "libEGL.so.1", "system": "macOS-15.1-arm64"},
+            {"qt_error": "libEGL.so.1", "system": "macOS-15.1-arm64"},
             "Qt cannot start",
             "force-reinstall PySide6_Essentials",
         ),
@@ -90,36 +90,34 @@ def test_nothing_is_wrong_with_a_healthy_computer(environment: Environment) -> N
         ({"disk_free": GIB}, "Only 1.0 GiB are free", "HF_HOME"),
     ],
 )
-def test_each_fault_is_named_with_its_remedy(
-    change: dict[str, Any], what: str, remedy: str
-) -> None:
-    ill = replace(HEALTHY, **change)
-    [problem] = diagnose(ill)
-    assert what in problem.what
+def test_each_problem_has_a_remedy(change: dict[str, Any], what: str, remedy: str) -> None:
+    broken = replace(HEALTHY, **change)
+    [problem] = diagnose(broken)
+    assert what in problem.description
     assert remedy in problem.remedy
-    assert f"1 problem found:\n1. {problem.what}\n" in report(ill)
+    assert f"1 problem found:\n1. {problem.description}\n" in report(broken)
 
 
-def test_all_faults_are_told_at_once() -> None:
-    ill = replace(HEALTHY, memory=GIB, disk_free=0, bindings=())
-    assert len(diagnose(ill)) == 3
-    assert "3 problems found:" in report(ill)
+def test_all_problems_are_reported_together() -> None:
+    broken = replace(HEALTHY, memory=GIB, disk_free=0, bindings=())
+    assert len(diagnose(broken)) == 3
+    assert "3 problems found:" in report(broken)
 
 
-def test_pyside_612_is_fine_where_none_is_immortal() -> None:
+def test_pyside_612_works_from_python_312_on() -> None:
     pyside = (Package("PySide6", "6.12.0"),)
     assert diagnose(replace(HEALTHY, python_version=(3, 12), bindings=pyside)) == []
 
 
-def test_a_torch_that_is_not_there_is_told_once() -> None:
-    ill = replace(
-        HEALTHY, packages=(), torch_fault="No module named 'torch'", unmet=(Unmet("torch>=2", ""),)
+def test_a_missing_torch_is_reported_once() -> None:
+    broken = replace(
+        HEALTHY, packages=(), torch_error="No module named 'torch'", unmet=(Unmet("torch>=2", ""),)
     )
-    [problem] = diagnose(ill)
-    assert "needs torch>=2" in problem.what
+    [problem] = diagnose(broken)
+    assert "needs torch>=2" in problem.description
 
 
-def test_a_report_says_what_a_maintainer_asks_for() -> None:
+def test_the_report_lists_versions_and_devices() -> None:
     lines = report(HEALTHY).splitlines()
     assert "torch            2.13.0" in lines
     assert "Qt               PySide6_Essentials 6.10.3" in lines
@@ -128,7 +126,7 @@ def test_a_report_says_what_a_maintainer_asks_for() -> None:
     assert "device           mps, Apple" in report(MAC).splitlines()
 
 
-def test_requirements_are_held_against_what_is_installed() -> None:
+def test_unmet_requirements_are_found() -> None:
     from numpy import __version__ as numpy_version
 
     lines = [
@@ -145,7 +143,7 @@ def test_requirements_are_held_against_what_is_installed() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="makes a shell script")
-def test_gpus_are_those_that_the_driver_lists(
+def test_nvidia_gpus_are_those_of_the_driver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "nvidia-smi"
@@ -157,16 +155,16 @@ def test_gpus_are_those_that_the_driver_lists(
     assert inspection.list_nvidia_gpus() == ()
 
 
-def test_a_qt_that_ends_the_process_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_qt_that_ends_the_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("PySide6")
     monkeypatch.setenv("QT_QPA_PLATFORM", "no-such-platform")
-    fault = inspection.find_qt_fault(Package("PySide6_Essentials", "6"))
-    assert "no-such-platform" in fault
-    assert "platform plugin" in fault
+    error = inspection.find_qt_error(Package("PySide6_Essentials", "6"))
+    assert "no-such-platform" in error
+    assert "platform plugin" in error
 
 
-def test_a_binding_without_its_module_is_a_fault() -> None:
-    assert "no_such_qt" in inspection.find_qt_fault(Package("no_such_qt", "1"))
+def test_a_binding_without_its_module_is_an_error() -> None:
+    assert "no_such_qt" in inspection.find_qt_error(Package("no_such_qt", "1"))
 
 
 def test_this_computer_can_be_inspected(capfd: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +173,7 @@ def test_this_computer_can_be_inspected(capfd: pytest.CaptureFixture[str]) -> No
     assert environment.cores >= 1
     assert {"torch", "napari", "zarr"} <= {package.name for package in environment.packages}
     assert environment.unmet == ()
-    assert environment.torch_fault == ""
+    assert environment.torch_error == ""
     assert str(Path.home()) not in report(environment)
     assert run(["doctor"]) == (1 if diagnose(environment) else 0)
     assert report(environment).splitlines()[0] in capfd.readouterr().out

@@ -1,4 +1,4 @@
-"""The evaluate command: what it says of stacks in files, and of bad ones."""
+"""The evaluate command: its table, its CSV file and bad inputs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.helpers.scenes import movie, straight
 
 
 class Overrunning(FakePredictor):
-    """Never lets go of an object that it has seen."""
+    """Predicts an object on all frames after it has disappeared."""
 
     def track(self, encoding, frame, states, *, reverse, zoomed=False):
         steps = super().track(encoding, frame, states, reverse=reverse, zoomed=zoomed)
         if all(step.object_score > 0 for step in steps):
-            self.seen = steps
-        return self.seen
+            self.last = steps
+        return self.last
 
 
 @pytest.fixture
@@ -72,15 +72,13 @@ def test_the_table_and_the_rows(stacks, tmp_path, monkeypatch, capsys, prompt) -
     }
 
 
-def test_frames_on_which_an_object_is_gone_but_drawn_are_counted(
-    stacks, monkeypatch, capsys
-) -> None:
+def test_predictions_on_frames_without_the_object_are_counted(stacks, monkeypatch, capsys) -> None:
     use(monkeypatch, Overrunning())
     assert evaluated(stacks, "--along", "t", "--view", "full") == ExitCode.DONE
     assert int(values(capsys.readouterr().out)["frames overrun"]) == 4
 
 
-def test_a_volume_is_followed_both_ways(stacks, monkeypatch, capsys) -> None:
+def test_a_volume_is_propagated_in_both_directions(stacks, monkeypatch, capsys) -> None:
     predictor = FakePredictor()
     use(monkeypatch, predictor)
     assert evaluated(stacks, "--axes", "ZYX", "--along", "z") == ExitCode.DONE
@@ -97,13 +95,13 @@ def test_a_volume_is_followed_both_ways(stacks, monkeypatch, capsys) -> None:
         ("--along", "q", "q"),
     ],
 )
-def test_bad_input_is_told_of(stacks, monkeypatch, capsys, name, value, message) -> None:
+def test_bad_input(stacks, monkeypatch, capsys, name, value, message) -> None:
     use(monkeypatch, FakePredictor())
     assert evaluated(stacks, name, value) == ExitCode.BAD_INPUT
     assert message in capsys.readouterr().err
 
 
-def test_labels_of_another_size_are_told_of(stacks, tmp_path, monkeypatch, capsys) -> None:
+def test_labels_of_another_size(stacks, tmp_path, monkeypatch, capsys) -> None:
     use(monkeypatch, FakePredictor())
     tifffile.imwrite(tmp_path / "small.tif", np.ones((8, 40, 40), np.uint16))
     assert evaluated((stacks[0], tmp_path / "small.tif"), "--along", "t") == ExitCode.BAD_INPUT

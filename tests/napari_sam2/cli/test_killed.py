@@ -1,4 +1,4 @@
-"""The program, killed at a random frame and resumed, ends with what an unbroken run ends with."""
+"""The program, killed at a random frame and resumed, gives the same output as a whole run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ import tifffile
 import torch
 
 from napari_sam2.cli.console import ExitCode
-from tests.helpers.command import Workplace, point
+from tests.helpers.command import RunFiles, point
 from tests.helpers.scenes import movie, straight
 
 FRAMES = movie((64, 80), [straight((20, 20), (1, 2), 20), straight((40, 55), (0, -1), 20)])
 
 
-def marked(folder: Path) -> int:
-    """Return how many masks of a run, perhaps a running one, are safely on disk."""
+def finished_masks(folder: Path) -> int:
+    """Return how many masks of a run are stored, also while it is running."""
     database = folder / "masks.sqlite"
     try:
-        # A copy, as the run holds its file for itself.
+        # Read from a copy, because the run locks its file.
         copy = folder.with_suffix(".copy")
         copy.write_bytes(database.read_bytes())
         with sqlite3.connect(copy) as connection:
@@ -36,43 +36,43 @@ def marked(folder: Path) -> int:
         return 0
 
 
-def killed(place: Workplace, after: int) -> None:
-    """Run the program and kill it when so many masks are done."""
+def killed(place: RunFiles, after: int) -> None:
+    """Run the program and kill it when a number of masks is finished."""
     program = [sys.executable, "-m", "napari_sam2", "segment", str(place.movie)]
     program += ["--prompts", str(place.prompts), "--output", str(place.folder / "o.zarr")]
     program += ["--model", "micro", "--device", "cpu"]
-    # Sums of floats depend on how many threads share them.
-    alike = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(program, stderr=subprocess.DEVNULL, env=alike) as running:
-        while running.poll() is None and marked(place.folder / "o.zarr.sam2") < after:
+    # Sums of floats depend on the number of threads.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(program, stderr=subprocess.DEVNULL, env=environment) as running:
+        while running.poll() is None and finished_masks(place.folder / "o.zarr.sam2") < after:
             time.sleep(0.02)
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[Workplace, list[str]]:
-    """An unbroken run of the bundled model."""
-    place = Workplace(tmp_path_factory.mktemp("whole"))
+def whole(tmp_path_factory) -> tuple[RunFiles, list[str]]:
+    """A run of the bundled model without interruption."""
+    place = RunFiles(tmp_path_factory.mktemp("whole"))
     prepare(place)
     scores = ["--scores", str(place.folder / "s.csv")]
     assert place.segment("--model", "micro", "--device", "cpu", *scores) == ExitCode.DONE
     return place, (place.folder / "s.csv").read_text().splitlines()
 
 
-def prepare(place: Workplace) -> None:
+def prepare(place: RunFiles) -> None:
     torch.set_num_threads(1)
     tifffile.imwrite(place.movie, FRAMES, metadata={"axes": "TYX"})
     first, second = point(1, 0), point(2, 0)
     first["points"][0]["yx"], second["points"][0]["yx"] = [20, 20], [40, 55]
     second["points"].append({"frame": 14, "yx": [40, 41], "label": 1})
-    place.ask([first, second])
+    place.write_prompts([first, second])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_kill_and_resume_give_identical_output(tmp_path, whole, seed):
     expected, rows = whole
-    place = Workplace(tmp_path)
+    place = RunFiles(tmp_path)
     prepare(place)
     killed(place, random.Random(seed).randrange(2, 45))
     again = ["--model", "micro", "--device", "cpu", "--resume"]

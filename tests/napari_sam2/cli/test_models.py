@@ -1,4 +1,4 @@
-"""The models commands, as typed."""
+"""The models commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("columns", ["80", "160"])
-def test_list_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+def test_list_truncates_nothing(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     shown = runner.invoke(app, ["list"]).output
     assert all(release.name in shown for release in registry.RELEASES.releases)
@@ -32,7 +32,7 @@ def test_list_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch, columns: str) ->
     assert "…" not in shown
 
 
-def test_list_shows_what_there_is_to_know() -> None:
+def test_list_shows_sizes_and_the_default() -> None:
     shown = runner.invoke(app, ["list"])
     assert shown.exit_code == 0
     assert "156 MB" in shown.output
@@ -40,7 +40,7 @@ def test_list_shows_what_there_is_to_know() -> None:
     assert "The model auto is micro here." in shown.output
 
 
-def test_info_tells_what_a_file_is(tmp_path: Path) -> None:
+def test_info_identifies_a_file(tmp_path: Path) -> None:
     save_model(network(), tmp_path / "mine.safetensors")
     shown = runner.invoke(app, ["info", str(tmp_path / "mine.safetensors")])
     assert shown.exit_code == 0
@@ -48,7 +48,7 @@ def test_info_tells_what_a_file_is(tmp_path: Path) -> None:
     assert "64 px" in shown.output
 
 
-def test_download_says_where_a_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_prints_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "tiny.pt"
     path.write_bytes(b"weights")
     fetched = []
@@ -64,7 +64,7 @@ def test_download_says_where_a_model_is(tmp_path: Path, monkeypatch: pytest.Monk
     assert f"sam2.1_hiera_tiny is at {path}" in shown.output.replace("\n", "")
 
 
-def test_all_names_are_checked_before_anything_is_fetched() -> None:
+def test_all_names_are_checked_before_the_download() -> None:
     shown = runner.invoke(app, ["download", "sam2.1_hiera_tiny", "sam3"])
     assert isinstance(shown.exception, CheckpointError)
     assert "There is no model 'sam3'" in str(shown.exception)

@@ -1,4 +1,4 @@
-"""The segment command: what it writes, stops in the middle, and going on."""
+"""The segment command: outputs, interruption and resuming."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from napari_sam2.images.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.masks.label_array import LabelArray
-from napari_sam2.session.fingerprint import _CHUNKS
-from tests.helpers.command import FRAMES, Workplace, point
+from napari_sam2.session.fingerprint import MAX_BLOCKS
+from tests.helpers.command import FRAMES, RunFiles, point
 from tests.helpers.fakes import FakePredictor
 
 TRUTH = FRAMES > 100
 
 
 class Interrupted(FakePredictor):
-    """Does something at its n-th frame."""
+    """Calls a function at its n-th tracked frame."""
 
     def __init__(self, at: int, act: Callable[[], object]) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class Interrupted(FakePredictor):
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch) -> Workplace:
+def place(tmp_path, monkeypatch) -> RunFiles:
     use(monkeypatch, FakePredictor())
-    return Workplace(tmp_path).fill()
+    return RunFiles(tmp_path).create_files()
 
 
 def use(monkeypatch, predictor: FakePredictor) -> None:
@@ -122,7 +122,7 @@ def test_channel_axis_and_position_are_chosen(place):
     assert not labels[:, :2].any()
 
 
-def test_resume_of_nothing_starts_and_of_all_changes_nothing(place):
+def test_resume_without_a_run_starts_one_and_after_a_complete_one_changes_nothing(place):
     assert place.segment("--resume") == ExitCode.DONE
     before = place.labels()
     assert place.segment("--resume") == ExitCode.DONE
@@ -131,13 +131,13 @@ def test_resume_of_nothing_starts_and_of_all_changes_nothing(place):
 
 def test_overwrite_replaces(place):
     assert place.segment() == ExitCode.DONE
-    place.ask([point(2, 10)])
+    place.write_prompts([point(2, 10)])
     assert place.segment("--overwrite") == ExitCode.DONE
     assert set(np.unique(place.labels())) == {0, 2}
 
 
 @pytest.mark.parametrize("frame", [0, 7, 20])
-def test_ctrl_c_keeps_what_is_done_and_resume_ends_alike(place, monkeypatch, capfd, frame):
+def test_resuming_after_ctrl_c_gives_the_same_labels(place, monkeypatch, capfd, frame):
     scores = ["--scores", str(place.folder / "s.csv")]
     assert place.segment(out="whole.zarr") == ExitCode.DONE
     use(monkeypatch, Interrupted(frame, lambda: signal.raise_signal(signal.SIGINT)))
@@ -149,7 +149,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_alike(place, monkeypatch, cap
     np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))
 
 
-def test_a_full_disk_keeps_what_is_done(place, monkeypatch, capfd):
+def test_a_full_disk_keeps_finished_frames(place, monkeypatch, capfd):
     assert place.segment(out="whole.zarr") == ExitCode.DONE
     write, count = LabelArray.refresh, iter(range(100))
 
@@ -172,7 +172,7 @@ def test_a_chunk_that_cannot_be_read_is_named(place, capfd):
     array = zarr.create_array(source, shape=FRAMES.shape, chunks=(1, 128, 160), dtype="uint8")
     array[...] = FRAMES
     stack = open_stack(source, axes="TYX")
-    sampled = {index[0] for index, _ in sample_windows(stack, _CHUNKS)}
+    sampled = {index[0] for index, _ in sample_windows(stack, MAX_BLOCKS)}
     bad = next(t for t in range(12, 20) if t not in sampled)
     chunk = source / "c" / str(bad) / "0" / "0"
     kept = place.folder / "kept"
@@ -188,7 +188,7 @@ def test_a_chunk_that_cannot_be_read_is_named(place, capfd):
     assert place.labels()[bad:].any(axis=(1, 2)).all()
 
 
-def test_missing_values_are_said_once(place, capfd):
+def test_missing_values_are_reported_once(place, capfd):
     source = place.folder / "nan.tif"
     frames = FRAMES.astype(np.float32)
     frames[[5, 6]] = np.nan
@@ -197,38 +197,38 @@ def test_missing_values_are_said_once(place, capfd):
     assert capfd.readouterr().err.count("NaN") == 1
 
 
-def test_refine_looks_again_and_says_how_often(place, capfd):
+def test_refine_reports_how_many_masks_changed(place, capfd):
     scores = place.folder / "scores.csv"
     assert place.segment("--refine", "--view", "full", "--scores", str(scores)) == ExitCode.DONE
-    assert f"{2 * len(FRAMES)} masks sharpened" in capfd.readouterr().err
+    assert f"{2 * len(FRAMES)} masks refined" in capfd.readouterr().err
     rows = list(csv.DictReader(scores.read_text().splitlines()))
     assert all(row["view"].startswith("zoom") and row["view"].endswith("refined") for row in rows)
     assert np.mean((place.labels() > 0) == TRUTH) > 0.995
 
 
-class LooksAgain(FakePredictor):
-    """Does something at its n-th second look."""
+class Refining(FakePredictor):
+    """Calls a function at its n-th refinement."""
 
     def __init__(self, at: int, act: Callable[[], object]) -> None:
         super().__init__()
         self.at, self.act = at, act
 
-    def click(self, encoding, prompt):
+    def predict(self, encoding, prompt):
         if prompt.box is not None and prompt.previous is not None:
-            self.calls["second looks"] += 1
-            if self.calls["second looks"] == self.at:
+            self.calls["refinements"] += 1
+            if self.calls["refinements"] == self.at:
                 self.act()
-        return super().click(encoding, prompt)
+        return super().predict(encoding, prompt)
 
 
-def test_a_second_look_that_was_interrupted_is_gone_on_with(place, monkeypatch):
+def test_an_interrupted_refinement_is_resumed(place, monkeypatch):
     options = ("--refine", "--view", "full")
     assert place.segment(*options, out="whole.zarr") == ExitCode.DONE
-    use(monkeypatch, LooksAgain(5, lambda: signal.raise_signal(signal.SIGINT)))
+    use(monkeypatch, Refining(5, lambda: signal.raise_signal(signal.SIGINT)))
     assert place.segment(*options) == ExitCode.INTERRUPTED
-    later = LooksAgain(0, lambda: None)
+    later = Refining(0, lambda: None)
     use(monkeypatch, later)
     assert place.segment("--resume") == ExitCode.BAD_INPUT
     assert place.segment(*options, "--resume") == ExitCode.DONE
-    assert later.calls["second looks"] == 2 * len(FRAMES) - 5
+    assert later.calls["refinements"] == 2 * len(FRAMES) - 5
     np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))

@@ -9,69 +9,7 @@ from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.axes import axes_from_words, complete_axes, parse_at, parse_axes
 from napari_sam2.images.stack import Stack, open_stack
-
-
-@pytest.mark.parametrize(
-    ("shape", "dtype", "along", "expected"),
-    [
-        ((8, 9), "u2", None, "YX"),
-        ((5, 8, 9), "u2", None, "TYX"),
-        ((5, 8, 9), "u2", "z", "ZYX"),
-        ((5, 8, 9, 3), "u1", None, "TYXS"),
-        ((8, 9, 3), "u1", None, "YXS"),
-        ((5, 8, 3), "u2", None, "TYX"),
-        ((5, 2, 8, 9), "u2", None, "TCYX"),
-        ((5, 2, 8, 9), "u2", "z", "CZYX"),
-        ((5, 20, 8, 9), "u2", None, "TZYX"),
-        ((5, 2, 20, 8, 9), "u2", None, "TCZYX"),
-    ],
-)
-def test_unnamed_axes_are_guessed_aloud(shape, dtype, along, expected):
-    axes, notes = complete_axes(None, shape, np.dtype(dtype), along)
-    if expected == "CZYX":
-        assert set(axes[:2]) == {"Z", "C"}
-    else:
-        assert axes == expected
-    assert axes in notes[0]
-    assert str(shape) in notes[0]
-
-
-def test_named_axes_are_no_guess():
-    assert complete_axes("ZCYX", (3, 2, 8, 9), np.dtype("u1"), None) == ("ZCYX", ())
-
-
-@pytest.mark.parametrize(
-    ("axes", "words"),
-    [
-        ("TYX ", "named|name"),
-        ("QYX", "unknown"),
-        ("TTX", "repeated"),
-        ("TZX", "lack Y"),
-        ("TYXZ", "4 dimensions, but the data have 3"),
-        ("CYXS", "both channels"),
-        ("", "0 dimensions"),
-    ],
-)
-def test_wrong_axes_are_refused(axes, words):
-    shape = (4,) * 4 if axes == "CYXS" else (4, 5, 6)
-    if axes == "TYX ":
-        assert parse_axes(axes, shape) == "TYX"
-        return
-    with pytest.raises(UserError, match=words):
-        parse_axes(axes, shape)
-
-
-def test_dimension_names_of_other_libraries():
-    assert axes_from_words(["time", "Channel", "z", "lat", "x"]) == "TCZ?X"
-
-
-def test_positions_are_parsed():
-    assert parse_at(["z=3", " T=0 "]) == {"z": 3, "t": 0}
-    for bad in ("z", "z=", "z=-1", "=3", "zz=3", "z=1.5"):
-        with pytest.raises(UserError, match="write for example"):
-            parse_at([bad])
 
 
 @pytest.fixture
@@ -99,7 +37,7 @@ def test_frames_run_along_any_axis(volume, along, at, plane, index):
     assert stack.shape == tuple(array.shape["tczyx".index(axis)] for axis in plane)
 
 
-def test_unfixed_axes_are_said(volume):
+def test_unfixed_axes_are_reported(volume):
     assert any("z is fixed at 0 of 0..3" in note for note in volume.notes)
     assert not volume.with_along("t", ["z=2"]).notes
 
@@ -140,7 +78,7 @@ def test_channels_are_picked_in_order(volume):
             open_stack(array, axes="TCZYX", channels=bad)
 
 
-def test_alpha_is_dropped_and_single_samples_are_grey():
+def test_alpha_is_dropped_and_single_samples_are_gray():
     rgba = np.arange(3 * 4 * 5 * 4, dtype=np.uint8).reshape(3, 4, 5, 4)
     stack = open_stack(rgba, axes="TYXS")
     assert stack.rgb

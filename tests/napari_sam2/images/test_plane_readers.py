@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_sam2.core.errors import StackReadError
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.plane_readers import PlaneRequest, Prefetcher
+from napari_sam2.images.plane_readers import MissingValueMonitor, PlaneRequest, Prefetcher
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import noise
 
@@ -148,3 +148,27 @@ def test_it_reads_what_the_stack_reads(steps, size):
         for wanted, frame in steps:
             ahead.prefetch(requests(*wanted))
             np.testing.assert_array_equal(ahead.read((frame,)), stack.read((frame,)))
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_nan_is_reported_once(ahead):
+    array = noise((4, 8, 9), "float32")
+    array[1:, 3] = np.nan
+    array[2] = np.nan
+    said = []
+    watch = MissingValueMonitor(open_stack(array, axes="TYX"), said.append)
+    with Prefetcher(watch) as reader:
+        if ahead:
+            reader.prefetch([PlaneRequest((1,)), PlaneRequest((2,))])
+        for frame in range(4):
+            np.testing.assert_array_equal(reader.read(reader.index(frame))[0], array[frame])
+    assert said == ["Plane (1) holds some NaN, which is shown as black on all planes."]
+
+
+def test_a_plane_of_nan_is_reported_as_such():
+    said = []
+    array = np.full((2, 8, 9), np.nan)
+    MissingValueMonitor(open_stack(array, axes="TYX"), said.append).read((1,))
+    assert "only NaN" in said[0]
+    MissingValueMonitor(open_stack(noise((2, 8, 9))), said.append).read((1,))
+    assert len(said) == 1

@@ -1,4 +1,4 @@
-"""Inputs are recognised, and told apart, without being read whole."""
+"""Fingerprints tell inputs apart without reading them completely."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_rewritten_file_is_noticed(tmp_path):
     tifffile.imwrite(path, noise((9, 40, 50)), metadata={"axes": "ZYX"})
     before = of(path)
     os.utime(path, ns=(1, 1))
-    assert before.differences(of(path)) == ("files were written or renamed since",)
+    assert before.differences(of(path)) == ("files were written or renamed",)
 
 
 def test_a_large_input_is_hardly_read(tmp_path):

@@ -1,4 +1,4 @@
-"""DAVIS 2017 from folders to J&F: a generated tree, hostile ones, and a part of the real one."""
+"""DAVIS 2017: a generated data set, incomplete ones, and a part of the real one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from napari_sam2.cli.console import ExitCode
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.inference import sam2_predictor as loading
-from napari_sam2.masks.mask import FrameResult, MaskOrigin
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
 from napari_sam2.workflows.evaluation import davis as scoring
-from napari_sam2.workflows.evaluation.davis import DavisScores, evaluate_davis, follow, score
+from napari_sam2.workflows.evaluation.davis import (
+    DavisScores,
+    evaluate_davis,
+    score,
+    track_sequence,
+)
 from napari_sam2.workflows.evaluation.davis_data import DavisSequence, Predictions, find_sequences
 from tests.helpers.command import listing
 from tests.helpers.fakes import FakePredictor
@@ -38,7 +43,7 @@ def annotate(folder: Path, planes: np.ndarray) -> None:
         picture.save(folder / f"{number:05d}.png")
 
 
-def enlist(root: Path, *names: str) -> None:
+def write_list(root: Path, *names: str) -> None:
     (root / "ImageSets/2017").mkdir(parents=True, exist_ok=True)
     (root / "ImageSets/2017/val.txt").write_text("".join(f"{name}\n" for name in names))
 
@@ -54,9 +59,9 @@ def draw(root: Path, name: str, images: np.ndarray, labels: np.ndarray) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Two sequences: objects 1 and 3, of which 3 leaves, and an object 2 with a wrong truth."""
+    """Two sequences: objects 1 and 3, of which 3 leaves; object 2 with a wrong annotation."""
     root = tmp_path / "DAVIS"
-    enlist(root, "pair", "lone")
+    write_list(root, "pair", "lone")
     stays, leaves = straight((20, 20), (1, 2), FRAMES), straight((45, 70), (0, -1), FRAMES)
     leaves[3:] = np.nan
     images = movie(SHAPE, [stays, leaves])
@@ -72,7 +77,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakePredictor:
-    """The predictor that the command gets, whatever it asks for."""
+    """The predictor that the command gets for any model name."""
     made = FakePredictor()
     monkeypatch.setattr(loading, "load_predictor", lambda *given: made)
     return made
@@ -113,11 +118,11 @@ def test_the_predictions_are_pictures_of_ids_from_which_the_scores_follow(
     root: Path, tmp_path: Path
 ) -> None:
     kept = Predictions(tmp_path / "kept")
-    kept.begin((), "fake")
+    kept.create((), "fake")
     sequences = find_sequences(root)
     region = by_object(last(sequences, predictions=kept))
     for sequence in sequences:
-        planes = follow(sequence, FakePredictor())
+        planes = track_sequence(sequence, FakePredictor())
         paths = sorted((kept.folder / sequence.name).iterdir())
         assert [path.name for path in paths] == [path.name for path in sequence.annotations]
         for path, plane in zip(paths, planes, strict=True):
@@ -146,9 +151,9 @@ def test_the_first_and_the_last_frame_and_void_pixels_do_not_count(root: Path) -
     assert score(sequence, planes)[0].region_and_boundary < 1.0
 
 
-def test_a_pixel_that_several_objects_claim_goes_to_the_highest_logit() -> None:
+def test_a_pixel_in_several_masks_is_assigned_to_the_highest_logit() -> None:
     results = [
-        FrameResult(i, 0, (0,), window, logits, 1.0, 1.0, MaskOrigin.FORWARD)
+        FrameResult(i, 0, (0,), MaskCrop(window, logits), 1.0, 1.0, MaskOrigin.FORWARD)
         for i, window, logits in (
             (1, Window(0, 0, 2, 2), np.array([[3.01, 20.0], [5.0, -1.0]], np.float32)),
             (7, Window(0, 0, 2, 3), np.array([[3.02, 20.5, 1], [5, -2, 0]], np.float32)),
@@ -179,7 +184,7 @@ def test_the_command_shows_objects_and_means_and_writes_a_table(
     assert "fake, val: 1 sequence\n" in capfd.readouterr().out
 
 
-def test_what_was_finished_is_kept_and_gone_on_with(
+def test_finished_sequences_are_kept_and_resumed(
     root: Path,
     tmp_path: Path,
     fake: FakePredictor,
@@ -191,10 +196,10 @@ def test_what_was_finished_is_kept_and_gone_on_with(
     whole = frame.read_bytes()
     frame.write_bytes(whole[:-100])
     assert run(given) == ExitCode.STOPPED_PART_WAY
-    out, told = capfd.readouterr()
+    out, messages = capfd.readouterr()
     assert "fake, val: 1 sequence\n" in out
-    assert "00003.jpg" in told
-    assert "--resume" in told
+    assert "00003.jpg" in messages
+    assert "--resume" in messages
     assert {path.name for path in kept.iterdir()} == {"pair", "model.txt"}
     assert len(list((kept / "pair").iterdir())) == FRAMES
     assert len(table.read_text().splitlines()) == 3
@@ -209,18 +214,18 @@ def test_what_was_finished_is_kept_and_gone_on_with(
     assert len(table.read_text().splitlines()) == 4
     (kept / "model.txt").write_text("other weights\n")
     assert run([*given, "--resume"]) == ExitCode.BAD_INPUT
-    assert "are by other weights" in " ".join(capfd.readouterr().err.split())
+    assert "were made by other weights" in " ".join(capfd.readouterr().err.split())
 
 
-def test_ctrl_c_keeps_what_was_finished(
+def test_ctrl_c_keeps_finished_sequences(
     root: Path, tmp_path: Path, fake: FakePredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(sequence: DavisSequence, *given) -> list[np.ndarray]:
         if sequence.name == "lone":
             raise KeyboardInterrupt
-        return follow(sequence, *given)
+        return track_sequence(sequence, *given)
 
-    monkeypatch.setattr(scoring, "follow", interrupt)
+    monkeypatch.setattr(scoring, "track_sequence", interrupt)
     kept = tmp_path / "kept"
     annotate(kept / ".pair.part", np.zeros((FRAMES + 1, 5, 5)))  # of a run that was killed
     assert run(["evaluate-davis", str(root), "--output", str(kept)]) == ExitCode.INTERRUPTED
@@ -233,18 +238,18 @@ def without_list(root: Path) -> None:
 
 
 def empty_list(root: Path) -> None:
-    enlist(root)
+    write_list(root)
 
 
-def climbing_list(root: Path) -> None:
-    enlist(root, "../pair")
+def list_with_a_parent_folder(root: Path) -> None:
+    write_list(root, "../pair")
 
 
 def without_frames(root: Path) -> None:
     shutil.rmtree(root / "JPEGImages/480p/lone")
 
 
-def without_truth(root: Path) -> None:
+def without_annotations(root: Path) -> None:
     shutil.rmtree(root / "Annotations/480p/lone")
 
 
@@ -253,7 +258,7 @@ def no_pictures(root: Path) -> None:
         path.unlink()
 
 
-def first_truth_only(root: Path) -> None:
+def first_annotation_only(root: Path) -> None:
     for path in sorted((root / "Annotations/480p/lone").iterdir())[1:]:
         path.unlink()
 
@@ -269,7 +274,7 @@ def two_frames(root: Path) -> None:
         (root / f"Annotations/480p/lone/{number:05d}.png").unlink()
 
 
-def replacing_truth(number: int, picture: Image.Image) -> Callable[[Path], None]:
+def replacing_annotation(number: int, picture: Image.Image) -> Callable[[Path], None]:
     return lambda root: picture.save(root / f"Annotations/480p/lone/{number:05d}.png")
 
 
@@ -284,20 +289,20 @@ HEIGHT, WIDTH = SHAPE
     ("spoil", "message"),
     [
         (shutil.rmtree, "holds ImageSets, JPEGImages and Annotations"),
-        (without_list, "val.txt. The lists there are train"),
+        (without_list, "val.txt. Choose from train"),
         (empty_list, "is empty"),
-        (climbing_list, "'../pair', which is no name"),
+        (list_with_a_parent_folder, "'../pair', which is not the name"),
         (without_frames, "lists lone, but there is no folder"),
-        (without_truth, "lists lone, but there is no folder"),
+        (without_annotations, "lists lone, but there is no folder"),
         (no_pictures, "holds no images"),
-        (first_truth_only, "6 frames but 1 annotations"),
+        (first_annotation_only, "6 frames but 1 annotations"),
         (other_name, "the frame 00005 where the annotation is 00006"),
-        (two_frames, "takes three"),
-        (replacing_truth(4, Image.new("L", (WIDTH, 9))), "96 x 9 pixels, but its frame 96 x 64"),
-        (replacing_truth(3, Image.new("RGB", (WIDTH, HEIGHT))), "mode RGB"),
-        (replacing_truth(0, Image.new("L", (WIDTH, HEIGHT))), "shows no object"),
-        (replacing_truth(0, Image.new("L", (WIDTH, HEIGHT), 255)), "DAVIS 2016"),
-        (noise, "00002.png is no readable picture"),
+        (two_frames, "at least three"),
+        (replacing_annotation(4, Image.new("L", (WIDTH, 9))), "96 x 9 pixels, but its frame has"),
+        (replacing_annotation(3, Image.new("RGB", (WIDTH, HEIGHT))), "mode RGB"),
+        (replacing_annotation(0, Image.new("L", (WIDTH, HEIGHT))), "has no object"),
+        (replacing_annotation(0, Image.new("L", (WIDTH, HEIGHT), 255)), "DAVIS 2016"),
+        (noise, "00002.png is not a readable image"),
     ],
 )
 def test_an_incomplete_data_set_is_refused_before_the_model_is_loaded(
@@ -310,8 +315,8 @@ def test_an_incomplete_data_set_is_refused_before_the_model_is_loaded(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sequence", "nobody"], "nobody is not in val.txt, which lists pair, lone"),
-        (["--split", "test-dev"], "test-dev.txt. The lists there are val"),
+        (["--sequence", "nobody"], "nobody is not in val.txt. Choose from pair, lone"),
+        (["--split", "test-dev"], "test-dev.txt. Choose from val"),
         (["--resume"], "--resume needs --output"),
         (["--output", "{root}/Annotations/480p"], "has predictions of pair"),
         (["--output", "{root}/ImageSets/2017/val.txt"], "is a file"),
@@ -329,22 +334,22 @@ def refused(root: Path, capfd: pytest.CaptureFixture[str], message: str, *option
     before = listing(root.parent)
     given = ["evaluate-davis", str(root), "--model", "no-such-model", *options]
     assert run(given) == ExitCode.BAD_INPUT
-    complaint = " ".join(capfd.readouterr().err.split())
-    assert message in complaint
-    assert "no-such-model" not in complaint
+    output = " ".join(capfd.readouterr().err.split())
+    assert message in output
+    assert "no-such-model" not in output
     assert listing(root.parent) == before
 
 
-def test_predictions_of_unknown_origin_or_damaged_are_not_taken(root: Path, tmp_path: Path) -> None:
+def test_damaged_predictions_or_of_another_model_are_refused(root: Path, tmp_path: Path) -> None:
     sequence = find_sequences(root, names=["lone"])[0]
     kept = Predictions(tmp_path / "kept")
     annotate(kept.folder / "lone", np.zeros((FRAMES, 5, 5)))
     with pytest.raises(UserError, match="not known which model"):
-        kept.begin([sequence], "fake")
+        kept.create([sequence], "fake")
     with pytest.raises(UserError, match="5 x 5 pixels"):
         kept.read(sequence)
     (kept.folder / "lone/00000.png").unlink()
-    with pytest.raises(UserError, match="no readable picture"):
+    with pytest.raises(UserError, match="not a readable image"):
         kept.read(sequence)
 
 
@@ -352,7 +357,7 @@ def test_predictions_of_unknown_origin_or_damaged_are_not_taken(root: Path, tmp_
 def real(tmp_path: Path, shared: Path) -> Path:
     """The first frames of two DAVIS sequences of one object each, in the official layout."""
     root, names = tmp_path / "DAVIS", ("car-shadow", "dog")
-    enlist(root, *names)
+    write_list(root, *names)
     for name in names:
         source = shared / "data/davis" / name
         folder = root / "JPEGImages/480p" / name
@@ -370,7 +375,7 @@ def _foreground(path: Path) -> np.ndarray:
         return np.asarray(picture) > 0
 
 
-def test_the_bundled_model_follows_real_sequences_better_than_copying(
+def test_the_bundled_model_is_better_than_copying_on_real_sequences(
     real: Path, tmp_path: Path
 ) -> None:
     sequences = find_sequences(real)

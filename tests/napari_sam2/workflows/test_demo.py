@@ -1,4 +1,4 @@
-"""The demo: what it clicks on, how it measures, what it writes, where it refuses to."""
+"""The demo: clicks, metric, written files and refused folders."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ TRUTH[:2, 10:19, 10:19] = 9
 TRUTH[:, 12:15, 2:5] = 1
 
 
-def test_clicks_are_inside_objects_that_last():
-    made = clicks(TRUTH)
-    assert [click.object_id for click in made] == [1, 4]
-    for click in made:
+def test_clicks_are_inside_objects_present_on_all_frames():
+    found = clicks(TRUTH)
+    assert [click.object_id for click in found] == [1, 4]
+    for click in found:
         y, x = click.yx
         assert TRUTH[0, int(y), int(x)] == click.object_id
     assert [click.object_id for click in clicks(TRUTH, 1)] == [4]
 
 
-def test_agreement_counts_what_is_missed_and_what_is_too_much():
+def test_mean_iou_counts_missing_pixels():
     only = np.where(TRUTH == 4, TRUTH, 0)
     assert mean_iou(only, TRUTH) == 1
     half = only.copy()
@@ -44,16 +44,16 @@ def test_overlay_leaves_the_background_as_it_is():
     plane = np.full((20, 20), 80, np.uint8)
     picture = overlay(plane, TRUTH[0])
     assert np.all(picture[TRUTH[0] == 0] == 80)
-    colours = {tuple(picture[y, x]) for y, x in ((2, 2), (10, 10), (12, 2), (0, 0))}
-    assert len(colours) == 4
+    colors = {tuple(picture[y, x]) for y, x in ((2, 2), (10, 10), (12, 2), (0, 0))}
+    assert len(colors) == 4
 
 
-def test_all_is_written_and_again(tmp_path, monkeypatch, capfd):
+def test_all_files_are_written_and_replaced(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
     files = DemoFiles(tmp_path / "demo")
     for _ in range(2):
         assert run(["demo", "--output", str(files.folder)]) == ExitCode.DONE
-    agreement = float(capfd.readouterr().out.split("known truth: ")[1].split()[0])
+    agreement = float(capfd.readouterr().out.split("ground truth: ")[1].split()[0])
     assert 0.1 < agreement <= 1
     assert tifffile.imread(files.labels).shape == (FRAMES, *SHAPE)
     assert tifffile.imread(files.movie).shape == (FRAMES, *SHAPE)
@@ -63,7 +63,7 @@ def test_all_is_written_and_again(tmp_path, monkeypatch, capfd):
         assert picture.size == animation.size
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path, capfd):
+def test_a_folder_with_other_files_is_refused(tmp_path, capfd):
     kept = tmp_path / "thesis.txt"
     kept.write_text("years of work")
     assert run(["demo", "--output", str(tmp_path)]) == ExitCode.BAD_INPUT

@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.prompts.from_labels import LabelPromptKind
-from napari_sam2.workflows.evaluation.ctc import track_scores, unbroken
+from napari_sam2.workflows.evaluation.ctc import split_at_gaps, track_scores
 from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, PromptFrame, evaluate
-from napari_sam2.workflows.evaluation.metrics import boundary_f, compare, summarise, write_csv
+from napari_sam2.workflows.evaluation.metrics import boundary_f, compare, summarize, write_csv
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -27,14 +27,14 @@ def square(y: int, x: int, side: int = 10, shape: tuple[int, int] = (40, 50)) ->
 
 
 @given(masks, masks)
-def test_agreement_is_complete_only_for_equal_masks(truth: np.ndarray, other: np.ndarray) -> None:
+def test_iou_is_1_only_for_equal_masks(truth: np.ndarray, other: np.ndarray) -> None:
     row = compare(1, 0, truth, other, truth, prompted=False)
     assert (row.iou == 1.0) == np.array_equal(truth, other)
     assert 0 <= boundary_f(truth, other) <= 1
     assert boundary_f(truth, truth) == 1.0
 
 
-def test_a_boundary_may_be_off_by_the_tolerance_only() -> None:
+def test_the_boundary_has_a_tolerance() -> None:
     assert boundary_f(square(10, 10), square(10, 11)) == 1.0
     assert boundary_f(square(10, 10), square(10, 16)) < 0.7
     assert boundary_f(square(10, 10), np.zeros((40, 50), bool)) == 0.0
@@ -66,7 +66,7 @@ def damaged(seed: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         (7, (480, 854), 0.814109729, 0.322899902),
     ],
 )
-def test_j_and_f_are_those_of_a_library(
+def test_j_and_f_equal_those_of_a_library(
     seed: int, shape: tuple[int, int], region: float, boundary: float
 ) -> None:
     truth, predicted = damaged(seed, shape)
@@ -75,7 +75,7 @@ def test_j_and_f_are_those_of_a_library(
     assert row.boundary == pytest.approx(boundary, abs=1e-9)
 
 
-def test_masks_without_contours_are_scored_as_by_a_library() -> None:
+def test_masks_without_contours_score_as_in_a_library() -> None:
     # From vos_benchmark 0.1.0 too.
     nothing, half = np.zeros((20, 30), bool), np.zeros((20, 30), bool)
     half[:, :9] = True
@@ -85,7 +85,7 @@ def test_masks_without_contours_are_scored_as_by_a_library() -> None:
     assert boundary_f(half, nothing) == boundary_f(nothing, half) == 0
 
 
-def test_dice_counts_frames_that_go_too_far_and_j_leaves_out_first_and_last() -> None:
+def test_dice_includes_overrun_frames_and_j_excludes_first_and_last() -> None:
     here, nothing = square(10, 10), np.zeros((40, 50), bool)
     rows = [
         compare(1, 0, here, here, here, prompted=True),
@@ -93,7 +93,7 @@ def test_dice_counts_frames_that_go_too_far_and_j_leaves_out_first_and_last() ->
         compare(1, 2, nothing, here, here, prompted=False),
         compare(1, 3, nothing, nothing, here, prompted=False),
     ]
-    found = summarise(rows, 4)
+    found = summarize(rows, 4)
     assert found.iou == found.copied == 1.0
     assert found.region == pytest.approx(0.5)
     assert found.dice == pytest.approx(2 * 200 / (200 + 300))
@@ -108,11 +108,11 @@ def test_dice_of_the_copied_mask_is_that_of_the_volume() -> None:
         compare(1, 0, first, first, first, prompted=True),
         compare(1, 1, moved, moved, first, prompted=False),
     ]
-    assert summarise(rows, 2).copied_dice == pytest.approx(2 * 150 / 400)
+    assert summarize(rows, 2).copied_dice == pytest.approx(2 * 150 / 400)
 
 
 def test_nothing_to_average_is_nan() -> None:
-    assert np.isnan(summarise([], 3).dice)
+    assert np.isnan(summarize([], 3).dice)
 
 
 def test_perfect_tracks_score_one_and_swaps_are_counted() -> None:
@@ -131,7 +131,7 @@ def test_perfect_tracks_score_one_and_swaps_are_counted() -> None:
 
 def test_a_track_with_a_gap_becomes_parent_and_child() -> None:
     planes = [square(5, 5) * 7, square(5, 5) * 0, square(5, 5) * 7]
-    numbered = list(unbroken(planes))
+    numbered = list(split_at_gaps(planes))
     assert numbered[0][1] == {1: (7, 0)}
     assert numbered[2][1] == {2: (7, 1)}
     assert set(np.unique(numbered[2][0])) == {0, 2}
@@ -147,7 +147,7 @@ def discs() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("prompt", list(LabelPromptKind))
-def test_a_stack_is_prompted_from_its_truth_and_compared(discs, prompt: LabelPromptKind) -> None:
+def test_a_stack_is_prompted_from_its_labels_and_compared(discs, prompt: LabelPromptKind) -> None:
     pytest.importorskip("ctc_metrics")
     settings = EvaluationSettings(prompt=prompt, tracks=True)
     found = evaluate(*discs, FakePredictor(), settings, axes="TYX", along="t")
@@ -160,7 +160,7 @@ def test_a_stack_is_prompted_from_its_truth_and_compared(discs, prompt: LabelPro
     assert found.tracks.switches == 0
 
 
-def test_volumes_are_prompted_in_the_middle_and_followed_both_ways(discs) -> None:
+def test_volumes_are_prompted_in_the_middle_and_propagated_in_both_directions(discs) -> None:
     images, labels = discs
     found = evaluate(images, labels, FakePredictor(), axes="ZYX", along="z")
     assert {row.frame for row in found.rows if row.prompted} == {2}
@@ -207,7 +207,7 @@ def test_the_table_is_written_row_by_row(discs, tmp_path: Path) -> None:
 
 
 @given(st.integers(1, 6))
-def test_the_tolerance_grows_with_the_picture(scale: int) -> None:
+def test_the_tolerance_grows_with_the_image(scale: int) -> None:
     first = square(10, 10, 10, (40 * scale, 50 * scale))
     moved = square(10, 10 + scale // 2, 10, (40 * scale, 50 * scale))
     assert boundary_f(first, moved) == 1.0

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.lru_cache import LRUCache
 from napari_sam2.images.readers.video import VideoDecoder, read_video
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import movie, write_video
@@ -77,14 +76,14 @@ def test_a_video_is_a_movie_in_colour(video):
         open_stack(video, along="z")
 
 
-def test_grey_video_has_no_colour_axis(tmp_path):
+def test_gray_video_has_no_colour_axis(tmp_path):
     write_video(tmp_path / "a.mkv", movie(), "ffv1")
     stack = open_stack(tmp_path / "a.mkv")
     assert stack.axes == "TYX"
     np.testing.assert_array_equal(stack.read((9,))[0], decoded(tmp_path / "a.mkv", "gray")[9])
 
 
-def test_without_pyav_the_message_says_how_to_get_it(tmp_path, monkeypatch):
+def test_without_pyav_the_message_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"x")
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match=r"napari-sam2\[video\]"):
@@ -114,12 +113,3 @@ def test_sound_alone_is_no_video(tmp_path):
             container.mux(packet)
     with pytest.raises(UserError, match="holds no video"):
         open_stack(tmp_path / "a.mkv")
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 20))), st.integers(1, 60))
-def test_the_cache_never_holds_more_than_it_may(puts, limit):
-    cache = LRUCache(limit)
-    for key, size in puts:
-        cache.put(key, np.zeros(size, np.uint8))
-        assert cache.get(key) is not None
-        assert cache.nbytes <= max(limit, size)

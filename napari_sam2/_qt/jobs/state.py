@@ -1,0 +1,115 @@
+"""What the jobs and the panels share: the session, the model, what runs and what is saved."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.prompts.types import PromptKey
+from napari_sam2.viewer.layer_sync import LayerSync
+from napari_sam2.viewer.layers.points import INSIDE
+
+if TYPE_CHECKING:
+    from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.masks.scores import ObjectProgress
+    from napari_sam2.session.objects import SegmentedObject
+    from napari_sam2.session.session import SegmentationSession
+
+
+class ControllerState(QObject):
+    """The state of the widget on one viewer, read by panels and changed by jobs.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    parent : QObject or None
+        Owner.
+
+    Attributes
+    ----------
+    sync : LayerSync or None
+        The segmentation, None before an image is chosen.
+    predictor : Predictor or None
+        The model in use, None before one is loaded.
+    running : SegmentationSession or None
+        The session that propagates or refines a track now.
+    refining : bool
+        Whether that run refines masks.
+    saved : Path or None
+        The file of the labels.
+    unsaved : bool
+        Whether there are changes that are not in the file.
+    pending_accepts : set of int
+        Objects that the user has accepted and that wait for the runs before.
+    """
+
+    changed = Signal()
+    """Something that the panels show has changed."""
+    session_changed = Signal()
+    """A session began or ended."""
+    run_ended = Signal()
+    """A propagation or a refinement of a track ended."""
+    notice = Signal(str)
+    """A message for the user."""
+    fault = Signal(object)
+    """An ErrorMessage."""
+
+    def __init__(self, viewer: Any, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.sync: LayerSync | None = None
+        self.predictor: Predictor | None = None
+        self.running: SegmentationSession | None = None
+        self.refining = False
+        self.saved: Path | None = None
+        self.unsaved = False
+        self.pending_accepts: set[int] = set()
+
+    @property
+    def session(self) -> "SegmentationSession | None":
+        """The session of the position that the viewer shows."""
+        return None if self.sync is None else self.sync.session
+
+    @property
+    def current(self) -> int:
+        """Id of the object that the next prompt belongs to; 0 without a session."""
+        return 0 if self.sync is None else self.sync.prompt_layers.current
+
+    @property
+    def inside(self) -> bool:
+        """Whether the next point lies inside the object."""
+        return self.sync is None or self.sync.prompt_layers.sign == INSIDE
+
+    @property
+    def current_key(self) -> PromptKey | None:
+        """The current object on the frame that is shown."""
+        if self.sync is None:
+            return None
+        dims = self.sync.dims
+        return PromptKey(dims.fixed, self.sync.prompt_layers.current, dims.frame)
+
+    @property
+    def objects(self) -> "list[SegmentedObject]":
+        """All objects, by id."""
+        return [] if self.sync is None else list(self.sync.sessions.objects)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames along the propagated axis; 1 without a session."""
+        return 1 if self.sync is None else self.sync.sessions.stack.n_frames
+
+    def progress(self, object_id: int) -> "ObjectProgress | None":
+        """Return frames, lowest score and acceptance of an object."""
+        return None if self.sync is None else self.sync.sessions.progress(object_id)
+
+    def prompt_counts(self) -> Counter[int]:
+        """Return how many prompts each object has."""
+        sessions = [] if self.sync is None else [session for _, session in self.sync.sessions]
+        return Counter(prompt.object_id for session in sessions for prompt in session.prompts)
+
+    def accepted_count(self) -> int:
+        """Return how many objects are accepted."""
+        found = [self.progress(item.id) for item in self.objects]
+        return sum(progress is not None and progress.accepted for progress in found)

@@ -1,0 +1,190 @@
+"""Create segmentation sessions: for scripts, the command line and the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.images.intensity import choose_intensity
+from napari_sam2.images.stack import open_stack
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.masks.label_array import DraftAndResultLabels, LabelArray
+from napari_sam2.masks.store import MemoryMaskStore
+from napari_sam2.prompts.io import load_prompts, prompt_axis
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.session import SegmentationSession
+from napari_sam2.session.session_group import SessionGroup
+
+if TYPE_CHECKING:
+    from napari_sam2.images.intensity import Intensity
+    from napari_sam2.images.plane_readers import PlaneReader
+    from napari_sam2.images.stack import Stack
+    from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.masks.store import MaskStore
+    from napari_sam2.session.settings import SessionSettings
+    from napari_sam2.tracking.resume_state import Journal
+
+
+def create_session(
+    stack: Stack,
+    predictor: Predictor,
+    *,
+    intensity: Intensity | None = None,
+    prompts: PromptStore | None = None,
+    settings: SessionSettings | None = None,
+    masks: MaskStore | None = None,
+    labels: LabelArray | None = None,
+    journal: Journal | None = None,
+    drafts: MaskStore | None = None,
+    reader: PlaneReader | None = None,
+) -> SegmentationSession:
+    """Create a session on an open stack and a loaded model.
+
+    Parameters
+    ----------
+    stack : Stack
+        The images.
+    predictor : Predictor
+        The model.
+    intensity : Intensity or None
+        Contrast of the images shown to the model; None chooses it from a sample of the data.
+    prompts : PromptStore or None
+        The prompts; None starts without any.
+    settings : SessionSettings or None
+        None uses the default settings.
+    masks : MaskStore or None
+        Where masks are stored; None keeps them in memory.
+    labels : LabelArray or None
+        Label image that is updated with every mask; None keeps none.
+    journal : Journal or None
+        Records finished planes for a run that can be resumed; None records nothing.
+    drafts : MaskStore or None
+        Where masks of the forward pass are stored until the backward pass replaces them; None
+        keeps them in memory.
+    reader : PlaneReader or None
+        Reads planes in place of ``stack``; None reads from the stack.
+
+    Raises
+    ------
+    StackReadError
+        If the data sampled for the contrast cannot be read.
+    """
+    return SegmentationSession(
+        stack,
+        predictor,
+        intensity=choose_intensity(stack) if intensity is None else intensity,
+        prompts=PromptStore(axis=stack.along) if prompts is None else prompts,
+        masks=MemoryMaskStore() if masks is None else masks,
+        labels=labels,
+        settings=settings,
+        journal=journal,
+        drafts=drafts,
+        reader=reader,
+    )
+
+
+def create_session_group(
+    stack: Stack,
+    predictor: Predictor,
+    intensity: Intensity | None = None,
+    labels: DraftAndResultLabels | None = None,
+    settings: SessionSettings | None = None,
+) -> SessionGroup:
+    """Create the sessions of an image in the viewer, one per position on the other axes.
+
+    Parameters
+    ----------
+    stack : Stack
+        The image; its fixed positions do not matter.
+    predictor : Predictor
+        The model.
+    intensity : Intensity or None
+        Contrast of the images shown to the model; None chooses it from a sample of the data.
+    labels : DraftAndResultLabels or None
+        Label images for drafts and results; None creates them in memory.
+    settings : SessionSettings or None
+        None uses the default settings.
+
+    Raises
+    ------
+    StackReadError
+        If the data sampled for the contrast cannot be read.
+    """
+    return SessionGroup(
+        stack,
+        predictor,
+        choose_intensity(stack) if intensity is None else intensity,
+        DraftAndResultLabels.make(stack) if labels is None else labels,
+        settings,
+    )
+
+
+def open_session(
+    data: Any,
+    prompts: Any = None,
+    *,
+    axes: str | None = None,
+    along: str | None = None,
+    at: Mapping[str, int] | Iterable[str] | None = None,
+    channels: Sequence[int] | None = None,
+    model: Predictor | str | Path = AUTO_MODEL,
+    device: str = AUTO_DEVICE,
+    intensity: Intensity | None = None,
+    settings: SessionSettings | None = None,
+    output: Path | str | None = None,
+) -> SegmentationSession:
+    """Open images and a model, and create a session for step-by-step work.
+
+    Parameters
+    ----------
+    data : array, path or URL
+        The images, see :func:`napari_sam2.open_stack`; planes are read when needed.
+    prompts : PromptStore, sequence of prompts, dict, path, label array or None
+        What to segment: prompts, a prompt file or its content, or labels of some frames (their
+        values become object ids). More prompts can be added to ``session.prompts``.
+    axes, along, at, channels
+        As in :func:`napari_sam2.open_stack`; ``along`` defaults to the axis of the prompts.
+    model : Predictor, str or Path
+        A predictor, a model name or a weights file, see :func:`napari_sam2.load_predictor`.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    intensity : Intensity or None
+        Contrast of the images shown to the model; None chooses it from a sample of the data.
+    settings : SessionSettings or None
+        None uses the default settings.
+    output : Path, str or None
+        Zarr folder for the labels, replaced if it exists; None keeps them in memory, compressed.
+
+    Returns
+    -------
+    SegmentationSession
+        Its ``labels`` have the axes and order of the input without channels.
+
+    Raises
+    ------
+    UserError
+        If the data, the prompts or an option cannot be used.
+    SAM2Error
+        If the model or the device is not available.
+    """
+    axis = along or (None if prompts is None else prompt_axis(prompts))
+    stack = open_stack(data, axes=axes, along=axis, at=at, channels=channels)
+    store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
+    labels = LabelArray.create(None if output is None else Path(output), stack, ids=store.objects())
+    return create_session(
+        stack,
+        _load(model, device),
+        intensity=intensity,
+        prompts=store,
+        settings=settings,
+        labels=labels,
+    )
+
+
+def _load(model: Predictor | str | Path, device: str) -> Predictor:
+    if not isinstance(model, str | Path):
+        return model
+    from napari_sam2.inference.sam2_predictor import load_predictor
+
+    return load_predictor(model, device)

@@ -1,0 +1,136 @@
+"""What decides the results of a run, and how two runs differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from napari_sam2.prompts.store import PromptSnapshot, PromptStore
+from napari_sam2.session.fingerprint import Fingerprint
+
+_MAX_LISTED_OBJECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """The model of a run.
+
+    Parameters
+    ----------
+    name : str
+        E.g. ``"sam2.1_hiera_tiny"``.
+    weights_hash : str
+        Hash of the weights.
+    trained : bool
+        False for random weights.
+    """
+
+    name: str
+    weights_hash: str
+    trained: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunDescription:
+    """Everything that decides the results of a run.
+
+    Parameters
+    ----------
+    prompts : PromptSnapshot
+        All prompts.
+    model : ModelIdentity
+        The model.
+    input : Fingerprint
+        The images.
+    settings : mapping
+        Settings as JSON values: direction, range, view, contrast, group size and so on.
+    shape : tuple of int
+        Height and width of a plane, in pixels.
+    """
+
+    prompts: PromptSnapshot
+    model: ModelIdentity
+    input: Fingerprint
+    settings: Mapping[str, Any]
+    shape: tuple[int, int]
+
+
+class RunPart(Enum):
+    """The parts of a run description that are compared."""
+
+    PROMPTS = "prompts"
+    MODEL = "model"
+    INPUT = "input"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDifference:
+    """One difference between two runs, which prevents resuming.
+
+    Parameters
+    ----------
+    part : RunPart
+        The part that differs.
+    detail : str
+        The old and the new value, for a message.
+    """
+
+    part: RunPart
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.part.value}: {self.detail}"
+
+
+def compare(before: RunDescription, now: RunDescription) -> tuple[RunDifference, ...]:
+    """Return all differences between two runs; empty if ``now`` can resume ``before``."""
+    found: list[RunDifference] = []
+    if detail := _prompt_difference(before.prompts, now.prompts):
+        found.append(RunDifference(RunPart.PROMPTS, detail))
+    if before.model != now.model:
+        detail = f"was {_model_text(before.model)}, now {_model_text(now.model)}"
+        found.append(RunDifference(RunPart.MODEL, detail))
+    found += [RunDifference(RunPart.INPUT, text) for text in before.input.differences(now.input)]
+    found += _setting_differences(before.settings, now.settings)
+    return tuple(found)
+
+
+def _setting_differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[RunDifference]:
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if _as_json(old) != _as_json(new):
+            yield RunDifference(RunPart.SETTINGS, f"{name} was {old}, now {new}")
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+def _model_text(model: ModelIdentity) -> str:
+    return f"{model.name} ({model.weights_hash[:12]})"
+
+
+def _prompt_difference(before: PromptSnapshot, now: PromptSnapshot) -> str:
+    if before.axis != now.axis:
+        return f"their axis was {before.axis}, now {now.axis}"
+    old, new = PromptStore(before.prompts), PromptStore(now.prompts)
+    changed = [
+        object_id
+        for object_id in sorted({*old.objects(), *new.objects()})
+        if _prompts_of(old, object_id) != _prompts_of(new, object_id)
+    ]
+    if not changed:
+        return ""
+    more = ", ..." if len(changed) > _MAX_LISTED_OBJECTS else ""
+    listed = ", ".join(map(str, changed[:_MAX_LISTED_OBJECTS]))
+    return f"the prompts of object {listed}{more} have changed"
+
+
+def _prompts_of(store: PromptStore, object_id: int) -> tuple[Any, ...]:
+    return tuple(store.get(object_id, frame) for frame in store.frames(object_id))

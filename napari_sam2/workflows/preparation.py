@@ -1,0 +1,238 @@
+"""Check a segmentation job and open its inputs, before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
+from napari_sam2.export.ngff import check_axis_order
+from napari_sam2.images.intensity import Intensity, choose_intensity
+from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.prompts.io import load_prompts, prompt_axis
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.run_description import ModelIdentity, RunDescription
+from napari_sam2.session.run_folder import RunFolder, check_same_run
+from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.plan import PropagationRequest
+
+if TYPE_CHECKING:
+    from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.workflows.job import SegmentationJob
+
+_CACHE_BYTES_AT_1024 = 2**26
+_MIN_CACHE_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class PreparedSegmentation:
+    """A checked job with its inputs opened and its model loaded.
+
+    Parameters
+    ----------
+    job : SegmentationJob
+        What was asked for.
+    stack : Stack
+        The images.
+    prompts : PromptStore
+        The prompts, with the axis of the stack.
+    intensity : Intensity
+        Contrast of the images shown to the model.
+    predictor : Predictor
+        The model.
+    request : PropagationRequest
+        Directions and frames to propagate.
+    settings : SessionSettings
+        Settings of the session.
+    output : OutputDestination
+        Where labels are written.
+    description : RunDescription
+        Everything that decides the results; must be equal to resume a run.
+    resumes : bool
+        Whether there is an earlier run that is resumed.
+    """
+
+    job: SegmentationJob
+    stack: Stack
+    prompts: PromptStore
+    intensity: Intensity
+    predictor: Predictor
+    request: PropagationRequest
+    settings: SessionSettings
+    output: OutputDestination
+    description: RunDescription
+    resumes: bool
+
+
+def prepare_segmentation(job: SegmentationJob) -> PreparedSegmentation:
+    """Check a job, open its inputs and load its model; nothing is written.
+
+    Raises
+    ------
+    UserError
+        If an input, an option or the output cannot be used.
+    SAM2Error
+        If the model or the device is not available.
+    """
+    try:
+        return _prepare(job)
+    except OSError as error:
+        raise UserError(str(error)) from error
+
+
+def _prepare(job: SegmentationJob) -> PreparedSegmentation:
+    from napari_sam2.inference.sam2_predictor import load_predictor
+
+    output = OutputDestination.parse(job.output)
+    _check_existing(job, output)
+    stack = _open(job)
+    frames = _resolve_frames(job.frames, stack.n_frames)
+    prompts = load_prompts(job.prompts, stack, labels_as=job.labels_as, frames=frames)
+    _check_destinations(job, output, stack, frames)
+    intensity = choose_intensity(stack, job.contrast, job.window)
+    request = PropagationRequest(direction=job.direction, frames=frames)
+    predictor = load_predictor(job.model, job.device)
+    settings = SessionSettings(view=job.view, cache_bytes=_cache_bytes(predictor.info.image_size))
+    facts = _settings_as_json(stack, intensity, request, settings)
+    if job.refine:
+        facts["refine"] = True
+    description = _describe(stack, prompts, predictor, facts)
+    resumes = job.resume and _check_resume(output, description)
+    return PreparedSegmentation(
+        job=job,
+        stack=stack,
+        prompts=prompts,
+        intensity=intensity,
+        predictor=predictor,
+        request=request,
+        settings=settings,
+        output=output,
+        description=description,
+        resumes=resumes,
+    )
+
+
+def _open(job: SegmentationJob) -> Stack:
+    if not job.prompts.exists():
+        raise UserError(f"There is no prompt file {job.prompts}. Check the path.")
+    axis = prompt_axis(job.prompts)
+    if None not in (axis, job.along) and axis != job.along:
+        raise UserError(
+            f"The prompts count frames along {axis}, but --along is {job.along}. "
+            "Leave --along out, or give the axis of the prompts."
+        )
+    return open_stack(
+        job.source, axes=job.axes, along=job.along or axis, at=job.at, channels=job.channels
+    )
+
+
+def _resolve_frames(frames: tuple[int, int | None] | None, n_frames: int) -> tuple[int, int] | None:
+    if frames is None:
+        return None
+    first, stop = frames[0], n_frames if frames[1] is None else frames[1]
+    if not 0 <= first < stop:
+        raise UserError(
+            f"The range {first}:{stop} is empty. A range A:B includes frame A and excludes frame B."
+        )
+    if stop > n_frames:
+        raise UserError(
+            f"The range {first}:{stop} ends after the last frame: the stack has {n_frames} frames."
+        )
+    return first, stop
+
+
+def _check_existing(job: SegmentationJob, output: OutputDestination) -> None:
+    if job.resume and job.overwrite:
+        raise UserError("Give --resume or --overwrite, not both.")
+    if job.overwrite:
+        output.check_removable()
+    elif not (job.resume and RunFolder.exists(output.run_folder)):
+        _check_free(output)
+
+
+def _check_free(output: OutputDestination) -> None:
+    """Raise if the output exists; a folder in which no run was created does not count."""
+    folder = output.run_folder
+    unused = folder.is_dir() and not RunFolder.exists(folder)
+    if not (unused and output.existing() == (folder,)):
+        output.check_free()
+
+
+def _check_destinations(
+    job: SegmentationJob, output: OutputDestination, stack: Stack, frames: tuple[int, int] | None
+) -> None:
+    output.check_apart([*stack.source.files, job.prompts])
+    if output.kind is OutputKind.OME_ZARR:
+        check_axis_order(stack.label_axes)
+    if job.scores is not None:
+        _check_scores(job, job.scores, stack)
+    first, stop = frames or (0, stack.n_frames)
+    check_disk(output, stack, stop - first, prod(stack.full_shape) * stack.dtype.itemsize)
+
+
+def _check_scores(job: SegmentationJob, scores: Path, stack: Stack) -> None:
+    inputs = [path.resolve() for path in (*stack.source.files, job.prompts)]
+    if scores.resolve() in inputs:
+        raise UserError(f"The scores would replace the input {scores}. Choose another file.")
+    check_csv_path(scores)
+    if scores.exists() and not (job.overwrite or job.resume):
+        raise UserError(f"{scores} exists. Choose another file for the scores, or --overwrite it.")
+
+
+def check_csv_path(path: Path) -> None:
+    """Check that a CSV file of scores can be written to a path.
+
+    Raises
+    ------
+    UserError
+        If the path is a folder, or its folder does not exist.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder. Give a file for the scores.")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} for the scores. Create it first.")
+
+
+def _describe(
+    stack: Stack, prompts: PromptStore, predictor: Predictor, settings: dict[str, Any]
+) -> RunDescription:
+    info = predictor.info
+    return RunDescription(
+        prompts=prompts.snapshot(),
+        model=ModelIdentity(info.name, info.weights_hash, info.trained),
+        input=Fingerprint.of(stack),
+        settings=settings,
+        shape=stack.shape,
+    )
+
+
+def _check_resume(output: OutputDestination, description: RunDescription) -> bool:
+    """Return whether there is a run to resume; raise if it differs from the description."""
+    if not RunFolder.exists(output.run_folder):
+        return False
+    check_same_run(output.run_folder, description)
+    return True
+
+
+def _cache_bytes(image_size: int) -> int:
+    """Return the feature cache size in bytes: a few frames, as a run needs each frame once."""
+    return max(_MIN_CACHE_BYTES, _CACHE_BYTES_AT_1024 * image_size**2 // 1024**2)
+
+
+def _settings_as_json(
+    stack: Stack, intensity: Intensity, request: PropagationRequest, settings: SessionSettings
+) -> dict[str, Any]:
+    return {
+        "along": stack.along,
+        "planes": [list(stack.index(0)), list(stack.index(stack.n_frames - 1))],
+        "channels": list(stack.layout.channels),
+        "contrast": [list(pair) for pair in intensity.limits],
+        "direction": request.direction.value,
+        "range": request.frames,
+        "view": str(settings.view),
+        "group_size": settings.group_size,
+    }

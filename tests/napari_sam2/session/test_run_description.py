@@ -1,0 +1,65 @@
+"""Differences between runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_sam2.images.stack import open_stack
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.prompts.types import MaskPrompt, PointPrompt
+from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.run_description import ModelIdentity, RunDescription, RunPart, compare
+
+SHAPE = (30, 40)
+POINT, MASK = PointPrompt(1, 0, (3, 4)), MaskPrompt(2, 1, np.ones((2, 3)), (4, 4))
+
+
+def fingerprint(value: int) -> Fingerprint:
+    return Fingerprint.of(open_stack(np.full((5, *SHAPE), value, np.uint8), axes="TYX"))
+
+
+RUN = RunDescription(
+    prompts=PromptStore([POINT, MASK], axis="t").snapshot(),
+    model=ModelIdentity("micro", "abc123"),
+    input=fingerprint(0),
+    settings={"direction": "both", "range": (0, 5), "group_size": 8},
+    shape=SHAPE,
+)
+CHANGES = {
+    RunPart.PROMPTS: {"prompts": PromptStore([MASK], axis="t").snapshot()},
+    RunPart.MODEL: {"model": ModelIdentity("tiny", "def456")},
+    RunPart.INPUT: {"input": fingerprint(1)},
+    RunPart.SETTINGS: {"settings": {**RUN.settings, "direction": "forward"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (RunPart.PROMPTS, "prompts: the prompts of object 1 have changed"),
+        (RunPart.MODEL, "model: was micro (abc123), now tiny (def456)"),
+        (RunPart.INPUT, "input: pixel values changed"),
+        (RunPart.SETTINGS, "settings: direction was both, now forward"),
+    ],
+)
+def test_one_difference_is_described(part: RunPart, text: str) -> None:
+    [difference] = compare(RUN, replace(RUN, **CHANGES[part]))
+    assert difference.part is part
+    assert str(difference) == text
+
+
+def test_all_differences_are_found() -> None:
+    changes = {name: value for change in CHANGES.values() for name, value in change.items()}
+    assert {d.part for d in compare(RUN, replace(RUN, **changes))} == set(RunPart)
+
+
+def test_settings_are_compared_as_json() -> None:
+    assert compare(RUN, replace(RUN, settings={**RUN.settings, "range": [0, 5]})) == ()
+
+
+def test_another_axis_of_the_prompts_is_a_difference() -> None:
+    other = replace(RUN, prompts=replace(RUN.prompts, axis="z"))
+    assert "axis was t, now z" in str(compare(RUN, other)[0])
