@@ -12,6 +12,7 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View
 from napari_sam2.inference.initial_view import InitialViewSelector
 from napari_sam2.inference.protocol import MaskCandidates
+from napari_sam2.inference.tuning import REFINED_SIDE_SHARE
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
@@ -112,8 +113,8 @@ class ClickPredictor:
         Returns
         -------
         FrameResult or None
-            None if that view is not smaller than the earlier one; the result itself if its mask is
-            empty.
+            None if that view is not clearly smaller than the earlier one; the result itself if its
+            mask is empty.
         """
         box = before.crop.box
         if box is None:
@@ -121,7 +122,7 @@ class ClickPredictor:
         placement = self.placement
         side = placement.side_around(box)
         shown = Window.of(placement.shape) if before.view is None else before.view
-        if side >= max(shown.shape):
+        if not is_closer(side, shown):
             return None
         view = placement.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
@@ -146,3 +147,8 @@ class ClickPredictor:
         if found.object_score <= 0:
             return [MaskCrop.empty() for _ in found.logits]
         return [self.encoder.mask_to_plane(view, logits) for logits in found.logits]
+
+
+def is_closer(side: int, view: Window) -> bool:
+    """Return whether a view of ``side`` shows an object clearly closer than ``view``."""
+    return side <= REFINED_SIDE_SHARE * max(view.shape)

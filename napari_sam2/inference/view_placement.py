@@ -94,6 +94,11 @@ class ViewPlacement:
             return min(side, self.side_around(box))
         return self._unless_full(side, box)
 
+    def wider(self, view: View) -> View:
+        """Return a view of twice the side with the same center, at most the whole plane."""
+        side = self.side_for(2 * view.side)
+        return self.full if side >= max(self.shape) else self.place(view.window, side)
+
     def place(self, box: Window, side: int) -> View:
         """Return the view of ``side`` centered on ``box``, moved to lie on the plane."""
         pitch = self.pitch(side)

@@ -119,8 +119,29 @@ class SweepRunner:
         for view in distinct:
             members = [o for o in objects if views[o] == view]
             for group in batches(members, self._group_size):
-                results += self._track_group(frame, index, view, group)
+                before = {o: self._tracks[o] for o in group}
+                found = self._track_group(frame, index, view, group)
+                results += [self._redetect(frame, index, before[r.object_id], r) for r in found]
         return results
+
+    def _redetect(
+        self, frame: int, index: PlaneIndex, before: Track, result: FrameResult
+    ) -> FrameResult:
+        """Track an object that is lost in a zoomed view again in a view twice as wide.
+
+        This is done on the first frame without the object, then after 1, 3, 7, ... frames.
+        """
+        absent = before.presence.absent_frames
+        if result.area or not before.view.zoomed or absent & (absent + 1):
+            return result
+        lost = self._tracks[before.object_id]
+        self._tracks[before.object_id] = before
+        view = self._placement.wider(before.view)
+        (again,) = self._track_group(frame, index, view, [before.object_id])
+        if again.area:
+            return again
+        self._tracks[before.object_id] = lost
+        return result
 
     def _prefetch_next(self, frame: int, views: Sequence[View]) -> None:
         later = frame + self._sweep.frames.step
