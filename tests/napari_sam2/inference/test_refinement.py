@@ -77,8 +77,8 @@ def test_a_track_is_refined_frame_by_frame_in_tight_windows():
 @pytest.mark.parametrize("chosen", ["auto", "zoom:96"])
 def test_masks_that_were_seen_as_closely_before_are_left_alone(chosen):
     settings = SessionSettings(view=ViewPolicy.parse(chosen))
-    data = movie((800, 900), [PATH], radius=10)
-    session = session_of(data, [BoxPrompt(1, 0, (49.5, 49.5), (70.5, 70.5))], settings=settings)
+    data = movie((800, 900), [PATH], radius=12)
+    session = session_of(data, [BoxPrompt(1, 0, (47.5, 47.5), (72.5, 72.5))], settings=settings)
     list(session.propagate())
     before = [session.labels.read((f,)).copy() for f in range(FRAMES)]
     calls = session.predictor.calls["click"]
