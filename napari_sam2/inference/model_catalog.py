@@ -73,7 +73,7 @@ class ModelCard:
     def about(self) -> str:
         """One paragraph on use, size, license and download state."""
         count = f"{self.parameters / 1e6:.1f} million weights"
-        return f"Good for {self.good_for}. {count}, licence {self.licence}, {self.state}."
+        return f"Good for {self.good_for}. {count}, licence {self.license}, {self.state}."
 
     def is_called(self, name: str) -> bool:
         """Return whether ``name`` is a name of this model; sizes without version mean SAM 2.1."""
@@ -127,7 +127,7 @@ class HubCatalog:
 
         entries = available_models(self.registry or RELEASES)
         cards = [
-            ModelCard(e.name, e.parameters, e.licence, e.download_bytes, e.good_for, e.is_here)
+            ModelCard(e.name, e.parameters, e.license, e.download_bytes, e.good_for, e.is_here)
             for e in entries
         ]
         return tuple(sorted(cards, key=lambda card: card.name != BUNDLED))

@@ -33,7 +33,7 @@ class ModelEntry:
         Name for :func:`load_model`.
     parameters : int
         Number of weights.
-    licence : str
+    license : str
         SPDX identifier of the weights' license.
     download_bytes : int
         Size of the download; 0 if the model comes with the package.
@@ -45,7 +45,7 @@ class ModelEntry:
 
     name: str
     parameters: int
-    licence: str
+    license: str
     download_bytes: int
     good_for: str
     is_here: bool
@@ -129,7 +129,7 @@ def available_models(registry: Registry = RELEASES) -> tuple[ModelEntry, ...]:
         ModelEntry(
             known.name,
             known.parameters,
-            known.licence,
+            known.license,
             known.download_bytes,
             known.good_for,
             _is_here(known, registry),

@@ -39,7 +39,7 @@ class Release:
         Recommended use, one line.
     source : HubFile or Path
         File on the hub or in this package.
-    licence : str
+    license : str
         SPDX identifier of the weights' license.
     """
 
@@ -48,7 +48,7 @@ class Release:
     download_bytes: int
     good_for: str
     source: HubFile | Path
-    licence: str = "Apache-2.0"
+    license: str = "Apache-2.0"
 
     @property
     def name(self) -> str:

@@ -185,7 +185,7 @@ class Trainer:
                 "seconds": self.seconds,
                 "model": self.model.state_dict(),
                 "average": self.average.model.state_dict(),
-                "optimiser": self.optimizer.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
                 "curriculum": asdict(self.settings.curriculum),
             }
         )
@@ -197,7 +197,7 @@ class Trainer:
         self.step, self.seconds = content["step"], content["seconds"]
         self.model.load_state_dict(content["model"])
         self.average.model.load_state_dict(content["average"])
-        self.optimizer.load_state_dict(content["optimiser"])
+        self.optimizer.load_state_dict(content["optimizer"])
 
     def _requests(self) -> Iterator[Request]:
         """Yield batch sizes without end, ahead of the steps that use them."""

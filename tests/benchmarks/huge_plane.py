@@ -70,12 +70,12 @@ def measure(model: str, contrast: str) -> dict[str, object]:
         make_plane(Path(folder) / "plane.zarr")
         store = CountingStore(Path(folder) / "plane.zarr", read_only=True)
         array = zarr.open_array(store, mode="r")
-        centre = (CORNER[0] + OBJECT / 2, CORNER[1] + OBJECT / 2)
+        center = (CORNER[0] + OBJECT / 2, CORNER[1] + OBJECT / 2)
         before = peak_memory()
         began = time.perf_counter()
         session = napari_sam2.open_session(
             array,
-            [PointPrompt(1, 0, centre)],
+            [PointPrompt(1, 0, center)],
             axes="TYX",
             along="t",
             model=model,
@@ -91,7 +91,7 @@ def measure(model: str, contrast: str) -> dict[str, object]:
             "model": session.predictor.info.name,
             "contrast": contrast,
             "area of the mask": results[0].area,
-            "labelled on disk": int(np.count_nonzero(written[0, y, x])),
+            "labeled on disk": int(np.count_nonzero(written[0, y, x])),
             "label chunks": sum(1 for p in Path(folder, "labels.zarr").rglob("*") if _chunk(p)),
             "MB read": store.nbytes / 1e6,
             "MB if no chunk were empty": len(store.chunks) * CHUNK**2 * 2 / 1e6,

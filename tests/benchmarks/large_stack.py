@@ -31,13 +31,13 @@ def make_stack(path: Path) -> None:
     noise = rng.integers(80, 140, SHAPE[1:], dtype=np.uint16)
     yy, xx = np.ogrid[: SHAPE[1], : SHAPE[2]]
     for frame in range(LONGEST):
-        y, x = centre(frame)
+        y, x = center(frame)
         plane = noise.copy()
         plane[(yy - y) ** 2 + (xx - x) ** 2 <= 60**2] += 900
         array[frame] = plane
 
 
-def centre(frame: int) -> tuple[float, float]:
+def center(frame: int) -> tuple[float, float]:
     """Return where the object is: on a circle."""
     angle = frame / 40
     return 512 + 200 * float(np.sin(angle)), 512 + 200 * float(np.cos(angle))
@@ -45,7 +45,7 @@ def centre(frame: int) -> tuple[float, float]:
 
 def measure(folder: Path, frames: int, model: str, view: str) -> tuple[int, float]:
     """Return the peak memory in bytes, and the seconds, of a run in a process of its own."""
-    y, x = centre(0)
+    y, x = center(0)
     asked = {"id": 1, "points": [{"frame": 0, "yx": [y, x], "label": 1}]}
     prompts = folder / "prompts.json"
     prompts.write_text(json.dumps({"version": 1, "axis": "t", "objects": [asked]}))

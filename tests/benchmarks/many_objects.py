@@ -4,7 +4,7 @@
     python -m tests.benchmarks.many_objects --models micro --inputs 256 --objects 12 --frames 4
 
 Every combination runs in a process of its own. One that would take longer than ``--budget``
-seconds is measured on fewer objects, neighbours in the middle of the plane, so that they share
+seconds is measured on fewer objects, neighbors in the middle of the plane, so that they share
 windows as all would, and stopped after the frame in work when the time is over:
 the table says how many objects and frames were measured, and the time for all of them is then
 their time per object-frame times the number of object-frames ("estimated").
@@ -210,14 +210,14 @@ def measure(
 
 def middle_first(labels: np.ndarray) -> list[Any]:
     """Return a mask prompt for each object, those in the middle of the plane first."""
-    centres = {
+    centers = {
         number: np.mean([[s.start, s.stop] for s in box], axis=1)
         for number, box in enumerate(ndimage.find_objects(labels), 1)
         if box is not None
     }
     middle = np.array(labels.shape) / 2
     asked = prompts(labels, LabelPromptKind.MASK)
-    return sorted(asked, key=lambda p: float(np.linalg.norm(centres[p.object_id] - middle)))
+    return sorted(asked, key=lambda p: float(np.linalg.norm(centers[p.object_id] - middle)))
 
 
 def _seconds_of_one(session: Any, frames: int) -> float:

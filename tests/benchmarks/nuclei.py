@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 Labels = NDArray[np.uint16]
 Image = NDArray[np.uint8]
-Centres = NDArray[np.float64]
+Centers = NDArray[np.float64]
 
 GROUND, BRIGHT, NOISE = 22.0, 120.0, 6.0
 
@@ -23,7 +23,7 @@ class Nuclei:
 
     Parameters
     ----------
-    centres : ndarray
+    centers : ndarray
         (frames, objects, 2) as (y, x).
     radii : ndarray
         (objects, 2), half axes.
@@ -33,22 +33,22 @@ class Nuclei:
         (objects, side, side), brightness around 1.
     """
 
-    centres: Centres
+    centers: Centers
     radii: NDArray[np.float64]
     angles: NDArray[np.float64]
     textures: NDArray[np.float64]
 
     @classmethod
-    def around(cls, centres: Centres, diameter: float, rng: np.random.Generator) -> Nuclei:
+    def around(cls, centers: Centers, diameter: float, rng: np.random.Generator) -> Nuclei:
         """Return nuclei of about ``diameter`` on given paths."""
-        count = centres.shape[1]
+        count = centers.shape[1]
         mean = diameter / 2 * rng.uniform(0.88, 1.12, count)
         stretch = rng.uniform(1.0, 1.18, count)
         radii = np.stack([mean * stretch, mean / stretch], axis=1)
         side = 2 * int(radii.max()) + 9
         grain = ndimage.gaussian_filter(rng.normal(size=(count, side, side)), (0, 2.2, 2.2))
         textures = rng.uniform(0.75, 1.2, (count, 1, 1)) + 0.12 * grain / grain.std()
-        return cls(centres, radii, rng.uniform(0, np.pi, count), textures)
+        return cls(centers, radii, rng.uniform(0, np.pi, count), textures)
 
     def frame(
         self, number: int, shape: tuple[int, int], rng: np.random.Generator
@@ -57,8 +57,8 @@ class Nuclei:
         depth = np.zeros(shape)
         light = np.zeros(shape)
         labels = np.zeros(shape, np.uint16)
-        for item, centre in enumerate(self.centres[number]):
-            self._draw(item, centre, depth, light, labels)
+        for item, center in enumerate(self.centers[number]):
+            self._draw(item, center, depth, light, labels)
         blurred = ndimage.gaussian_filter(GROUND + BRIGHT * light, 0.8)
         noisy = blurred + rng.normal(0, NOISE, shape)
         return np.clip(noisy, 0, 255).astype(np.uint8), labels
@@ -66,31 +66,31 @@ class Nuclei:
     def _draw(
         self,
         item: int,
-        centre: NDArray[np.float64],
+        center: NDArray[np.float64],
         depth: NDArray[np.float64],
         light: NDArray[np.float64],
         labels: Labels,
     ) -> None:
         side = self.textures.shape[1]
-        corner = np.round(centre).astype(int) - side // 2
+        corner = np.round(center).astype(int) - side // 2
         low = np.maximum(corner, 0)
         high = np.minimum(corner + side, depth.shape)
         if np.any(low >= high):
             return
         place = slice(low[0], high[0]), slice(low[1], high[1])
         own = tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))
-        inside = self._inside(item, centre, place)
+        inside = self._inside(item, center, place)
         here = inside > depth[place]
         depth[place][here] = inside[here]
         light[place][here] = self.textures[item][own][here]
         labels[place][here] = item + 1
 
     def _inside(
-        self, item: int, centre: NDArray[np.float64], place: tuple[slice, slice]
+        self, item: int, center: NDArray[np.float64], place: tuple[slice, slice]
     ) -> NDArray[np.float64]:
         """Return 1 in the middle of an ellipse, 0 on its outline, less outside."""
         y, x = np.ogrid[place]
-        y, x = y - centre[0], x - centre[1]
+        y, x = y - center[0], x - center[1]
         sine, cosine = np.sin(self.angles[item]), np.cos(self.angles[item])
         first, second = self.radii[item]
         along, across = (x * cosine + y * sine) / first, (y * cosine - x * sine) / second
@@ -99,7 +99,7 @@ class Nuclei:
 
     def movie(self, shape: tuple[int, int], seed: int) -> Iterator[tuple[Image, Labels]]:
         """Draw all frames, one at a time."""
-        for number in range(len(self.centres)):
+        for number in range(len(self.centers)):
             yield self.frame(number, shape, np.random.default_rng((seed, number)))
 
 
@@ -122,9 +122,9 @@ def clustered(
     offsets = rng.normal(0, diameter, (count, 2))
     for _ in range(200):
         offsets = _settled(offsets, home, diameter)
-    centres = np.zeros((frames, count, 2))
+    centers = np.zeros((frames, count, 2))
     for frame in range(frames):
-        centres[frame] = middles[home] + offsets
+        centers[frame] = middles[home] + offsets
         drift = np.where(_leaving(middles, shape), -drift, drift)
         wobble = _settled(offsets + rng.normal(0, 1.5, offsets.shape), home, diameter) - offsets
         step = drift[home] + wobble
@@ -132,7 +132,7 @@ def clustered(
         step *= np.minimum(1, 10 / np.maximum(length, 1e-9))
         offsets = offsets + step - drift[home]
         middles = middles + drift
-    return Nuclei.around(centres, diameter, rng)
+    return Nuclei.around(centers, diameter, rng)
 
 
 def scattered(
@@ -149,12 +149,12 @@ def scattered(
     return Nuclei.around(starts + max(room, 0.0) * np.sin(phase), diameter, rng)
 
 
-def _leaving(middles: Centres, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def _leaving(middles: Centers, shape: tuple[int, int]) -> NDArray[np.bool_]:
     margin = np.array(shape) / 12
     return (middles < margin) | (middles > np.array(shape) - margin)
 
 
-def _settled(offsets: Centres, home: NDArray[np.intp], diameter: float) -> Centres:
+def _settled(offsets: Centers, home: NDArray[np.intp], diameter: float) -> Centers:
     """Move members of a cluster apart where they overlap, and all a little to its middle."""
     moved = offsets * 0.99
     for cluster in np.unique(home):

@@ -120,7 +120,7 @@ def main() -> None:
         for view in given.views
     ]
     report(rows, given.csv)
-    steps = np.hypot(*np.diff(nuclei.centres, axis=0).reshape(-1, 2).T)
+    steps = np.hypot(*np.diff(nuclei.centers, axis=0).reshape(-1, 2).T)
     print(f"\nCopying the first masks: IoU {copied(truth):.3f}. ", end="")
     print(f"Steps: {steps.mean():.1f} px on average, {steps.max():.1f} at most.")
 

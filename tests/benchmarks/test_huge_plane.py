@@ -21,5 +21,5 @@ def test_one_click_on_a_huge_plane_reads_and_holds_little(contrast):
     found = json.loads(done.stdout.splitlines()[-1])
     assert 0 < found["MB read"] <= found["MB if no chunk were empty"] <= 64 * 1.048576
     assert found["peak memory MB"] < 1500
-    assert found["labelled on disk"] == found["area of the mask"] > 0
+    assert found["labeled on disk"] == found["area of the mask"] > 0
     assert found["label chunks"] == 1

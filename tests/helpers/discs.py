@@ -28,10 +28,10 @@ class Discs:
     absent: tuple[int, ...] = ()
 
     def sample(self, rng: np.random.Generator, frames: int, objects: int) -> ClipSample:
-        centres = rng.uniform(16, 40, (objects, 2))
+        centers = rng.uniform(16, 40, (objects, 2))
         masks = np.zeros((frames, objects, SIDE, SIDE), bool)
         for t in range(frames):
-            for k, (y, x) in enumerate(centres):
+            for k, (y, x) in enumerate(centers):
                 if k or t not in self.absent:
                     masks[t, k] = disc(y, x + t, 8)
         images = np.where(masks.any(1)[..., None], 220, 20).repeat(3, axis=-1)

@@ -44,7 +44,7 @@ class FakeEncoding:
 class FakeState:
     """Where the object was, in pixels of the window, how bright it is, and on which frames."""
 
-    centre: tuple[float, float]
+    center: tuple[float, float]
     area: float
     level: float
     token: tuple[float, float]
@@ -89,10 +89,10 @@ class FakePredictor:
         assert image.ndim == 3
         assert image.shape[2] == 3
         self.calls["encode"] += 1
-        grey = image.astype(np.float32).mean(axis=2)
+        gray = image.astype(np.float32).mean(axis=2)
         tokens = self.info.image_size // self.info.token_stride
         return FakeEncoding(
-            ndimage.gaussian_filter(grey, 0.7),
+            ndimage.gaussian_filter(gray, 0.7),
             (image.shape[0] / tokens, image.shape[1] / tokens),
         )
 
@@ -153,7 +153,7 @@ class FakePredictor:
             assert mask.shape == encoding.shape
             inside = mask > 0
             level = _level(encoding.brightness, inside) if inside.any() else 128.0
-            fallback = (0.0, 0.0) if old is None else old.centre
+            fallback = (0.0, 0.0) if old is None else old.center
             state = _state(mask, level, encoding, fallback)
             old_frames = () if old is None else old.conditioned
             frames = tuple(sorted({*old_frames, frame})) if conditioning else old_frames
@@ -163,33 +163,33 @@ class FakePredictor:
 
     def shift_memory(self, state: FakeState, tokens: tuple[int, int]) -> FakeState:
         self.calls["shift"] += 1
-        centre = (
-            state.centre[0] - tokens[0] * state.token[0],
-            state.centre[1] - tokens[1] * state.token[1],
+        center = (
+            state.center[0] - tokens[0] * state.token[0],
+            state.center[1] - tokens[1] * state.token[1],
         )
-        return replace(state, centre=centre)
+        return replace(state, center=center)
 
     def serialize_state(self, state: FakeState) -> bytes:
-        values = [state.centre, state.area, state.level, state.token]
+        values = [state.center, state.area, state.level, state.token]
         return json.dumps([*values, state.conditioned, state.history]).encode()
 
     def deserialize_state(self, data: bytes) -> FakeState:
-        centre, area, level, token, conditioned, history = json.loads(data)
+        center, area, level, token, conditioned, history = json.loads(data)
         return FakeState(
-            tuple(centre), area, level, tuple(token), tuple(conditioned), tuple(history)
+            tuple(center), area, level, tuple(token), tuple(conditioned), tuple(history)
         )
 
     def _track(self, encoding: FakeEncoding, frame: int, state: FakeState) -> TrackingResult:
         history = (*state.history, frame)[-8:]
         labels, count = ndimage.label(encoding.brightness > state.level)
         if count:
-            centres = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, count + 1)))
-            distances = np.hypot(*(centres - np.array(state.centre)).T)
+            centers = np.array(ndimage.center_of_mass(labels > 0, labels, range(1, count + 1)))
+            distances = np.hypot(*(centers - np.array(state.center)).T)
             nearest = int(distances.argmin())
             radius = max((state.area / np.pi) ** 0.5, 1.0)
             if distances[nearest] <= self.reach * radius:
                 logits = _logits(encoding.brightness, state.level, labels == nearest + 1)
-                new = _state(logits, state.level, encoding, state.centre)
+                new = _state(logits, state.level, encoding, state.center)
                 new = replace(new, conditioned=state.conditioned, history=history)
                 return TrackingResult(logits, 0.8, 5.0, new)
         nothing = np.full(encoding.shape, ABSENT, np.float32)

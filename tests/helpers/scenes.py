@@ -20,7 +20,7 @@ Path = NDArray[np.float64]
 
 
 def straight(start: tuple[float, float], step: tuple[float, float], frames: int) -> Path:
-    """Return centres (frames, 2) of a disc that moves evenly."""
+    """Return centers (frames, 2) of a disc that moves evenly."""
     return np.array(start, float) + np.arange(frames)[:, None] * np.array(step)
 
 
@@ -54,7 +54,7 @@ def session_of(
     journal: Journal | None = None,
     labels: LabelArray | None = None,
 ) -> SegmentationSession:
-    """Return a session on a grey array whose first axis is propagated."""
+    """Return a session on a gray array whose first axis is propagated."""
     stack: Stack = open_stack(data, axes=f"{along.upper()}YX", along=along)
     return SegmentationSession(
         stack,
@@ -70,7 +70,7 @@ def session_of(
 
 
 def click(object_id: int, frame: int, path: Path) -> PointPrompt:
-    """Return a click on the centre of a disc."""
+    """Return a click on the center of a disc."""
     y, x = path[frame]
     return PointPrompt(object_id, frame, (float(y), float(x)))
 

@@ -173,7 +173,7 @@ def test_generator_settings() -> None:
         np.full((1, 1), 7, np.uint8),
         np.full((500, 3), 7, np.uint8),
     ],
-    ids=["grey", "one channel", "float rgb", "one pixel", "sliver"],
+    ids=["gray", "one channel", "float rgb", "one pixel", "sliver"],
 )
 def test_images_of_every_kind_work(images: ImagePredictor, image: Any) -> None:
     found = images.predict(images.encode_image(image), [[0.5, 0.5]], [1])

@@ -106,7 +106,7 @@ class ModelPanel(QWidget):
     def license(self) -> str:
         """License of the model in use; empty if it is not known."""
         card = None if self._used is None else find_card(self._cards, self._used.model)
-        return "" if card is None else card.licence
+        return "" if card is None else card.license
 
     def show_loading(self) -> None:
         """Show that the chosen model is being loaded."""

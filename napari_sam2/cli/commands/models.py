@@ -75,7 +75,7 @@ def table(entries: tuple[ModelEntry, ...]) -> Table:
         size = f"{entry.download_bytes / 1e6:.0f} MB" if entry.download_bytes else "none"
         here = "yes" if entry.is_here else "no"
         count = f"{entry.parameters / 1e6:.1f} M"
-        rows.add_row(entry.name, count, size, here, entry.licence, entry.good_for)
+        rows.add_row(entry.name, count, size, here, entry.license, entry.good_for)
     return rows
 
 

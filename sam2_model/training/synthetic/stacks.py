@@ -91,7 +91,7 @@ class VolumeSpec:
     tubes : float
         Fraction of the objects that are tubes; the others are ellipsoids, as deep as wide.
     scale : tuple of float
-        Distance of the slices and of the pixels (y, x), in micrometres, or in millimetres for
+        Distance of the slices and of the pixels (y, x), in micrometres, or in millimeters for
         organs.
     """
 

@@ -70,7 +70,7 @@ def test_mask_pasted_back_from_any_window_is_the_mask_cut_out(case):
 @given(placed(), st.sampled_from([2, 4]))
 @settings(max_examples=60, deadline=None)
 def test_blocky_mask_survives_a_coarse_level(case, factor):
-    """At a coarse level a mask of whole blocks keeps its centre; no half-pixel drift."""
+    """At a coarse level a mask of whole blocks keeps its center; no half-pixel drift."""
     view = case[2]
     side = view.side - view.side % (4 * factor)
     view = View(Window(0, 0, side, side), zoomed=True, factor=factor)

@@ -1,4 +1,4 @@
-"""Masks: exact signs, firmness of statuses, and one behaviour in memory and on disk."""
+"""Masks: exact signs, firmness of statuses, and one behavior in memory and on disk."""
 
 from __future__ import annotations
 

@@ -110,9 +110,9 @@ def test_the_view_of_a_size_estimate_is_reused():
     assert selector.request(1, SizeEstimate(box, other), side).before is None
 
 
-def disc(centre, shape=(2048, 2048), radius=12):
+def disc(center, shape=(2048, 2048), radius=12):
     yy, xx = np.mgrid[: shape[0], : shape[1]]
-    return (yy - centre[0]) ** 2 + (xx - centre[1]) ** 2 <= radius**2
+    return (yy - center[0]) ** 2 + (xx - center[1]) ** 2 <= radius**2
 
 
 def test_lone_click_finds_the_scale_of_a_small_object():
@@ -140,10 +140,10 @@ def test_view_keeps_its_scale_and_moves_by_whole_tokens():
 
 
 def test_growing_object_gets_a_larger_window_with_its_memory_made_again():
-    shape, centre = (600, 600), (300, 300)
-    data = np.stack([np.where(disc(centre, shape, 10 + 3 * f), 200, 20) for f in range(16)])
+    shape, center = (600, 600), (300, 300)
+    data = np.stack([np.where(disc(center, shape, 10 + 3 * f), 200, 20) for f in range(16)])
     data = data.astype(np.uint8)
-    session = session_of(data, [PointPrompt(1, 0, centre)], settings=views("zoom"))
+    session = session_of(data, [PointPrompt(1, 0, center)], settings=views("zoom"))
     seen = [r.view for r in session.propagate()]
     assert len(set(seen)) >= 2
     assert session.predictor.calls["remember"] > 0

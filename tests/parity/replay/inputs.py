@@ -9,7 +9,7 @@ def _grid(h, w):
 
 
 def objects(seed, n_obj, t, n_frames):
-    """Centre (x, y) and radii, all as fractions of width / height, of each blob at frame t."""
+    """Center (x, y) and radii, all as fractions of width / height, of each blob at frame t."""
     g = np.random.Generator(np.random.PCG64(1000 + seed))
     out = []
     for _ in range(n_obj):
@@ -32,7 +32,7 @@ def mask(seed, i, h, w, t=0, n_frames=8, n_obj=2):
 
 
 def point(seed, i, h, w, t=0, n_frames=8, n_obj=2, dx=0.0, dy=0.0):
-    """Pixel (x, y) at the blob centre, moved by (dx, dy) radii."""
+    """Pixel (x, y) at the blob center, moved by (dx, dy) radii."""
     cx, cy, rx, ry = objects(seed, n_obj, t, n_frames)[i]
     return np.array([(cx + dx * rx) * w, (cy + dy * ry) * h], np.float32)
 

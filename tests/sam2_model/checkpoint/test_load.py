@@ -134,7 +134,7 @@ def test_the_bundled_model_is_read_from_the_package(tmp_path: Path) -> None:
 def test_the_models_are_listed(tmp_path: Path) -> None:
     entries = available_models(replace(RELEASES, cache=tmp_path))
     assert len(entries) == 9
-    assert {entry.licence for entry in entries} == {"Apache-2.0"}
+    assert {entry.license for entry in entries} == {"Apache-2.0"}
     here = {entry.name for entry in entries if entry.is_here}
     assert here == ({"micro"} if BUNDLED_MICRO.is_file() else set())
     assert auto_model_name(replace(RELEASES, cache=tmp_path)) == "micro"

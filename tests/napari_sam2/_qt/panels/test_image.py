@@ -42,7 +42,7 @@ KINDS = {
         (5, 1, 54, 30),
         {"axis_labels": ("t", "z", "y", "x")},
     ),
-    "colour": Kind(np.stack([MOVIE] * 3, axis=-1), (0, 20, 20), (5, 25, 30), {"rgb": True}),
+    "color": Kind(np.stack([MOVIE] * 3, axis=-1), (0, 20, 20), (5, 25, 30), {"rgb": True}),
 }
 
 
