@@ -36,7 +36,7 @@ class ModelCard:
         Name for :func:`napari_sam2.inference.sam2_predictor.load_predictor`.
     parameters : int
         Number of weights.
-    licence : str
+    license : str
         SPDX identifier of the weights' license.
     download_bytes : int
         Size of the download; 0 if the model comes with the package.
@@ -48,7 +48,7 @@ class ModelCard:
 
     name: str
     parameters: int
-    licence: str
+    license: str
     download_bytes: int
     good_for: str
     is_here: bool
@@ -73,7 +73,7 @@ class ModelCard:
     def about(self) -> str:
         """One paragraph on use, size, license and download state."""
         count = f"{self.parameters / 1e6:.1f} million weights"
-        return f"Good for {self.good_for}. {count}, licence {self.license}, {self.state}."
+        return f"Good for {self.good_for}. {count}, license {self.license}, {self.state}."
 
     def is_called(self, name: str) -> bool:
         """Return whether ``name`` is a name of this model; sizes without version mean SAM 2.1."""

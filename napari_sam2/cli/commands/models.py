@@ -69,7 +69,7 @@ def table(entries: tuple[ModelEntry, ...]) -> Table:
     from rich.table import Table
 
     rows = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "parameters", "download", "here", "licence", "good for"):
+    for heading in ("name", "parameters", "download", "here", "license", "good for"):
         rows.add_column(heading, no_wrap=heading != "good for")
     for entry in entries:
         size = f"{entry.download_bytes / 1e6:.0f} MB" if entry.download_bytes else "none"
