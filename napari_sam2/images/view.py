@@ -1,8 +1,7 @@
-"""Which window of a plane the model looks at, and how pixels map there and back."""
+"""Views: the windows of a plane that the model is shown, and the policy that selects them."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
-
-_ZOOMED = re.compile(r"zoom (-?\d+):(-?\d+)")
 
 
 class ViewMode(Enum):
@@ -87,13 +84,14 @@ class View:
     @property
     def side(self) -> int:
         """Length of the longer side in plane pixels."""
-        return max(self.window.shape)
+        window = self.window
+        return max(window.y1 - window.y0, window.x1 - window.x0)
 
     @property
     def image_shape(self) -> tuple[int, int]:
         """Height and width of the image that is encoded."""
-        height, width = self.window.shape
-        return -(-height // self.factor), -(-width // self.factor)
+        window, factor = self.window, self.factor
+        return -((window.y0 - window.y1) // factor), -((window.x0 - window.x1) // factor)
 
     def __str__(self) -> str:
         if not self.zoomed:
@@ -102,29 +100,10 @@ class View:
         return f"zoom {w.y0}:{w.y1},{w.x0}:{w.x1}"
 
     def points_in(self, yx: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map pixel-centre coordinates (..., 2) of the plane to those of the view's image."""
-        offset = np.asarray(self.window.offset, dtype=np.float64)
+        """Map pixel-center coordinates (..., 2) of the plane to those of the view's image."""
+        offset = np.array([self.window.y0, self.window.x0], dtype=np.float64)
         return (yx - offset + 0.5) / self.factor - 0.5
-
-    def points_out(self, yx: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Undo :meth:`points_in`."""
-        offset = np.asarray(self.window.offset, dtype=np.float64)
-        return (yx + 0.5) * self.factor - 0.5 + offset
 
     def box_in(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map half-open bounds (2, 2) of the plane to those of the view's image."""
-        return (box - np.asarray(self.window.offset, dtype=np.float64)) / self.factor
-
-
-def seen_side(view: str, shape: tuple[int, int]) -> int:
-    """Return the longer side, in plane pixels, of the window that a result says it was seen in.
-
-    Parameters
-    ----------
-    view : str
-        What :class:`View` is written as; anything but a zoomed one counts as the whole plane.
-    shape : tuple of int
-        Height and width of the plane.
-    """
-    rows = _ZOOMED.match(view)
-    return max(shape) if rows is None else int(rows[2]) - int(rows[1])
+        return (box - np.array([self.window.y0, self.window.x0], dtype=np.float64)) / self.factor

@@ -17,7 +17,7 @@ from napari_sam2.images.view import View
 from napari_sam2.inference.contours import smooth_contour
 from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.protocol import ImageEmbedding, Predictor, ViewPrompts
-from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop
+from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop, positive_bounds
 from napari_sam2.prompts.plane_prompts import PlanePrompts
 
 if TYPE_CHECKING:
@@ -134,18 +134,23 @@ class ViewEncoder:
 
         The crop contains every positive pixel on the plane and a rim of background around them.
         """
-        shape = (logits.shape[0], logits.shape[1])
-        box = MaskCrop(Window.of(shape), logits).box
-        if box is None:
+        bounds = positive_bounds(logits)
+        if bounds is None:
             return MaskCrop.empty()
-        kept = box.grow(RIM).clip(shape)
-        crop, factor = logits[kept.slices], view.factor
+        (y0, x0, y1, x1), (rows, columns) = bounds, logits.shape
+        y0, x0, y1, x1 = (
+            max(y0 - RIM, 0),
+            max(x0 - RIM, 0),
+            min(y1 + RIM, rows),
+            min(x1 + RIM, columns),
+        )
+        crop, factor = logits[y0:y1, x0:x1], view.factor
         if factor > 1:
             crop = ndimage.zoom(crop, factor, order=1, mode="nearest", grid_mode=True)
-        window = Window(*(bound * factor for bound in (kept.y0, kept.x0, kept.y1, kept.x1)))
-        window = window.shift(view.window.y0, view.window.x0)
-        inside = window.clip(self.shape)
-        cut = crop[inside.relative_to(window).slices]
+        top, left = y0 * factor + view.window.y0, x0 * factor + view.window.x0
+        placed = Window(top, left, top + crop.shape[0], left + crop.shape[1])
+        inside = placed.clip(self.shape)
+        cut = crop[inside.y0 - top : inside.y1 - top, inside.x0 - left : inside.x1 - left]
         return MaskCrop(inside, np.ascontiguousarray(cut, dtype=np.float32))
 
 

@@ -36,6 +36,15 @@ class MaskStatus(IntEnum):
     LOCKED = 3
 
 
+def positive_bounds(logits: NDArray[np.float32]) -> tuple[int, int, int, int] | None:
+    """Return the half-open bounds (y0, x0, y1, x1) of the positive pixels; None without any."""
+    inside = logits > 0
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if rows.size == 0:
+        return None
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
 @dataclass(frozen=True, eq=False)
 class MaskCrop:
     """Logits of one object on a part of the plane; every other pixel is background.
@@ -56,13 +65,10 @@ class MaskCrop:
     @cached_property
     def box(self) -> Window | None:
         """Bounds of the positive pixels on the plane, or None if there are none."""
-        inside = self.logits > 0
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        if rows.size == 0:
+        bounds = positive_bounds(self.logits)
+        if bounds is None:
             return None
-        y, x = self.window.y0, self.window.x0
-        top, left = int(rows[0]), int(columns[0])
-        bottom, right = int(rows[-1]) + 1, int(columns[-1]) + 1
+        (top, left, bottom, right), y, x = bounds, self.window.y0, self.window.x0
         return Window(y + top, x + left, y + bottom, x + right)
 
     @cached_property
