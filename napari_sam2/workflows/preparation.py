@@ -100,6 +100,8 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
         facts["refine"] = True
+    if stack.source.scene is not None:
+        facts["scene"] = stack.source.scene
     description = _describe(stack, prompts, predictor, facts)
     resumes = job.resume and _check_resume(output, description)
     return PreparedSegmentation(
@@ -126,7 +128,12 @@ def _open(job: SegmentationJob) -> Stack:
             "Leave --along out, or give the axis of the prompts."
         )
     return open_stack(
-        job.source, axes=job.axes, along=job.along or axis, at=job.at, channels=job.channels
+        job.source,
+        axes=job.axes,
+        along=job.along or axis,
+        at=job.at,
+        channels=job.channels,
+        scene=job.scene,
     )
 
 

@@ -177,16 +177,6 @@ def test_ome_zarr_can_be_finished_twice(ome):
     np.testing.assert_array_equal(read(output), expected)
 
 
-def test_ome_zarr_refuses_time_after_space(tmp_path):
-    stack, output = (
-        stack_of((5, 3, 30, 40), "ZTYX"),
-        OutputDestination.parse(tmp_path / "out.ome.zarr"),
-    )
-    with pytest.raises(UserError, match="time before space"):
-        create_label_output(output, stack, [1])
-    assert not output.existing()
-
-
 def test_large_planes_are_written_in_tiles(tmp_path, monkeypatch):
     monkeypatch.setattr(ome_zarr, "tiles", lambda window: tiles(window, 64))
     monkeypatch.setattr(ome_zarr, "_SMALL", 40)

@@ -90,7 +90,7 @@ def test_the_order_of_results_does_not_matter(masks, random):
 
 @pytest.mark.parametrize(
     ("axes", "along", "chunks"),
-    [("TYX", "t", (1, 2048, 2048)), ("ZYX", "y", (2048, 1, 2048)), ("XYZ", "z", (2048, 2048, 1))],
+    [("TYX", "t", (1, 2048, 2048)), ("ZYX", "y", (2048, 1, 2048)), ("XYZ", "z", (1, 2048, 2048))],
 )
 def test_chunks_span_the_plane(axes, along, chunks):
     stack = stack_of((3000, 3000, 3000), axes, along=along)
