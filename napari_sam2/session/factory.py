@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.store import MaskStore
     from napari_sam2.session.settings import SessionSettings
-    from napari_sam2.tracking.propagation import RunRecorder
+    from napari_sam2.tracking.resume_state import Journal
 
 
 def create_session(
@@ -35,7 +35,7 @@ def create_session(
     settings: SessionSettings | None = None,
     masks: MaskStore | None = None,
     labels: LabelArray | None = None,
-    journal: RunRecorder | None = None,
+    journal: Journal | None = None,
     drafts: MaskStore | None = None,
     reader: PlaneReader | None = None,
 ) -> SegmentationSession:
@@ -57,7 +57,7 @@ def create_session(
         Where masks are stored; None keeps them in memory.
     labels : LabelArray or None
         Label image that is updated with every mask; None keeps none.
-    journal : RunRecorder or None
+    journal : Journal or None
         Records finished planes for a run that can be resumed; None records nothing.
     drafts : MaskStore or None
         Where masks of the forward pass are stored until the backward pass replaces them; None
@@ -78,7 +78,7 @@ def create_session(
         masks=MemoryMaskStore() if masks is None else masks,
         labels=labels,
         settings=settings,
-        recorder=journal,
+        journal=journal,
         drafts=drafts,
         reader=reader,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.calibration import Calibration
 from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
+from napari_sam2.export.ngff import check_axis_order
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.prompts.io import load_prompts, prompt_axis
@@ -174,7 +174,7 @@ def _check_destinations(
 ) -> None:
     output.check_apart([*stack.source.files, job.prompts])
     if output.kind is OutputKind.OME_ZARR:
-        Calibration.of(stack).check_ngff()
+        check_axis_order(stack.label_axes)
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
     first, stop = frames or (0, stack.n_frames)

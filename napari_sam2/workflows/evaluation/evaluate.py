@@ -203,7 +203,7 @@ def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) 
     session.events.progress.connect(report)
     with reporter.running():
         zoomed = [
-            result.view.startswith("zoom")
+            result.view is not None
             for result in session.propagate(PropagationRequest(direction=direction))
         ]
     seconds = time.perf_counter() - started
