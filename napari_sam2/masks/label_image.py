@@ -85,9 +85,7 @@ def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> Re
     shape = tuple(labels.shape)
     index = geometry.index(frame)
     if shape == tuple(geometry.label_shape):
-        return lambda window: geometry.oriented(
-            np.asarray(labels[geometry.label_slices(index, window)])
-        )
+        return lambda window: np.asarray(labels[geometry.label_slices(index, window)])
     if shape == (geometry.n_frames, *geometry.shape):
         return lambda window: np.asarray(labels[(frame, *window.slices)])
     raise UserError(

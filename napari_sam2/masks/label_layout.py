@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
@@ -40,7 +40,11 @@ class LabelGeometry(Protocol):
 
     @property
     def label_axes(self) -> str:
-        """The input's axes without channels."""
+        """The input's axes without channels, in the order of ``"TZYX"``."""
+
+    @property
+    def native_label_axes(self) -> str:
+        """The same axes in the order of the input's arrays."""
 
     @property
     def label_shape(self) -> tuple[int, ...]:
@@ -53,9 +57,6 @@ class LabelGeometry(Protocol):
         self, index: PlaneIndex, window: Window | None = None
     ) -> tuple[int | slice, ...]:
         """Return where a window of a plane lies in the label array."""
-
-    def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Turn (row, column) to array order or back."""
 
 
 def label_dtype(ids: Iterable[int], wanted: DTypeLike | None = None) -> np.dtype[Any]:
@@ -89,6 +90,17 @@ def label_chunks(geometry: LabelGeometry) -> tuple[int, ...]:
         min(CHUNK, length) if isinstance(where, slice) else 1
         for where, length in zip(planes, geometry.label_shape, strict=True)
     )
+
+
+def stored_shape(geometry: LabelGeometry, axes: str) -> tuple[int, ...]:
+    """Return the shape of a label array whose axes have another order."""
+    return tuple(geometry.label_shape[geometry.label_axes.index(axis)] for axis in axes)
+
+
+def stored_chunks(geometry: LabelGeometry, axes: str) -> tuple[int, ...]:
+    """Return the chunk shape of a label array whose axes have another order."""
+    chunks = label_chunks(geometry)
+    return tuple(chunks[geometry.label_axes.index(axis)] for axis in axes)
 
 
 def tiles(window: Window, side: int = CHUNK) -> Iterable[Window]:
