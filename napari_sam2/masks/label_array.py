@@ -67,11 +67,12 @@ class LabelArray:
             raise UserError(f"The labels have shape {tuple(array.shape)} instead of {expected}.")
         self.dtype = label_dtype((), array.dtype)
         self.array: Any = array
+        stored: Any = array
         filled: Any = array
         if isinstance(array, zarr.Array):
             # A chunk that gets labels is not empty: checking this takes zarr most of the time.
             filled = array.with_config({"write_empty_chunks": True})
-        self._view: Any = transposed(self.array, self.axes, geometry.label_axes)
+        self._view: Any = transposed(stored, self.axes, geometry.label_axes)
         self._filled: Any = transposed(filled, self.axes, geometry.label_axes)
         self.geometry = geometry
         self._locks: defaultdict[PlaneIndex, RLock] = defaultdict(RLock)

@@ -57,6 +57,8 @@ class SegmentationJob:
         Predict each mask a second time in a smaller window after the propagation.
     labels_as : LabelPromptKind
         What the labels of a label image become.
+    labels_axes : str or None
+        Axes of a label image, e.g. ``"ZYX"``; None uses the axes that it specifies.
     scores : Path or None
         CSV file to write, with one row per object and frame.
     resume : bool
@@ -82,6 +84,7 @@ class SegmentationJob:
     view: ViewPolicy = _SETTINGS.view
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
+    labels_axes: str | None = None
     scores: Path | None = None
     resume: bool = False
     overwrite: bool = False
