@@ -76,4 +76,4 @@ class LayerCoordinates:
 
     def _position(self, point: Sequence[float], axis: str) -> int:
         at = self.axes.index(axis)
-        return int(np.clip(np.round(point[at]), 0, self.lengths[at] - 1))
+        return int(np.clip(np.floor(point[at] + 0.5), 0, self.lengths[at] - 1))
