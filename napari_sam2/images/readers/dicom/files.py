@@ -1,0 +1,68 @@
+"""Which files of a folder are DICOM."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+SUFFIXES = (".dcm", ".dicom", ".dic", ".ima")
+_INDEX = "DICOMDIR"
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Return whether a file has the DICOM magic (PS3.10), or the suffix of a DICOM file."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    if path.suffix and not path.suffix[1:].isdigit():
+        return False
+    return has_dicom_magic(path)
+
+
+def has_dicom_magic(path: Path) -> bool:
+    """Return whether the text DICM follows the first 128 bytes of a file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def list_dicom_files(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Return the DICOM files in a folder and in the folders below it, and notes about others.
+
+    The index file DICOMDIR and hidden files are left out.
+    """
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or name.upper() == _INDEX:
+                continue
+            path = Path(parent, name)
+            if is_dicom_file(path):
+                found.append(path)
+            else:
+                others[path.suffix.lower() or "no suffix"] += 1
+    if not others:
+        return found, ()
+    counts = ", ".join(f"{count} ({suffix})" for suffix, count in others.most_common(5))
+    return found, (f"{folder.name}: files that are not DICOM are left out: {counts}.",)
+
+
+def is_dicom_folder(folder: Path) -> bool:
+    """Return whether a folder, or one below it, holds more DICOM files than pictures."""
+    if (folder / _INDEX).is_file():
+        return True
+    balance = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(parent, name)
+            if not name.startswith(".") and is_dicom_file(path):
+                balance += 1
+            elif path.suffix.lower() in _PICTURES:
+                balance -= 1
+    return balance > 0
