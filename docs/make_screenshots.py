@@ -1,4 +1,4 @@
-"""Take the pictures of the documentation from the real widget with a real model.
+"""Take the screenshots of the documentation from the widget with a real model.
 
 Run it with a screen, or under ``xvfb-run -s "-screen 0 1500x950x24"``::
 
@@ -24,7 +24,7 @@ SIZE = (1400, 860)
 
 
 def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
-    """Let the viewer run until something is so."""
+    """Process events until a condition is true, then for 0.6 s more."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         QApplication.processEvents()
@@ -36,7 +36,7 @@ def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
 
 
 class Session:
-    """A viewer with a sample and the widget, and where its pictures go."""
+    """A viewer with a sample and the widget, and the folder of its screenshots."""
 
     def __init__(self, sample: str, folder: Path, model: str) -> None:
         self.folder = folder
@@ -46,16 +46,15 @@ class Session:
         make = _maker(model) if model else None
         self.widget = SegmentTrackWidget(self.viewer, make)
         self.viewer.window.add_dock_widget(self.widget, name="Segment and track", area="right")
-        wait(lambda: self.widget.engine.sync is not None)
-        self.sync: Any = self.widget.engine.sync
+        wait(lambda: self.widget.state.sync is not None)
+        self.sync: Any = self.widget.state.sync
         self.suggested = np.array(self.viewer.layers["Click here first"].data)
         self.viewer.layers["Click here first"].visible = False
         self.viewer.dims.set_current_step(0, int(self.suggested[0][0]))
         self.viewer.fit_to_view()
 
     def idle(self) -> None:
-        engine = self.widget.engine
-        wait(lambda: not engine._live.busy and not engine._runner.busy)
+        wait(lambda: self.widget.controller.idle)
 
     def shoot(self, name: str) -> None:
         wait(lambda: True)
@@ -73,40 +72,40 @@ def _maker(model: str) -> Callable[[], Any]:
 
 
 def pictures(folder: Path, model: str) -> None:
-    """One picture of each step of the quick start."""
+    """Take one screenshot of each step of the quick start."""
     session = Session("moving_cells", folder, model)
-    engine, sync = session.widget.engine, session.sync
+    controller, state = session.widget.controller, session.widget.state
     session.shoot("1-open.png")
     session.widget.hint.dismiss()
-    sync.family.points.layer.add(session.suggested[0])
+    session.sync.layers.points.layer.add(session.suggested[0])
     session.idle()
     session.shoot("2-click.png")
-    engine.propagate()
-    wait(lambda: engine.running is not None and engine.running.run.done >= 8)
+    controller.propagate()
+    wait(lambda: state.running is not None and state.running.run.done >= 8)
     session.shoot("3-propagate.png")
     session.idle()
     animation(session, folder / "propagation.gif")
     session.viewer.dims.set_current_step(0, 12)
-    engine.keeping.accept()
+    controller.accept_save.accept()
     session.idle()
     session.shoot("4-accept.png")
-    engine.keeping.save(folder / "labels.tif")
+    controller.accept_save.save(folder / "labels.tif")
     session.idle()
     session.shoot("5-save.png")
     (folder / "labels.tif").unlink(missing_ok=True)
     session.close()
     volume = Session("organ_volume", folder, model)
     volume.widget.hint.dismiss()
-    volume.sync.family.points.layer.add(volume.suggested[0])
+    volume.sync.layers.points.layer.add(volume.suggested[0])
     volume.idle()
-    volume.widget.extras.look_again()
+    volume.widget.advanced.show_model_input()
     volume.idle()
     volume.shoot("6-volume.png")
     volume.close()
 
 
 def animation(session: Session, path: Path) -> None:
-    """Write what the canvas shows, frame by frame, as a small animation."""
+    """Write the canvas of each frame as a small animation."""
     from PIL import Image
 
     frames = []

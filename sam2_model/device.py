@@ -1,4 +1,4 @@
-"""Where to compute, and what to do when it does not fit."""
+"""Selection of the device, and advice when its memory is too small."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resolve_device(wanted: str | torch.device = "auto") -> torch.device:
     Raises
     ------
     DeviceError
-        If it is unknown or not there; the message says what to install or do.
+        If the device is unknown or does not exist; the message states what to install or use.
     """
     if wanted == "auto":
         mps = "mps" if torch.backends.mps.is_available() else "cpu"
@@ -41,11 +41,11 @@ def resolve_device(wanted: str | torch.device = "auto") -> torch.device:
 
 @contextmanager
 def out_of_memory_advice() -> Iterator[None]:
-    """Turn a GPU's lack of memory into a :class:`DeviceError` that says what would fit."""
+    """Turn an out-of-memory error of a GPU into a :class:`DeviceError` that states what to try."""
     try:
         yield
     except RuntimeError as error:
-        # MPS has no exception of its own for this.
+        # MPS has no exception class for this.
         on_mps = str(error).startswith("MPS backend out of memory")
         if not (on_mps or isinstance(error, torch.cuda.OutOfMemoryError)):
             raise
@@ -53,7 +53,7 @@ def out_of_memory_advice() -> Iterator[None]:
 
 
 _ADVICE = (
-    "What takes less: bfloat16 weights (half the memory), fewer objects at once, a smaller "
+    "These need less memory: bfloat16 weights (half), fewer objects at once, a smaller "
     "image_size (512 takes about a quarter of 1024), a smaller model (sam2.1_hiera_tiny), keeping "
     "memories on the CPU, closing other programs that use the GPU, or device cpu."
 )
@@ -62,12 +62,12 @@ _ADVICE = (
 def _check_cuda(device: torch.device) -> None:
     if torch.version.cuda is None and torch.version.hip is None:
         raise DeviceError(
-            "This torch was built without CUDA: install one that has it (napari-sam2 doctor "
-            "prints the command), or use cpu."
+            "This torch was built without CUDA: install one with CUDA (napari-sam2 doctor prints "
+            "the command), or use cpu."
         )
     count = torch.cuda.device_count()
     if not count:
-        raise DeviceError("No CUDA GPU is seen: check its driver with nvidia-smi, or use cpu.")
+        raise DeviceError("No CUDA GPU was found: check its driver with nvidia-smi, or use cpu.")
     if (device.index or 0) >= count:
         raise DeviceError(f"There is no {device}: {count} GPU(s), the last is cuda:{count - 1}.")
 

@@ -1,17 +1,17 @@
-"""What can go wrong in the model package for a reason that the caller can mend."""
+"""Errors that the caller can fix."""
 
 
 class SAM2Error(Exception):
-    """Base of this package's errors; the message says what to do."""
+    """Base class of this package's errors; the message states how to fix the error."""
 
 
 class CheckpointError(SAM2Error):
-    """Weights that cannot be loaded: wrong keys or shapes, damaged, unsafe or not reachable."""
+    """Weights cannot be loaded: wrong keys or shapes, damaged, unsafe or not available."""
 
 
 class InputError(SAM2Error, ValueError):
-    """An image, prompt or setting that cannot be used."""
+    """An image, prompt or setting cannot be used."""
 
 
 class DeviceError(SAM2Error, RuntimeError):
-    """A device that is absent, or whose memory does not suffice."""
+    """A device does not exist, or its memory is too small."""

@@ -1,19 +1,98 @@
-"""The Python code in the documentation runs."""
+"""The code in the README and in the documentation runs and imports public names only.
+
+Blocks of a page run in order, in one folder: ``python`` blocks are executed, ``sh`` blocks run the
+command line, and blocks with a title are written to a file of that name. The commands of
+``docs/real-data.md`` are tested on the real data, in ``napari_sam2/cli/test_real_data.py``.
+"""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
+import shlex
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+import torch
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES = [page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text()]
+from napari_sam2.cli.app import run
+from tests.helpers.docs_data import write_docs_data
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PACKAGES = ("napari_sam2", "sam2_model")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+class Block(NamedTuple):
+    language: str
+    title: str
+    code: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page that have a language."""
+    fence = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+    return [Block(*match.groups(default="")) for match in fence.finditer(page.read_text("utf-8"))]
+
+
+def has_code(page: Path) -> bool:
+    return any(block.language in ("python", "sh") for block in blocks(page))
+
+
+PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if has_code(page)]
+RUN_HERE = [page for page in PAGES if page.name != "real-data.md"]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("page", RUN_HERE, ids=name_of)
 def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    code = compile("\n".join(blocks), str(page), "exec")
-    exec(code, {"__name__": page.stem})
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no models"))
+    torch.set_num_threads(1)
+    write_docs_data(tmp_path)
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    for block in blocks(page):
+        if block.title:
+            Path(block.title).write_text(block.code, "utf-8")
+        elif block.language == "python":
+            exec(compile(block.code, str(page), "exec"), namespace)
+        elif block.language == "sh":
+            run_commands(block.code)
+
+
+def run_commands(script: str) -> None:
+    for line in script.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "napari-sam2"
+        assert run(arguments) == 0, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_code_imports_public_names_only(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "python":
+            for node in ast.walk(ast.parse(block.code)):
+                check_import(node)
+
+
+def check_import(node: ast.AST) -> None:
+    """Fail on an import of a submodule or of a name that the package does not list."""
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+        assert not [m for m in modules if m.split(".")[0] in PACKAGES and m not in PACKAGES]
+    elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PACKAGES:
+        assert node.module in PACKAGES, node.module
+        public = importlib.import_module(node.module).__all__
+        assert {alias.name for alias in node.names} <= set(public)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_api_reference_lists_all_public_names(package: str) -> None:
+    text = (DOCS / "api" / f"{package}.md").read_text("utf-8")
+    documented = set(re.findall(rf"^::: {package}\.(\w+)$", text, re.MULTILINE))
+    assert documented == set(importlib.import_module(package).__all__) - {"__version__"}

@@ -1,4 +1,4 @@
-"""Where the labels of a run go, and whether they may go there."""
+"""Destinations of label files: format, parts on disk, and checks before a run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.session.run_folder import RunFolder
 
 LABEL_GROUP = "objects"
-"""Name of the labels within an OME-Zarr image."""
-_ZARR_MARKS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+"""Name of the label image in an OME-Zarr."""
+_ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
 class OutputKind(Enum):
-    """Formats of the result, by the ending of the name."""
+    """Formats of label files, by the ending of the name."""
 
     OME_ZARR = ".ome.zarr"
     ZARR = ".zarr"
@@ -28,12 +28,12 @@ class OutputKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutputDestination:
-    """A result on disk and what belongs to it.
+    """A label file with the temporary files and the run folder that belong to it.
 
     Parameters
     ----------
     path : Path
-        The file or folder that the user asked for.
+        The file or folder that the user chose.
     kind : OutputKind
         Its format.
     """
@@ -43,12 +43,12 @@ class OutputDestination:
 
     @classmethod
     def parse(cls, path: Path | str) -> OutputDestination:
-        """Take the format from the ending: .zarr, .ome.zarr, .tif or .tiff.
+        """Return the destination of a path ending in .zarr, .ome.zarr, .tif or .tiff.
 
         Raises
         ------
         UserError
-            If the ending is none of these.
+            If the path has another ending.
         """
         path = Path(path).expanduser()
         name = path.name.lower()
@@ -61,7 +61,7 @@ class OutputDestination:
 
     @property
     def labels(self) -> Path:
-        """The zarr array that is written as the run goes on."""
+        """The Zarr array that is written during the run."""
         if self.kind is OutputKind.OME_ZARR:
             return self.path / "labels" / LABEL_GROUP / "0"
         if self.kind is OutputKind.TIFF:
@@ -70,25 +70,25 @@ class OutputDestination:
 
     @property
     def run_folder(self) -> Path:
-        """The bookkeeping of the run, beside the output."""
+        """Folder with the state of the run, beside the output."""
         return self.path.with_name(self.path.name + ".sam2")
 
     def existing(self) -> tuple[Path, ...]:
-        """Return what is there of an earlier run."""
-        parts = dict.fromkeys((self.path, self._zarr, self.run_folder))
+        """Return the files and folders of an earlier run."""
+        parts = dict.fromkeys((self.path, self._zarr_folder, self.run_folder))
         return tuple(part for part in parts if part.exists() or part.is_symlink())
 
     @property
-    def _zarr(self) -> Path:
+    def _zarr_folder(self) -> Path:
         return self.labels if self.kind is OutputKind.TIFF else self.path
 
     def check_free(self) -> None:
-        """Refuse to write over anything.
+        """Raise an error if the output exists.
 
         Raises
         ------
         UserError
-            If the output or its bookkeeping exists.
+            If the output, its Zarr array or its run folder exists.
         """
         if found := self.existing():
             raise UserError(
@@ -96,39 +96,41 @@ class OutputDestination:
             )
 
     def check_apart(self, inputs: Iterable[Path]) -> None:
-        """Refuse an output that is, holds, or lies in an input.
+        """Raise an error if writing the output would change an input.
 
         Raises
         ------
         UserError
-            If so.
+            If the output is an input, contains one or lies in one.
         """
-        for written in (self.path, self._zarr, self.run_folder):
+        for written in (self.path, self._zarr_folder, self.run_folder):
             for read in inputs:
                 ours, theirs = written.resolve(), read.resolve()
                 if ours == theirs or ours in theirs.parents or theirs in ours.parents:
                     raise UserError(
-                        f"The output {written} would change the input {read}: choose another."
+                        f"The output {written} would change the input {read}: "
+                        "choose another output."
                     )
 
     def check_removable(self) -> None:
-        """Refuse to overwrite anything but an earlier output.
+        """Raise an error if something other than an earlier output would be overwritten.
 
         Raises
         ------
         UserError
-            If what is there is no output of this kind.
+            If a file or folder in the place of the output is of another kind.
         """
-        for zarr in {self.path, self._zarr} if self.kind is not OutputKind.TIFF else {self._zarr}:
+        tiff = self.kind is OutputKind.TIFF
+        for zarr in {self._zarr_folder} if tiff else {self.path, self._zarr_folder}:
             if zarr.is_file():
-                raise UserError(f"{zarr} is a file, not a zarr folder: remove it first.")
+                raise UserError(f"{zarr} is a file, not a Zarr folder: remove it first.")
             if zarr.is_dir() and any(zarr.iterdir()) and not _is_zarr(zarr):
-                raise UserError(f"{zarr} is a folder that holds no zarr: remove it first.")
-        if self.kind is OutputKind.TIFF and self.path.is_dir():
+                raise UserError(f"{zarr} is a folder that holds no Zarr: remove it first.")
+        if tiff and self.path.is_dir():
             raise UserError(f"{self.path} is a folder: remove it first.")
 
     def remove(self) -> None:
-        """Delete an earlier output with its bookkeeping; see :meth:`check_removable`."""
+        """Delete an earlier output with its run folder; see :meth:`check_removable`."""
         self.check_removable()
         RunFolder.remove(self.run_folder)
         for part in self.existing():
@@ -138,37 +140,37 @@ class OutputDestination:
                 part.unlink()
 
     def discard_labels(self) -> None:
-        """Delete the zarr folder of a run that has not written any labels yet."""
-        if self._zarr.is_dir() and not self._zarr.is_symlink():
-            shutil.rmtree(self._zarr)
+        """Delete the Zarr folder of a run that has not written any labels yet."""
+        if self._zarr_folder.is_dir() and not self._zarr_folder.is_symlink():
+            shutil.rmtree(self._zarr_folder)
 
 
 def _is_zarr(folder: Path) -> bool:
-    return any((folder / mark).exists() for mark in _ZARR_MARKS)
+    return any((folder / name).exists() for name in _ZARR_METADATA)
 
 
 def check_disk(
     output: OutputDestination, geometry: LabelGeometry, frames: int, image_bytes: int = 0
 ) -> None:
-    """Refuse to begin what will not fit the disk.
+    """Raise an error if the output is unlikely to fit the disk.
 
-    The estimate for labels and masks is a tenth of a byte per pixel.
+    Labels and masks are estimated at a tenth of a byte per pixel.
 
     Parameters
     ----------
     output : OutputDestination
-        Where to.
+        The output.
     geometry : LabelGeometry
-        Size of a plane.
+        The image, for the size of a plane.
     frames : int
-        How many planes are segmented.
+        Number of planes that are segmented.
     image_bytes : int
-        Size of the input, which an OME-Zarr output copies.
+        Size of the input in bytes; an OME-Zarr output contains a copy of it.
 
     Raises
     ------
     UserError
-        If less is free than needed, or the folder cannot be written to.
+        If the disk has less free space than needed.
     """
     copies = image_bytes * 4 // 3 if output.kind is OutputKind.OME_ZARR else 0
     needed = 2**24 + frames * prod(geometry.shape) // 10 + copies

@@ -1,4 +1,4 @@
-"""The result on disk: begun before a run, written by crop, completed at its end."""
+"""Label files: created before a run, filled during it and completed at its end; saving."""
 
 from __future__ import annotations
 
@@ -10,71 +10,67 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import DTypeLike
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.export.calibration import Calibration
+from napari_sam2.core.geometry import Window
 from napari_sam2.export.destination import OutputDestination, OutputKind
-from napari_sam2.export.ome_zarr import ImageSource, OmeZarrWriter
+from napari_sam2.export.ngff import check_axis_order
+from napari_sam2.export.ome_zarr import OmeZarrWriter
 from napari_sam2.export.tiff import write_label_tiff
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.mask import MaskStatus
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
-    from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.masks.store import MaskStore
 
 
 def create_label_output(
     output: OutputDestination,
-    stack: ImageSource,
+    stack: Stack,
     ids: Iterable[int],
     *,
     dtype: DTypeLike | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> LabelArray:
-    """Make the empty label array of an output.
+    """Create the empty label array of an output.
 
     Parameters
     ----------
     output : OutputDestination
-        Where to; nothing must be there.
-    stack : ImageSource
-        The input.
+        The output; its files must not exist.
+    stack : Stack
+        The image.
     ids : iterable of int
-        Objects that will be written.
+        Ids of the objects that will be written.
     dtype : dtype or None
         See :func:`napari_sam2.masks.label_layout.label_dtype`.
     attributes : mapping or None
-        Kept with the labels, e.g. which model made them.
+        Stored with the labels, e.g. the name of the model.
 
     Raises
     ------
     UserError
-        If the ids do not fit or the input's axes do not suit the format.
+        If an id does not fit the type, or the format does not allow the order of the axes.
     """
-    objects = tuple(ids)
-    calibration = Calibration.of(stack)
+    ids = tuple(ids)
     if output.kind is OutputKind.OME_ZARR:
-        calibration.check_ngff()
-    facts = {"scale": list(calibration.scale), "units": list(calibration.units)}
+        check_axis_order(stack.label_axes)
+    sizes = {"scale": list(stack.scale), "units": list(stack.units)}
     output.path.parent.mkdir(parents=True, exist_ok=True)
     labels = LabelArray.create(
-        output.labels, stack, ids=objects, dtype=dtype, attributes={**facts, **(attributes or {})}
+        output.labels, stack, ids=ids, dtype=dtype, attributes={**sizes, **(attributes or {})}
     )
     if output.kind is OutputKind.OME_ZARR:
-        OmeZarrWriter(output.path, stack).begin(objects)
+        OmeZarrWriter(output.path, stack).begin(ids)
     return labels
 
 
-def open_label_output(
-    output: OutputDestination, stack: ImageSource, ids: Iterable[int]
-) -> LabelArray:
-    """Open the label array of an output that was begun before.
+def open_label_output(output: OutputDestination, stack: Stack, ids: Iterable[int]) -> LabelArray:
+    """Open the label array of an output that was created before.
 
     Raises
     ------
     UserError
-        If it is missing or of another shape, or the ids do not fit.
+        If it is missing or has another shape, or if an id does not fit its type.
     """
     labels = LabelArray.open(output.labels, stack)
     labels.check_ids(ids)
@@ -82,37 +78,108 @@ def open_label_output(
 
 
 def finish_label_output(
-    output: OutputDestination,
-    stack: ImageSource,
-    labels: LabelArray,
-    ids: Iterable[int],
-    note: str = "",
+    output: OutputDestination, stack: Stack, labels: LabelArray, ids: Iterable[int], note: str = ""
 ) -> None:
-    """Complete an output; to be called again after an interruption.
+    """Complete an output; after an interruption it can be called again.
 
     Parameters
     ----------
     output : OutputDestination
-        What was begun.
-    stack : ImageSource
-        The input.
+        An output that was created before.
+    stack : Stack
+        The image.
     labels : LabelArray
-        Its labels.
+        The label array of the output.
     ids : iterable of int
-        Objects, for their colours.
+        Object ids, for their colors.
     note : str
-        For formats that take one, e.g. ``"untrained"``.
+        Text for the metadata of formats that have a place for it, e.g. ``"untrained"``.
+
+    Raises
+    ------
+    UserError
+        If a folder is in the place of a TIFF file.
     """
     if output.kind is OutputKind.TIFF:
         if output.path.is_dir():
             raise UserError(f"{output.path} is a folder: remove it first.")
-        write_label_tiff(output.path, labels.array, Calibration.of(stack), note)
+        write_label_tiff(output.path, labels.array, stack.label_axes, stack.calibration, note)
     elif output.kind is OutputKind.OME_ZARR:
         OmeZarrWriter(output.path, stack).finish(labels, ids)
 
 
+def save_labels(
+    path: Path, stack: Stack, labels: LabelArray, masks: MaskStore, note: str = ""
+) -> int:
+    """Save the labels of accepted objects; an existing output is replaced at the end.
+
+    Parameters
+    ----------
+    path : Path
+        The output; its name ends in .tif, .zarr or .ome.zarr.
+    stack : Stack
+        The image, for axes, pixel sizes and units.
+    labels : LabelArray
+        The labels to save.
+    masks : MaskStore
+        The masks, which determine the accepted objects and their planes.
+    note : str
+        See :func:`finish_label_output`.
+
+    Returns
+    -------
+    int
+        Number of objects that were saved.
+
+    Raises
+    ------
+    UserError
+        If the format does not allow the order of the axes, or if something other than an earlier
+        output is at ``path``.
+    OSError
+        If the disk is full or cannot be written; an existing output is then unchanged.
+    """
+    accepted = [h for h in masks.infos() if h.status >= MaskStatus.ACCEPTED and h.area]
+    ids = sorted({header.object_id for header in accepted})
+    temporary = _temporary_output(path)
+    discard_parts(temporary)
+    try:
+        target = create_label_output(temporary, stack, ids)
+        for index in sorted({header.index for header in accepted}):
+            target.write(index, Window.of(stack.shape), labels.read(index))
+        finish_label_output(temporary, stack, target, ids, note)
+        _replace(temporary, path)
+    finally:
+        discard_parts(temporary)
+    return len(ids)
+
+
+def _temporary_output(path: Path) -> OutputDestination:
+    """Return a hidden output of the same format beside ``path``."""
+    ending = OutputDestination.parse(path).kind.value
+    return OutputDestination.parse(path.with_name(f".{path.name.split('.')[0]}.part{ending}"))
+
+
+def _replace(temporary: OutputDestination, path: Path) -> None:
+    if path.is_dir():
+        OutputDestination.parse(path).check_removable()
+        shutil.rmtree(path)
+    temporary.path.replace(path)
+
+
+def discard_parts(output: OutputDestination) -> None:
+    """Remove all files of an output but the finished one; of a hidden output, remove all."""
+    for part in output.existing():
+        if part == output.path and part.name[0] != ".":
+            continue
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
 def free_path(stack: Stack, ending: str = ".tif", folder: Path | None = None) -> Path:
-    """Return a name beside the image, else in the home folder, where nothing is yet.
+    """Return a path for the labels of an image at which no output exists.
 
     Parameters
     ----------
@@ -121,88 +188,14 @@ def free_path(stack: Stack, ending: str = ".tif", folder: Path | None = None) ->
     ending : str
         ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
     folder : Path or None
-        Where to instead.
+        Folder of the path; None takes that of the image, or the home folder for arrays.
     """
     files = stack.source.files
-    where = folder or (files[0].parent if files else Path.home())
+    folder = folder or (files[0].parent if files else Path.home())
     stem = (files[0].name if files else stack.name).split(".")[0]
     clean = "".join(c if c.isalnum() or c in " -_" else "_" for c in stem).strip() or "image"
-    number, path = 1, where / f"{clean}-labels{ending}"
+    number, path = 1, folder / f"{clean}-labels{ending}"
     while OutputDestination.parse(path).existing():
         number += 1
-        path = where / f"{clean}-labels-{number}{ending}"
+        path = folder / f"{clean}-labels-{number}{ending}"
     return path
-
-
-def save_labels(
-    path: Path, stack: Stack, labels: LabelArray, masks: MaskStore, note: str = ""
-) -> int:
-    """Write the labels of accepted objects; an earlier file of this name is replaced at the end.
-
-    Parameters
-    ----------
-    path : Path
-        Ends in .tif, .zarr or .ome.zarr.
-    stack : Stack
-        The image, for axes, pixel sizes and units.
-    labels : LabelArray
-        What is written.
-    masks : MaskStore
-        Tells which planes hold anything.
-    note : str
-        For formats that take one, e.g. ``"untrained"``.
-
-    Returns
-    -------
-    int
-        How many objects were written.
-
-    Raises
-    ------
-    UserError
-        If the format does not suit.
-    OSError
-        If the disk is full or writing is not allowed; the earlier file is then still there.
-    """
-    accepted = [h for h in masks.headers() if h.status >= MaskStatus.ACCEPTED and h.area]
-    ids = sorted({header.object_id for header in accepted})
-    fresh = OutputDestination.parse(
-        path.with_name(f".{path.name.split('.')[0]}.part{_ending(path)}")
-    )
-    discard_parts(fresh)
-    try:
-        target = create_label_output(fresh, stack, ids)
-        for index in sorted({header.index for header in accepted}):
-            _copy(labels, target, index)
-        finish_label_output(fresh, stack, target, ids, note)
-        _swap(fresh, path)
-    finally:
-        discard_parts(fresh)
-    return len(ids)
-
-
-def _copy(labels: LabelArray, target: LabelArray, index: PlaneIndex) -> None:
-    target.write(index, Window.of(target.geometry.shape), labels.read(index))
-
-
-def _ending(path: Path) -> str:
-    kind = OutputDestination.parse(path).kind
-    return ".tif" if kind is OutputKind.TIFF else kind.value
-
-
-def _swap(fresh: OutputDestination, path: Path) -> None:
-    if path.is_dir():
-        OutputDestination.parse(path).check_removable()
-        shutil.rmtree(path)
-    fresh.path.replace(path)
-
-
-def discard_parts(output: OutputDestination) -> None:
-    """Remove what is left of an output that was moved or not finished."""
-    for part in output.existing():
-        if part == output.path and part.name[0] != ".":
-            continue
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""The metadata of OME-Zarr images and labels, NGFF 0.5.
+"""Metadata of OME-Zarr images and labels, version 0.5.
 
-The specification is https://ngff.openmicroscopy.org/0.5/.
+The specification is https://ngff.openmicroscopy.org/0.5/; the models are those of ome-zarr-models.
 """
 
 from __future__ import annotations
@@ -8,66 +8,122 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from napari_sam2.export.calibration import Calibration
+from ome_zarr_models.v05.axes import Axis
+from ome_zarr_models.v05.base import BaseOMEAttrs
+from ome_zarr_models.v05.image import ImageAttrs
+from ome_zarr_models.v05.image_label import ImageLabelAttrs
+from ome_zarr_models.v05.image_label_types import Color, Label, Source
+from ome_zarr_models.v05.labels import LabelsAttrs
+from ome_zarr_models.v05.multiscales import Dataset, Multiscale
 
-VERSION = "0.5"
-_GOLDEN = 0.618033988749895
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.calibration import AxisStep, Calibration
+
+VERSION: Literal["0.5"] = "0.5"
+_TYPES = {"T": "time", "Z": "space", "Y": "space", "X": "space"}
+_GOLDEN_RATIO = 0.618033988749895
 
 
-@dataclass(frozen=True, slots=True)
-class Pyramid:
-    """What the metadata say about an array and its coarser copies.
+def check_axis_order(axes: str) -> None:
+    """Raise an error for axes that OME-Zarr does not allow in this order.
 
     Parameters
     ----------
+    axes : str
+        Upper-case label axes.
+
+    Raises
+    ------
+    UserError
+        If time comes after space.
+    """
+    if "T" in axes[1:]:
+        raise UserError(
+            f"OME-Zarr needs time before space, but the axes are {axes}: write .zarr or .tif."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PyramidMetadata:
+    """Axes and pixel sizes of an array and its downsampled copies.
+
+    Parameters
+    ----------
+    axes : str
+        Upper-case label axes.
     calibration : Calibration
-        Axes and pixel sizes of the finest level, without channels.
+        Pixel sizes of the full resolution.
     factors : sequence of tuple of int
-        For each level, how much larger a step is along each axis.
+        Downsampling factor of each level along each axis.
     channel : int or None
-        Where the channel axis is inserted.
+        Position at which the channel axis is inserted; None for arrays without channels.
     mean : bool
-        Whether coarser pixels are means, which lie between the finer ones' centres.
+        Whether pixels of coarser levels are means of blocks, whose centers are shifted.
     """
 
+    axes: str
     calibration: Calibration
     factors: Sequence[tuple[int, ...]]
     channel: int | None = None
     mean: bool = False
 
-    def multiscales(self, name: str) -> list[dict[str, Any]]:
-        """Return the ``multiscales`` entry."""
-        axes = self.calibration.ngff_axes()
+    def multiscale(self, name: str) -> Multiscale:
+        """Return the multiscales entry; the levels are named ``"0"``, ``"1"``, ..."""
+        axes = [_axis(axis, self.calibration.step(axis)) for axis in self.axes]
         if self.channel is not None:
-            axes.insert(self.channel, {"name": "c", "type": "channel"})
-        return [{"name": name, "axes": axes, "datasets": list(map(self._dataset, self._levels))}]
+            axes.insert(self.channel, Axis(name="c", type="channel"))
+        datasets = tuple(self._dataset(level) for level in range(len(self.factors)))
+        return Multiscale(name=name, axes=axes, datasets=datasets)
 
-    @property
-    def _levels(self) -> range:
-        return range(len(self.factors))
-
-    def _dataset(self, level: int) -> dict[str, Any]:
-        pairs = list(zip(self.calibration.scale, self.factors[level], strict=True))
-        scale = [step * factor for step, factor in pairs]
-        shift = [step * (factor - 1) / 2 for step, factor in pairs]
+    def _dataset(self, level: int) -> Dataset:
+        sizes = self.calibration.scale(self.axes)
+        pairs = list(zip(sizes, self.factors[level], strict=True))
+        scale = [size * factor for size, factor in pairs]
+        shift = [size * (factor - 1) / 2 for size, factor in pairs]
         if self.channel is not None:
             scale.insert(self.channel, 1.0)
             shift.insert(self.channel, 0.0)
-        moves: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-        if self.mean and any(shift):
-            moves.append({"type": "translation", "translation": shift})
-        return {"path": str(level), "coordinateTransformations": moves}
+        translation = shift if self.mean and any(shift) else None
+        return Dataset.build(path=str(level), scale=scale, translation=translation)
 
 
-def image_label(ids: Iterable[int]) -> dict[str, Any]:
-    """Return the ``image-label`` entry: colours, and the image two folders up."""
-    colours = [{"label-value": i, "rgba": list(colour(i))} for i in sorted(set(ids))]
-    return {"colors": colours, "source": {"image": "../../"}}
+def _axis(axis: str, step: AxisStep) -> Axis:
+    unit = None if step.symbol is None else step.unit
+    return Axis(name=axis.lower(), type=_TYPES[axis], unit=unit)
 
 
-def colour(object_id: int) -> tuple[int, int, int, int]:
-    """Return a colour (RGBA, 0..255) for an object; ids in a row look different."""
-    red, green, blue = colorsys.hsv_to_rgb(object_id * _GOLDEN % 1, 0.75, 1.0)
+def group_attributes() -> BaseOMEAttrs:
+    """Return the metadata of a group that holds no image yet."""
+    return BaseOMEAttrs(version=VERSION)
+
+
+def image_attributes(multiscale: Multiscale) -> ImageAttrs:
+    """Return the metadata of an image."""
+    return ImageAttrs(version=VERSION, multiscales=[multiscale])
+
+
+def labels_attributes(names: Iterable[str]) -> LabelsAttrs:
+    """Return the metadata of the group that holds the label images of these names."""
+    return LabelsAttrs(version=VERSION, labels=list(names))
+
+
+def label_attributes(multiscale: Multiscale, ids: Iterable[int]) -> ImageLabelAttrs:
+    """Return the metadata of a label image, with a color for each object id.
+
+    The image is two groups above the label image.
+    """
+    colors = tuple(
+        Color.model_validate({"label-value": i, "rgba": color(i)}) for i in sorted(set(ids))
+    )
+    label = Label(colors=colors, source=Source(image="../../"))
+    return ImageLabelAttrs.model_validate(
+        {"version": VERSION, "multiscales": [multiscale], "image-label": label}
+    )
+
+
+def color(object_id: int) -> tuple[int, int, int, int]:
+    """Return the RGBA color (0..255) of an object; consecutive ids get distinct hues."""
+    red, green, blue = colorsys.hsv_to_rgb(object_id * _GOLDEN_RATIO % 1, 0.75, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255), 255

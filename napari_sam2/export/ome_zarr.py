@@ -1,11 +1,11 @@
-"""An OME-Zarr image with its labels: pyramids, colours, scale and units."""
+"""Writing of an OME-Zarr image with its labels, as pyramids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -13,110 +13,106 @@ from numpy.typing import NDArray
 from zarr.storage import LocalStore
 
 from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.export.calibration import Calibrated, Calibration
 from napari_sam2.export.destination import LABEL_GROUP
-from napari_sam2.export.ngff import VERSION, Pyramid, image_label
+from napari_sam2.export.ngff import (
+    PyramidMetadata,
+    check_axis_order,
+    group_attributes,
+    image_attributes,
+    label_attributes,
+    labels_attributes,
+)
 from napari_sam2.masks.label_array import LabelArray
-from napari_sam2.masks.label_layout import LabelGeometry, label_chunks, tiles
+from napari_sam2.masks.label_layout import label_chunks, tiles
 
-_SMALL = 256
-"""A pyramid ends at the first level whose plane is at most this long."""
+if TYPE_CHECKING:
+    from ome_zarr_models.v05.base import BaseOMEAttrs
+    from ome_zarr_models.v05.multiscales import Multiscale
 
+    from napari_sam2.images.stack import Stack
 
-class ImageSource(LabelGeometry, Calibrated, Protocol):
-    """The stack whose pixels the image shows."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
-
-    @property
-    def n_channels(self) -> int:
-        """Number of channels that are read."""
-
-    @property
-    def name(self) -> str:
-        """Short name."""
-
-    def read(self, index: PlaneIndex, window: Window | None = None, level: int = 0) -> NDArray[Any]:
-        """Read one plane, or a window of it, as (C, h, w)."""
+_COARSEST_SIDE = 256
+"""The coarsest level is the first one whose planes have no longer side than this, in pixels."""
 
 
 @dataclass(frozen=True)
 class OmeZarrWriter:
-    """One OME-Zarr output. Only planes shrink in its pyramids, by 2 from level to level.
+    """Writes an OME-Zarr image with its labels; each level halves rows and columns.
 
     Parameters
     ----------
     path : Path
-        The folder.
-    source : ImageSource
-        The stack; its chosen channels become the image.
+        Folder of the OME-Zarr.
+    stack : Stack
+        The image; only the channels that it reads are written.
     """
 
     path: Path
-    source: ImageSource
+    stack: Stack
 
     def begin(self, ids: Iterable[int]) -> None:
-        """Write the labels' metadata, so that they can be viewed while they are written.
+        """Write the metadata of the labels, so that they can be viewed while they are written.
 
         Parameters
         ----------
         ids : iterable of int
-            Objects, for their colours.
+            Object ids, for their colors.
 
         Raises
         ------
         UserError
-            If the input's axes cannot be ordered so.
+            If OME-Zarr does not allow the order of the axes.
         """
-        Calibration.of(self.source).check_ngff()
-        self._describe(".", {})
-        self._describe("labels", {"labels": [LABEL_GROUP]})
-        self._describe_labels(ids, levels=1)
+        check_axis_order(self.stack.label_axes)
+        self._write_attributes(".", group_attributes())
+        self._write_attributes("labels", labels_attributes([LABEL_GROUP]))
+        self._write_label_attributes(ids, levels=1)
 
     def finish(self, labels: LabelArray, ids: Iterable[int]) -> None:
-        """Add the image and the coarser levels of image and labels."""
+        """Write the image, and the coarser levels of image and labels."""
         self._write_label_levels(labels)
-        self._describe_labels(ids, self._levels)
+        self._write_label_attributes(ids, self._levels)
         self._write_image()
-        pyramid = self._pyramid(self._levels, self._channel, mean=True)
-        self._describe(".", {"multiscales": pyramid.multiscales(self.source.name)})
+        multiscale = self._multiscale(self.stack.name, self._levels, self._channel, mean=True)
+        self._write_attributes(".", image_attributes(multiscale))
 
     @property
     def _levels(self) -> int:
-        longest, count = max(self.source.shape), 1
-        while longest > _SMALL:
+        """Number of pyramid levels."""
+        longest, count = max(self.stack.shape), 1
+        while longest > _COARSEST_SIDE:
             longest, count = -(-longest // 2), count + 1
         return count
 
     @property
     def _channel(self) -> int:
-        """Where NGFF wants the channels: after time, before space."""
-        return int(self.source.label_axes[0] in "Tt")
+        """Position of the channel axis: after time, before space."""
+        return int(self.stack.label_axes[0] in "Tt")
 
     def _factors(self, level: int) -> tuple[int, ...]:
-        where = self.source.label_slices(self.source.index(0))
+        """Return the downsampling factor of a level along each label axis."""
+        where = self.stack.label_slices(self.stack.index(0))
         return tuple(2**level if isinstance(at, slice) else 1 for at in where)
 
-    def _pyramid(self, levels: int, channel: int | None, *, mean: bool) -> Pyramid:
+    def _multiscale(self, name: str, levels: int, channel: int | None, *, mean: bool) -> Multiscale:
         factors = [self._factors(level) for level in range(levels)]
-        return Pyramid(Calibration.of(self.source), factors, channel, mean)
+        axes, calibration = self.stack.label_axes, self.stack.calibration
+        return PyramidMetadata(axes, calibration, factors, channel, mean).multiscale(name)
 
-    def _describe(self, group: str, facts: dict[str, Any]) -> None:
+    def _write_attributes(self, group: str, attributes: BaseOMEAttrs) -> None:
         opened = zarr.open_group(LocalStore(self.path / group), mode="a", zarr_format=3)
-        opened.attrs["ome"] = {"version": VERSION, **facts}
+        opened.attrs["ome"] = attributes.model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    def _describe_labels(self, ids: Iterable[int], levels: int) -> None:
-        pyramid = self._pyramid(levels, None, mean=False)
-        facts = {"multiscales": pyramid.multiscales(LABEL_GROUP), "image-label": image_label(ids)}
-        self._describe(f"labels/{LABEL_GROUP}", facts)
+    def _write_label_attributes(self, ids: Iterable[int], levels: int) -> None:
+        multiscale = self._multiscale(LABEL_GROUP, levels, None, mean=False)
+        self._write_attributes(f"labels/{LABEL_GROUP}", label_attributes(multiscale, ids))
 
     def _tiles(self) -> Iterator[tuple[PlaneIndex, Window]]:
-        where = self.source.label_slices(self.source.index(0))
-        lengths = zip(where, self.source.label_shape, strict=True)
+        """Yield index and window of the tiles of all planes."""
+        where = self.stack.label_slices(self.stack.index(0))
+        lengths = zip(where, self.stack.label_shape, strict=True)
         for index in np.ndindex(*(n for at, n in lengths if not isinstance(at, slice))):
-            for tile in tiles(Window.of(self.source.shape)):
+            for tile in tiles(Window.of(self.stack.shape)):
                 yield index, tile
 
     def _write_label_levels(self, labels: LabelArray) -> None:
@@ -130,31 +126,31 @@ class OmeZarrWriter:
                 continue
             for array in arrays:
                 crop, tile = crop[::2, ::2], _half(tile)
-                array[self.source.label_slices(index, tile)] = self.source.oriented(crop)
+                array[self.stack.label_slices(index, tile)] = self.stack.oriented(crop)
 
     def _write_image(self) -> None:
         at = self._channel
         arrays = [
-            self._array(str(level), level, self.source.dtype, at) for level in range(self._levels)
+            self._array(str(level), level, self.stack.dtype, at) for level in range(self._levels)
         ]
         for index, tile in self._tiles():
-            planes = self.source.read(index, tile)
+            planes = self.stack.read(index, tile)
             for array in arrays:
-                key = self.source.label_slices(index, tile)
+                key = self.stack.label_slices(index, tile)
                 for number, plane in enumerate(planes):
-                    array[(*key[:at], number, *key[at:])] = self.source.oriented(plane)
+                    array[(*key[:at], number, *key[at:])] = self.stack.oriented(plane)
                 planes, tile = _mean(planes), _half(tile)
 
     def _array(
         self, name: str, level: int, dtype: np.dtype[Any], channel: int | None = None
     ) -> zarr.Array[Any]:
-        axes = list(self.source.label_axes.lower())
-        lengths = zip(self.source.label_shape, self._factors(level), strict=True)
+        axes = list(self.stack.label_axes.lower())
+        lengths = zip(self.stack.label_shape, self._factors(level), strict=True)
         shape = [-(-length // factor) for length, factor in lengths]
-        chunks = [min(c, n) for c, n in zip(label_chunks(self.source), shape, strict=True)]
+        chunks = [min(c, n) for c, n in zip(label_chunks(self.stack), shape, strict=True)]
         if channel is not None:
             axes.insert(channel, "c")
-            shape.insert(channel, self.source.n_channels)
+            shape.insert(channel, self.stack.n_channels)
             chunks.insert(channel, 1)
         return zarr.create_array(
             store=LocalStore(self.path / name),
@@ -174,7 +170,7 @@ def _half(window: Window) -> Window:
 
 
 def _mean(planes: NDArray[Any]) -> NDArray[Any]:
-    """Halve (C, h, w) by means of 2 x 2 pixels; odd edges repeat their last pixel."""
+    """Return means of 2 x 2 pixels of (C, h, w); at odd edges the last pixel is repeated."""
     odd = ((0, 0), (0, planes.shape[1] % 2), (0, planes.shape[2] % 2))
     padded = np.pad(planes, odd, mode="edge")
     channels, height, width = padded.shape

@@ -1,4 +1,4 @@
-"""Find out how large an object is before its window is chosen."""
+"""The first view of an object: its size is estimated from its prompts, or by predictions."""
 
 from __future__ import annotations
 
@@ -9,133 +9,141 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View, ViewMode
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, ViewSizing, share_views
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 
 TRUSTED = 0.7
-"""Predicted IoU of a plausible mask after which no wider look is taken."""
+"""Score of a mask in the first view above which no wider view is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class SizeEstimate:
-    """How large an object seems.
+    """Estimated bounds of an object.
 
     Parameters
     ----------
     box : Window
-        Its likely bounds on the plane.
+        Bounds on the plane.
     views : tuple of View
-        Where it was looked for, if it had to be, that in which these bounds were seen first.
+        Views in which the object was predicted to estimate its size, best first.
     """
 
     box: Window
     views: tuple[View, ...] = ()
 
     @property
-    def windows(self) -> tuple[View, ...]:
-        """The views that are not the full plane."""
+    def zoomed_views(self) -> tuple[View, ...]:
+        """The views that are not the whole plane."""
         return tuple(view for view in self.views if view.zoomed)
 
 
 @dataclass(frozen=True)
 class InitialViewSelector:
-    """Sizes objects by their prompts, and for lone clicks by looking at one scale or two.
+    """Estimates the size of prompted objects and selects their first view.
+
+    A mask, box or earlier mask gives the size. For points alone the object is predicted at one
+    scale, and at a second one if the first prediction is not plausible.
 
     Parameters
     ----------
     encoder : ViewEncoder
-        The model's eyes.
+        Encodes views of the stack.
     placement : ViewPlacement
-        Where windows may lie.
+        Sizes and positions of views.
     """
 
     encoder: ViewEncoder
     placement: ViewPlacement
 
-    def sizes(
-        self, index: PlaneIndex, asked: Mapping[int, PlanePrompts]
+    def estimate_sizes(
+        self, index: PlaneIndex, prompts: Mapping[int, PlanePrompts]
     ) -> dict[int, SizeEstimate]:
-        """Return the likely bounds of each object; clicks that are close share their looks."""
-        known = {object_id: self._known(question) for object_id, question in asked.items()}
-        sized = {
-            object_id: SizeEstimate(box) for object_id, box in known.items() if box is not None
-        }
-        lone = {object_id: q for object_id, q in asked.items() if object_id not in sized}
-        looks: dict[int, list[tuple[float, Window, View]]] = {object_id: [] for object_id in lone}
-        for scale in (self.placement.image_size // 2, 2 * self.placement.image_size):
-            for object_id, view in self._views(lone, scale).items():
-                looks[object_id].append(self._look(index, lone[object_id], view))
-            lone = {o: q for o, q in lone.items() if max(look[0] for look in looks[o]) < TRUSTED}
-        for object_id, seen in looks.items():
-            best = sorted(seen, key=lambda look: look[:2], reverse=True)
-            sized[object_id] = SizeEstimate(best[0][1], tuple(view for _, _, view in best))
-        return sized
+        """Return the estimated bounds of each object; points close together share views.
 
-    def side(self, sized: SizeEstimate) -> int | None:
-        """Return the side of an object's first window: that of a look, if one was close enough.
-
-        What was encoded for the look is then used again, and neighbours share it.
+        Parameters
+        ----------
+        index : tuple of int
+            Full index of the plane.
+        prompts : Mapping[int, PlanePrompts]
+            The prompts of each object id.
         """
-        side = self.placement.first_side(sized.box)
+        known = {object_id: self._known_bounds(p) for object_id, p in prompts.items()}
+        sizes = {o: SizeEstimate(box) for o, box in known.items() if box is not None}
+        unknown = {object_id: p for object_id, p in prompts.items() if object_id not in sizes}
+        trials: dict[int, list[tuple[float, Window, View]]] = {o: [] for o in unknown}
+        for scale in (self.placement.image_size // 2, 2 * self.placement.image_size):
+            for object_id, view in self._trial_views(unknown, scale).items():
+                trials[object_id].append(self._predict_size(index, unknown[object_id], view))
+            unknown = {
+                o: p for o, p in unknown.items() if max(trial[0] for trial in trials[o]) < TRUSTED
+            }
+        for object_id, found in trials.items():
+            best = sorted(found, key=lambda trial: trial[:2], reverse=True)
+            sizes[object_id] = SizeEstimate(best[0][1], tuple(view for _, _, view in best))
+        return sizes
+
+    def side(self, size: SizeEstimate) -> int | None:
+        """Return the side of an object's first view in plane pixels, or None for the whole plane.
+
+        The side of a view that was tried is reused if it suits the object: its embedding exists.
+        """
+        side = self.placement.first_side(size.box)
         if side is None:
             return None
-        seen = (view.side for view in sized.windows)
-        return next((s for s in seen if self.placement.close_enough(sized.box, s)), side)
+        sides = (view.side for view in size.zoomed_views)
+        return next((s for s in sides if self.placement.close_enough(size.box, s)), side)
 
-    def view(self, index: PlaneIndex, question: PlanePrompts) -> View:
-        """Return the window for an object that is looked at alone."""
-        sized = self.sizes(index, {0: question})[0]
-        side = self.side(sized)
+    def view(self, index: PlaneIndex, prompts: PlanePrompts) -> View:
+        """Return the view for the prompts of a single object."""
+        size = self.estimate_sizes(index, {0: prompts})[0]
+        side = self.side(size)
         if side is None:
             return self.placement.full
-        return share_views([self.wanted(0, sized, side)], self.placement)[0]
+        return share_views([self.request(0, size, side)], self.placement)[0]
 
-    def wanted(self, object_id: int, sized: SizeEstimate, side: int) -> ViewRequest:
-        """Return what an object asks of its first window: where it was seen, if that will do."""
-        need = self.placement.need(sized.box, (0.0, 0.0), side)
-        seen = (view for view in sized.windows if view.side == side)
-        return ViewRequest(object_id, need, side, next(seen, None))
+    def request(self, object_id: int, size: SizeEstimate, side: int) -> ViewRequest:
+        """Return the view request of an object; a view of this side that was tried is preferred."""
+        need = self.placement.need(size.box, (0.0, 0.0), side)
+        tried = next((view for view in size.zoomed_views if view.side == side), None)
+        return ViewRequest(object_id, need, side, tried)
 
-    def _known(self, question: PlanePrompts) -> Window | None:
-        hint = question.hint
-        if hint is not None and not hint.empty:
-            return hint
+    def _known_bounds(self, prompts: PlanePrompts) -> Window | None:
+        bounds = prompts.bounds
+        if bounds is not None and not bounds.empty:
+            return bounds
         policy = self.placement.policy
         fixed = policy.mode is ViewMode.FULL or policy.pixels is not None
-        return question.centre if fixed else None
+        return prompts.point_bounds if fixed else None
 
-    def _views(self, lone: Mapping[int, PlanePrompts], scale: int) -> dict[int, View]:
-        """Return windows of about ``scale`` pixels around clicks, the full plane if smaller."""
-        sides = {
-            object_id: self.placement.side_for(max(scale, *question.centre.shape))
-            for object_id, question in lone.items()
-        }
-        wanted = [
-            ViewRequest(object_id, lone[object_id].centre.grow(side // 6), side)
+    def _trial_views(self, prompts: Mapping[int, PlanePrompts], scale: int) -> dict[int, View]:
+        """Return views of about ``scale`` pixels around points; the whole plane if smaller."""
+        bounds = {object_id: p.point_bounds for object_id, p in prompts.items()}
+        sides = {o: self.placement.side_for(max(scale, *box.shape)) for o, box in bounds.items()}
+        requests = [
+            ViewRequest(object_id, bounds[object_id].grow(side // 6), side)
             for object_id, side in sides.items()
             if side < max(self.placement.shape)
         ]
-        return dict.fromkeys(lone, self.placement.full) | share_views(wanted, self.placement)
+        return dict.fromkeys(prompts, self.placement.full) | share_views(requests, self.placement)
 
-    def _look(
-        self, index: PlaneIndex, question: PlanePrompts, view: View
+    def _predict_size(
+        self, index: PlaneIndex, prompts: PlanePrompts, view: View
     ) -> tuple[float, Window, View]:
-        encoding = self.encoder.encode(index, view)
-        answer = self.encoder.predictor.predict(
-            encoding, self.encoder.prompts_to_view(view, question)
-        )
-        patch = self.encoder.components.answer(
-            question, self.encoder.mask_to_plane(view, answer.logits[0])
-        )
-        box = patch.box
-        if box is None:
-            return -1.0, question.centre, view
-        score = float(answer.predicted_iou[0])
-        return score * _plausibility(patch, box, view, self.placement.sizes), box, view
+        encoder = self.encoder
+        embedding = encoder.encode(index, view)
+        found = encoder.predictor.predict(embedding, encoder.prompts_to_view(view, prompts))
+        mask = encoder.mask_to_plane(view, found.logits[0])
+        crop = encoder.components.filter_prompted(prompts, mask)
+        if crop.box is None:
+            return -1.0, prompts.point_bounds, view
+        plausible = _plausibility(crop, crop.box, view, self.placement.sizes)
+        return float(found.predicted_iou[0]) * plausible, crop.box, view
 
 
-def _plausibility(patch: MaskCrop, box: Window, view: View, sizes: ViewSizing) -> float:
+def _plausibility(crop: MaskCrop, box: Window, view: View, sizes: ViewSizing) -> float:
+    """Return a factor in 0..1, lower for masks that are too large or small, or mostly holes."""
     share = max(box.shape) / view.side
     if share > sizes.largest:
         return 0.5 if view.zoomed else 0.8
-    filled = patch.area / (box.shape[0] * box.shape[1])
+    filled = crop.area / (box.shape[0] * box.shape[1])
     return min(share / sizes.plausible, 1.0) * (0.5 + 0.5 * min(filled / 0.4, 1.0))

@@ -1,4 +1,4 @@
-"""Leave out specks: an object that was shown in one piece stays in one."""
+"""Cleaning of predicted masks: removal of small components, and contour smoothing."""
 
 from __future__ import annotations
 
@@ -10,131 +10,136 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.mask import MAX_LOGIT
-from napari_sam2.prompts.plane_prompts import RIM, MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 
-_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+_EIGHT_NEIGHBORS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentFilter:
-    """Which pieces of a mask belong to its object.
+    """Removes small connected components of a mask (8-connectivity).
 
     Parameters
     ----------
-    least : float
-        Share of the largest piece's area that another piece must have; 0 keeps all pieces.
+    min_share : float
+        Components with a smaller share of the largest component's area are removed; 0 keeps all.
     """
 
-    least: float = 0.0
+    min_share: float = 0.0
 
-    def main(self, patch: MaskCrop, points: NDArray[np.float64] | None = None) -> MaskCrop:
-        """Return the mask without its specks.
+    def filter(self, crop: MaskCrop, points: NDArray[np.float64] | None = None) -> MaskCrop:
+        """Return a mask without its small components.
 
         Parameters
         ----------
-        patch : MaskCrop
-            Logits on the plane.
+        crop : MaskCrop
+            The mask on the plane.
         points : NDArray[np.float64], optional
-            (N, 2) y and x on the plane; pieces that hold one of them stay.
+            (N, 2) y and x on the plane; components that contain one of them are kept.
 
         Returns
         -------
         MaskCrop
-            The very same one if nothing was left out.
+            The same object if nothing was removed.
         """
-        if self.least <= 0 or patch.logits.size == 0:
-            return patch
-        labels, count = ndimage.label(patch.logits > 0, _EIGHT_NEIGHBOURS)
+        if self.min_share <= 0 or crop.logits.size == 0:
+            return crop
+        labels, count = ndimage.label(crop.logits > 0, _EIGHT_NEIGHBORS)
         if count < 2:
-            return patch
+            return crop
         areas = np.bincount(labels.ravel())[1:]
-        kept = np.concatenate(([True], areas >= self.least * areas.max()))
-        kept[_at(labels, patch, points)] = True
-        return patch if kept.all() else _only(patch, kept[labels])
+        kept = np.concatenate(([True], areas >= self.min_share * areas.max()))
+        kept[_labels_at(labels, crop, points)] = True
+        return crop if kept.all() else _keep(crop, kept[labels])
 
-    def answer(self, question: PlanePrompts, patch: MaskCrop) -> MaskCrop:
-        """Return an answer's mask without specks, unless an earlier mask showed the object."""
-        return patch if question.given else self.main(patch, question.inside)
+    def filter_prompted(self, prompts: PlanePrompts, crop: MaskCrop) -> MaskCrop:
+        """Return the mask predicted for prompts without small components.
 
-    def whole(self, patch: MaskCrop) -> bool:
-        """Whether a mask has no specks."""
-        return self.main(patch) is patch
+        Components with a point inside are kept; with a mask among the prompts all are kept.
+        """
+        return crop if prompts.has_mask else self.filter(crop, prompts.inside)
+
+    def keeps_all(self, crop: MaskCrop) -> bool:
+        """Return whether a mask has no small components."""
+        return self.filter(crop) is crop
 
 
-def _at(
-    labels: NDArray[np.integer], patch: MaskCrop, points: NDArray[np.float64] | None
+def _labels_at(
+    labels: NDArray[np.integer], crop: MaskCrop, points: NDArray[np.float64] | None
 ) -> NDArray[np.integer]:
-    """Return the numbers of the pieces under points; 0 beside them."""
+    """Return the labels of the components under points; 0 for the background."""
     if points is None or not len(points):
         return np.zeros(0, np.intp)
-    y, x = (np.rint(points).astype(int) - patch.window.offset).T
+    y, x = (np.rint(points).astype(int) - crop.window.offset).T
     inside = (y >= 0) & (x >= 0) & (y < labels.shape[0]) & (x < labels.shape[1])
     found: NDArray[np.integer] = labels[y[inside], x[inside]]
     return found
 
 
-def _only(patch: MaskCrop, kept: NDArray[np.bool_]) -> MaskCrop:
-    cleaned = MaskCrop(patch.window, np.where(kept, patch.logits, np.float32(-MAX_LOGIT)))
-    box = cleaned.box
+def _keep(crop: MaskCrop, kept: NDArray[np.bool_]) -> MaskCrop:
+    filtered = MaskCrop(crop.window, np.where(kept, crop.logits, np.float32(-MAX_LOGIT)))
+    box = filtered.box
     if box is None:
-        return cleaned
-    window = box.grow(RIM).intersect(patch.window)
-    crop = cleaned.logits[window.relative_to(patch.window).slices]
-    return MaskCrop(window, np.ascontiguousarray(crop))
+        return filtered
+    window = box.grow(RIM).intersect(crop.window)
+    return MaskCrop(window, np.ascontiguousarray(filtered.part(window)))
 
 
-# Far from the outline a sure pixel must not outvote its neighbours.
 _CLAMP = 8.0
-_REACH = 4.0
-_LEAST = 0.25
+"""Logits are clipped to this before smoothing, so that no single pixel dominates."""
+_TRUNCATE = 4.0
+_MIN_SIGMA = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class ContourSmoothing:
-    """How outlines of tracked objects are smoothed.
+    """Smooths the contours of tracked masks with a Gaussian filter on the logits.
 
-    A network follows an object by tokens, and its outline jitters from token to token. A Gaussian
-    of one pixel of the network's own mask takes that away, and nothing that it could draw.
+    SAM 2 predicts masks in blocks of memory tokens, so the contour of a tracked object changes
+    from frame to frame at this scale. A Gaussian of one mask pixel of the model removes these
+    changes and no detail that the model can represent.
 
     Parameters
     ----------
     share : float
-        The Gaussian's standard deviation is at most this share of the object's size, the root of
-        its area; 0 leaves masks as they are.
+        The standard deviation is at most this share of the square root of the mask's area; 0
+        disables smoothing.
     """
 
     share: float = 0.0
 
-    def smoothed(self, logits: NDArray[np.float32], grain: float) -> NDArray[np.float32]:
-        """Return the logits of a view with a smoother outline.
+    def smooth(self, logits: NDArray[np.float32], mask_pixel: float) -> NDArray[np.float32]:
+        """Return the logits of a view with a smoothed contour.
 
         Parameters
         ----------
         logits : NDArray[np.float32]
-            (H, W) of one object, above 0 inside.
-        grain : float
-            The view's pixels per pixel of the network's mask.
+            (H, W) of one object, positive inside.
+        mask_pixel : float
+            Pixels of the view per pixel of the model's mask.
 
         Returns
         -------
         NDArray[np.float32]
-            (H, W); the very same array if nothing changes, or if nothing would be left.
+            (H, W); the same array if nothing changes or no positive pixel would remain.
         """
-        box = MaskCrop(Window.of((logits.shape[0], logits.shape[1])), logits).box
-        sigma = 0.0 if box is None else min(grain, self.share * _size(logits[box.slices]))
-        if box is None or sigma < _LEAST:
+        if self.share <= 0:
             return logits
-        part = box.grow(ceil(_REACH * sigma)).clip((logits.shape[0], logits.shape[1])).slices
+        shape = (logits.shape[0], logits.shape[1])
+        crop = MaskCrop(Window.of(shape), logits)
+        box = crop.box
+        if box is None:
+            return logits
+        sigma = min(mask_pixel, self.share * sqrt(crop.area))
+        if sigma < _MIN_SIGMA:
+            return logits
+        part = box.grow(ceil(_TRUNCATE * sigma)).clip(shape).slices
         smooth = ndimage.gaussian_filter(
-            logits[part].clip(-_CLAMP, _CLAMP), sigma, mode="nearest", truncate=_REACH
+            logits[part].clip(-_CLAMP, _CLAMP), sigma, mode="nearest", truncate=_TRUNCATE
         )
         if not (smooth > 0).any():
             return logits
-        whole = logits.copy()
-        whole[part] = smooth
-        return whole
-
-
-def _size(logits: NDArray[np.float32]) -> float:
-    return sqrt(float(np.count_nonzero(logits > 0)))
+        smoothed = logits.copy()
+        smoothed[part] = smooth
+        return smoothed

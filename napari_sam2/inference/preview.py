@@ -1,38 +1,36 @@
-"""Answer a click on one frame, at once and without memory."""
+"""Prediction of masks from prompts on a single frame, without memory of other frames."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.geometry import PlaneIndex
-from napari_sam2.images.view import View, seen_side
+from napari_sam2.core.geometry import PlaneIndex, Window
+from napari_sam2.images.view import View
 from napari_sam2.inference.initial_view import InitialViewSelector
-from napari_sam2.inference.postprocess import ComponentFilter
 from napari_sam2.inference.protocol import MaskCandidates
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.masks.mask import FrameResult, MaskOrigin
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 
 CLOSER = 0.75
-"""A second look pays in a window that is smaller by this factor, or more."""
+"""A mask is refined only if the closer view's side is at most this share of the earlier one's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a prompt may mean.
+    """The masks predicted for the prompts of an object on a frame.
 
     Parameters
     ----------
     candidates : tuple of FrameResult
-        Best first; whole, part and sub-part for a lone click, else mostly one.
+        Best first. A single point gives three (whole, part, sub-part), other prompts mostly one.
     chosen : int
-        Which one is meant.
+        Position of the chosen candidate.
     """
 
     candidates: tuple[FrameResult, ...]
@@ -40,116 +38,116 @@ class Preview:
 
     @property
     def result(self) -> FrameResult:
-        """The chosen mask."""
+        """The chosen candidate."""
         return self.candidates[self.chosen]
 
     def choose(self, number: int) -> Preview:
-        """Return the preview with another candidate; counts round."""
+        """Return the preview with another candidate chosen; numbers past the last start over."""
         return replace(self, chosen=number % len(self.candidates))
 
 
 @dataclass(frozen=True)
 class ClickPredictor:
-    """Answers prompts on single frames.
+    """Predicts masks from prompts on single frames.
 
     Parameters
     ----------
     encoder : ViewEncoder
-        The model's eyes.
+        Encodes views of the stack.
     placement : ViewPlacement
-        Where windows may lie.
-    question : Callable
-        Gives the question of (object id, frame).
+        Sizes and positions of views.
+    resolve : Callable
+        Returns the prompts of (object id, frame).
     """
 
     encoder: ViewEncoder
     placement: ViewPlacement
-    question: Callable[[int, int], PlanePrompts]
+    resolve: Callable[[int, int], PlanePrompts]
 
     def warm(self, frame: int) -> None:
-        """Encode the whole plane, if clicks on it would start there."""
-        if self.placement.first_side(self.placement.full.window) is None:
-            self.encoder.encode(self.encoder.stack.index(frame), self.placement.full)
+        """Encode the whole plane of a frame if predictions on it start from there."""
+        placement = self.placement
+        if placement.first_side(placement.full.window) is None:
+            self.encoder.encode(self.encoder.reader.index(frame), placement.full)
 
-    def preview(self, object_id: int, frame: int, question: PlanePrompts | None = None) -> Preview:
-        """Answer an object's prompts on a frame, or another question about it.
+    def predict(self, object_id: int, frame: int, prompts: PlanePrompts | None = None) -> Preview:
+        """Return the masks for the prompts of an object on a frame.
+
+        Parameters
+        ----------
+        object_id, frame : int
+            Label value, and position along the propagated axis.
+        prompts : PlanePrompts or None
+            Used in place of the object's prompts.
 
         Raises
         ------
         UserError
-            If there are none.
+            If there are no prompts.
         """
-        question = self.question(object_id, frame) if question is None else question
-        if question.mask is None and question.box is None and not len(question.points):
-            raise UserError(f"Object {object_id} has no prompt on frame {frame}.")
-        index = self.encoder.stack.index(frame)
-        if question.mask is not None:
-            return Preview((_given(object_id, frame, index, question.mask),))
-        view = InitialViewSelector(self.encoder, self.placement).view(index, question)
-        answer = self._answer(index, view, question)
-        main = partial(self.encoder.components.answer, question)
-        return Preview(self._results((object_id, frame, index), view, answer, main))
+        prompts = self.resolve(object_id, frame) if prompts is None else prompts
+        if prompts.empty:
+            raise UserError(f"Object {object_id} has no prompt on frame {frame}. Add one first.")
+        encoder = self.encoder
+        index = encoder.reader.index(frame)
+        if prompts.mask is not None:
+            return Preview((FrameResult.from_user(object_id, frame, index, prompts.mask),))
+        view = InitialViewSelector(encoder, self.placement).view(index, prompts)
+        found = self._predict(index, view, prompts)
+        crops = [encoder.components.filter_prompted(prompts, c) for c in self._crops(view, found)]
+        shown = view.window if view.zoomed else None
+        return Preview(
+            tuple(
+                FrameResult(
+                    *(object_id, frame, index, crop, float(iou), found.object_score),
+                    MaskOrigin.PROMPT,
+                    view=shown,
+                )
+                for crop, iou in zip(crops, found.predicted_iou, strict=True)
+            )
+        )
 
     def refine(self, before: FrameResult) -> FrameResult | None:
-        """Look again at a mask in the window that shows it best.
+        """Predict a mask again in the view that suits its size best.
+
+        The mask's box and logits are the prompts.
 
         Returns
         -------
         FrameResult or None
-            None if that window is not ``CLOSER`` than the one in which the mask was seen first.
+            None if that view is not smaller than :data:`CLOSER` times the earlier one; the result
+            itself if its mask is empty.
         """
-        patch = MaskCrop(before.window, before.logits)
-        box = patch.box
+        box = before.crop.box
         if box is None:
             return before
-        side = self.placement.side_around(box)
-        if side > CLOSER * seen_side(before.view, self.placement.shape):
+        placement, encoder = self.placement, self.encoder
+        side = placement.side_around(box)
+        shown = Window.of(placement.shape) if before.view is None else before.view
+        if side > CLOSER * max(shown.shape):
             return None
-        view = self.placement.place(box, side)
+        view = placement.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
-        question = PlanePrompts(box=bounds, previous=patch)
-        answer = self._answer(before.index, view, question)
-        components = self.encoder.components
-        place = (before.object_id, before.frame, before.index)
-        main = (components if components.whole(patch) else ComponentFilter()).main
-        refined = self._results(place, view, answer, main)[0]
-        return replace(refined, direction=before.direction, final=before.final)
-
-    def _answer(self, index: PlaneIndex, view: View, question: PlanePrompts) -> MaskCandidates:
-        encoding = self.encoder.encode(index, view)
-        return self.encoder.predictor.predict(
-            encoding, self.encoder.prompts_to_view(view, question)
+        found = self._predict(before.index, view, PlanePrompts(box=bounds, previous=before.crop))
+        crop = self._crops(view, found)[0]
+        if encoder.components.keeps_all(before.crop):
+            crop = encoder.components.filter(crop)
+        iou = float(found.predicted_iou[0])
+        return replace(
+            before,
+            crop=crop,
+            predicted_iou=iou,
+            object_score=found.object_score,
+            view=view.window,
         )
 
-    def _results(
-        self,
-        place: tuple[int, int, PlaneIndex],
-        view: View,
-        answer: MaskCandidates,
-        main: Callable[[MaskCrop], MaskCrop],
-    ) -> tuple[FrameResult, ...]:
-        """Return a result for each candidate; ``place`` is object id, frame and index."""
-        results = []
-        for logits, iou in zip(answer.logits, answer.predicted_iou, strict=True):
-            seen = answer.object_score > 0
-            patch = main(self.encoder.mask_to_plane(view, logits)) if seen else MaskCrop.empty()
-            results.append(
-                FrameResult(
-                    *place,
-                    window=patch.window,
-                    logits=patch.logits,
-                    predicted_iou=float(iou),
-                    object_score=answer.object_score,
-                    direction=MaskOrigin.PROMPT,
-                    view=str(view),
-                )
-            )
-        return tuple(results)
+    def _predict(self, index: PlaneIndex, view: View, prompts: PlanePrompts) -> MaskCandidates:
+        encoder = self.encoder
+        embedding = encoder.encode(index, view)
+        return encoder.predictor.predict(embedding, encoder.prompts_to_view(view, prompts))
 
-
-def _given(object_id: int, frame: int, index: PlaneIndex, mask: MaskCrop) -> FrameResult:
-    """Return a mask that the user gave, to the pixel."""
-    score = 10.0 if mask.area else -10.0
-    return FrameResult(
-        object_id, frame, index, mask.window, mask.logits, 1.0, score, MaskOrigin.PROMPT
-    )
+    def _crops(self, view: View, found: MaskCandidates) -> list[MaskCrop]:
+        """Return the candidates on the plane; empty crops if the object is absent."""
+        if found.object_score <= 0:
+            return [MaskCrop.empty() for _ in found.logits]
+        return [self.encoder.mask_to_plane(view, logits) for logits in found.logits]

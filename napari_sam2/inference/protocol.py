@@ -1,4 +1,4 @@
-"""What the session needs from a model, with nothing of torch in it."""
+"""The interface between a session and a model, and the values that pass through it; no torch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 
 class ImageEmbedding(Protocol):
-    """Image features of one window; opaque, belongs to the predictor that made it.
+    """Image features of one view; opaque, to be used with the predictor that computed them.
 
     Attributes
     ----------
     shape : tuple of int
         Height and width of the image that was encoded, in pixels.
     nbytes : int
-        Memory it holds, for bounded caches.
+        Size in bytes, for bounded caches.
     """
 
     @property
@@ -28,27 +28,27 @@ class ImageEmbedding(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds."""
+        """Size in bytes."""
         ...
 
 
 class TrackState(Protocol):
-    """What the model remembers of one object in one direction; an opaque value."""
+    """The model's memory of one object along one direction; an opaque, immutable value."""
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds."""
+        """Size in bytes."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ViewPrompts:
-    """Everything asked about one object on one frame, in pixels of the encoded image.
+    """All prompts of one object on one frame, in pixels of the encoded image.
 
     Parameters
     ----------
     points : NDArray[np.float64]
-        (N, 2) as (y, x); integers are pixel centres.
+        (N, 2) as (y, x); integers are pixel centers.
     labels : NDArray[np.int64]
         (N,), 1 inside, 0 outside the object.
     box : NDArray[np.float64] or None
@@ -56,7 +56,7 @@ class ViewPrompts:
     mask : NDArray[np.bool_] or None
         (H, W) of the encoded image; excludes points and box.
     previous : NDArray[np.float32] or None
-        (H, W) logits of the object's earlier mask on this frame, which a correction refines.
+        (H, W) logits of the object's earlier mask on this frame, which the points correct.
     """
 
     points: NDArray[np.float64]
@@ -68,14 +68,14 @@ class ViewPrompts:
 
 @dataclass(frozen=True, slots=True)
 class MaskCandidates:
-    """The masks one prompt may mean (whole, part, sub-part), best first.
+    """Masks predicted for one prompt (whole, part, sub-part), best first.
 
     Parameters
     ----------
     logits : NDArray[np.float32]
-        (K, H, W), at the encoded image's size.
+        (K, H, W) at the encoded image's size, positive inside the object.
     predicted_iou : NDArray[np.float32]
-        (K,), falling.
+        (K,), in 0..1, decreasing.
     object_score : float
         Logit of the object being visible.
     """
@@ -87,18 +87,18 @@ class MaskCandidates:
 
 @dataclass(frozen=True, slots=True)
 class TrackingResult:
-    """One object's outcome on one frame, with its new state.
+    """The mask of one object on one frame, with its new state.
 
     Parameters
     ----------
     logits : NDArray[np.float32]
-        (H, W), at the encoded image's size.
+        (H, W) at the encoded image's size, positive inside the object.
     predicted_iou : float
-        In 0..1.
+        The model's estimate of the mask's IoU, in 0..1.
     object_score : float
-        At most 0 means absent.
+        Logit of the object being visible; at most 0 means absent.
     state : TrackState
-        The state that the next frame continues from.
+        Memory for the next frame.
     """
 
     logits: NDArray[np.float32]
@@ -109,7 +109,7 @@ class TrackingResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a user, a log and a saved session say about the model.
+    """Name and properties of a loaded model.
 
     Parameters
     ----------
@@ -118,11 +118,11 @@ class ModelInfo:
     image_size : int
         Side of the square input in pixels.
     token_stride : int
-        Input pixels per memory token (16): windows that move by whole tokens keep memories usable.
+        Input pixels per memory token (16). Memory stays valid if a view moves by whole tokens.
     trained : bool
-        False for random weights; every output then says "untrained".
+        False for random weights; outputs are then marked as untrained.
     weights_hash : str
-        Identifies the weights in a saved session.
+        Hash of the weights, which identifies them in a saved run.
     device : str
         E.g. ``"cpu"`` or ``"cuda:0"``.
     """
@@ -136,17 +136,20 @@ class ModelInfo:
 
 
 class Predictor(Protocol):
-    """Encode images, answer prompts and follow objects. States are values the caller holds."""
+    """Encodes images, predicts masks from prompts, and tracks objects.
+
+    It keeps no state: embeddings and track states are values that the caller holds.
+    """
 
     @property
     def info(self) -> ModelInfo:
-        """Name, sizes, device."""
+        """Name and properties of the model."""
 
     def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
-        """Encode an RGB image (H, W, 3) of any size; it is squeezed to the square input."""
+        """Return the embedding of an RGB image (H, W, 3), resized to the model's square input."""
 
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
-        """Answer one prompt on one image, with no memory."""
+        """Return the masks for the prompts of one object, without memory."""
 
     def add_prompts(
         self,
@@ -155,7 +158,19 @@ class Predictor(Protocol):
         prompts: Sequence[ViewPrompts],
         states: Sequence[TrackState | None],
     ) -> list[TrackingResult]:
-        """Start or correct tracks; each prompt's frame becomes conditioning in its state."""
+        """Start or correct tracks by prompts.
+
+        Parameters
+        ----------
+        encoding : ImageEmbedding
+            The frame's embedding.
+        frame : int
+            Position along the propagated axis; it becomes a conditioning frame of each state.
+        prompts : sequence of ViewPrompts
+            One for each object.
+        states : sequence of TrackState or None
+            Memory of each object; None starts a track.
+        """
 
     def track(
         self,
@@ -166,7 +181,21 @@ class Predictor(Protocol):
         reverse: bool,
         zoomed: bool = False,
     ) -> list[TrackingResult]:
-        """Follow every object onto this frame; ``zoomed`` if what was encoded is a window."""
+        """Return the mask of each object on the next frame, predicted from its memory.
+
+        Parameters
+        ----------
+        encoding : ImageEmbedding
+            The frame's embedding.
+        frame : int
+            Position along the propagated axis.
+        states : sequence of TrackState
+            Memory of each object.
+        reverse : bool
+            Whether frames decrease.
+        zoomed : bool
+            Whether the encoded image is a part of the plane.
+        """
 
     def add_masks(
         self,
@@ -177,13 +206,27 @@ class Predictor(Protocol):
         *,
         conditioning: bool,
     ) -> list[TrackState]:
-        """Write masks (H, W logits) into fresh or existing states as memories of this frame."""
+        """Return states with masks added as memory of a frame.
+
+        Parameters
+        ----------
+        encoding : ImageEmbedding
+            The frame's embedding.
+        frame : int
+            Position along the propagated axis.
+        logits : sequence of NDArray[np.float32]
+            (H, W) of each object, at the encoded image's size.
+        states : sequence of TrackState or None
+            Memory of each object; None starts a track.
+        conditioning : bool
+            Whether the frame becomes a conditioning frame.
+        """
 
     def shift_memory(self, state: TrackState, tokens: tuple[int, int]) -> TrackState:
-        """Return the state as seen from a window moved by (dy, dx) whole memory tokens."""
+        """Return the state for a view that moved by (dy, dx) whole memory tokens."""
 
     def serialize_state(self, state: TrackState) -> bytes:
-        """Serialise a state; loading it continues bit-identically."""
+        """Return a state as bytes; tracking from them is bit-identical."""
 
     def deserialize_state(self, data: bytes) -> TrackState:
-        """Undo :meth:`serialize_state`."""
+        """Return the state from the bytes of :meth:`serialize_state`."""

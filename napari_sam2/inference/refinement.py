@@ -1,4 +1,4 @@
-"""A second, closer look at masks that are there; the first ones stay where the two disagree."""
+"""Refinement of stored masks: each is predicted again in a closer view, and checked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import FrameResult, MaskStatus
@@ -17,36 +15,37 @@ if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.store import PromptStore
 
-AGREE = 0.5
-"""IoU of the two masks below which the second look sees something else."""
-WORSE = 0.2
-"""How much lower the model's own estimate of the second mask may be."""
-REFINED = " refined"
-"""Ending of the view of a mask that had its second look."""
+MIN_IOU = 0.5
+"""A refined mask whose IoU with the earlier one is lower is rejected."""
+MAX_SCORE_DROP = 0.2
+"""A refined mask whose predicted IoU is lower by more than this is rejected."""
 
 
 class RefinementOutcome(Enum):
-    """What came of a second look."""
+    """Outcome of refining one mask.
 
-    SHARPENED = "sharpened"
-    DOUBTED = "doubted"
-    CLOSE = "close"
-    UNTOUCHED = "untouched"
+    ``REFINED``: the refined mask replaces the earlier one. ``REJECTED``: the refined mask is
+    empty, overlaps the earlier one by less than :data:`MIN_IOU`, or scores much lower.
+    ``ALREADY_CLOSE``: the earlier view was about as close. ``SKIPPED``: the mask is empty, drawn
+    by the user, accepted, locked, or was refined before.
+    """
+
+    REFINED = "refined"
+    REJECTED = "rejected"
+    ALREADY_CLOSE = "already close"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Refined:
-    """One object's mask on one frame after a second look.
+    """One mask after an attempt to refine it.
 
     Parameters
     ----------
     result : FrameResult
-        The mask that stands now.
+        The refined mask, or the earlier one unless the outcome is ``REFINED``.
     outcome : RefinementOutcome
-        ``SHARPENED``: the closer look replaced the mask. ``DOUBTED``: it saw nothing, something
-        else, or was much less sure, so the first mask stays. ``CLOSE``: there was no look, as the
-        first one was about as close. ``UNTOUCHED``: nor was there, as the mask is empty, the
-        user's own, accepted, locked, or was refined before.
+        Outcome of the attempt.
     """
 
     result: FrameResult
@@ -55,105 +54,97 @@ class Refined:
 
 @dataclass(frozen=True)
 class MaskRefiner:
-    """Looks again at stored masks.
+    """Refines stored masks; storing the refined ones is left to the caller.
 
     Parameters
     ----------
-    storing : SegmentationStore
-        Where masks are.
+    masks : SegmentationStore
+        The stored masks.
     prompts : PromptStore
-        Tells which masks the user drew.
-    look : Callable
-        Answers from the window that shows a mask best; None if that is not a closer one.
+        The user's prompts; masks that the user drew are not refined.
+    predict : Callable
+        Predicts a mask again in the view that suits it best; None if that view is not closer.
     """
 
-    storing: SegmentationStore
+    masks: SegmentationStore
     prompts: PromptStore
-    look: Callable[[FrameResult], FrameResult | None]
+    predict: Callable[[FrameResult], FrameResult | None]
 
-    def free(self, object_id: int, frame: int) -> bool:
-        """Whether there is a mask to look at again: see ``RefinementOutcome.UNTOUCHED``; cheap."""
-        known = self.storing.header(object_id, frame)
-        if known is None or known.area == 0 or known.view.endswith(REFINED):
+    def refinable(self, object_id: int, frame: int) -> bool:
+        """Return whether there is a mask that would not be skipped; no model is run."""
+        info = self.masks.info(object_id, frame)
+        if info is None or info.area == 0 or info.refined:
             return False
-        asked = self.prompts.get(object_id, frame)
-        drawn = any(isinstance(prompt, MaskPrompt) for prompt in asked)
-        return known.status < MaskStatus.ACCEPTED and not drawn
+        prompts = self.prompts.get(object_id, frame)
+        drawn = any(isinstance(prompt, MaskPrompt) for prompt in prompts)
+        return info.status < MaskStatus.ACCEPTED and not drawn
 
-    def frame(self, object_id: int, frame: int) -> FrameResult:
-        """Return the sharper mask of one frame, whoever made the first.
+    def refine(self, object_id: int, frame: int) -> FrameResult:
+        """Return the refined mask of one frame, also of an accepted or drawn mask.
 
         Raises
         ------
         UserError
-            If there is no mask, if it was seen as closely before, or if the second look disagrees
-            with it.
+            If there is no mask, the earlier view was as close, or the refined mask is rejected.
         """
-        before = self.storing.result(object_id, frame)
+        before = self.masks.result(object_id, frame)
         if before is None or before.area == 0:
             raise UserError(f"Object {object_id} has no mask on frame {frame} to refine.")
-        seen = self._again(before)
-        if seen.outcome is RefinementOutcome.CLOSE:
+        refined = self._refine(before)
+        if refined.outcome is RefinementOutcome.ALREADY_CLOSE:
             raise UserError(
-                f"Object {object_id} was seen as closely before on frame {frame}: a second look "
-                "would not sharpen its mask. Correct it by a click instead."
+                f"Object {object_id} was already predicted in a view as close on frame {frame}; "
+                "refining cannot improve its mask. Correct it with a click instead."
             )
-        if seen.outcome is RefinementOutcome.DOUBTED:
+        if refined.outcome is RefinementOutcome.REJECTED:
             raise UserError(
-                f"A closer look at object {object_id} on frame {frame} does not agree with its "
-                "mask, which stays as it is. Correct it by a click first."
+                f"The refined mask of object {object_id} on frame {frame} does not agree with the "
+                "present one, which was kept. Correct it with a click first."
             )
-        return seen.result
+        return refined.result
 
-    def places(
+    def select(
         self, objects: Iterable[int] | None, frames: Iterable[int] | None
     ) -> list[tuple[int, int]]:
-        """Return (frame, object id) of the masks that are asked for, frame by frame."""
-        only = None if objects is None else set(objects)
-        when = None if frames is None else set(frames)
+        """Return (frame, object id) of the stored masks of some objects and frames, or of all."""
+        ids = None if objects is None else set(objects)
+        chosen = None if frames is None else set(frames)
         return sorted(
-            (frame, header.object_id)
-            for frame, header in self.storing.headers()
-            if (only is None or header.object_id in only) and (when is None or frame in when)
+            (frame, info.object_id)
+            for frame, info in self.masks.infos()
+            if (ids is None or info.object_id in ids) and (chosen is None or frame in chosen)
         )
 
-    def at(self, places: Iterable[tuple[int, int]]) -> Iterator[Refined]:
-        """Look again at each place's mask; what is to be kept is the caller's to store."""
-        for frame, object_id in places:
-            before = self.storing.result(object_id, frame)
-            if before is not None:
-                free = self.free(object_id, frame)
-                yield self._again(before) if free else Refined(before, RefinementOutcome.UNTOUCHED)
+    def refine_all(self, selection: Iterable[tuple[int, int]]) -> Iterator[Refined]:
+        """Refine the masks of (frame, object id) in turn; those that may not change are skipped."""
+        for frame, object_id in selection:
+            before = self.masks.result(object_id, frame)
+            if before is None:
+                continue
+            if self.refinable(object_id, frame):
+                yield self._refine(before)
+            else:
+                yield Refined(before, RefinementOutcome.SKIPPED)
 
-    def _again(self, before: FrameResult) -> Refined:
-        after = self.look(before)
+    def _refine(self, before: FrameResult) -> Refined:
+        after = self.predict(before)
         if after is None:
-            return Refined(before, RefinementOutcome.CLOSE)
-        if _doubtful(before, after):
-            return Refined(before, RefinementOutcome.DOUBTED)
-        return Refined(replace(after, view=after.view + REFINED), RefinementOutcome.SHARPENED)
+            return Refined(before, RefinementOutcome.ALREADY_CLOSE)
+        if _rejected(before, after):
+            return Refined(before, RefinementOutcome.REJECTED)
+        return Refined(replace(after, refined=True), RefinementOutcome.REFINED)
 
 
-def outcome_words(outcomes: Mapping[RefinementOutcome, int]) -> str:
-    """Return how often what came of second looks, e.g. ``"12 masks sharpened."``."""
-    sharpened, doubted, close = (
-        outcomes.get(o, 0)
-        for o in (RefinementOutcome.SHARPENED, RefinementOutcome.DOUBTED, RefinementOutcome.CLOSE)
-    )
-    kept = f", {doubted} kept as they were: the second look did not agree" if doubted else ""
-    seen = f", {close} left: the first look was as close" if close else ""
-    return f"{sharpened} mask{'s' * (sharpened != 1)} sharpened{kept}{seen}."
+def summarize_outcomes(outcomes: Mapping[RefinementOutcome, int]) -> str:
+    """Return a sentence with the number of masks by outcome, e.g. ``"12 masks refined."``."""
+    refined = outcomes.get(RefinementOutcome.REFINED, 0)
+    rejected = outcomes.get(RefinementOutcome.REJECTED, 0)
+    close = outcomes.get(RefinementOutcome.ALREADY_CLOSE, 0)
+    kept = f", {rejected} kept: the closer view gave a different mask" if rejected else ""
+    left = f", {close} unchanged: the earlier view was as close" if close else ""
+    return f"{refined} mask{'s' * (refined != 1)} refined{kept}{left}."
 
 
-def _doubtful(before: FrameResult, after: FrameResult) -> bool:
-    unsure = after.predicted_iou < before.predicted_iou - WORSE
-    return after.object_score <= 0 or unsure or _iou(before, after) < AGREE
-
-
-def _iou(first: FrameResult, second: FrameResult) -> float:
-    common = first.window.intersect(second.window)
-    mine = first.logits[common.relative_to(first.window).slices] > 0
-    theirs = second.logits[common.relative_to(second.window).slices] > 0
-    shared = int(np.count_nonzero(mine & theirs)) if not common.empty else 0
-    union = first.area + second.area - shared
-    return shared / union if union else 0.0
+def _rejected(before: FrameResult, after: FrameResult) -> bool:
+    lower = after.predicted_iou < before.predicted_iou - MAX_SCORE_DROP
+    return after.object_score <= 0 or lower or before.crop.iou(after.crop) < MIN_IOU

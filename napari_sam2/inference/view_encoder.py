@@ -1,9 +1,10 @@
-"""Look at a window of a plane with the model, and bring masks back to the plane."""
+"""Encodes views of planes, and converts prompts and masks between plane and view pixels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,97 +14,104 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.plane_readers import PlaneReader, PlaneRequest
 from napari_sam2.images.pyramid import read_downsampled
 from napari_sam2.images.view import View
-from napari_sam2.inference.feature_cache import FeatureCache, FeatureKey
+from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.postprocess import ComponentFilter, ContourSmoothing
 from napari_sam2.inference.protocol import ImageEmbedding, Predictor, ViewPrompts
-from napari_sam2.masks.mask import MAX_LOGIT
-from napari_sam2.prompts.plane_prompts import RIM, MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 
-_KEPT_PIXELS = 4096**2
-"""A view's picture of more pixels, 48 MB and above, is neither kept nor measured."""
+if TYPE_CHECKING:
+    from napari_sam2.images.intensity import Intensity
+
+_MAX_PIXELS = 4096**2
+"""Images of more pixels (48 MB) are neither kept nor measured."""
 _MASK_STRIDE = 4
 """Input pixels per pixel of the masks that SAM 2 predicts."""
 
 
 class LastImage:
-    """The picture that was read last, as it is often wanted again at once."""
+    """Holds the image of the last view that was read, which the next step often needs again."""
 
     def __init__(self) -> None:
-        # One value, so that threads never see a picture with another one's place.
-        self._kept: tuple[PlaneIndex, View, NDArray[np.uint8]] | None = None
+        # A single attribute, so that no thread sees an image with another image's key.
+        self._last: tuple[PlaneIndex, View, NDArray[np.uint8]] | None = None
 
     def get(self, index: PlaneIndex, view: View) -> NDArray[np.uint8] | None:
-        """Return the picture (H, W, 3) if it shows this view."""
-        kept = self._kept
-        return kept[2] if kept is not None and kept[:2] == (index, view) else None
+        """Return the image (H, W, 3) of a view of a plane if it is the last one."""
+        last = self._last
+        return last[2] if last is not None and last[:2] == (index, view) else None
 
-    def keep(self, index: PlaneIndex, view: View, image: NDArray[np.uint8]) -> None:
-        """Keep a picture (H, W, 3) instead of the one before."""
-        self._kept = index, view, image
-
-
-class ToRGB(Protocol):
-    """What is needed of an intensity."""
-
-    def to_rgb(self, planes: NDArray[Any]) -> NDArray[np.uint8]:
-        """Turn (C, H, W) raw values into (H, W, 3)."""
+    def put(self, index: PlaneIndex, view: View, image: NDArray[np.uint8]) -> None:
+        """Hold an image (H, W, 3) in place of the one before."""
+        self._last = index, view, image
 
 
 @dataclass(frozen=True)
 class ViewEncoder:
-    """The model's eyes: reads windows, encodes them once, maps prompts in and masks out.
+    """Encodes views, with a cache, and converts between plane and view coordinates.
 
     Parameters
     ----------
-    stack : PlaneReader
-        Where planes come from.
-    intensity : ToRGB
-        What the model sees of them.
+    reader : PlaneReader
+        Reads raw planes.
+    intensity : Intensity
+        Converts raw values to the RGB image that the model is shown.
     predictor : Predictor
         The model.
     cache : FeatureCache
-        Features that are kept.
+        The embeddings computed so far.
     components : ComponentFilter
-        Which pieces of a mask belong to its object.
+        Removes small separate components of masks.
     contours : ContourSmoothing
-        How smooth tracked masks are.
-    last : LastImage
-        The last picture, unless it is huge.
+        Smooths the contours of tracked masks.
+    last : LastImage or None
+        Holds the last image unless it is huge; None reads each image again.
     """
 
-    stack: PlaneReader
-    intensity: ToRGB
+    reader: PlaneReader
+    intensity: Intensity
     predictor: Predictor
     cache: FeatureCache
     components: ComponentFilter = field(default_factory=ComponentFilter)
     contours: ContourSmoothing = field(default_factory=ContourSmoothing)
-    last: LastImage = field(default_factory=LastImage, compare=False)
+    last: LastImage | None = field(default=None, compare=False)
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the planes in pixels."""
+        return self.reader.shape
+
+    @cached_property
+    def levels(self) -> tuple[int, ...]:
+        """Factors of the pyramid levels; the first is 1."""
+        return self.reader.levels
 
     def encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
-        """Return the features of a view, from the cache where they are kept."""
-        key = FeatureKey(index, view, self.predictor.info.weights_hash)
-        return self.cache.get(key, lambda: self.predictor.encode(self.image(index, view)))
+        """Return the embedding of a view of a plane, from the cache if possible."""
+        return self.cache.get(index, view, self._encode)
 
     def image(self, index: PlaneIndex, view: View) -> NDArray[np.uint8]:
-        """Return what the model sees: (H, W, 3) of ``view.image_shape``.
+        """Return the RGB image (H, W, 3) of ``view.image_shape`` that the model is shown.
 
         Pixels beyond the plane repeat its edge.
         """
-        kept = self.last.get(index, view)
-        if kept is not None:
-            return kept
-        image = self._read(index, view)
-        if self.small(view):
-            self.last.keep(index, view, image)
+        image = None if self.last is None else self.last.get(index, view)
+        if image is None:
+            image = self._read(index, view)
+            if self.last is not None and self.measurable(view):
+                self.last.put(index, view, image)
         return image
 
-    def small(self, view: View) -> bool:
-        """Whether a view's picture is small enough to be kept and measured."""
+    def measurable(self, view: View) -> bool:
+        """Return whether a view's image is small enough to be held and measured."""
         height, width = view.image_shape
-        return height * width <= _KEPT_PIXELS
+        return height * width <= _MAX_PIXELS
+
+    def _encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
+        return self.predictor.encode(self.image(index, view))
 
     def _read(self, index: PlaneIndex, view: View) -> NDArray[np.uint8]:
-        inside = view.window.clip(self.stack.shape)
+        inside = view.window.clip(self.shape)
         image = self._pixels(index, inside, view.factor)
         height, width = view.image_shape
         top = (inside.y0 - view.window.y0) // view.factor
@@ -114,67 +122,65 @@ class ViewEncoder:
         pads = ((top, max(bottom, 0)), (left, max(right, 0)), (0, 0))
         return np.pad(image, pads, mode="edge")[:height, :width]
 
-    def request(self, index: PlaneIndex, view: View) -> PlaneRequest:
-        """Return the read that :meth:`image` will make, so that it can be made ahead."""
-        inside = view.window.clip(self.stack.shape)
-        levels = self.stack.levels
-        return PlaneRequest(
-            index, inside, levels.index(view.factor) if view.factor in levels else 0
-        )
-
     def _pixels(self, index: PlaneIndex, inside: Window, factor: int) -> NDArray[np.uint8]:
-        levels = self.stack.levels
+        levels = self.levels
         if factor in levels:
-            return self.intensity.to_rgb(self.stack.read(index, inside, levels.index(factor)))
+            return self.intensity.to_rgb(self.reader.read(index, inside, levels.index(factor)))
         return read_downsampled(
-            lambda strip: self.intensity.to_rgb(self.stack.read(index, strip)), inside, factor
+            lambda strip: self.intensity.to_rgb(self.reader.read(index, strip)), inside, factor
         )
 
-    def prompts_to_view(self, view: View, question: PlanePrompts) -> ViewPrompts:
-        """Return a question in the view's own pixels; points beyond the view are left out."""
-        points = view.points_in(question.points)
+    def request(self, index: PlaneIndex, view: View) -> PlaneRequest:
+        """Return the read that :meth:`image` will make, for a prefetcher."""
+        levels = self.levels
+        level = levels.index(view.factor) if view.factor in levels else 0
+        return PlaneRequest(index, view.window.clip(self.shape), level)
+
+    def prompts_to_view(self, view: View, prompts: PlanePrompts) -> ViewPrompts:
+        """Return prompts in pixels of the view's image; points outside the view are dropped."""
+        points = view.points_in(prompts.points)
         inside = np.all((points >= -0.5) & (points <= np.array(view.image_shape) - 0.5), axis=1)
-        mask = None if question.mask is None else self.mask_to_view(view, question.mask) > 0
-        corrects = question.previous is not None and question.mask is None
-        corrects = corrects and not question.drifted
+        mask, previous = prompts.mask, prompts.previous
+        if mask is not None or prompts.moved:
+            previous = None
         return ViewPrompts(
             points=points[inside],
-            labels=question.labels[inside],
-            box=None if question.box is None else view.box_in(question.box),
-            mask=mask,
-            previous=self.mask_to_view(view, question.previous) if corrects else None,  # type: ignore[arg-type]
+            labels=prompts.labels[inside],
+            box=None if prompts.box is None else view.box_in(prompts.box),
+            mask=None if mask is None else self.mask_to_view(view, mask) > 0,
+            previous=None if previous is None else self.mask_to_view(view, previous),
         )
 
-    def mask_to_view(self, view: View, patch: MaskCrop) -> NDArray[np.float32]:
-        """Return a patch of the plane as logits of the view's image size."""
-        common = view.window.intersect(patch.window)
-        canvas = np.full(view.window.shape, -MAX_LOGIT, dtype=np.float32)
+    def mask_to_view(self, view: View, crop: MaskCrop) -> NDArray[np.float32]:
+        """Return a mask of the plane as logits (H, W) of the view's image size."""
+        window = view.window
+        common = window.intersect(crop.window)
+        canvas = np.full(window.shape, -MAX_LOGIT, dtype=np.float32)
         if not common.empty:
-            inner = common.relative_to(view.window).slices
-            canvas[inner] = patch.logits[common.relative_to(patch.window).slices]
+            canvas[common.relative_to(window).slices] = crop.part(common)
         return canvas if view.factor == 1 else _shrink(canvas, view.factor)
 
-    def smoothed(self, view: View, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits of the view's image with the outline that a tracked object has."""
-        grain = max(view.image_shape) / (self.predictor.info.image_size // _MASK_STRIDE)
-        return self.contours.smoothed(logits, grain)
+    def smooth(self, view: View, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return logits (H, W) of the view's image with a smoothed contour."""
+        pixel = max(view.image_shape) / (self.predictor.info.image_size // _MASK_STRIDE)
+        return self.contours.smooth(logits, pixel)
 
     def mask_to_plane(self, view: View, logits: NDArray[np.float32]) -> MaskCrop:
-        """Return logits of the view's image as a patch at the plane's full resolution.
+        """Return logits (H, W) of the view's image as a crop at the plane's full resolution.
 
-        The patch holds every positive pixel on the plane and a thin rim around them.
+        The crop contains every positive pixel on the plane and a rim of background around them.
         """
-        box = MaskCrop(Window.of((logits.shape[0], logits.shape[1])), logits).box
+        shape = (logits.shape[0], logits.shape[1])
+        box = MaskCrop(Window.of(shape), logits).box
         if box is None:
             return MaskCrop.empty()
-        kept = box.grow(RIM).clip((logits.shape[0], logits.shape[1]))
+        kept = box.grow(RIM).clip(shape)
         crop, factor = logits[kept.slices], view.factor
         if factor > 1:
             crop = ndimage.zoom(crop, factor, order=1, mode="nearest", grid_mode=True)
-        y, x = view.window.offset
         window = Window(*(bound * factor for bound in (kept.y0, kept.x0, kept.y1, kept.x1)))
-        window = window.shift(y, x)
-        inside = window.clip(self.stack.shape)
+        window = window.shift(view.window.y0, view.window.x0)
+        inside = window.clip(self.shape)
         cut = crop[inside.relative_to(window).slices]
         return MaskCrop(inside, np.ascontiguousarray(cut, dtype=np.float32))
 

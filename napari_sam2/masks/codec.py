@@ -1,4 +1,4 @@
-"""Mask logits as few bytes: quantised to 8 bits with the exact sign, then compressed."""
+"""Compression of mask logits: quantized to 8 bits with exact sign, then Zstandard."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from numcodecs import Zstd
 from numpy.typing import ArrayLike, NDArray
 
 STEP = 0.125
-"""Logits are stored in steps of this, clipped to 127 steps on either side (15.875)."""
-CERTAIN_LOGIT = 127
-"""Steps that a user's own mask stands above or below zero."""
+"""Logit difference of one quantization step."""
+CERTAIN_STEP = 127
+"""Largest step; logits beyond 127 steps (15.875) on either side are clipped."""
 
 _zstd = Zstd(level=3)
 
 
-def quantise(logits: ArrayLike) -> NDArray[np.int8]:
-    """Return logits in steps of :data:`STEP`; positive stays positive, all else never becomes so.
+def quantize(logits: ArrayLike) -> NDArray[np.int8]:
+    """Return logits as integers in steps of :data:`STEP`.
 
-    NaN counts as the surest background.
+    Positive logits give positive steps, all others steps of at most 0; NaN gives the lowest step.
     """
     values = np.asarray(logits)
-    most = CERTAIN_LOGIT * STEP
-    clipped = np.clip(np.nan_to_num(values, nan=-most), -most, most).astype(np.float32)
+    limit = CERTAIN_STEP * STEP
+    clipped = np.clip(np.nan_to_num(values, nan=-limit), -limit, limit).astype(np.float32)
     steps = np.rint(clipped / np.float32(STEP))
     signed = np.where(values > 0, np.maximum(steps, 1), np.minimum(steps, 0))
     return np.asarray(signed, dtype=np.int8)
 
 
-def dequantise(steps: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Undo :func:`quantise` but for rounding; the sign of every pixel is exact."""
+def dequantize(steps: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Return logits from the steps of :func:`quantize`; exact in sign, otherwise rounded."""
     return np.asarray(steps * np.float32(STEP), dtype=np.float32)
 
 
 def compress(steps: NDArray[np.int8]) -> bytes:
-    """Return the bytes of a crop: differences along rows (modulo 256), then Zstandard.
+    """Return the compressed bytes of a crop (h, w).
 
-    Logits change slowly from pixel to pixel, so the differences take about half the space.
+    Differences along rows (modulo 256) are compressed with Zstandard: logits change slowly from
+    pixel to pixel, so differences take about half the space of the values.
     """
     if steps.size == 0:
         return b""
@@ -44,7 +45,7 @@ def compress(steps: NDArray[np.int8]) -> bytes:
 
 
 def decompress(payload: bytes, shape: tuple[int, int]) -> NDArray[np.int8]:
-    """Undo :func:`compress`; the array is read-only."""
+    """Return the read-only crop of ``shape`` (h, w) from the bytes of :func:`compress`."""
     if not payload:
         return np.zeros(shape, dtype=np.int8)
     differences = np.frombuffer(_zstd.decode(payload), dtype=np.uint8).reshape(shape)

@@ -1,25 +1,36 @@
-"""One row per object and frame: how sure the model was."""
+"""Scores of all masks of a session: one row per object and frame, and a summary per object."""
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.geometry import PlaneIndex
-from napari_sam2.masks.mask import FrameResult, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus, format_view
 
 if TYPE_CHECKING:
     from napari_sam2.masks.store import MaskInfo
 
+CSV_COLUMNS = (
+    "frame",
+    "object_id",
+    "predicted_iou",
+    "object_score",
+    "area",
+    "direction",
+    "view",
+)
+_DIGITS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """What is known about one object's mask on one frame.
+    """Scores of one object's mask on one frame.
 
     Parameters
     ----------
@@ -28,15 +39,19 @@ class ScoreRow:
     object_id : int
         The label value.
     predicted_iou : float
-        The model's own estimate in 0..1.
+        The model's estimate of the mask's IoU, in 0..1.
     object_score : float
         Logit of the object being visible; at most 0 means absent.
     area : int
-        Pixels inside the mask.
-    direction : str
-        Which pass made it: prompt, forward, backward or blend.
+        Number of pixels inside the mask.
+    origin : MaskOrigin
+        How the mask was made.
     view : str
-        Which window of the plane the model saw.
+        The view that the model was shown, see :func:`napari_sam2.masks.mask.format_view`.
+    index : tuple of int
+        The plane's full index.
+    accepted : bool
+        Whether the mask is accepted or locked.
     """
 
     frame: int
@@ -44,96 +59,60 @@ class ScoreRow:
     predicted_iou: float
     object_score: float
     area: int
-    direction: str
+    origin: MaskOrigin
     view: str
+    index: PlaneIndex
+    accepted: bool = False
 
     @classmethod
-    def of(cls, result: FrameResult) -> ScoreRow:
-        """Return the row of one result."""
+    def from_result(cls, result: FrameResult) -> ScoreRow:
+        """Return the row of a result that was just stored."""
         return cls(
             frame=result.frame,
             object_id=result.object_id,
-            predicted_iou=round(result.predicted_iou, 6),
-            object_score=round(result.object_score, 6),
+            predicted_iou=round(result.predicted_iou, _DIGITS),
+            object_score=round(result.object_score, _DIGITS),
             area=result.area,
-            direction=result.direction.value,
-            view=result.view,
+            origin=result.origin,
+            view=format_view(result.view, refined=result.refined, ended=result.ended),
+            index=result.index,
         )
 
     @classmethod
-    def of_header(cls, frame: int, header: MaskInfo) -> ScoreRow:
+    def from_info(cls, frame: int, info: MaskInfo) -> ScoreRow:
         """Return the row of a stored mask."""
         return cls(
             frame=frame,
-            object_id=header.object_id,
-            predicted_iou=round(header.predicted_iou, 6),
-            object_score=round(header.object_score, 6),
-            area=header.area,
-            direction=header.direction.value,
-            view=header.view,
+            object_id=info.object_id,
+            predicted_iou=round(info.predicted_iou, _DIGITS),
+            object_score=round(info.object_score, _DIGITS),
+            area=info.area,
+            origin=info.origin,
+            view=info.view_text,
+            index=info.index,
+            accepted=info.status >= MaskStatus.ACCEPTED,
         )
 
-
-class ScoreTable:
-    """The latest row of every object and frame, ordered by object and frame."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[int, int], ScoreRow] = {}
-        self._lock = Lock()
-
-    def add(self, row: ScoreRow) -> None:
-        """Record a row in place of an earlier one of the same object and frame."""
-        with self._lock:
-            self._rows[row.object_id, row.frame] = row
-
-    def get(self, object_id: int, frame: int) -> ScoreRow | None:
-        """Return one row, or None."""
-        return self._rows.get((object_id, frame))
-
-    def drop(self, object_id: int, frame: int | None = None) -> None:
-        """Forget an object's rows, or one of them."""
-        with self._lock:
-            for key in [k for k in self._rows if k[0] == object_id and frame in (None, k[1])]:
-                del self._rows[key]
-
-    def rows(self) -> list[ScoreRow]:
-        """Return all rows, by object and then frame."""
-        with self._lock:
-            return [self._rows[key] for key in sorted(self._rows)]
-
-    def worst(self, object_id: int) -> ScoreRow | None:
-        """Return the row with the lowest predicted IoU among those that show the object."""
-        rows = [r for r in self.rows() if r.object_id == object_id and r.object_score > 0]
-        return min(rows, key=lambda row: row.predicted_iou, default=None)
-
-    def write_csv(self, path: Path) -> None:
-        """Write all rows with a header line."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([field.name for field in fields(ScoreRow)])
-            writer.writerows(astuple(row) for row in self.rows())
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[ScoreRow]:
-        return iter(self.rows())
+    def csv_values(self) -> tuple[int | float | str, ...]:
+        """Return the values of :data:`CSV_COLUMNS`."""
+        scores = (self.predicted_iou, self.object_score, self.area)
+        return (self.frame, self.object_id, *scores, self.origin.value, self.view)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectProgress:
-    """How far an object is.
+    """Summary of the masks of one object.
 
     Parameters
     ----------
     frames : int
-        Planes with a mask that is not empty.
+        Number of frames on which the object is visible.
     worst : float or None
         The lowest predicted IoU of those.
     worst_index : tuple of int or None
-        Where it is.
+        Full index of the plane with the lowest predicted IoU.
     accepted : bool
-        Whether all its masks are accepted.
+        Whether there are masks and all are accepted.
     """
 
     frames: int = 0
@@ -141,50 +120,86 @@ class ObjectProgress:
     worst_index: PlaneIndex | None = None
     accepted: bool = False
 
+    @classmethod
+    def from_rows(cls, rows: Iterable[ScoreRow]) -> ObjectProgress:
+        """Return the summary of the rows of one object."""
+        visible = [row for row in rows if row.object_score > 0]
+        if not visible:
+            return cls()
+        worst = min(visible, key=lambda row: row.predicted_iou)
+        accepted = all(row.accepted for row in visible)
+        return cls(len(visible), worst.predicted_iou, worst.index, accepted)
 
-@dataclass(slots=True)
-class _Row:
-    iou: float
-    accepted: bool = False
+    @classmethod
+    def combined(cls, parts: Iterable[ObjectProgress]) -> ObjectProgress:
+        """Return the summary of an object whose masks are spread over several tables."""
+        found = [part for part in parts if part.worst is not None]
+        if len(found) < 2:
+            return found[0] if found else cls()
+        worst = min(found, key=lambda part: part.worst or 0.0)
+        frames = sum(part.frames for part in found)
+        return cls(frames, worst.worst, worst.worst_index, all(part.accepted for part in found))
 
 
-class Tally:
-    """Progress by object; any thread may add to it."""
+class ScoreTable:
+    """The latest row of every object and frame; any thread may read and write it."""
 
     def __init__(self) -> None:
-        self._rows: defaultdict[int, dict[PlaneIndex, _Row]] = defaultdict(dict)
-        self._known: dict[int, ObjectProgress] = {}
+        self._rows: defaultdict[int, dict[int, ScoreRow]] = defaultdict(dict)
+        self._progress: dict[int, ObjectProgress] = {}
         self._lock = Lock()
 
-    def add(self, result: FrameResult) -> None:
-        """Take note of a result."""
+    def add(self, row: ScoreRow) -> None:
+        """Add a row in place of an earlier one of the same object and frame."""
         with self._lock:
-            self._known.pop(result.object_id, None)
-            if result.object_score > 0:
-                self._rows[result.object_id][result.index] = _Row(result.predicted_iou)
+            self._rows[row.object_id][row.frame] = row
+            self._progress.pop(row.object_id, None)
+
+    def get(self, object_id: int, frame: int) -> ScoreRow | None:
+        """Return the row of an object on a frame, or None."""
+        with self._lock:
+            return self._rows.get(object_id, {}).get(frame)
+
+    def drop(self, object_id: int, frame: int | None = None) -> None:
+        """Remove an object's row on a frame, or all its rows."""
+        with self._lock:
+            self._progress.pop(object_id, None)
+            if frame is None:
+                self._rows.pop(object_id, None)
             else:
-                self._rows[result.object_id].pop(result.index, None)
+                self._rows.get(object_id, {}).pop(frame, None)
 
-    def set_status(self, object_id: int, index: PlaneIndex, status: MaskStatus | None) -> None:
-        """Take note of a mask that was accepted or opened again; None for one that is gone."""
+    def rows(self, object_id: int | None = None) -> list[ScoreRow]:
+        """Return the rows of one object, or of all, by object and then frame."""
         with self._lock:
-            self._known.pop(object_id, None)
-            row = self._rows[object_id].get(index)
-            if status is None:
-                self._rows[object_id].pop(index, None)
-            elif row is not None:
-                row.accepted = status >= MaskStatus.ACCEPTED
+            ids = sorted(self._rows) if object_id is None else [object_id]
+            return [row for o in ids for _, row in sorted(self._rows.get(o, {}).items())]
 
-    def of(self, object_id: int) -> ObjectProgress:
-        """Return how far an object is."""
+    def worst(self, object_id: int) -> ScoreRow | None:
+        """Return the row with the lowest predicted IoU among those where the object is visible."""
+        visible = [row for row in self.rows(object_id) if row.object_score > 0]
+        return min(visible, key=lambda row: row.predicted_iou, default=None)
+
+    def progress(self, object_id: int) -> ObjectProgress:
+        """Return the summary of an object's rows; it is computed once after each change."""
         with self._lock:
-            if object_id not in self._known:
-                self._known[object_id] = self._count(self._rows.get(object_id, {}))
-            return self._known[object_id]
+            known = self._progress.get(object_id)
+            if known is None:
+                rows = self._rows.get(object_id, {})
+                known = ObjectProgress.from_rows(row for _, row in sorted(rows.items()))
+                self._progress[object_id] = known
+            return known
 
-    def _count(self, rows: dict[PlaneIndex, _Row]) -> ObjectProgress:
-        if not rows:
-            return ObjectProgress()
-        where = min(rows, key=lambda index: rows[index].iou)
-        accepted = all(row.accepted for row in rows.values())
-        return ObjectProgress(len(rows), rows[where].iou, where, accepted)
+    def write_csv(self, path: Path) -> None:
+        """Write all rows with a header line."""
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(CSV_COLUMNS)
+            writer.writerows(row.csv_values() for row in self.rows())
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(len(rows) for rows in self._rows.values())
+
+    def __iter__(self) -> Iterator[ScoreRow]:
+        return iter(self.rows())

@@ -1,4 +1,4 @@
-"""Keep results: masks by their status, the label image after them, drafts apart."""
+"""The masks of one stack with their drafts, and the label image kept up to date with them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.masks.compositing import subtract_masks
 from napari_sam2.masks.label_layout import CHUNK
 from napari_sam2.masks.mask import FrameResult, MaskStatus
 from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
@@ -19,18 +18,19 @@ if TYPE_CHECKING:
 
 
 class SegmentationStore:
-    """Puts masks where they belong, and the label image right after them.
+    """Stores masks by object and frame, and updates the label image after each change.
 
     Parameters
     ----------
     stack : Stack
-        Tells the index of a frame.
+        The stack whose frames the masks belong to.
     masks : MaskStore
-        The truth.
+        The masks, of this and perhaps of other stacks.
     labels : LabelArray or None
-        Derived from it.
+        The label image derived from the masks.
     drafts : MaskStore or None
-        Forward drafts, kept until the backward pass has blended them.
+        Drafts of the forward sweep, kept until the backward sweep has blended them; in memory by
+        default.
     """
 
     def __init__(
@@ -43,64 +43,65 @@ class SegmentationStore:
         self.masks = masks
         self.labels = labels
         self._drafts: MaskStore = MemoryMaskStore() if drafts is None else drafts
-        self._stack = stack
-        self._frames = {stack.index(frame): frame for frame in range(stack.n_frames)}
+        self._indices = [stack.index(frame) for frame in range(stack.n_frames)]
+        self._frames = {index: frame for frame, index in enumerate(self._indices)}
         self._lock = RLock()
         self._locked: dict[int, set[int]] = {}
         self._undrawn: dict[PlaneIndex, list[Window]] = {}
-        for header in masks.headers():
-            self._note(header)
+        for info in masks.infos():
+            self._add_lock(info)
 
-    def put(self, results: Sequence[FrameResult], *, reopen: bool = False) -> list[FrameResult]:
-        """Keep results of one frame unless the user has accepted other masks there.
+    def index(self, frame: int) -> PlaneIndex:
+        """Return the full index of a frame; IndexError if there is no such frame."""
+        if not 0 <= frame < len(self._indices):
+            raise IndexError(f"Frame {frame} is outside 0..{len(self._indices) - 1}.")
+        return self._indices[frame]
+
+    def put(self, results: Sequence[FrameResult], *, replace: bool = False) -> list[FrameResult]:
+        """Store the results of one frame and return those that were stored.
 
         Parameters
         ----------
         results : sequence of FrameResult
             Masks of different objects.
-        reopen : bool
-            The user asked for these very masks, so they replace accepted ones too.
-
-        Returns
-        -------
-        list of FrameResult
-            Those that were kept.
+        replace : bool
+            Whether to replace accepted and locked masks too; by default they stay.
         """
         with self._lock:
-            kept = [result for result in results if reopen or not self.settled(result)]
-            records = [MaskRecord.of_result(result) for result in kept]
+            old = {r.object_id: self.masks.get(r.object_id, r.index) for r in results}
+            stored = [r for r in results if replace or not _protected(old[r.object_id])]
+            records = [MaskRecord.from_result(result) for result in stored]
             self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
-            self._replace(records)
-        return kept
+            self._replace([(record, old[record.object_id]) for record in records])
+        return stored
 
-    def settled(self, result: FrameResult) -> bool:
-        """Whether the user has accepted or locked what is stored in a result's place."""
-        old = self.masks.get(result.object_id, result.index)
-        return old is not None and old.status >= MaskStatus.ACCEPTED
+    def infos(self) -> list[tuple[int, MaskInfo]]:
+        """Return (frame, mask without pixels) for all masks on this stack's frames."""
+        frames = self._frames
+        return [(frames[i.index], i) for i in self.masks.infos() if i.index in frames]
 
-    def headers(self) -> list[tuple[int, MaskInfo]]:
-        """Return (frame, what is known of the mask) for all masks on this stack's frames."""
-        known = self.masks.headers()
-        return [(self._frames[h.index], h) for h in known if h.index in self._frames]
-
-    def header(self, object_id: int, frame: int) -> MaskInfo | None:
-        """Return what is known of an object's mask on a frame, or None; its pixels stay packed."""
-        return self.masks.get(object_id, self._stack.index(frame))
+    def info(self, object_id: int, frame: int) -> MaskInfo | None:
+        """Return an object's mask on a frame without decoding its pixels, or None."""
+        return self.masks.get(object_id, self.index(frame))
 
     def draft(self, object_id: int, frame: int) -> FrameResult | None:
-        """Return the draft of the forward sweep, or None."""
-        record = self._drafts.get(object_id, self._stack.index(frame))
-        return None if record is None else _result(record, frame)
+        """Return an object's draft of the forward sweep on a frame, or None."""
+        record = self._drafts.get(object_id, self.index(frame))
+        return None if record is None else record.result(frame)
 
     def result(self, object_id: int, frame: int) -> FrameResult | None:
-        """Return the mask of an object on a frame, or None."""
-        record = self.masks.get(object_id, self._stack.index(frame))
-        return None if record is None else _result(record, frame)
+        """Return an object's mask on a frame, or None."""
+        record = self.masks.get(object_id, self.index(frame))
+        return None if record is None else record.result(frame)
 
     def locked(self) -> dict[int, tuple[int, ...]]:
-        """Return the locked frames of each object that has any."""
+        """Return the frames with a locked mask, increasing, of each object that has any."""
         with self._lock:
             return {object_id: tuple(sorted(f)) for object_id, f in self._locked.items() if f}
+
+    def is_locked(self, object_id: int, frame: int) -> bool:
+        """Return whether an object's mask on a frame is locked."""
+        return frame in self._locked.get(object_id, ())
 
     def set_status(
         self,
@@ -110,71 +111,81 @@ class SegmentationStore:
         *,
         cover: bool = False,
     ) -> list[tuple[int, MaskInfo]]:
-        """Change the status of an object's masks; return (frame, header) of all that changed.
+        """Change the status of an object's masks.
 
-        Masks that are settled by it leave the pixels of those settled before; with ``cover`` they
-        take them, locked ones excepted.
+        A mask that becomes accepted or locked loses the pixels that it shares with masks accepted
+        or locked before. With ``cover`` it takes them from accepted masks instead.
+
+        Returns
+        -------
+        list of tuple
+            (frame, mask without pixels) of all masks that changed, other objects' included.
         """
         with self._lock:
-            found = [self.masks.get(object_id, i) for i in self._indices(object_id, frames)]
-            changed = [r for r in found if r and r.status is not status]
-            claimed = [self._claimed(record, status, cover) for record in changed]
-            records = [record for each in claimed for record in each]
-            self._replace(records)
-        return [(self._frames[record.index], record.header) for record in records]
+            found = [self.masks.get(object_id, i) for i in self._planes(object_id, frames)]
+            changes = [
+                change
+                for record in found
+                if record is not None and record.status is not status
+                for change in self._with_status(record, status, cover)
+            ]
+            self._replace(changes)
+        return [(self._frames[record.index], record.info) for record, _ in changes]
 
-    def _claimed(self, record: MaskRecord, status: MaskStatus, cover: bool) -> list[MaskRecord]:
-        """Return a mask with its new status, and the masks that it takes pixels from."""
+    def _with_status(
+        self, record: MaskRecord, status: MaskStatus, cover: bool
+    ) -> list[tuple[MaskRecord, MaskRecord]]:
+        """Return (new, old) of a mask, and of the masks that it takes pixels from."""
         changed = record.with_status(status)
         if record.status >= MaskStatus.ACCEPTED or status < MaskStatus.ACCEPTED:
-            return [changed]
+            return [(changed, record)]
         others = [r for r in self.masks.at(record.index) if r.object_id != record.object_id]
-        firm = MaskStatus.LOCKED if cover else MaskStatus.ACCEPTED
-        mine = subtract_masks(changed, [r for r in others if r.status >= firm])
+        kept_status = MaskStatus.LOCKED if cover else MaskStatus.ACCEPTED
+        changed = changed.without(r for r in others if r.status >= kept_status)
         if not cover:
-            return [mine]
-        theirs = [r for r in others if r.status is MaskStatus.ACCEPTED]
-        covered = [(r, subtract_masks(r, [mine])) for r in theirs]
-        return [mine, *(after for before, after in covered if after is not before)]
+            return [(changed, record)]
+        accepted = [r for r in others if r.status is MaskStatus.ACCEPTED]
+        covered = [(other.without([changed]), other) for other in accepted]
+        return [(changed, record), *((new, old) for new, old in covered if new is not old)]
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
-        """Delete an object's masks and return where; what they covered shows again."""
+        """Delete an object's masks on some frames, or on all, and return their planes."""
         removed: list[MaskInfo] = []
         with self._lock:
-            for index in self._indices(object_id, frames):
+            for index in self._planes(object_id, frames):
                 removed += self.masks.delete(object_id, index)
                 self._drafts.delete(object_id, index)
-            for header in removed:
-                self._forget(header)
-                self._undrawn.setdefault(header.index, []).append(header.window)
+            for info in removed:
+                self._remove_lock(info)
+                self._undrawn.setdefault(info.index, []).append(info.window)
             self._draw()
-        return [header.index for header in removed]
+        return [info.index for info in removed]
 
-    def _indices(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
-        wanted = self._frames if frames is None else {self._stack.index(f) for f in frames}
-        return [index for index in self.masks.indices(object_id) if index in wanted]
+    def _planes(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
+        chosen = self._frames if frames is None else {self.index(frame) for frame in frames}
+        return [index for index in self.masks.indices(object_id) if index in chosen]
 
-    def _replace(self, records: Sequence[MaskRecord]) -> None:
-        """Put records whatever their status, and draw anew what they and the old ones cover."""
-        for record in records:
-            old = self.masks.get(record.object_id, record.index)
+    def _replace(self, changes: Sequence[tuple[MaskRecord, MaskRecord | None]]) -> None:
+        """Store (new, old) masks whatever their status, and draw the windows of both."""
+        for record, old in changes:
             windows = self._undrawn.setdefault(record.index, [])
             windows.append(record.window)
             if old is not None:
                 windows.append(old.window)
-                self._forget(old)
+                self._remove_lock(old)
                 if old.status > record.status:
                     self.masks.delete(old.object_id, old.index)
-            self._note(record)
-        self.masks.put(records)
+            self._add_lock(record)
+        self.masks.put(record for record, _ in changes)
         self._draw()
 
-    def _note(self, header: MaskInfo) -> None:
-        if header.status is MaskStatus.LOCKED and header.index in self._frames:
-            self._locked.setdefault(header.object_id, set()).add(self._frames[header.index])
+    def _add_lock(self, info: MaskInfo) -> None:
+        if info.status is MaskStatus.LOCKED and info.index in self._frames:
+            self._locked.setdefault(info.object_id, set()).add(self._frames[info.index])
 
-    def _forget(self, header: MaskInfo) -> None:
-        self._locked.get(header.object_id, set()).discard(self._frames.get(header.index, -1))
+    def _remove_lock(self, info: MaskInfo) -> None:
+        if info.status is MaskStatus.LOCKED:
+            self._locked.get(info.object_id, set()).discard(self._frames.get(info.index, -1))
 
     def _draw(self) -> None:
         """Draw what changed; what a full disk prevents is drawn with the next change."""
@@ -187,15 +198,19 @@ class SegmentationStore:
                 raise
 
     def _refresh(self, index: PlaneIndex, windows: Iterable[Window]) -> None:
-        """Draw labels anew, each chunk once however many masks touch it."""
+        """Draw the labels of a plane again, each chunk once however many masks touch it."""
         if self.labels is None:
             return
         for window in _by_chunk(windows):
             self.labels.refresh(index, window, self.masks)
 
 
+def _protected(old: MaskInfo | None) -> bool:
+    return old is not None and old.status >= MaskStatus.ACCEPTED
+
+
 def _by_chunk(windows: Iterable[Window]) -> list[Window]:
-    """Return for every chunk the part of it that the windows cover."""
+    """Return the bounds of the windows within each chunk that they touch."""
     parts: dict[tuple[int, int], Window] = {}
     for window in windows:
         for y in range(window.y0 // CHUNK, -(-window.y1 // CHUNK)):
@@ -205,18 +220,3 @@ def _by_chunk(windows: Iterable[Window]) -> list[Window]:
                 if not part.empty:
                     parts[y, x] = part.union(parts.get((y, x), part))
     return list(parts.values())
-
-
-def _result(record: MaskRecord, frame: int) -> FrameResult:
-    return FrameResult(
-        object_id=record.object_id,
-        frame=frame,
-        index=record.index,
-        window=record.window,
-        logits=record.logits,
-        predicted_iou=record.predicted_iou,
-        object_score=record.object_score,
-        direction=record.direction,
-        final=record.status is not MaskStatus.DRAFT,
-        view=record.view,
-    )

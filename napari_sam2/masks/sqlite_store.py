@@ -1,4 +1,4 @@
-"""Masks on disk: compressed rows of one SQLite file, read and written a plane at a time."""
+"""A mask store in an SQLite file, read and written one plane at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.masks.database import Database, MaskTable, plane_index, plane_key
-from napari_sam2.masks.mask import MaskOrigin, MaskStatus
+from napari_sam2.masks.mask import MaskOrigin, MaskStatus, parse_view
 from napari_sam2.masks.store import MaskInfo, MaskRecord
 
 _FIELDS = (
@@ -22,20 +22,20 @@ ON CONFLICT (object_id, plane) DO UPDATE SET
     object_score = excluded.object_score, direction = excluded.direction,
     status = excluded.status, view = excluded.view, payload = excluded.payload
 """
-_UNLESS_FIRMER = "WHERE excluded.status >= {table}.status"
+_UNLESS_PROTECTED = "WHERE excluded.status >= {table}.status"
 
 
 class SqliteMaskStore:
-    """Masks in a database; see :class:`napari_sam2.masks.store.MaskStore`.
+    """Masks in an SQLite database; see :class:`napari_sam2.masks.store.MaskStore`.
 
-    Nothing but the database's small page cache is held in memory.
+    Only the database's small page cache is held in memory.
 
     Parameters
     ----------
     database : Database
-        Where the masks lie, together with the journal of the same run.
+        The file, which also holds the journal of the run.
     table : MaskTable
-        Which of its masks these are.
+        The table of the masks.
     """
 
     def __init__(self, database: Database, table: MaskTable = MaskTable.MASKS) -> None:
@@ -43,14 +43,14 @@ class SqliteMaskStore:
         self._table = table.value
 
     def put(self, records: Iterable[MaskRecord]) -> tuple[MaskRecord, ...]:
-        """Store records unless what is there stands more firmly; return those stored."""
-        statement = (_PUT + _UNLESS_FIRMER).format(table=self._table)
+        """Store records that no mask of a higher status blocks; return those stored."""
+        statement = (_PUT + _UNLESS_PROTECTED).format(table=self._table)
         offered = list(records)
         with self._database.transaction() as connection:
             return tuple([r for r in offered if connection.execute(statement, _values(r)).rowcount])
 
     def restore(self, records: Iterable[MaskRecord]) -> None:
-        """Store records whatever is there."""
+        """Store records in place of any others, whatever their status."""
         statement = _PUT.format(table=self._table)
         rows = [_values(record) for record in records]
         with self._database.transaction() as connection:
@@ -62,41 +62,41 @@ class SqliteMaskStore:
         return found[0] if found else None
 
     def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by rising id."""
+        """Return all masks of a plane, by increasing id."""
         return self._select("plane = ? ORDER BY object_id", (plane_key(index),))
 
     def objects(self) -> tuple[int, ...]:
-        """Return the ids of all objects, rising."""
+        """Return the ids of all objects, increasing."""
         rows = self._database.rows(
             f"SELECT DISTINCT object_id FROM {self._table} ORDER BY object_id"
         )
         return tuple(row[0] for row in rows)
 
     def indices(self, object_id: int) -> tuple[PlaneIndex, ...]:
-        """Return the planes on which an object has a mask, rising."""
+        """Return the planes on which an object has a mask, increasing."""
         rows = self._database.rows(
             f"SELECT plane FROM {self._table} WHERE object_id = ?", (object_id,)
         )
         return tuple(sorted(plane_index(row[0]) for row in rows))
 
-    def headers(self, object_id: int | None = None) -> tuple[MaskInfo, ...]:
-        """Return what is known of an object's masks, or of all, by rising id, then index."""
+    def infos(self, object_id: int | None = None) -> tuple[MaskInfo, ...]:
+        """Return the masks of an object, or of all, without pixels; by increasing id and index."""
         query = f"SELECT {_FIELDS} FROM {self._table}"
         if object_id is None:
             rows = self._database.rows(query)
         else:
             rows = self._database.rows(f"{query} WHERE object_id = ?", (object_id,))
-        return tuple(sorted(map(_header, rows), key=lambda h: (h.object_id, h.index)))
+        return tuple(sorted(map(_info, rows), key=lambda info: (info.object_id, info.index)))
 
     def delete(self, object_id: int, index: PlaneIndex | None = None) -> tuple[MaskInfo, ...]:
-        """Remove an object's mask on one plane, or all of them, and tell what was removed."""
+        """Remove an object's mask on one plane, or all of them, and return what was removed."""
         where: str = "object_id = ?"
         values: tuple[int | str, ...] = (object_id,)
         if index is not None:
             where, values = where + " AND plane = ?", (object_id, plane_key(index))
         with self._database.transaction() as connection:
             rows = connection.execute(f"SELECT {_FIELDS} FROM {self._table} WHERE {where}", values)
-            removed = sorted(map(_header, rows.fetchall()), key=lambda header: header.index)
+            removed = sorted(map(_info, rows.fetchall()), key=lambda info: info.index)
             connection.execute(f"DELETE FROM {self._table} WHERE {where}", values)
         if index is None:
             self._database.shrink()
@@ -119,30 +119,33 @@ def _values(record: MaskRecord) -> tuple[Any, ...]:
         record.area,
         record.predicted_iou,
         record.object_score,
-        record.direction.value,
+        record.origin.value,
         int(record.status),
-        record.view,
+        record.view_text,
         record.payload,
     )
 
 
 def _fields(row: tuple[Any, ...]) -> dict[str, Any]:
-    object_id, plane, y0, x0, y1, x1, area, iou, score, direction, status, view = row[:12]
+    object_id, plane, y0, x0, y1, x1, area, iou, score, origin, status, text = row[:12]
+    view, refined, ended = parse_view(text)
     return {
         "object_id": object_id,
         "index": plane_index(plane),
         "window": Window(y0, x0, y1, x1),
         "area": area,
-        # SQLite keeps NaN as NULL.
+        # SQLite stores NaN as NULL.
         "predicted_iou": nan if iou is None else iou,
         "object_score": nan if score is None else score,
-        "direction": MaskOrigin(direction),
+        "origin": MaskOrigin(origin),
         "status": MaskStatus(status),
         "view": view,
+        "refined": refined,
+        "ended": ended,
     }
 
 
-def _header(row: tuple[Any, ...]) -> MaskInfo:
+def _info(row: tuple[Any, ...]) -> MaskInfo:
     return MaskInfo(**_fields(row))
 
 

@@ -1,4 +1,4 @@
-"""The truth about a segmentation: one compressed mask with its score per object and plane."""
+"""Mask records, one compressed mask with its scores per object and plane, and their stores."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.masks.codec import CERTAIN_LOGIT, compress, decompress, dequantise, quantise
-from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.codec import CERTAIN_STEP, compress, decompress, dequantize, quantize
+from napari_sam2.masks.mask import (
+    FrameResult,
+    MaskCrop,
+    MaskOrigin,
+    MaskStatus,
+    format_view,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MaskInfo:
-    """All that is known about a mask but its pixels.
+    """A stored mask without its pixels.
 
     Parameters
     ----------
@@ -26,19 +32,23 @@ class MaskInfo:
     index : tuple of int
         The plane's full index.
     window : Window
-        Where the crop lies on the plane; pixels outside are background. Perhaps empty.
+        Position of the crop on the plane; pixels outside are background. May be empty.
     area : int
-        Pixels inside the mask.
+        Number of pixels inside the mask.
     predicted_iou : float
-        The model's own estimate in 0..1.
+        The model's estimate of the mask's IoU, in 0..1.
     object_score : float
         Logit of the object being visible; at most 0 means absent.
-    direction : MaskOrigin
-        Which pass made it.
+    origin : MaskOrigin
+        How the mask was made.
     status : MaskStatus
-        How firmly it stands.
-    view : str
-        Which window of the plane the model saw.
+        Protection of the mask.
+    view : Window or None
+        The window of the plane that the model was shown; None for the whole plane.
+    refined : bool
+        Whether the mask was refined in a closer view.
+    ended : bool
+        True where the object's track had ended, so the model was not run.
     """
 
     object_id: int
@@ -47,46 +57,55 @@ class MaskInfo:
     area: int
     predicted_iou: float
     object_score: float
-    direction: MaskOrigin
+    origin: MaskOrigin
     status: MaskStatus
-    view: str = "full"
+    view: Window | None = None
+    refined: bool = False
+    ended: bool = False
+
+    @property
+    def view_text(self) -> str:
+        """The view as text, see :func:`napari_sam2.masks.mask.format_view`."""
+        return format_view(self.view, refined=self.refined, ended=self.ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskRecord(MaskInfo):
-    """An object's mask on one plane: a small immutable value that can be kept and put back.
+    """The mask of one object on one plane as it is stored: immutable and compressed.
 
-    Make one with :meth:`of_result` or :meth:`of_mask`.
+    Create one with :meth:`from_result` or :meth:`from_mask`.
 
     Parameters
     ----------
     payload : bytes
-        The crop's logits, as :mod:`napari_sam2.masks.codec` writes them.
+        The crop's logits as written by :mod:`napari_sam2.masks.codec`.
     """
 
     payload: bytes
 
     @classmethod
-    def of_result(cls, result: FrameResult, status: MaskStatus | None = None) -> MaskRecord:
-        """Return the record of what propagation gave: final or draft unless told."""
-        steps = quantise(result.logits)
+    def from_result(cls, result: FrameResult, status: MaskStatus | None = None) -> MaskRecord:
+        """Return the record of a result; ``status`` defaults to final or draft as the result is."""
+        steps = quantize(result.crop.logits)
         if status is None:
             status = MaskStatus.FINAL if result.final else MaskStatus.DRAFT
         return cls(
             object_id=result.object_id,
             index=result.index,
-            window=result.window,
+            window=result.crop.window,
             area=int(np.count_nonzero(steps > 0)),
             predicted_iou=float(result.predicted_iou),
             object_score=float(result.object_score),
-            direction=result.direction,
+            origin=result.origin,
             status=status,
             view=result.view,
+            refined=result.refined,
+            ended=result.ended,
             payload=compress(steps),
         )
 
     @classmethod
-    def of_mask(
+    def from_mask(
         cls,
         object_id: int,
         index: PlaneIndex,
@@ -94,82 +113,94 @@ class MaskRecord(MaskInfo):
         offset: tuple[int, int] = (0, 0),
         status: MaskStatus = MaskStatus.ACCEPTED,
     ) -> MaskRecord:
-        """Return the record of a user's own mask crop (h, w) at ``offset``, kept to the pixel."""
-        inside = np.asarray(mask) != 0
-        steps = np.where(inside, np.int8(CERTAIN_LOGIT), np.int8(-CERTAIN_LOGIT))
-        area = int(np.count_nonzero(inside))
+        """Return the record of a binary mask (h, w) that the user drew at ``offset`` (y, x)."""
+        crop = MaskCrop.from_mask(np.asarray(mask) != 0, offset)
         return cls(
             object_id=object_id,
             index=index,
-            window=Window.of((inside.shape[0], inside.shape[1])).shift(*offset),
-            area=area,
+            window=crop.window,
+            area=crop.area,
             predicted_iou=1.0,
-            object_score=float(CERTAIN_LOGIT if area else -CERTAIN_LOGIT),
-            direction=MaskOrigin.PROMPT,
+            object_score=float(CERTAIN_STEP if crop.area else -CERTAIN_STEP),
+            origin=MaskOrigin.PROMPT,
             status=status,
-            payload=compress(steps),
+            payload=compress(quantize(crop.logits)),
         )
 
     @property
-    def offset(self) -> tuple[int, int]:
-        """Row and column of the crop's corner on the plane."""
-        return self.window.offset
-
-    @property
     def steps(self) -> NDArray[np.int8]:
-        """The crop's quantised logits (h, w), read-only; positive inside the mask."""
+        """The crop's quantized logits (h, w), read-only; positive inside the mask."""
         return decompress(self.payload, self.window.shape)
 
     @property
-    def logits(self) -> NDArray[np.float32]:
-        """The crop's logits (h, w); exact in sign, else within a rounding step."""
-        return dequantise(self.steps)
+    def crop(self) -> MaskCrop:
+        """The mask's logits: exact in sign, otherwise within a rounding step."""
+        return MaskCrop(self.window, dequantize(self.steps))
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
-        """The crop's pixels (h, w), true inside."""
-        return self.steps > 0
-
-    @property
-    def header(self) -> MaskInfo:
+    def info(self) -> MaskInfo:
         """The record without its pixels."""
         return MaskInfo(**{f.name: getattr(self, f.name) for f in fields(MaskInfo)})
 
+    def result(self, frame: int) -> FrameResult:
+        """Return the mask as a result; ``frame`` is its position along the propagated axis."""
+        return FrameResult(
+            object_id=self.object_id,
+            frame=frame,
+            index=self.index,
+            crop=self.crop,
+            predicted_iou=self.predicted_iou,
+            object_score=self.object_score,
+            origin=self.origin,
+            final=self.status is not MaskStatus.DRAFT,
+            view=self.view,
+            refined=self.refined,
+            ended=self.ended,
+        )
+
     def with_status(self, status: MaskStatus) -> MaskRecord:
-        """Return the same mask, standing more or less firmly."""
+        """Return the same mask with another status."""
         return replace(self, status=status)
+
+    def without(self, others: Iterable[MaskRecord]) -> MaskRecord:
+        """Return the mask without the pixels of other objects' masks on the same plane.
+
+        The same record is returned if no pixel is shared; records of the same object are ignored.
+        """
+        crop = self.crop
+        rest = crop.without(o.crop for o in others if o.object_id != self.object_id)
+        if rest is crop:
+            return self
+        return replace(self, area=rest.area, payload=compress(quantize(rest.logits)))
 
 
 class MaskStore(Protocol):
     """Masks by object and plane. All methods may be called from any thread."""
 
     def put(self, records: Iterable[MaskRecord]) -> tuple[MaskRecord, ...]:
-        """Store records, all at once, and return those that were stored.
+        """Store records in one transaction and return those that were stored.
 
-        One of a lower status than what is there is left out: locked stands above accepted, above
-        final, above draft. To go below, delete first.
+        A record is not stored if the mask in its place has a higher status (locked > accepted >
+        final > draft). To store it all the same, delete that mask first.
         """
 
     def get(self, object_id: int, index: PlaneIndex) -> MaskRecord | None:
         """Return one mask."""
 
     def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by rising id."""
+        """Return all masks of a plane, by increasing id."""
 
     def objects(self) -> tuple[int, ...]:
-        """Return the ids of all objects, rising."""
+        """Return the ids of all objects, increasing."""
 
     def indices(self, object_id: int) -> tuple[PlaneIndex, ...]:
-        """Return the planes on which an object has a mask, rising."""
+        """Return the planes on which an object has a mask, increasing."""
 
-    def headers(self, object_id: int | None = None) -> tuple[MaskInfo, ...]:
-        """Return what is known of an object's masks, or of all, without their pixels.
-
-        By rising id, then index.
-        """
+    def infos(self, object_id: int | None = None) -> tuple[MaskInfo, ...]:
+        """Return the masks of an object, or of all, without pixels; by increasing id and index."""
 
     def delete(self, object_id: int, index: PlaneIndex | None = None) -> tuple[MaskInfo, ...]:
-        """Remove an object's mask on one plane, or all of them, and tell what was removed."""
+        """Remove an object's mask on one plane, or all of them, and return what was removed."""
 
 
 class MemoryMaskStore:
@@ -180,13 +211,13 @@ class MemoryMaskStore:
         self._lock = RLock()
 
     def put(self, records: Iterable[MaskRecord]) -> tuple[MaskRecord, ...]:
-        """Store records unless what is there stands more firmly; return those stored."""
+        """Store records that no mask of a higher status blocks; return those stored."""
         offered = list(records)
         with self._lock:
             return tuple([record for record in offered if self._put(record)])
 
     def restore(self, records: Iterable[MaskRecord]) -> None:
-        """Store records whatever is there."""
+        """Store records in place of any others, whatever their status."""
         with self._lock:
             for record in records:
                 self._planes.setdefault(record.index, {})[record.object_id] = record
@@ -204,33 +235,33 @@ class MemoryMaskStore:
             return self._planes.get(index, {}).get(object_id)
 
     def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by rising id."""
+        """Return all masks of a plane, by increasing id."""
         with self._lock:
             return tuple(record for _, record in sorted(self._planes.get(index, {}).items()))
 
     def objects(self) -> tuple[int, ...]:
-        """Return the ids of all objects, rising."""
+        """Return the ids of all objects, increasing."""
         with self._lock:
             return tuple(sorted({key for plane in self._planes.values() for key in plane}))
 
     def indices(self, object_id: int) -> tuple[PlaneIndex, ...]:
-        """Return the planes on which an object has a mask, rising."""
+        """Return the planes on which an object has a mask, increasing."""
         with self._lock:
             return tuple(sorted(index for index, p in self._planes.items() if object_id in p))
 
-    def headers(self, object_id: int | None = None) -> tuple[MaskInfo, ...]:
-        """Return what is known of an object's masks, or of all, by rising id, then index."""
+    def infos(self, object_id: int | None = None) -> tuple[MaskInfo, ...]:
+        """Return the masks of an object, or of all, without pixels; by increasing id and index."""
         with self._lock:
             records = [record for plane in self._planes.values() for record in plane.values()]
-        chosen = [record.header for record in records if object_id in (None, record.object_id)]
-        return tuple(sorted(chosen, key=lambda header: (header.object_id, header.index)))
+        chosen = [record.info for record in records if object_id in (None, record.object_id)]
+        return tuple(sorted(chosen, key=lambda info: (info.object_id, info.index)))
 
     def delete(self, object_id: int, index: PlaneIndex | None = None) -> tuple[MaskInfo, ...]:
-        """Remove an object's mask on one plane, or all of them, and tell what was removed."""
+        """Remove an object's mask on one plane, or all of them, and return what was removed."""
         with self._lock:
             indices = self.indices(object_id) if index is None else (index,)
             removed = [self._delete(object_id, plane) for plane in indices]
-        return tuple(record.header for record in removed if record is not None)
+        return tuple(record.info for record in removed if record is not None)
 
     def _delete(self, object_id: int, index: PlaneIndex) -> MaskRecord | None:
         plane = self._planes.get(index, {})

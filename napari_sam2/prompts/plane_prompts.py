@@ -1,4 +1,4 @@
-"""What is asked about one object on one frame, in pixels of the whole plane."""
+"""All prompts of one object on one frame, in pixels of the whole plane."""
 
 from __future__ import annotations
 
@@ -10,53 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.geometry import Window
-
-RIM = 4
-"""Pixels kept around a mask, so that boundaries can be blended and compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class MaskCrop:
-    """Logits on a part of the plane; the rest is background.
-
-    Parameters
-    ----------
-    window : Window
-        Where they lie; always inside the plane.
-    logits : NDArray[np.float32]
-        (h, w), positive inside the object.
-    """
-
-    window: Window
-    logits: NDArray[np.float32]
-
-    @property
-    def box(self) -> Window | None:
-        """Bounds of the positive pixels, or None where there are none."""
-        inside = self.logits > 0
-        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-        if rows.size == 0:
-            return None
-        y, x = self.window.offset
-        top, left = int(rows[0]), int(columns[0])
-        bottom, right = int(rows[-1]) + 1, int(columns[-1]) + 1
-        return Window(y + top, x + left, y + bottom, x + right)
-
-    @property
-    def area(self) -> int:
-        """Number of positive pixels."""
-        return int(np.count_nonzero(self.logits > 0))
-
-    @classmethod
-    def of_mask(cls, mask: NDArray[np.bool_], offset: tuple[int, int], logit: float) -> MaskCrop:
-        """Return a mask crop at ``offset`` as logits of plus and minus ``logit``."""
-        logits = np.where(mask, np.float32(logit), np.float32(-logit))
-        return cls(Window.of((mask.shape[0], mask.shape[1])).shift(*offset), logits)
-
-    @classmethod
-    def empty(cls) -> MaskCrop:
-        """Return a patch without pixels."""
-        return cls(Window(0, 0, 0, 0), np.zeros((0, 0), dtype=np.float32))
+from napari_sam2.masks.mask import MaskCrop
 
 
 def _no_points() -> NDArray[np.float64]:
@@ -80,7 +34,7 @@ class PlanePrompts:
     box : NDArray[np.float64] or None
         (2, 2) half-open pixel bounds [[y0, x0], [y1, x1]].
     mask : MaskCrop or None
-        The object's mask; it is taken as it stands, points and box are then not asked.
+        The object's mask, used as it is; points and box are then empty.
     previous : MaskCrop or None
         The object's earlier mask on this frame, which the points correct.
     """
@@ -92,48 +46,56 @@ class PlanePrompts:
     previous: MaskCrop | None = None
 
     @property
-    def given(self) -> bool:
-        """Whether a mask, or an earlier mask that is to be corrected, shows the object."""
+    def has_mask(self) -> bool:
+        """Whether there is a mask, given or to be corrected."""
         return self.mask is not None or self.previous is not None
 
     @property
+    def empty(self) -> bool:
+        """Whether there is neither a point nor a box nor a mask."""
+        return self.mask is None and self.box is None and not len(self.points)
+
+    @property
     def inside(self) -> NDArray[np.float64]:
-        """(N, 2) the points that lie inside the object."""
+        """The points inside the object, (N, 2) as (y, x)."""
         return self.points[self.labels == 1]
 
     @property
     def box_window(self) -> Window | None:
-        """The box as the smallest window of whole pixels around it."""
+        """The smallest window of whole pixels that contains the box, or None."""
         if self.box is None:
             return None
         (y0, x0), (y1, x1) = np.floor(self.box[0]), np.ceil(self.box[1])
         return Window(int(y0), int(x0), int(y1), int(x1))
 
     @property
-    def hint(self) -> Window | None:
-        """Where the object is as far as the prompts tell: mask, box or earlier mask."""
+    def bounds(self) -> Window | None:
+        """Approximate bounds of the object from its mask, box or earlier mask; None for points.
+
+        An earlier mask that lies away from the new points is moved to them.
+        """
         if self.mask is not None:
             return self.mask.box
         if self.box is not None:
             return self.box_window
         before = None if self.previous is None else self.previous.box
-        if before is None or not self.drifted:
+        if before is None or not self.moved:
             return before
-        height, width = before.shape
-        y0, x0 = self.centre.y0 - height // 2, self.centre.x0 - width // 2
-        return Window(y0, x0, y0 + height, x0 + width).union(self.centre)
+        (height, width), points = before.shape, self.point_bounds
+        y0, x0 = points.y0 - height // 2, points.x0 - width // 2
+        return Window(y0, x0, y0 + height, x0 + width).union(points)
 
     @property
-    def drifted(self) -> bool:
-        """Whether a click says that the object is elsewhere than its earlier mask."""
+    def moved(self) -> bool:
+        """Whether the points inside lie farther from the earlier mask than half its size."""
         before = None if self.previous is None else self.previous.box
         if before is None or not np.any(self.labels == 1):
             return False
-        return not before.grow(max(before.shape) // 2).contains(self.centre)
+        return not before.grow(max(before.shape) // 2).contains(self.point_bounds)
 
     @property
-    def centre(self) -> Window:
-        """The smallest window around the points that lie inside the object."""
+    def point_bounds(self) -> Window:
+        """The smallest window that contains the points inside, or all if none is inside."""
         inside = self.inside if len(self.inside) else self.points
         (y0, x0), (y1, x1) = np.floor(inside.min(axis=0)), np.floor(inside.max(axis=0)) + 1
         return Window(int(y0), int(x0), int(y1), int(x1))
@@ -141,28 +103,28 @@ class PlanePrompts:
 
 @dataclass(frozen=True, slots=True)
 class RunPrompts:
-    """All that is asked in one run.
+    """The prompts of a propagation, fixed when it starts.
 
     Parameters
     ----------
-    asked : Mapping
-        The question of each (object id, frame).
+    prompts : Mapping
+        The prompts of each (object id, frame).
     """
 
-    asked: Mapping[tuple[int, int], PlanePrompts]
+    prompts: Mapping[tuple[int, int], PlanePrompts]
 
-    def __call__(self, object_id: int, frame: int) -> PlanePrompts:
-        """Return the question of an object on a frame."""
-        return self.asked[object_id, frame]
+    def get(self, object_id: int, frame: int) -> PlanePrompts:
+        """Return the prompts of an object on a frame; KeyError if there are none."""
+        return self.prompts[object_id, frame]
 
     def digest(self, context: str) -> str:
-        """Return a hash of the questions and of ``context``, which tells one run from another."""
+        """Return the SHA-256 hash of the prompts and of ``context``, which identifies a run."""
         digest = hashlib.sha256(context.encode())
-        for (object_id, frame), question in sorted(self.asked.items(), key=lambda item: item[0]):
+        for (object_id, frame), prompts in sorted(self.prompts.items(), key=lambda item: item[0]):
             digest.update(f"|{object_id} {frame}|".encode())
-            digest.update(question.points.tobytes() + question.labels.tobytes())
-            digest.update(b"" if question.box is None else question.box.tobytes())
-            for patch in (question.mask, question.previous):
-                if patch is not None:
-                    digest.update(str(patch.window).encode() + patch.logits.tobytes())
+            digest.update(prompts.points.tobytes() + prompts.labels.tobytes())
+            digest.update(b"" if prompts.box is None else prompts.box.tobytes())
+            for crop in (prompts.mask, prompts.previous):
+                if crop is not None:
+                    digest.update(str(crop.window).encode() + crop.logits.tobytes())
         return digest.hexdigest()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.store import MaskStore
     from napari_sam2.session.settings import SessionSettings
-    from napari_sam2.tracking.propagation import RunRecorder
+    from napari_sam2.tracking.resume_state import Journal
 
 
 def create_session(
@@ -35,7 +35,7 @@ def create_session(
     settings: SessionSettings | None = None,
     masks: MaskStore | None = None,
     labels: LabelArray | None = None,
-    journal: RunRecorder | None = None,
+    journal: Journal | None = None,
     drafts: MaskStore | None = None,
     reader: PlaneReader | None = None,
 ) -> SegmentationSession:
@@ -57,7 +57,7 @@ def create_session(
         Where masks are stored; None keeps them in memory.
     labels : LabelArray or None
         Label image that is updated with every mask; None keeps none.
-    journal : RunRecorder or None
+    journal : Journal or None
         Records finished planes for a run that can be resumed; None records nothing.
     drafts : MaskStore or None
         Where masks of the forward pass are stored until the backward pass replaces them; None
@@ -78,7 +78,7 @@ def create_session(
         masks=MemoryMaskStore() if masks is None else masks,
         labels=labels,
         settings=settings,
-        recorder=journal,
+        journal=journal,
         drafts=drafts,
         reader=reader,
     )
@@ -128,6 +128,7 @@ def open_session(
     along: str | None = None,
     at: Mapping[str, int] | Iterable[str] | None = None,
     channels: Sequence[int] | None = None,
+    scene: str | int | None = None,
     model: Predictor | str | Path = AUTO_MODEL,
     device: str = AUTO_DEVICE,
     intensity: Intensity | None = None,
@@ -141,9 +142,8 @@ def open_session(
     data : array, path or URL
         The images, see :func:`napari_sam2.open_stack`; planes are read when needed.
     prompts : PromptStore, sequence of prompts, dict, path, label array or None
-        What to segment: prompts, a prompt file or its content, or labels of some frames (their
-        values become object ids). More prompts can be added to ``session.prompts``.
-    axes, along, at, channels
+        Prompts, a prompt file or its content, or labels of some frames (values become object ids).
+    axes, along, at, channels, scene
         As in :func:`napari_sam2.open_stack`; ``along`` defaults to the axis of the prompts.
     model : Predictor, str or Path
         A predictor, a model name or a weights file, see :func:`napari_sam2.load_predictor`.
@@ -159,7 +159,7 @@ def open_session(
     Returns
     -------
     SegmentationSession
-        Its ``labels`` have the axes and order of the input without channels.
+        Its ``labels`` have the axes of the input without channels.
 
     Raises
     ------
@@ -168,8 +168,8 @@ def open_session(
     SAM2Error
         If the model or the device is not available.
     """
-    axis = along or (None if prompts is None else prompt_axis(prompts))
-    stack = open_stack(data, axes=axes, along=axis, at=at, channels=channels)
+    chosen = along or (None if prompts is None else prompt_axis(prompts))
+    stack = open_stack(data, axes=axes, along=chosen, at=at, channels=channels, scene=scene)
     store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
     labels = LabelArray.create(None if output is None else Path(output), stack, ids=store.objects())
     return create_session(

@@ -1,4 +1,4 @@
-"""The objects that a user segments: a number, a name, and whether they are shown."""
+"""The objects of a segmentation: id, name and visibility."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SegmentedObject:
     id : int
         The label value, at least 1.
     name : str
-        What the user calls it.
+        Name shown to the user.
     hidden : bool
-        Whether a viewer leaves it out.
+        Whether viewers hide it.
     """
 
     id: int
@@ -28,21 +28,23 @@ class SegmentedObject:
 
     def __post_init__(self) -> None:
         if self.id < 1:
-            raise UserError(f"An object id is at least 1, as 0 is the background: not {self.id}.")
+            raise UserError(
+                f"Object id {self.id} is not allowed: ids start at 1, 0 is the background."
+            )
 
 
 class ObjectList:
-    """Objects by id, in rising order."""
+    """Objects by increasing id."""
 
     def __init__(self) -> None:
         self._objects: dict[int, SegmentedObject] = {}
 
     def add(self, object_id: int | None = None, name: str = "") -> SegmentedObject:
-        """Add an object, with the next free id where none is given; one that exists stays."""
-        wanted = max(self._objects, default=0) + 1 if object_id is None else object_id
-        if wanted not in self._objects:
-            self._objects[wanted] = SegmentedObject(wanted, name or f"object {wanted}")
-        return self._objects[wanted]
+        """Return the object with an id, by default the next free one; it is added if missing."""
+        new_id = max(self._objects, default=0) + 1 if object_id is None else object_id
+        if new_id not in self._objects:
+            self._objects[new_id] = SegmentedObject(new_id, name or f"object {new_id}")
+        return self._objects[new_id]
 
     def change(
         self, object_id: int, *, name: str | None = None, hidden: bool | None = None

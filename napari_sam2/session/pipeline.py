@@ -1,9 +1,9 @@
-"""Put the parts of a session together: eyes, rules, previews, sweeps."""
+"""The parts of a session that run the model, assembled for one stack."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_sam2.images.plane_readers import PlaneReader, Prefetcher
@@ -11,7 +11,7 @@ from napari_sam2.images.view import ViewMode
 from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.postprocess import ComponentFilter, ContourSmoothing
 from napari_sam2.inference.preview import ClickPredictor
-from napari_sam2.inference.view_encoder import ViewEncoder
+from napari_sam2.inference.view_encoder import LastImage, ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts
 from napari_sam2.session.settings import SessionSettings
@@ -24,80 +24,80 @@ if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
 
-READ_AHEAD = 32
-"""Windows that are read ahead."""
+MAX_PREFETCHED = 32
+"""Largest number of views that are read in advance."""
 
 
-@dataclass
 class InferencePipeline:
-    """Makes what a session works with.
+    """Encoder, view placement and click predictor of a session; makes the runners of sweeps.
 
     Parameters
     ----------
     stack : Stack
-        Tells the form of planes.
+        The stack.
     predictor : Predictor
         The model.
     intensity : Intensity
-        What the model sees of raw values; change it with :meth:`show`.
+        Converts raw values to the image that the model is shown.
     settings : SessionSettings
-        Choices that change results or resources.
-    question : Callable
-        Gives the question of (object id, frame).
+        Settings of the session.
+    resolve : Callable
+        Returns the prompts of (object id, frame).
     reader : PlaneReader
-        Where planes are read from.
+        Reads planes of the stack.
     """
 
-    stack: Stack
-    predictor: Predictor
-    intensity: Intensity
-    settings: SessionSettings
-    question: Callable[[int, int], PlanePrompts]
-    reader: PlaneReader
-    cache: FeatureCache = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.cache = FeatureCache(self.settings.cache_bytes)
-
-    def show(self, intensity: Intensity) -> None:
-        """Change what the model sees; features made before are forgotten."""
-        self.intensity = intensity
-        self.cache.clear()
-
-    @property
-    def placement(self) -> ViewPlacement:
-        """Where the model's windows may lie on this stack."""
-        info, stack = self.predictor.info, self.stack
-        size, stride = info.image_size, info.token_stride
-        settings = self.settings
-        return ViewPlacement(
-            stack.shape, stack.levels, size, stride, settings.view, settings.view_sizes
+    def __init__(
+        self,
+        stack: Stack,
+        predictor: Predictor,
+        intensity: Intensity,
+        settings: SessionSettings,
+        resolve: Callable[[int, int], PlanePrompts],
+        reader: PlaneReader,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._along = stack.along
+        info = predictor.info
+        self.placement = ViewPlacement(
+            *(stack.shape, stack.levels, info.image_size, info.token_stride),
+            *(settings.view, settings.view_sizes),
         )
-
-    @property
-    def encoder(self) -> ViewEncoder:
-        """The model's eyes on this stack."""
-        settings = self.settings
-        # The full view is the reference's way, to the bit.
+        # The full view gives the masks of the reference implementation, bit for bit.
         full = settings.view.mode is ViewMode.FULL
-        components = ComponentFilter(0.0 if full else settings.least_piece)
-        contours = ContourSmoothing(0.0 if full else settings.smoothing)
-        return ViewEncoder(
-            self.reader, self.intensity, self.predictor, self.cache, components, contours
+        self.encoder = ViewEncoder(
+            reader,
+            intensity,
+            predictor,
+            FeatureCache(settings.cache_bytes),
+            ComponentFilter(0.0 if full else settings.least_piece),
+            ContourSmoothing(0.0 if full else settings.smoothing),
         )
+        self.click_predictor = ClickPredictor(self.encoder, self.placement, resolve)
 
-    def ahead(self) -> Prefetcher:
-        """Return what reads the windows of the next frame while the model works on this one."""
-        return Prefetcher(self.reader, max_planes=READ_AHEAD)
+    @property
+    def intensity(self) -> Intensity:
+        """Converts raw values to the image that the model is shown."""
+        return self.encoder.intensity
 
-    def click_predictor(self) -> ClickPredictor:
-        """Return what answers prompts on single frames."""
-        return ClickPredictor(self.encoder, self.placement, self.question)
+    @intensity.setter
+    def intensity(self, intensity: Intensity) -> None:
+        self.encoder.cache.clear()
+        self.encoder = replace(self.encoder, intensity=intensity)
+        self.click_predictor = replace(self.click_predictor, encoder=self.encoder)
 
-    def sweep_runner(self, ahead: Prefetcher, questions: RunPrompts, sweep: Sweep) -> SweepRunner:
-        """Return what carries the tracks of one sweep, reading through ``ahead``."""
-        encoder, placement = replace(self.encoder, stack=ahead), self.placement
-        size = self.settings.group_size
-        initializer = TrackInitializer(encoder, placement, questions, size)
-        rule = self.settings.stop_rule_along(self.stack.along)
-        return SweepRunner(sweep, encoder, placement, initializer, size, rule, ahead.prefetch)
+    def prefetcher(self) -> Prefetcher:
+        """Return a reader that reads the next frame's views while the model runs."""
+        return Prefetcher(self._reader, max_planes=MAX_PREFETCHED)
+
+    def sweep_runner(
+        self, prefetcher: Prefetcher, prompts: RunPrompts, sweep: Sweep
+    ) -> SweepRunner:
+        """Return the runner of one sweep, which reads through ``prefetcher``."""
+        encoder = replace(self.encoder, reader=prefetcher, last=LastImage())
+        size, rule = self._settings.group_size, self._settings.stop_rule_along(self._along)
+        initializer = TrackInitializer(encoder, self.placement, prompts.get, size)
+        return SweepRunner(
+            sweep, encoder, self.placement, initializer, size, rule, prefetcher.prefetch
+        )

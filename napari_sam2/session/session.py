@@ -1,27 +1,28 @@
-"""The main job, prompts in and labels out, behind three doors: viewer, command line, script."""
+"""The segmentation session used by the viewer, the command line and scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from functools import partial
-from threading import Event, RLock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.inference.preview import Preview
 from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.masks.mask import FrameResult
-from napari_sam2.masks.scores import ScoreRow
+from napari_sam2.masks.mask import FrameResult, MaskStatus
 from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.prompts.plane_prompts import RunPrompts
+from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.editing import MaskEditor
-from napari_sam2.session.events import RunStatus
+from napari_sam2.session.events import RunState, RunStatus, SessionEvents
+from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.pipeline import InferencePipeline
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import Plan, PropagationRequest, make_plan
-from napari_sam2.tracking.propagation import NoRecorder, Propagation, RunRecorder, SweptFrame
+from napari_sam2.tracking.propagation import Propagation, SweptFrame
+from napari_sam2.tracking.resume_state import Journal, NullJournal
 
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
@@ -34,35 +35,46 @@ if TYPE_CHECKING:
     from napari_sam2.prompts.types import PointPrompt
 
 
-class SegmentationSession(MaskEditor):
-    """One stack, one model, the user's prompts, and the masks that come of them.
+class SegmentationSession:
+    """One stack, one model, the user's prompts, and the masks predicted from them.
 
     Parameters
     ----------
     stack : Stack
-        Where planes are read from.
+        The stack to segment.
     predictor : Predictor
         The model.
     intensity : Intensity
-        What the model sees of raw values; the same for every frame.
+        Converts raw values to the image that the model is shown; the same for all frames.
     prompts : PromptStore
-        What the user asks for.
+        The user's prompts; add to it at any time.
     masks : MaskStore
-        Where masks are kept: in memory or on disk.
+        Stores masks, in memory or on disk.
     labels : LabelArray or None
-        The label image derived from the masks, updated as they come.
-    settings : SessionSettings
-        Choices that change results or resources.
-    recorder : RunRecorder or None
-        Keeps what is done and what an interrupted propagation goes on from; a Journal is one.
+        The label image, updated with the masks.
+    settings : SessionSettings or None
+        Settings that change results or resources.
+    journal : Journal or None
+        Records what is complete and the state that an interrupted propagation resumes from.
     drafts : MaskStore or None
-        Where forward drafts wait for the backward pass; on disk for a run that may be resumed.
+        Stores drafts of the forward sweep; on disk if the run is to be resumable.
     reader : PlaneReader or None
         Reads planes in place of the stack, e.g. a ``MissingValueMonitor``.
+    objects : ObjectList or None
+        Objects shared with other sessions.
+
+    Attributes
+    ----------
+    events : SessionEvents
+        Signals.
+    objects : ObjectList
+        The objects.
+    scores : ScoreTable
+        Scores of all masks.
 
     Notes
     -----
-    One thread may propagate while others preview and edit: they take turns.
+    One thread may propagate while others preview and edit; calls of the model alternate.
     """
 
     def __init__(
@@ -75,235 +87,284 @@ class SegmentationSession(MaskEditor):
         masks: MaskStore,
         labels: LabelArray | None = None,
         settings: SessionSettings | None = None,
-        recorder: RunRecorder | None = None,
+        journal: Journal | None = None,
         drafts: MaskStore | None = None,
         reader: PlaneReader | None = None,
+        objects: ObjectList | None = None,
     ) -> None:
-        super().__init__(prompts, SegmentationStore(stack, masks, labels, drafts))
-        self.stack = stack
-        self.predictor = predictor
+        self.stack, self.predictor = stack, predictor
+        self.prompts, self.masks, self.labels = prompts, masks, labels
         self.settings = settings or SessionSettings()
-        self.run = RunStatus()
-        self._recorder: RunRecorder = recorder or NoRecorder()
-        self._refiner = MaskRefiner(self._store, prompts, self._closer)
-        self._untold = list(stack.notes)
-        self._model_lock = RLock()
-        self._cancel = Event()
+        self.events = SessionEvents()
+        self._run = RunState(self.events)
+        self._journal: Journal = journal or NullJournal()
+        self._store = SegmentationStore(stack, masks, labels, drafts)
+        self._resolver = PromptResolver(prompts, self._store)
+        listed = ObjectList() if objects is None else objects
+        self._editor = MaskEditor(self._store, prompts, self.events, self._journal, listed)
+        self.objects, self.scores = listed, self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
+        self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
+        self._notes = list(stack.notes)
+        self._model_lock = RLock()
+        prompts.changed.connect(self._resolver.prompts_changed)
 
     @property
     def intensity(self) -> Intensity:
-        """What the model sees of raw values."""
+        """Converts raw values to the image that the model is shown; setting it drops embeddings."""
         return self._pipeline.intensity
 
     @intensity.setter
     def intensity(self, intensity: Intensity) -> None:
         with self._model_lock:
-            self._pipeline.show(intensity)
+            self._pipeline.intensity = intensity
+
+    @property
+    def run(self) -> RunStatus:
+        """Progress of the last propagation or refinement."""
+        return self._run.status
 
     @property
     def encodings(self) -> int:
-        """How many windows were encoded so far."""
-        return self._pipeline.cache.encodings
+        """Number of views encoded so far."""
+        return self._pipeline.encoder.cache.encodings
 
     @property
     def encoder(self) -> ViewEncoder:
-        """The model's eyes, e.g. to show what the model sees."""
+        """Encodes views of the stack; ``encoder.image`` is what the model is shown."""
         return self._pipeline.encoder
 
     @property
     def placement(self) -> ViewPlacement:
-        """Where the model's windows may lie on this stack."""
+        """Sizes and positions of views on this stack."""
         return self._pipeline.placement
 
-    def warm(self, frame: int) -> None:
-        """Encode a frame ahead of the first click on it."""
-        self._tell()
-        with self._model_lock:
-            self._pipeline.click_predictor().warm(frame)
+    def add_object(self, name: str = "") -> int:
+        """Add an object and return its id."""
+        return self._editor.add_object(name)
 
-    def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
-        """Answer an object's prompts on one frame.
+    def rename(self, object_id: int, name: str) -> None:
+        """Set the name of an object."""
+        self._editor.rename(object_id, name)
+
+    def hide(self, object_id: int, hidden: bool = True) -> None:
+        """Hide an object in viewers, or show it."""
+        self._editor.hide(object_id, hidden)
+
+    def accept(
+        self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False
+    ) -> int:
+        """Accept an object's masks, so that propagation and other objects do not change them.
 
         Parameters
         ----------
         object_id : int
-            The object.
+            The label value.
+        frames : iterable of int or None
+            Frames; None for all.
+        cover : bool
+            Whether to take pixels from masks that were accepted before where they overlap. By
+            default those keep their pixels. Locked masks always keep them.
+
+        Returns
+        -------
+        int
+            Number of masks that were not accepted before.
+        """
+        return self._editor.set_status(object_id, frames, MaskStatus.ACCEPTED, cover=cover)
+
+    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Lock an object's masks: nothing replaces them, and propagation starts from them."""
+        return self._editor.set_status(object_id, frames, MaskStatus.LOCKED)
+
+    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Undo :meth:`accept` and :meth:`lock`; return the number of masks that changed."""
+        return self._editor.set_status(object_id, frames, MaskStatus.FINAL)
+
+    def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
+        """Delete an object's masks on some frames, or on all; its prompts stay."""
+        self._editor.clear(object_id, frames)
+
+    def delete_object(self, object_id: int) -> None:
+        """Delete an object with its prompts and masks; masks below it become visible."""
+        self._resolver.forget(object_id)
+        self._editor.remove(object_id)
+
+    def result(self, object_id: int, frame: int) -> FrameResult | None:
+        """Return the stored mask of an object on a frame, or None."""
+        return self._store.result(object_id, frame)
+
+    def restore(self, result: FrameResult) -> None:
+        """Store a mask again, e.g. to undo an edit; it replaces accepted and locked masks too."""
+        self._editor.store([result], replace=True)
+
+    def warm(self, frame: int) -> None:
+        """Encode a frame before the first click on it."""
+        self._emit_notes()
+        with self._model_lock:
+            self._pipeline.click_predictor.warm(frame)
+
+    def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
+        """Predict and store the mask for an object's prompts on one frame.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
         frame : int
             Position along the propagated axis.
         trial : PointPrompt or None
-            Answer as if there were this click too, and keep nothing: for a hover preview.
+            Predict with this additional click and store nothing, as for a hover preview.
 
         Returns
         -------
         Preview
-            The mask, and what else the prompts may mean.
+            The mask and its alternatives.
 
         Raises
         ------
         UserError
             If the object has no prompt on the frame.
         """
-        self._tell()
-        question = None if trial is None else self._resolver.resolve_with_click(trial)
+        self._emit_notes()
+        prompts = None if trial is None else self._resolver.resolve_with_click(trial)
         with self._model_lock:
-            preview = self._pipeline.click_predictor().preview(object_id, frame, question)
+            preview = self._pipeline.click_predictor.predict(object_id, frame, prompts)
         if trial is None:
-            self._keep([preview.result], reopen=True)
+            self._editor.store([preview.result], replace=True)
         return preview
 
     def choose(self, preview: Preview, number: int) -> Preview:
-        """Take another candidate of a preview; propagation then starts from it.
+        """Choose and store another candidate of a preview; propagation then starts from it.
 
-        ``number`` counts round, so that one key can cycle.
+        Numbers past the last candidate start over from the first.
         """
         chosen = preview.choose(number)
         self._resolver.choose(chosen.result, chosen.chosen)
-        self._keep([chosen.result], reopen=True)
+        self._editor.store([chosen.result], replace=True)
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
-        """Sharpen a mask by a second look in the window that shows it best.
+        """Predict a mask again in the view that suits its size best, and store it.
 
         Raises
         ------
         UserError
-            If the object has no mask on the frame, it was seen as closely before, or the second
-            look disagrees with it.
+            If there is no mask, the earlier view was as close, or the new mask differs too much.
         """
-        refined = self._refiner.frame(object_id, frame)
-        self._keep([refined], reopen=True)
+        refined = self._refiner.refine(object_id, frame)
+        self._editor.store([refined], replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
-        """Whether :meth:`refine_track` would look again at the mask there; cheap."""
-        return self._refiner.free(object_id, frame)
+        """Return whether :meth:`refine_track` would try to refine a mask; no model is run."""
+        return self._refiner.refinable(object_id, frame)
 
     def refine_track(
         self, objects: Iterable[int] | None = None, frames: Iterable[int] | None = None
     ) -> Iterator[Refined]:
-        """Sharpen masks along tracks, each by a second look in the window that shows it best.
+        """Refine all masks of some objects and frames, each in the view that suits it best.
 
         Parameters
         ----------
         objects, frames : iterable of int or None
-            Whose masks, and where; None for all.
+            Label values and frames; None for all.
 
         Yields
         ------
         Refined
-            Each mask, frame by frame, with what came of it. Where the second look disagrees, and
-            where the user drew or accepted the mask, the first one stays.
+            Each mask with the outcome, frame by frame. Masks that the user drew or accepted are
+            skipped, and a refined mask that differs too much from the present one is rejected.
         """
-        places = self._refiner.places(objects, frames)
-        self._cancel.clear()
-        self.run = RunStatus(0, len(places))
-        for refined in self._refiner.at(places):
-            if refined.outcome is RefinementOutcome.SHARPENED:
-                self._keep([refined.result])
-            self.run = RunStatus(self.run.done + 1, len(places))
-            self.events.progress.emit(self.run.done, self.run.total)
-            yield refined
-            if self._cancel.is_set():
-                self.run = replace(self.run, cancelled=not self.run.complete)
-                return
+        selection = self._refiner.select(objects, frames)
+        self._run.reset()
+        with self._run.running(len(selection)):
+            for done, refined in enumerate(self._refiner.refine_all(selection), 1):
+                if refined.outcome is RefinementOutcome.REFINED:
+                    self._editor.store([refined.result])
+                self._run.advance(done)
+                yield refined
+                if self._run.cancelled():
+                    return
 
     def plan(self, request: PropagationRequest | None = None) -> Plan:
-        """Return what :meth:`propagate` would compute.
+        """Return the sweeps of :meth:`propagate`.
 
         Raises
         ------
         UserError
             If nothing can be propagated.
         """
-        self._adopt_objects()
-        return make_plan(
-            request or PropagationRequest(), self._resolver.prompted(), self.stack.n_frames
-        )
+        self._editor.add_prompted_objects()
+        frames = self._resolver.conditioning_frames()
+        return make_plan(request or PropagationRequest(), frames, self.stack.n_frames)
 
     def propagate(
         self, request: PropagationRequest | None = None, *, resume: bool = False
     ) -> Iterator[FrameResult]:
-        """Follow objects from their prompts through the stack.
+        """Track objects from their prompts through the stack.
 
-        Every result is stored before it is given. Between two prompted frames the forward
-        pass gives drafts (``final`` is False), which the backward pass replaces by the blend.
+        Each result is stored before it is yielded. Between two prompted frames the forward sweep
+        gives drafts (``final`` is False), which the backward sweep replaces by the blend of both.
 
         Parameters
         ----------
         request : PropagationRequest or None
-            Which objects, ways and frames; None for all.
+            Objects, direction and frames; None for all.
         resume : bool
-            Go on from the recorder's last checkpoint, if it is of the same request, prompts and
-            settings; the results are those of a run without interruption.
+            Continue from the journal's last checkpoint if it is of the same request, prompts and
+            settings; the results are those of an uninterrupted run.
 
         Yields
         ------
         FrameResult
-            One object on one frame, frames in the order in which they are computed.
+            One object on one frame, frames in the order of computation.
 
         Raises
         ------
         UserError
             If nothing can be propagated.
         StackReadError
-            If a plane cannot be read; frames that are done stay.
+            If a plane cannot be read; frames that are complete stay.
         """
-        self._tell()
+        self._emit_notes()
         request = request or PropagationRequest()
         plan = self.plan(request)
-        self._cancel.clear()
+        self._run.reset()
         if not resume:
             for object_id in plan.objects:
-                self._recorder.forget(object_id)
-        questions = self._resolver.resolve_run(plan.sweeps[0].conditioning)
-        run_id = questions.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
-        return self._stream(plan, questions, run_id, resume)
+                self._journal.forget(object_id)
+        prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
+        run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
+        return self._propagate(plan, prompts, run_id, resume)
 
-    def _stream(
-        self, plan: Plan, questions: RunPrompts, run_id: str, resume: bool
+    def _propagate(
+        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool
     ) -> Iterator[FrameResult]:
-        self.run = RunStatus(0, plan.n_steps)
         every = self.settings.checkpoint_every
-        with self._pipeline.ahead() as ahead:
-            run = Propagation(
-                partial(self._pipeline.sweep_runner, ahead, questions),
-                self._store,
-                self._recorder,
-                every,
-                run_id,
-            )
-            frames = run.run(plan, self._cancel.is_set, resume=resume)
+        with self._run.running(plan.n_steps), self._pipeline.prefetcher() as prefetcher:
+            make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
+            propagation = Propagation(make_runner, self._store, self._journal, every, run_id)
+            frames = propagation.run(plan, self._run.cancelled, resume=resume)
             while (frame := self._next(frames)) is not None:
-                self._keep(frame.results)
-                self.run = RunStatus(frame.done, plan.n_steps)
-                self.events.progress.emit(frame.done, plan.n_steps)
+                self._editor.store(frame.results)
+                self._run.advance(frame.done)
                 yield from frame.results
-        cancelled = self._cancel.is_set() and not self.run.complete
-        done = self.run.done if cancelled else plan.n_steps
-        self.run = RunStatus(done, plan.n_steps, cancelled)
 
-    def _closer(self, before: FrameResult) -> FrameResult | None:
-        with self._model_lock:
-            return self._pipeline.click_predictor().refine(before)
+    def cancel(self) -> None:
+        """Stop a run after the current frame; any thread may call. Complete frames stay."""
+        self._run.cancel()
 
     def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
         with self._model_lock:
             return next(frames, None)
 
-    def _tell(self) -> None:
-        while self._untold:
-            self.events.notice.emit(self._untold.pop(0))
+    def _predict_closer(self, before: FrameResult) -> FrameResult | None:
+        with self._model_lock:
+            return self._pipeline.click_predictor.refine(before)
 
-    def cancel(self) -> None:
-        """Stop the propagation after the frame in work; what is done stays. Any thread may call."""
-        self._cancel.set()
-
-    def _keep(self, results: Sequence[FrameResult], *, reopen: bool = False) -> None:
-        for result in self._store.put(results, reopen=reopen):
-            self.scores.add(ScoreRow.of(result))
-        for result in results:
-            self._recorder.mark([result.object_id], result.direction, result.index)
-            self.events.result.emit(result)
+    def _emit_notes(self) -> None:
+        while self._notes:
+            self.events.notice.emit(self._notes.pop(0))

@@ -1,13 +1,12 @@
-"""One session for every position on the axes that are not propagated, sharing what they can."""
+"""The sessions of one image: one for each position on the axes that are not propagated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
-from napari_sam2.masks.scores import Tally
+from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.objects import ObjectList
@@ -22,22 +21,22 @@ if TYPE_CHECKING:
 
 
 class SessionGroup:
-    """Sessions on one image: of a 3D+t image one for each depth, else a single one.
+    """The sessions of one image; for a 3D+t image one for each depth, otherwise a single one.
 
-    Masks, labels, the list of objects and the model are shared; prompts belong to a lane.
+    Sessions share masks, labels, objects and the model, and have their own prompts.
 
     Parameters
     ----------
     stack : Stack
-        The image; where it is fixed does not matter.
+        The image; its fixed position is ignored.
     predictor : Predictor
         The model.
     intensity : Intensity
-        What the model sees of raw values.
+        Converts raw values to the image that the model is shown.
     labels : DraftAndResultLabels
-        Drafts and results.
+        The label images of drafts and of results.
     settings : SessionSettings or None
-        Choices that change results or resources.
+        Settings that change results or resources.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class SessionGroup:
         self.labels = labels
         self.masks: MaskStore = MemoryMaskStore()
         self.objects = ObjectList()
-        self.tally = Tally()
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
@@ -61,24 +59,29 @@ class SessionGroup:
         self._listeners: list[Callable[[SegmentationSession], None]] = []
 
     def __getitem__(self, fixed: FixedPosition) -> SegmentationSession:
-        """Return the session of a position, made when it is first asked for."""
+        """Return the session of a position, created at the first access."""
         if fixed not in self._sessions:
-            self._sessions[fixed] = self._make(fixed, PromptStore(axis=self.stack.along))
+            self._sessions[fixed] = self._create(fixed, PromptStore(axis=self.stack.along))
         return self._sessions[fixed]
 
     def __iter__(self) -> Iterator[tuple[FixedPosition, SegmentationSession]]:
         return iter(list(self._sessions.items()))
 
-    def listen(self, made: Callable[[SegmentationSession], None]) -> None:
-        """Have ``made`` called with every session, those that exist and those to come."""
-        self._listeners.append(made)
+    def connect(self, created: Callable[[SegmentationSession], None]) -> None:
+        """Call ``created`` with every session, existing ones now and new ones when created."""
+        self._listeners.append(created)
         for session in self._sessions.values():
-            made(session)
+            created(session)
 
-    def unlisten(self, made: Callable[[SegmentationSession], None]) -> None:
-        """Forget what was given to :meth:`listen`; sessions that exist keep what it connected."""
-        if made in self._listeners:
-            self._listeners.remove(made)
+    def disconnect(self, created: Callable[[SegmentationSession], None]) -> None:
+        """Undo :meth:`connect` for new sessions."""
+        if created in self._listeners:
+            self._listeners.remove(created)
+
+    def progress(self, object_id: int) -> ObjectProgress:
+        """Return the summary of an object's masks in all sessions."""
+        sessions = self._sessions.values()
+        return ObjectProgress.combined(s.scores.progress(object_id) for s in sessions)
 
     @property
     def predictor(self) -> Predictor:
@@ -87,22 +90,22 @@ class SessionGroup:
 
     @property
     def intensity(self) -> Intensity:
-        """What the model sees of raw values."""
+        """Converts raw values to the image that the model is shown."""
         return self._intensity
 
-    def show(self, intensity: Intensity) -> None:
-        """Change what the model sees, for all lanes."""
+    def set_intensity(self, intensity: Intensity) -> None:
+        """Change the intensity of all sessions, and drop their embeddings."""
         self._intensity = intensity
         for session in self._sessions.values():
             session.intensity = intensity
 
-    def use(self, predictor: Predictor) -> None:
-        """Change the model; prompts and masks stay."""
+    def set_predictor(self, predictor: Predictor) -> None:
+        """Change the model of all sessions; prompts and masks stay."""
         self._predictor = predictor
         for fixed, old in list(self._sessions.items()):
-            self._sessions[fixed] = self._make(fixed, old.prompts)
+            self._sessions[fixed] = self._create(fixed, old.prompts)
 
-    def _make(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
+    def _create(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
         session = SegmentationSession(
             self.stack.with_along(self.stack.along, dict(fixed)),
             self._predictor,
@@ -111,14 +114,8 @@ class SessionGroup:
             masks=self.masks,
             labels=self.labels,
             settings=self.settings,
+            objects=self.objects,
         )
-        session.objects = self.objects
-        session.events.result.connect(self.tally.add)
-        session.events.masks.connect(self._status_changed)
-        for made in self._listeners:
-            made(session)
+        for created in self._listeners:
+            created(session)
         return session
-
-    def _status_changed(self, object_id: int, index: PlaneIndex) -> None:
-        record = self.masks.get(object_id, index)
-        self.tally.set_status(object_id, index, None if record is None else record.status)

@@ -1,4 +1,4 @@
-"""Which frames a propagation computes, which way, and which of its results are final."""
+"""The plan of a propagation: its sweeps, and the tasks of each frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_sam2.masks.mask import MaskOrigin
 
 
 class PropagationDirection(Enum):
-    """Which ways a propagation goes from the prompted frames."""
+    """Directions along the frames, starting from the conditioning frames."""
 
     BOTH = "both"
     FORWARD = "forward"
@@ -21,14 +21,14 @@ class PropagationDirection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PropagationRequest:
-    """What to propagate.
+    """Objects, direction and frames of a propagation.
 
     Parameters
     ----------
     objects : tuple of int or None
-        Object ids; None for every object that has a prompt.
+        Object ids; None for all objects with prompts.
     direction : PropagationDirection
-        Which ways to go.
+        Directions in which objects are tracked.
     frames : tuple of int or None
         Half-open range (first, stop); None for the whole stack.
 
@@ -45,11 +45,14 @@ class PropagationRequest:
     def __post_init__(self) -> None:
         if self.frames is not None and not 0 <= self.frames[0] < self.frames[1]:
             first, stop = self.frames
-            raise UserError(f"The range {first}:{stop} is empty: A:B means A up to, not with, B.")
+            raise UserError(
+                f"The frame range {first}:{stop} is empty: "
+                "A:B includes frame A and excludes frame B."
+            )
 
 
 class Role(Enum):
-    """What happens to one object on one frame of a sweep."""
+    """Whether an object's mask on a frame comes from its prompts or from its track."""
 
     CONDITION = "condition"
     TRACK = "track"
@@ -62,17 +65,17 @@ class Task:
     Parameters
     ----------
     object_id : int
-        Whose mask is computed.
+        The label value.
     role : Role
-        Whether the frame has a prompt for it.
+        ``CONDITION`` on the object's conditioning frames.
     shown : bool
-        False where an earlier sweep of the run has already given the final result.
+        False if an earlier sweep of the run has already given the final result.
     blended : bool
-        The result is the blend with the earlier sweep's draft.
+        Whether the result is blended with the draft of the earlier sweep.
     final : bool
-        No later sweep of the run replaces it.
+        Whether no later sweep of the run replaces the result.
     enclosed : bool
-        Prompted frames lie on both sides, so the object cannot have ended.
+        Whether there are conditioning frames on both sides, so that the track cannot have ended.
     """
 
     object_id: int
@@ -92,11 +95,11 @@ class Sweep:
     direction : MaskOrigin
         ``FORWARD`` or ``BACKWARD``.
     conditioning : Mapping[int, tuple of int]
-        Sorted prompted frames of each object.
+        Conditioning frames of each object, increasing.
     frames : range
-        Frames in the order in which they are computed.
+        Frames in the order of computation.
     both : bool
-        Whether the run also sweeps the other way.
+        Whether the run also has a sweep in the other direction.
     """
 
     direction: MaskOrigin
@@ -106,11 +109,11 @@ class Sweep:
 
     @property
     def reverse(self) -> bool:
-        """Whether frames fall."""
+        """Whether frames decrease."""
         return self.direction is MaskOrigin.BACKWARD
 
     def tasks(self, frame: int) -> tuple[Task, ...]:
-        """Return what is to be done on ``frame``, in the order of the object ids."""
+        """Return the tasks of a frame, by object id."""
         return tuple(
             self._task(object_id, prompted, frame)
             for object_id, prompted in self.conditioning.items()
@@ -138,63 +141,64 @@ class Plan:
     Parameters
     ----------
     sweeps : tuple of Sweep
-        In the order in which they run.
+        In the order of computation.
     """
 
     sweeps: tuple[Sweep, ...]
 
     @property
     def objects(self) -> tuple[int, ...]:
-        """Ids of the objects that are propagated, rising."""
+        """Ids of the propagated objects, increasing."""
         return tuple(self.sweeps[0].conditioning)
 
     def steps(self) -> Iterator[tuple[int, int]]:
-        """Iterate over (number of the sweep, frame) in the order of computation."""
+        """Yield (number of the sweep, frame) in the order of computation."""
         for number, sweep in enumerate(self.sweeps):
             for frame in sweep.frames:
                 yield number, frame
 
     @property
     def n_steps(self) -> int:
-        """Number of frames swept, for progress; a frame swept twice counts twice."""
+        """Number of frames of all sweeps; a frame in both sweeps counts twice."""
         return sum(len(sweep.frames) for sweep in self.sweeps)
 
 
 def make_plan(
     request: PropagationRequest, prompted: Mapping[int, Sequence[int]], n_frames: int
 ) -> Plan:
-    """Plan a run.
+    """Return the plan of a propagation.
 
     Parameters
     ----------
     request : PropagationRequest
-        What is asked.
+        Objects, direction and frames.
     prompted : Mapping[int, Sequence[int]]
-        Prompted frames of each object.
+        Conditioning frames of each object.
     n_frames : int
         Length of the propagated axis.
 
     Returns
     -------
     Plan
-        A forward and a backward sweep, or the one that was asked for. Sweeps without frames
-        are left out.
+        A forward and a backward sweep, or the requested one. A backward sweep that would give no
+        new result is omitted.
 
     Raises
     ------
     UserError
-        If nothing can be propagated: no such object, no prompt in the range, or a range beyond
-        the stack.
+        If an object has no prompt in the range, or the range exceeds the stack.
     """
     first, stop = _range(request, n_frames)
-    wanted = sorted(prompted) if request.objects is None else sorted(set(request.objects))
-    frames = {object_id: _inside(object_id, prompted, first, stop) for object_id in wanted}
+    ids = sorted(prompted) if request.objects is None else sorted(set(request.objects))
+    frames = {object_id: _inside(object_id, prompted, first, stop) for object_id in ids}
     if request.objects is None:
         frames = {object_id: inside for object_id, inside in frames.items() if inside}
     missing = [object_id for object_id, inside in frames.items() if not inside]
     if missing or not frames:
         who = f"Object {missing[0]} has no prompt" if missing else "No object has a prompt"
-        raise UserError(f"{who} on the frames {first}:{stop}; add one, or widen the range.")
+        raise UserError(
+            f"{who} on the frames {first}:{stop}. Add a prompt, or choose a larger range."
+        )
     both = request.direction is PropagationDirection.BOTH
     sweeps = []
     if request.direction is not PropagationDirection.BACKWARD:
@@ -218,7 +222,9 @@ def _adds_something(backward: Sweep, first: int) -> bool:
 def _range(request: PropagationRequest, n_frames: int) -> tuple[int, int]:
     first, stop = request.frames or (0, n_frames)
     if first >= n_frames or stop > n_frames:
-        raise UserError(f"The range {first}:{stop} reaches beyond the {n_frames} frames.")
+        raise UserError(
+            f"The frame range {first}:{stop} reaches beyond the {n_frames} frames of the stack."
+        )
     return first, stop
 
 

@@ -1,48 +1,73 @@
-"""Notice an object that leaves its window, and look for it in a wider one."""
+"""Redetection of objects that leave their view, in a centered or a wider one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from napari_sam2.core.geometry import Window
+from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View
-from napari_sam2.inference.protocol import TrackingResult
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.prompts.plane_prompts import MaskCrop
+from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.track import Track
-from napari_sam2.tracking.track_update import Outcome, TrackUpdater
+from napari_sam2.tracking.track_update import TrackUpdate, TrackUpdater
 
-SURE = 0.5
-"""Predicted IoU that a mask found in a wider window must have."""
-ALIKE = 3.0
-"""Factor by which its area may differ from the usual one."""
-TAKEN = 0.5
-"""Share of it that may belong to another object."""
+MIN_PREDICTED_IOU = 0.5
+"""Lowest predicted IoU of a mask found in a wider view."""
+MAX_AREA_RATIO = 3.0
+"""Largest ratio of its area to the object's usual area, and of the usual area to its area."""
+MAX_OVERLAP = 0.5
+"""Largest share of it that may belong to another object."""
+
+_OBJECTS_PER_ENCODING = 8
+_MIN_ENCODINGS = 5
+_FREE_ENCODINGS = 20
+
+
+class EncodingBudget:
+    """Number of views that redetection may still encode on one frame.
+
+    The budget is one encoding for every eight objects; at least five, which is one object's
+    search: a wider view, in which the anchor and the last mask are added as memory again, and a
+    closer view with the anchor; and at least what the objects' own views leave of twenty
+    encodings. Cached embeddings count too, so that masks do not depend on a cache.
+
+    Parameters
+    ----------
+    n_objects : int
+        Number of objects tracked on the frame.
+    """
+
+    def __init__(self, n_objects: int) -> None:
+        left = _FREE_ENCODINGS - n_objects
+        self.left = max(_MIN_ENCODINGS, left, n_objects // _OBJECTS_PER_ENCODING)
+
+    def spend(self, encodings: int) -> bool:
+        """Subtract encodings and return True; return False if fewer are left."""
+        if encodings > self.left:
+            return False
+        self.left -= encodings
+        return True
 
 
 @dataclass(frozen=True)
 class Redetector:
-    """Looks a second time where the first look lost the object or cut it.
+    """Tracks an object again in another view where its own view lost it or cut it off.
 
     Parameters
     ----------
     encoder : ViewEncoder
-        The model's eyes.
+        Encodes views of the stack.
     updater : TrackUpdater
-        Judges what it answers.
+        Advances tracks by one frame.
     placement : ViewPlacement
-        Where windows may lie.
+        Sizes and positions of views.
     memory_transfer : MemoryTransfer
-        Brings memories into other windows.
+        Moves memory to other views.
     reverse : bool
         Whether the sweep runs backward.
-    budget : EncodingBudget
-        What the frame's second looks may cost.
     """
 
     encoder: ViewEncoder
@@ -50,71 +75,86 @@ class Redetector:
     placement: ViewPlacement
     memory_transfer: MemoryTransfer
     reverse: bool
-    budget: EncodingBudget
 
     def redetect(
         self,
         frame: int,
+        index: PlaneIndex,
         before: Track,
-        track: Track,
-        patch: MaskCrop,
-        step: TrackingResult,
-        others: Mapping[int, MaskCrop],
-    ) -> Outcome:
-        """Return the outcome of a frame, from a second look where that is better.
+        update: TrackUpdate,
+        masks: Mapping[int, MaskCrop],
+        budget: EncodingBudget,
+    ) -> TrackUpdate:
+        """Return the update of a frame, from another view where that is better.
+
+        A mask cut off by its view is predicted again in a centered one. A lost object is searched
+        in a view of twice the side: at once, then after 1, 3, 7, ... frames without it.
 
         Parameters
         ----------
-        frame : int
-            The frame.
+        frame, index : int, tuple of int
+            Position along the propagated axis, and the full index of the plane.
         before : Track
-            As it stood on the frame before.
-        track, patch, step : Track, Patch, Step
-            The outcome of the first look.
-        others : Mapping[int, MaskCrop]
+            The track before the frame.
+        update : TrackUpdate
+            The update in the track's own view.
+        masks : Mapping[int, MaskCrop]
             All objects' masks on the frame so far.
+        budget : EncodingBudget
+            Encodings left on this frame.
         """
-        first = track, patch, step
-        if not track.view.zoomed:
-            return first
-        box = patch.box
-        if box is not None:
-            cut = self._cut(track.view, box)
-            centred = self.placement.place(box, track.view.side)
-            if not cut or centred == track.view:
-                return first
-            again = self._try(frame, before, centred)
-            return first if again is None or again[1].box is None else again
-        return self._search(frame, before, first, others) if self._worth(before) else first
+        view, box = update.track.view, update.crop.box
+        if not view.zoomed:
+            return update
+        if box is None:
+            absent = before.presence.gone
+            due = absent & (absent + 1) == 0
+            return self._search(frame, index, before, update, masks, budget) if due else update
+        if not self._cut_off(view, box):
+            return update
+        centered = self.placement.place(box, view.side)
+        if centered == view:
+            return update
+        again = self._track(frame, index, before, centered, budget)
+        return update if again is None or again.crop.box is None else again
 
     def _search(
-        self, frame: int, before: Track, first: Outcome, others: Mapping[int, MaskCrop]
-    ) -> Outcome:
-        seen = self._try(frame, before, self.placement.wider(before.view))
-        box = None if seen is None else seen[1].box
-        if seen is None or box is None or not self._credible(before, seen, others):
-            return first
+        self,
+        frame: int,
+        index: PlaneIndex,
+        before: Track,
+        update: TrackUpdate,
+        masks: Mapping[int, MaskCrop],
+        budget: EncodingBudget,
+    ) -> TrackUpdate:
+        wide = self._track(frame, index, before, self.placement.wider(before.view), budget)
+        box = None if wide is None else wide.crop.box
+        if wide is None or box is None or not _credible(before, wide, masks):
+            return update
         side = self.placement.later_side(before.view.side, box)
         if side is None:
-            return seen
-        near = self._try(frame, before, self.placement.place(box, side))
-        return seen if near is None or near[1].box is None else near
+            return wide
+        view = self.placement.place(box, side)
+        close = self._track(frame, index, before, view, budget)
+        return wide if close is None or close.crop.box is None else close
 
-    def _try(self, frame: int, before: Track, view: View) -> Outcome | None:
-        """Return what a window shows, or None where that would cost too much."""
-        if not self.budget.take(1 + self.memory_transfer.encodings(before, view)):
+    def _track(
+        self, frame: int, index: PlaneIndex, before: Track, view: View, budget: EncodingBudget
+    ) -> TrackUpdate | None:
+        """Return the update in a view, or None if the budget does not suffice."""
+        if not budget.spend(1 + self.memory_transfer.cost(before, view)):
             return None
         track = self.memory_transfer.to_view(before, view)
-        encoding = self.encoder.encode(self.encoder.stack.index(frame), view)
-        (step,) = self.encoder.predictor.track(
-            encoding, frame, [track.state], reverse=self.reverse, zoomed=view.zoomed
+        embedding = self.encoder.encode(index, view)
+        (tracking,) = self.encoder.predictor.track(
+            embedding, frame, [track.state], reverse=self.reverse, zoomed=view.zoomed
         )
-        return self.updater.update(frame, view, track, step)
+        return self.updater.update(frame, index, view, track, tracking)
 
-    def _cut(self, view: View, box: Window) -> bool:
-        """Whether the mask reaches an edge of the window that is not an edge of the plane."""
-        inside = view.window.clip(self.encoder.stack.shape)
-        height, width = self.encoder.stack.shape
+    def _cut_off(self, view: View, box: Window) -> bool:
+        """Return whether a mask touches an edge of its view that is not an edge of the plane."""
+        height, width = self.encoder.shape
+        inside = view.window.clip((height, width))
         return (
             (box.y0 <= inside.y0 > 0)
             or (box.x0 <= inside.x0 > 0)
@@ -122,56 +162,13 @@ class Redetector:
             or (box.x1 >= inside.x1 < width)
         )
 
-    def _worth(self, before: Track) -> bool:
-        """Whether to search now: at once, then after 1, 3, 7, ... frames without it."""
-        gone = before.presence.gone
-        return gone & (gone + 1) == 0
 
-    def _credible(self, before: Track, seen: Outcome, others: Mapping[int, MaskCrop]) -> bool:
-        _, patch, step = seen
-        ratio = patch.area / max(before.presence.usual_area, 1.0)
-        taken = max(
-            (_overlap(patch, other) for o, other in others.items() if o != before.object_id),
-            default=0.0,
-        )
-        return step.predicted_iou >= SURE and 1 / ALIKE <= ratio <= ALIKE and taken <= TAKEN
-
-
-def _overlap(patch: MaskCrop, other: MaskCrop) -> float:
-    """Return the share of ``patch``'s pixels that ``other`` has too."""
-    common = patch.window.intersect(other.window)
-    if common.empty:
-        return 0.0
-    mine = patch.logits[common.relative_to(patch.window).slices] > 0
-    theirs = other.logits[common.relative_to(other.window).slices] > 0
-    return float(np.count_nonzero(mine & theirs)) / patch.area
-
-
-_OBJECTS = 8
-_LEAST = 5
-_ANYWAY = 20
-
-
-class EncodingBudget:
-    """Encodings that the second looks of one frame may still take: one for every eight objects.
-
-    It is five at least, one object's search: a wider window, in which the prompted and the last
-    mask are remembered again, and a near one, in which the prompted mask is; and what few objects,
-    each in a window of its own, leave of twenty encodings. Features that happen to be kept count,
-    too, so that masks depend on no cache.
-
-    Parameters
-    ----------
-    objects : int
-        Objects followed on the frame.
-    """
-
-    def __init__(self, objects: int) -> None:
-        self.left = max(_LEAST, _ANYWAY - objects, objects // _OBJECTS)
-
-    def take(self, encodings: int) -> bool:
-        """Spend some encodings; return False, and spend nothing, if there are fewer left."""
-        if encodings > self.left:
-            return False
-        self.left -= encodings
-        return True
+def _credible(before: Track, found: TrackUpdate, masks: Mapping[int, MaskCrop]) -> bool:
+    crop = found.crop
+    ratio = crop.area / max(before.presence.usual_area, 1.0)
+    others = (other for object_id, other in masks.items() if object_id != before.object_id)
+    return (
+        found.tracking.predicted_iou >= MIN_PREDICTED_IOU
+        and 1 / MAX_AREA_RATIO <= ratio <= MAX_AREA_RATIO
+        and max(map(crop.overlap, others), default=0.0) <= MAX_OVERLAP
+    )

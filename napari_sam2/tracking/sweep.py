@@ -1,66 +1,45 @@
-"""One pass over the frames: every object seen in its window, one frame at a time."""
+"""One pass over the frames in one direction, in which all objects are tracked together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.plane_readers import PlaneRequest
 from napari_sam2.images.view import View
-from napari_sam2.inference.protocol import TrackingResult
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, share_views
-from napari_sam2.masks.mask import MAX_LOGIT, FrameResult
-from napari_sam2.prompts.plane_prompts import MaskCrop
+from napari_sam2.masks.mask import FrameResult
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.plan import Role, Sweep, Task
 from napari_sam2.tracking.redetection import EncodingBudget, Redetector
-from napari_sam2.tracking.resume_state import SavedTrack
 from napari_sam2.tracking.termination import TerminationRule
 from napari_sam2.tracking.track import Track
-from napari_sam2.tracking.track_start import TrackInitializer, batches, start
-from napari_sam2.tracking.track_update import TrackUpdater
-
-
-@dataclass(frozen=True, slots=True)
-class TrackUpdate:
-    """One object's outcome on a frame.
-
-    Parameters
-    ----------
-    track : Track
-        Standing on the frame.
-    patch : MaskCrop
-        Its mask there.
-    step : TrackingResult
-        Its scores.
-    """
-
-    track: Track
-    patch: MaskCrop
-    step: TrackingResult
+from napari_sam2.tracking.track_start import TrackInitializer, batches
+from napari_sam2.tracking.track_update import TrackUpdate, TrackUpdater
 
 
 class SweepRunner:
-    """Carries the tracks of one sweep from frame to frame.
+    """Advances the tracks of one sweep frame by frame.
 
     Parameters
     ----------
     sweep : Sweep
-        Direction and prompted frames.
+        Direction, frames and conditioning frames.
     encoder : ViewEncoder
-        The model's eyes.
+        Encodes views of the stack.
     placement : ViewPlacement
-        Where windows may lie.
+        Sizes and positions of views.
     initializer : TrackInitializer
         Starts tracks.
     group_size : int
-        Objects in one call of the model; fixed for the run, as sums depend on it.
-    stop_rule : TerminationRule or None
-        When a track has ended; None for never.
-    announce : Callable
-        Told which reads the next frame will probably need.
+        Number of objects in one call of the model; fixed for a run, as it changes rounding.
+    rule : TerminationRule or None
+        Decides when a track has ended; None for never.
+    prefetch : Callable
+        Receives the reads that the next frame will probably need.
     """
 
     def __init__(
@@ -70,179 +49,138 @@ class SweepRunner:
         placement: ViewPlacement,
         initializer: TrackInitializer,
         group_size: int,
-        stop_rule: TerminationRule | None,
-        announce: Callable[[Sequence[PlaneRequest]], None],
+        rule: TerminationRule | None,
+        prefetch: Callable[[Sequence[PlaneRequest]], None],
     ) -> None:
-        self.sweep = sweep
-        self.encoder = encoder
-        self.placement = placement
-        self.initializer = initializer
-        self.group_size = group_size
-        self.stop_rule = stop_rule
-        self.announce = announce
-        self.memory_transfer = MemoryTransfer(encoder, placement)
-        self.updater = TrackUpdater(encoder, stop_rule)
+        self._sweep = sweep
+        self._encoder = encoder
+        self._placement = placement
+        self._initializer = initializer
+        self._group_size = group_size
+        self._rule = rule
+        self._prefetch = prefetch
+        self._memory_transfer = MemoryTransfer(encoder, placement)
+        self._updater = TrackUpdater(encoder, rule)
+        self._redetector = Redetector(
+            encoder, self._updater, placement, self._memory_transfer, sweep.reverse
+        )
         self._tracks: dict[int, Track] = {}
 
     def step(self, frame: int, tasks: Sequence[Task]) -> dict[int, FrameResult]:
-        """Compute one frame and return its result for each object id."""
+        """Process one frame and return the result of each object id."""
         results = self._condition(
             frame, [task.object_id for task in tasks if task.role is Role.CONDITION]
         )
         tracked = [task for task in tasks if task.role is Role.TRACK]
         ended = {task.object_id for task in tracked if self._ended(task)}
-        going = [task.object_id for task in tracked if task.object_id not in ended]
-        index = self.encoder.stack.index(frame)
-        for followed in self._follow(frame, index, going):
-            object_id = followed.track.object_id
-            self._tracks[object_id] = followed.track
-            results[object_id] = self._result(frame, index, followed)
+        active = [task.object_id for task in tracked if task.object_id not in ended]
+        index, origin = self._encoder.reader.index(frame), self._sweep.direction
+        for update in self._track(frame, index, active):
+            object_id = update.track.object_id
+            self._tracks[object_id] = update.track
+            results[object_id] = self._result(frame, index, update)
         for object_id in ended:
-            results[object_id] = _nothing(object_id, frame, index, self.sweep)
+            results[object_id] = FrameResult.after_end(object_id, frame, index, origin)
         return results | {
-            task.object_id: replace(results[task.object_id], final=task.final) for task in tasks
+            task.object_id: replace(results[task.object_id], final=False)
+            for task in tasks
+            if not task.final
         }
 
-    def saved(self) -> tuple[SavedTrack, ...]:
-        """Return the tracks with their states as bytes."""
-        dump = self.encoder.predictor.serialize_state
-        return tuple(
-            SavedTrack(
-                t.object_id,
-                dump(t.state),
-                t.view,
-                t.box,
-                t.motion,
-                t.presence,
-                t.last,
-                t.anchor,
-                t.drift,
-                t.answers,
-            )
-            for t in self._tracks.values()
-        )
+    def tracks_to_state(self) -> tuple[dict[str, Any], ...]:
+        """Return all tracks as values that can be stored, see :meth:`Track.to_state`."""
+        serialize = self._encoder.predictor.serialize_state
+        return tuple(track.to_state(serialize) for track in self._tracks.values())
 
-    def restore(self, saved: Sequence[SavedTrack]) -> None:
-        """Undo :meth:`saved`."""
-        load = self.encoder.predictor.deserialize_state
-        for s in saved:
-            self._tracks[s.object_id] = Track(
-                s.object_id,
-                load(s.state),
-                s.view,
-                s.box,
-                s.motion,
-                s.presence,
-                s.last,
-                s.anchor,
-                s.drift,
-                s.answers,
-            )
+    def restore_tracks(self, states: Sequence[dict[str, Any]]) -> None:
+        """Continue with the tracks of :meth:`tracks_to_state`."""
+        deserialize = self._encoder.predictor.deserialize_state
+        tracks = [Track.from_state(state, deserialize) for state in states]
+        self._tracks |= {track.object_id: track for track in tracks}
 
     def _ended(self, task: Task) -> bool:
-        return not task.enclosed and self._tracks[task.object_id].presence.ended(self.stop_rule)
+        return not task.enclosed and self._tracks[task.object_id].presence.ended(self._rule)
 
     def _condition(self, frame: int, objects: Sequence[int]) -> dict[int, FrameResult]:
-        fresh = {o: self.sweep.conditioning[o] for o in objects if o not in self._tracks}
+        fresh = {o: self._sweep.conditioning[o] for o in objects if o not in self._tracks}
         if fresh:
-            self._tracks |= self.initializer.begin(frame, fresh)
+            self._tracks |= self._initializer.start(frame, fresh)
         for object_id in objects:
             if object_id not in fresh:
-                self._tracks[object_id] = self._arrive(frame, self._tracks[object_id])
-        return {o: self._tracks[o].answer(frame).result for o in objects}
+                self._tracks[object_id] = self._reach(frame, self._tracks[object_id])
+        return {o: self._tracks[o].conditioning_result(frame).result for o in objects}
 
-    def _arrive(self, frame: int, track: Track) -> Track:
-        """Return the track standing on its next prompted frame."""
-        answer = track.answer(frame)
-        arrived = start(track.object_id, frame, track.state, track.answers)
-        if not (answer.view.zoomed or track.view.zoomed):
-            return arrived
-        moved = self.memory_transfer.to_view(track, answer.view)
-        return self.memory_transfer.anchored(replace(arrived, state=moved.state))
+    def _reach(self, frame: int, track: Track) -> Track:
+        """Return the track on its next conditioning frame, of which it already has memory."""
+        here = track.conditioning_result(frame)
+        reached = Track.start(track.object_id, frame, track.state, track.conditioning)
+        if not (here.view.zoomed or track.view.zoomed):
+            return reached
+        moved = self._memory_transfer.to_view(track, here.view)
+        return self._memory_transfer.refresh_anchor(replace(reached, state=moved.state))
 
-    def _follow(self, frame: int, index: PlaneIndex, objects: Sequence[int]) -> list[TrackUpdate]:
+    def _track(self, frame: int, index: PlaneIndex, objects: Sequence[int]) -> list[TrackUpdate]:
         views = self._views(objects)
-        self._announce(frame, set(views.values()))
-        budget = EncodingBudget(len(objects))
-        redetector = Redetector(
-            self.encoder,
-            self.updater,
-            self.placement,
-            self.memory_transfer,
-            self.sweep.reverse,
-            budget,
-        )
+        distinct = sorted(set(views.values()))
+        self._prefetch_next(frame, distinct)
         found: list[TrackUpdate] = []
-        for view in sorted(set(views.values())):
+        for view in distinct:
             members = [o for o in objects if views[o] == view]
-            for group in batches(members, self.group_size):
-                found += self._track(frame, index, view, group)
-        others = {f.track.object_id: f.patch for f in found}
+            for group in batches(members, self._group_size):
+                found += self._track_group(frame, index, view, group)
+        budget = EncodingBudget(len(objects))
+        masks = {update.track.object_id: update.crop for update in found}
         return [
-            TrackUpdate(*redetector.redetect(frame, before, f.track, f.patch, f.step, others))
-            for f in found
-            for before in [self._tracks[f.track.object_id]]
+            self._redetector.redetect(
+                frame, index, self._tracks[update.track.object_id], update, masks, budget
+            )
+            for update in found
         ]
 
-    def _announce(self, frame: int, views: set[View]) -> None:
-        later = frame + self.sweep.frames.step
-        if later in self.sweep.frames:
-            index = self.encoder.stack.index(later)
-            self.announce([self.encoder.request(index, view) for view in sorted(views)])
+    def _prefetch_next(self, frame: int, views: Sequence[View]) -> None:
+        later = frame + self._sweep.frames.step
+        if later in self._sweep.frames:
+            index = self._encoder.reader.index(later)
+            self._prefetch([self._encoder.request(index, view) for view in views])
 
     def _views(self, objects: Sequence[int]) -> dict[int, View]:
+        placement = self._placement
         views: dict[int, View] = {}
-        wanted = []
+        requests = []
         for object_id in objects:
             track = self._tracks[object_id]
-            side = (
-                self.placement.later_side(track.view.side, track.box) if track.view.zoomed else None
-            )
+            view = track.view
+            side = placement.later_side(view.side, track.box) if view.zoomed else None
             if side is None:
-                views[object_id] = self.placement.full
+                views[object_id] = placement.full
                 continue
-            need = self.placement.need(track.box, track.motion, side)
-            wanted.append(ViewRequest(object_id, need, side, track.view))
-        return views | share_views(wanted, self.placement)
+            need = placement.need(track.box, track.motion, side)
+            requests.append(ViewRequest(object_id, need, side, view))
+        return views | share_views(requests, placement)
 
-    def _track(
+    def _track_group(
         self, frame: int, index: PlaneIndex, view: View, objects: Sequence[int]
     ) -> list[TrackUpdate]:
-        tracks = [self.memory_transfer.to_view(self._tracks[o], view) for o in objects]
-        encoding = self.encoder.encode(index, view)
+        tracks = [self._memory_transfer.to_view(self._tracks[o], view) for o in objects]
+        embedding = self._encoder.encode(index, view)
         states = [track.state for track in tracks]
-        steps = self.encoder.predictor.track(
-            encoding, frame, states, reverse=self.sweep.reverse, zoomed=view.zoomed
+        found = self._encoder.predictor.track(
+            embedding, frame, states, reverse=self._sweep.reverse, zoomed=view.zoomed
         )
         return [
-            TrackUpdate(*self.updater.update(frame, view, track, step))
-            for track, step in zip(tracks, steps, strict=True)
+            self._updater.update(frame, index, view, track, tracking)
+            for track, tracking in zip(tracks, found, strict=True)
         ]
 
-    def _result(self, frame: int, index: PlaneIndex, followed: TrackUpdate) -> FrameResult:
+    def _result(self, frame: int, index: PlaneIndex, update: TrackUpdate) -> FrameResult:
+        track, tracking = update.track, update.tracking
         return FrameResult(
-            object_id=followed.track.object_id,
+            object_id=track.object_id,
             frame=frame,
             index=index,
-            window=followed.patch.window,
-            logits=followed.patch.logits,
-            predicted_iou=followed.step.predicted_iou,
-            object_score=followed.step.object_score,
-            direction=self.sweep.direction,
-            view=str(followed.track.view),
+            crop=update.crop,
+            predicted_iou=tracking.predicted_iou,
+            object_score=tracking.object_score,
+            origin=self._sweep.direction,
+            view=track.view.window if track.view.zoomed else None,
         )
-
-
-def _nothing(object_id: int, frame: int, index: PlaneIndex, sweep: Sweep) -> FrameResult:
-    patch = MaskCrop.empty()
-    return FrameResult(
-        object_id=object_id,
-        frame=frame,
-        index=index,
-        window=patch.window,
-        logits=patch.logits,
-        predicted_iou=0.0,
-        object_score=-MAX_LOGIT,
-        direction=sweep.direction,
-        view="stopped",
-    )

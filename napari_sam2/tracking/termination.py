@@ -1,4 +1,4 @@
-"""When an object has ended: an organ's last slice must not leak into its neighbour."""
+"""Termination of tracks: when an object is absent, by its area and contrast."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from scipy import ndimage
 
 @dataclass(frozen=True, slots=True)
 class TerminationRule:
-    """Ends a track after enough frames in a row on which the object is as good as gone.
+    """Limits of area and contrast below which an object counts as absent, and a track ends.
 
     Parameters
     ----------
     patience : int
-        Frames in a row.
+        Number of consecutive frames without the object after which its track ends.
     least_area : float
-        Share of the object's usual area below which it counts as gone.
+        Share of the object's usual area below which it counts as absent.
     least_contrast : float
-        Share of its contrast where it was clearest below which it counts as gone: the light of
-        slices nearby looks like a faint object. Holds for objects that once stood out.
+        Share of its highest contrast below which it counts as absent: out-of-focus light of
+        nearby slices looks like a faint object. Applies to objects that had a clear contrast.
     fading, most_contrast : float
-        What has faded below the first share of its clearest contrast and then exceeds the second
-        is another object: brightness falls towards an object's end and rises in the next one.
+        A mask that exceeds ``most_contrast`` times the object's highest contrast, after a decrease
+        below ``fading`` times it, belongs to another object: contrast decreases towards an
+        object's end and increases in the next object.
     """
 
     patience: int = 3
@@ -36,18 +37,18 @@ class TerminationRule:
 
 @dataclass(frozen=True, slots=True)
 class PresenceHistory:
-    """How an object has fared so far along one direction.
+    """Area and contrast of an object on the frames of a track so far.
 
     Parameters
     ----------
     usual_area : float
-        Running mean area, in pixels, over the frames where the object was there.
+        Running mean of the area in pixels over the frames with the object.
     gone : int
-        Frames in a row on which it was as good as gone.
+        Number of consecutive frames without the object, up to the last one.
     clearest : ObjectContrast or None
-        Where it stood out most, if it ever did.
+        The highest contrast, if it was ever clear.
     faintest : float
-        The smallest share of the clearest contrast until then that it has had.
+        The lowest share of the highest contrast before it.
     """
 
     usual_area: float = 0.0
@@ -62,17 +63,17 @@ class PresenceHistory:
         rule: TerminationRule,
         contrast: ObjectContrast | None = None,
     ) -> PresenceHistory:
-        """Return the presence with one more frame seen."""
+        """Return the history after one more frame."""
         if object_score <= 0 or area <= rule.least_area * self.usual_area or area == 0:
             return replace(self, gone=self.gone + 1)
         usual = area if self.usual_area == 0 else 0.9 * self.usual_area + 0.1 * area
         return PresenceHistory(usual, 0, self._clearest(contrast), self._faintest(contrast))
 
     def doubtful(self, contrast: ObjectContrast, rule: TerminationRule) -> bool:
-        """Whether the object has faded away, or another one has come into its place.
+        """Return whether a mask with this contrast does not show the object.
 
-        The former is so when next to nothing is left of its contrast; the latter when it faded
-        before and now stands out more than it ever did.
+        This is so if little of the object's highest contrast is left, or if its contrast had
+        decreased before and is now higher than ever, as in another object.
         """
         if self.clearest is None:
             return False
@@ -81,7 +82,7 @@ class PresenceHistory:
         return faded or (brighter and self.faintest < rule.fading)
 
     def ended(self, rule: TerminationRule | None) -> bool:
-        """Whether ``rule`` calls the track ended; without a rule, never."""
+        """Return whether the track has ended by ``rule``; False without a rule."""
         return rule is not None and self.gone >= rule.patience
 
     def _clearest(self, contrast: ObjectContrast | None) -> ObjectContrast | None:
@@ -104,16 +105,17 @@ _CLEAR = 4.0
 
 @dataclass(frozen=True, slots=True)
 class ObjectContrast:
-    """Grey values of an object and around it, in 0..255 as the model sees them.
+    """Gray values of an object and of its surroundings, in 0..255 of the model's image.
 
     Parameters
     ----------
     inside : float
-        Mean over the object.
+        Mean of the object.
     around : float
-        Median over a ring around it, so that bright neighbours count little.
+        Median of a ring around it, which few bright neighbors hardly change.
     spread : float
-        Robust standard deviation over the ring, at least 1.
+        Robust standard deviation of the ring (1.4826 times the median absolute deviation), at
+        least 1.
     """
 
     inside: float
@@ -122,46 +124,46 @@ class ObjectContrast:
 
     @property
     def step(self) -> float:
-        """How much brighter the object is than its surroundings; negative if darker."""
+        """Gray value of the object above that of its surroundings; negative if it is darker."""
         return self.inside - self.around
 
     @property
     def clear(self) -> bool:
-        """Whether the object stands out from the noise and the texture around it."""
+        """Whether the contrast exceeds noise and texture of the surroundings."""
         return abs(self.step) >= _CLEAR * self.spread
 
     def left_of(self, clearest: ObjectContrast) -> float:
-        """Return how much of an earlier, clear contrast there is still: 1 for all of it.
+        """Return the share of an earlier contrast that is left; 1 means all of it.
 
-        An object has faded when it is as dark as its surroundings were *and* as they are now. One
-        that keeps its grey value beside another neighbour, or changes it with them, has not.
+        The larger of two shares counts: relative to the surroundings then and to those now. An
+        object that keeps its gray value next to another neighbor has therefore not faded.
         """
         return max(self._shares(clearest))
 
     def times(self, clearest: ObjectContrast) -> float:
-        """Return how many times an earlier, clear contrast it is, by either surroundings."""
+        """Return the ratio to an earlier contrast, by the surroundings that give the lower one."""
         return min(self._shares(clearest))
 
     def _shares(self, clearest: ObjectContrast) -> tuple[float, float]:
-        """Return the shares of its step by the surroundings then, and by those now."""
+        """Return the ratios to an earlier contrast by the surroundings then, and by those now."""
         own = (self.inside - clearest.around) / clearest.step
         return own, self.step / clearest.step
 
 
 def contrast_of(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> ObjectContrast | None:
-    """Measure the contrast of an object.
+    """Return the contrast of an object with its surroundings.
 
     Parameters
     ----------
     image : NDArray[np.uint8]
-        (H, W, 3), what the model sees.
+        (H, W, 3), the image that the model is shown.
     mask : NDArray[np.bool_]
-        (H, W), the object.
+        (H, W), true inside the object.
 
     Returns
     -------
-    Contrast or None
-        None where the mask is empty or leaves nothing around it.
+    ObjectContrast or None
+        None if the mask is empty or no pixel around it is left.
     """
     found = ndimage.find_objects(mask.astype(np.uint8))
     if not found:
@@ -171,11 +173,11 @@ def contrast_of(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> ObjectCont
         slice(max(s.start - reach, 0), min(s.stop + reach, n))
         for s, n in zip(found[0], mask.shape, strict=True)
     )
-    grey, inside = image[part].mean(axis=2), mask[part]
+    gray, inside = image[part].mean(axis=2), mask[part]
     away = ndimage.distance_transform_edt(~inside)
-    ring = grey[(away > _GAP) & (away <= reach)]
+    ring = gray[(away > _GAP) & (away <= reach)]
     if ring.size == 0:
         return None
     around = float(np.median(ring))
     spread = _NORMAL * float(np.median(np.abs(ring - around)))
-    return ObjectContrast(float(grey[inside].mean()), around, max(spread, 1.0))
+    return ObjectContrast(float(gray[inside].mean()), around, max(spread, 1.0))

@@ -1,4 +1,4 @@
-"""Start tracks: every prompted frame of an object is conditioned on before any is followed."""
+"""Start of tracks: an object's conditioning frames are all predicted before it is tracked."""
 
 from __future__ import annotations
 
@@ -12,141 +12,117 @@ from napari_sam2.inference.initial_view import InitialViewSelector
 from napari_sam2.inference.protocol import TrackingResult, TrackState
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, share_views
-from napari_sam2.masks.mask import FrameResult, MaskOrigin
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
-from napari_sam2.tracking.termination import PresenceHistory
-from napari_sam2.tracking.track import ConditioningResult, FrameMask, Track
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
+from napari_sam2.prompts.plane_prompts import PlanePrompts
+from napari_sam2.tracking.track import ConditioningResult, Track
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class TrackInitializer:
-    """Answers the prompts of objects whose track begins.
+    """Predicts the masks of conditioning frames and starts tracks from them.
 
     Parameters
     ----------
     encoder : ViewEncoder
-        The model's eyes.
+        Encodes views of the stack.
     placement : ViewPlacement
-        Where windows may lie.
-    question : Callable
-        Gives the question of (object id, frame).
+        Sizes and positions of views.
+    resolve : Callable
+        Returns the prompts of (object id, frame).
     group_size : int
-        Objects in one call of the model.
+        Number of objects in one call of the model.
     """
 
     encoder: ViewEncoder
     placement: ViewPlacement
-    question: Callable[[int, int], PlanePrompts]
+    resolve: Callable[[int, int], PlanePrompts]
     group_size: int
 
-    def begin(self, first: int, prompted: Mapping[int, Sequence[int]]) -> dict[int, Track]:
-        """Return tracks that stand on frame ``first``, one for each object.
+    def start(self, first: int, conditioning: Mapping[int, Sequence[int]]) -> dict[int, Track]:
+        """Return a track for each object, starting on frame ``first``.
 
         Parameters
         ----------
         first : int
-            The prompted frame that the sweep has reached.
-        prompted : Mapping[int, Sequence[int]]
-            All prompted frames of each object; ``first`` is among them.
+            The conditioning frame that the sweep has reached.
+        conditioning : Mapping[int, Sequence[int]]
+            All conditioning frames of each object; ``first`` is among them.
         """
         states: dict[int, TrackState] = {}
-        answers: dict[int, list[ConditioningResult]] = {object_id: [] for object_id in prompted}
+        results: dict[int, list[ConditioningResult]] = {o: [] for o in conditioning}
         sides: dict[int, int | None] = {}
-        for frame in sorted({frame for frames in prompted.values() for frame in frames}):
-            here = [object_id for object_id, frames in prompted.items() if frame in frames]
-            for answer, state in self._answer(frame, here, states, sides):
-                answers[answer.result.object_id].append(answer)
-                states[answer.result.object_id] = state
-        return {
-            object_id: start(object_id, first, states[object_id], tuple(answers[object_id]))
-            for object_id in prompted
-        }
+        for frame in sorted({frame for frames in conditioning.values() for frame in frames}):
+            here = [object_id for object_id, frames in conditioning.items() if frame in frames]
+            for item, state in self._predict(frame, here, states, sides):
+                results[item.result.object_id].append(item)
+                states[item.result.object_id] = state
+        return {o: Track.start(o, first, states[o], tuple(results[o])) for o in conditioning}
 
-    def _answer(
+    def _predict(
         self,
         frame: int,
         objects: Sequence[int],
         states: Mapping[int, TrackState],
         sides: dict[int, int | None],
     ) -> Iterable[tuple[ConditioningResult, TrackState]]:
-        index = self.encoder.stack.index(frame)
-        asked = {object_id: self.question(object_id, frame) for object_id in objects}
-        views = self._views(index, asked, sides)
+        encoder = self.encoder
+        index = encoder.reader.index(frame)
+        prompts = {object_id: self.resolve(object_id, frame) for object_id in objects}
+        views = self._views(index, prompts, sides)
         for view in sorted(set(views.values())):
-            encoding = self.encoder.encode(index, view)
+            embedding = encoder.encode(index, view)
             members = [object_id for object_id in objects if views[object_id] == view]
             for group in batches(members, self.group_size):
-                prompts = [
-                    self.encoder.prompts_to_view(view, asked[object_id]) for object_id in group
-                ]
+                shown = [encoder.prompts_to_view(view, prompts[o]) for o in group]
                 before = [states.get(object_id) for object_id in group]
-                steps = self.encoder.predictor.add_prompts(encoding, frame, prompts, before)
-                for object_id, step in zip(group, steps, strict=True):
-                    patch = self._patch(view, asked[object_id], step)
-                    result = result_of(object_id, frame, index, view, patch, step)
-                    yield ConditioningResult(result, view), step.state
+                found = encoder.predictor.add_prompts(embedding, frame, shown, before)
+                for object_id, tracking in zip(group, found, strict=True):
+                    crop = self._crop(view, prompts[object_id], tracking)
+                    result = prompted_result(object_id, frame, index, view, crop, tracking)
+                    yield ConditioningResult(result, view), tracking.state
 
     def _views(
-        self, index: PlaneIndex, asked: Mapping[int, PlanePrompts], sides: dict[int, int | None]
+        self, index: PlaneIndex, prompts: Mapping[int, PlanePrompts], sides: dict[int, int | None]
     ) -> dict[int, View]:
-        look = InitialViewSelector(self.encoder, self.placement)
-        sized = look.sizes(index, asked)
-        for object_id in asked:
-            known, seen = sides.get(object_id), sized[object_id]
+        selector = InitialViewSelector(self.encoder, self.placement)
+        sizes = selector.estimate_sizes(index, prompts)
+        for object_id in prompts:
+            side, size = sides.get(object_id), sizes[object_id]
             sides[object_id] = (
-                look.side(seen) if known is None else self.placement.later_side(known, seen.box)
+                selector.side(size) if side is None else self.placement.later_side(side, size.box)
             )
-        wanted = [
-            look.wanted(object_id, sized[object_id], side)
-            for object_id in asked
+        requests = [
+            selector.request(object_id, sizes[object_id], side)
+            for object_id in prompts
             if (side := sides[object_id]) is not None
         ]
-        return dict.fromkeys(asked, self.placement.full) | share_views(wanted, self.placement)
+        return dict.fromkeys(prompts, self.placement.full) | share_views(requests, self.placement)
 
-    def _patch(self, view: View, question: PlanePrompts, step: TrackingResult) -> MaskCrop:
-        """Return the outcome; a mask that the user gave is kept to the pixel."""
-        if question.mask is not None and view.zoomed:
-            return question.mask
-        return self.encoder.components.answer(
-            question, self.encoder.mask_to_plane(view, step.logits)
-        )
+    def _crop(self, view: View, prompts: PlanePrompts, tracking: TrackingResult) -> MaskCrop:
+        """Return the mask on the plane; a given mask is kept exactly in zoomed views."""
+        if prompts.mask is not None and view.zoomed:
+            return prompts.mask
+        crop = self.encoder.mask_to_plane(view, tracking.logits)
+        return self.encoder.components.filter_prompted(prompts, crop)
 
 
-def result_of(
-    object_id: int, frame: int, index: PlaneIndex, view: View, patch: MaskCrop, step: TrackingResult
+def prompted_result(
+    object_id: int,
+    frame: int,
+    index: PlaneIndex,
+    view: View,
+    crop: MaskCrop,
+    tracking: TrackingResult,
 ) -> FrameResult:
-    """Return the result of a prompted frame."""
-    return FrameResult(
-        object_id=object_id,
-        frame=frame,
-        index=index,
-        window=patch.window,
-        logits=patch.logits,
-        predicted_iou=step.predicted_iou,
-        object_score=step.object_score,
-        direction=MaskOrigin.PROMPT,
-        view=str(view),
-    )
-
-
-def start(
-    object_id: int, frame: int, state: TrackState, answers: tuple[ConditioningResult, ...]
-) -> Track:
-    """Return a track that stands on a prompted frame."""
-    answer = next(answer for answer in answers if answer.result.frame == frame)
-    patch = MaskCrop(answer.result.window, answer.result.logits)
-    seen = FrameMask(frame, patch)
-    box = patch.box or answer.view.window
-    presence = PresenceHistory(usual_area=float(patch.area))
-    return Track(
-        object_id, state, answer.view, box, (0.0, 0.0), presence, seen, seen, (0, 0), answers
-    )
-
-
-T = TypeVar("T")
+    """Return the result of a conditioning frame."""
+    scores = (tracking.predicted_iou, tracking.object_score)
+    shown = view.window if view.zoomed else None
+    return FrameResult(object_id, frame, index, crop, *scores, MaskOrigin.PROMPT, view=shown)
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Iterate over runs of at most ``size`` items, in order."""
+    """Yield consecutive parts of a sequence with at most ``size`` items each."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -1,76 +1,97 @@
-"""From the model's answer on a frame to what the track takes from it."""
+"""The step of a track by one frame: from the model's logits to the object's mask."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.view import View
 from napari_sam2.inference.protocol import TrackingResult
 from napari_sam2.inference.view_encoder import ViewEncoder
-from napari_sam2.prompts.plane_prompts import MaskCrop
+from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.tracking.termination import ObjectContrast, TerminationRule, contrast_of
 from napari_sam2.tracking.track import Track
 
-Outcome = tuple[Track, MaskCrop, TrackingResult]
+
+@dataclass(frozen=True, slots=True)
+class TrackUpdate:
+    """One object on one frame.
+
+    Parameters
+    ----------
+    track : Track
+        The track after the frame.
+    crop : MaskCrop
+        The object's mask on the frame.
+    tracking : TrackingResult
+        The model's scores.
+    """
+
+    track: Track
+    crop: MaskCrop
+    tracking: TrackingResult
 
 
 @dataclass(frozen=True)
 class TrackUpdater:
-    """Puts masks back on the plane, and leaves out what nothing in the picture stands for.
+    """Maps tracked masks to the plane, cleans them, and rejects those without contrast.
 
     Parameters
     ----------
     encoder : ViewEncoder
-        The model's eyes.
+        Converts masks from view to plane pixels.
     rule : TerminationRule or None
-        When an object is as good as gone; None never doubts the model.
+        Decides when a mask is rejected; None accepts every mask.
     """
 
     encoder: ViewEncoder
     rule: TerminationRule | None
 
-    def update(self, frame: int, view: View, track: Track, step: TrackingResult) -> Outcome:
-        """Return a track with a frame behind it, its mask there, and the model's answer.
+    def update(
+        self, frame: int, index: PlaneIndex, view: View, track: Track, tracking: TrackingResult
+    ) -> TrackUpdate:
+        """Return the track after a frame, with the mask there.
 
         Parameters
         ----------
-        frame : int
-            The frame.
+        frame, index : int, tuple of int
+            Position along the propagated axis, and the full index of the plane.
         view : View
-            What the model saw.
+            The view that the model was shown.
         track : Track
-            As it stood on the frame before.
-        step : TrackingResult
-            The model's answer.
+            The track before the frame.
+        tracking : TrackingResult
+            The model's result, in pixels of the view.
         """
-        if step.object_score <= 0:
-            return self._taken(frame, track, step, MaskCrop.empty())
-        smooth = self.encoder.smoothed(view, step.logits)
-        patch = self._main(track, self.encoder.mask_to_plane(view, smooth))
-        if self.rule is None or patch.box is None or not self.encoder.small(view):
-            return self._taken(frame, track, step, patch)
-        image = self.encoder.image(self.encoder.stack.index(frame), view)
-        contrast = contrast_of(image, step.logits > 0)
+        encoder, logits = self.encoder, tracking.logits
+        if tracking.object_score <= 0:
+            return self._advance(frame, track, tracking, MaskCrop.empty())
+        crop = self._clean(track, encoder.mask_to_plane(view, encoder.smooth(view, logits)))
+        if self.rule is None or crop.box is None or not encoder.measurable(view):
+            return self._advance(frame, track, tracking, crop)
+        contrast = contrast_of(encoder.image(index, view), logits > 0)
         if contrast is not None and track.presence.doubtful(contrast, self.rule):
-            return self._taken(frame, track, replace(step, object_score=0.0), MaskCrop.empty())
-        return self._taken(frame, track, step, patch, contrast)
+            absent = replace(tracking, object_score=0.0)
+            return self._advance(frame, track, absent, MaskCrop.empty())
+        return self._advance(frame, track, tracking, crop, contrast)
 
-    def _main(self, track: Track, patch: MaskCrop) -> MaskCrop:
-        """Return a mask without specks, unless a prompt showed the object with such."""
-        main = self.encoder.components.main(patch)
-        if main is patch:
-            return patch
-        shown = (MaskCrop(a.result.window, a.result.logits) for a in track.answers)
-        return main if all(self.encoder.components.whole(p) for p in shown) else patch
+    def _clean(self, track: Track, crop: MaskCrop) -> MaskCrop:
+        """Return a mask without small components, unless a conditioning mask has such."""
+        components = self.encoder.components
+        cleaned = components.filter(crop)
+        if cleaned is crop:
+            return crop
+        conditioning = (item.result.crop for item in track.conditioning)
+        return cleaned if all(map(components.keeps_all, conditioning)) else crop
 
-    def _taken(
+    def _advance(
         self,
         frame: int,
         track: Track,
-        step: TrackingResult,
-        patch: MaskCrop,
+        tracking: TrackingResult,
+        crop: MaskCrop,
         contrast: ObjectContrast | None = None,
-    ) -> Outcome:
+    ) -> TrackUpdate:
         rule = self.rule or TerminationRule()
-        after = track.advance(frame, step.state, patch, step.object_score, rule, contrast)
-        return after, patch, step
+        after = track.advance(frame, tracking.state, crop, tracking.object_score, rule, contrast)
+        return TrackUpdate(after, crop, tracking)

@@ -175,7 +175,7 @@ class LayerSync:
                 "choose the image again to start on the new data."
             )
             return
-        self.prompts.execute(partial(self.sessions.show, self.sessions.intensity))
+        self.prompts.execute(partial(self.sessions.set_intensity, self.sessions.intensity))
         self.events.notice.emit(
             "The pixels of the image changed. Propagate again to update the masks."
         )

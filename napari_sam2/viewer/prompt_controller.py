@@ -46,7 +46,7 @@ class PromptController:
 
     def accepted(self, object_id: int) -> bool:
         """Return whether all masks of an object are accepted and no correction is pending."""
-        accepted = self._sessions.tally.of(object_id).accepted
+        accepted = self._sessions.progress(object_id).accepted
         return accepted and object_id not in self._reopening
 
     def edit(self, changes: Sequence[PromptChange]) -> tuple[PromptEdit, ...]:
@@ -115,7 +115,7 @@ class PromptController:
             session = self._sessions[key.position]
             session.prompts.set(key.object_id, key.frame, prompts)
             if mask is not None:
-                self.execute(partial(_restore, session, mask))
+                self.execute(partial(session.restore, mask))
                 self._events.prompts_withdrawn.emit(key)
             else:
                 self._request(key)
@@ -145,11 +145,7 @@ def execute_now(work: Work) -> None:
     work()
 
 
-def _restore(session: SegmentationSession, mask: FrameResult) -> None:
-    session._keep([mask], reopen=True)
-
-
 def _delete_predicted(session: SegmentationSession, object_id: int, frame: int) -> None:
     result = session.result(object_id, frame)
-    if result is not None and result.direction is MaskOrigin.PROMPT:
+    if result is not None and result.origin is MaskOrigin.PROMPT:
         session.clear(object_id, [frame])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.ngff import colour
+from napari_sam2.export.ngff import color
 from napari_sam2.inference.model_catalog import BUNDLED
 from napari_sam2.prompts.from_labels import interior_point
 from napari_sam2.prompts.json_format import write_prompts_json
@@ -250,7 +250,7 @@ def overlay(plane: NDArray[np.uint8], labels: NDArray[Any]) -> NDArray[np.uint8]
 
     picture = np.repeat(plane[..., None].astype(np.float32), 3, axis=2)
     for label in set(np.unique(labels)) - {0}:
-        tint = np.array(colour(int(label))[:3], np.float32)
+        tint = np.array(color(int(label))[:3], np.float32)
         inside = labels == label
         picture[inside] = (1 - _TINT) * picture[inside] + _TINT * tint
         picture[inside & ~ndimage.binary_erosion(inside)] = tint

@@ -40,6 +40,8 @@ class SegmentationJob:
         Positions on the other axes, e.g. ``("z=3",)``.
     channels : sequence of int or None
         Channels shown to the model; None uses all.
+    scene : str, int or None
+        Name or number of the image in a file of several; None opens the default one.
     contrast : (float, float) or None
         Values shown as black and as white; None chooses them from a sample of the data.
     window : str or None
@@ -72,6 +74,7 @@ class SegmentationJob:
     along: str | None = None
     at: Sequence[str] = ()
     channels: Sequence[int] | None = None
+    scene: str | int | None = None
     contrast: tuple[float, float] | None = None
     window: str | None = None
     direction: PropagationDirection = _REQUEST.direction

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.calibration import Calibration
 from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
+from napari_sam2.export.ngff import check_axis_order
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.prompts.io import load_prompts, prompt_axis
@@ -100,6 +100,8 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
         facts["refine"] = True
+    if stack.source.scene is not None:
+        facts["scene"] = stack.source.scene
     description = _describe(stack, prompts, predictor, facts)
     resumes = job.resume and _check_resume(output, description)
     return PreparedSegmentation(
@@ -126,7 +128,12 @@ def _open(job: SegmentationJob) -> Stack:
             "Leave --along out, or give the axis of the prompts."
         )
     return open_stack(
-        job.source, axes=job.axes, along=job.along or axis, at=job.at, channels=job.channels
+        job.source,
+        axes=job.axes,
+        along=job.along or axis,
+        at=job.at,
+        channels=job.channels,
+        scene=job.scene,
     )
 
 
@@ -167,7 +174,7 @@ def _check_destinations(
 ) -> None:
     output.check_apart([*stack.source.files, job.prompts])
     if output.kind is OutputKind.OME_ZARR:
-        Calibration.of(stack).check_ngff()
+        check_axis_order(stack.label_axes)
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
     first, stop = frames or (0, stack.n_frames)

@@ -12,7 +12,7 @@ from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import create_label_output, finish_label_output, open_label_output
 from napari_sam2.images.plane_readers import MissingValueMonitor
-from napari_sam2.inference.refinement import RefinementOutcome, outcome_words
+from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.run_folder import RunFolder
@@ -173,7 +173,7 @@ def _compute(
         pass
     if prepared.job.refine and not session.run.cancelled:
         refined.update(mask.outcome for mask in session.refine_track())
-        reporter.message(f"Refined: {outcome_words(refined)}")
+        reporter.message(f"Refined: {summarize_outcomes(refined)}")
 
 
 def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArray:

@@ -37,6 +37,8 @@ class TrainingJob:
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the files specify.
     along : str or None
         The axis along which clips run; None uses t, else z.
+    scene : str, int or None
+        Name or number of the image in files of several; None opens the default one.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     settings : FinetuneSettings
@@ -49,6 +51,7 @@ class TrainingJob:
     start: str | Path = BUNDLED
     axes: str | None = None
     along: str | None = None
+    scene: str | int | None = None
     device: str = AUTO_DEVICE
     settings: FinetuneSettings = field(default_factory=FinetuneSettings)
 
@@ -109,7 +112,7 @@ def _open_stacks(job: TrainingJob, reporter: Reporter) -> list[LabeledStack]:
         )
     stacks = []
     for source, labels in zip(job.images, job.labels, strict=True):
-        stack = open_stack(source, axes=job.axes, along=job.along)
+        stack = open_stack(source, axes=job.axes, along=job.along, scene=job.scene)
         for note in stack.notes:
             reporter.message(note)
         stacks.append(LabeledStack(stack, open_label_image(labels), choose_intensity(stack)))

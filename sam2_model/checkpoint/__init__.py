@@ -1,4 +1,4 @@
-"""Weights: named, fetched, read safely, recognised and loaded."""
+"""Checkpoints: names, downloads, safe reading, identification and loading."""
 
 from sam2_model.checkpoint.files import save_model
 from sam2_model.checkpoint.load import (

@@ -1,4 +1,4 @@
-"""Fetch weights from the hub: cached, resumed, and checked against what the hub says of them."""
+"""Download of weights from the Hugging Face hub, into the cache of ``huggingface_hub``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import errno
 import hashlib
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,14 +17,13 @@ if TYPE_CHECKING:
     from huggingface_hub import HfFileMetadata
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes of the whole."""
+"""Called with the number of bytes downloaded so far and the number of all bytes."""
 
-_PAUSE = 1.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def cached_file(registry: Registry, file: HubFile) -> Path | None:
-    """Return where a file of the hub lies on this machine; None if it was never fetched."""
+    """Return the path of a hub file in the cache, or None if it was not downloaded."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(file.repository, file.filename, cache_dir=registry.cache)
@@ -34,14 +31,22 @@ def cached_file(registry: Registry, file: HubFile) -> Path | None:
 
 
 def fetch(registry: Registry, file: HubFile, progress: Progress | None = None) -> Path:
-    """Return a file of the hub, downloading it unless it is here.
+    """Return the path of a hub file, downloading it if it is not in the cache.
 
-    A download that the network breaks off is kept, and the next call goes on with it.
+    Parameters
+    ----------
+    registry : Registry
+        Hub and cache folder.
+    file : HubFile
+        The file.
+    progress : callable, optional
+        Called during the download; its exceptions cancel the download.
 
     Raises
     ------
     CheckpointError
-        If there is no network or no space, or if what came is not what the hub lists.
+        If there is no network or not enough disk space, or if the downloaded file differs from
+        what the hub lists.
     """
     from huggingface_hub import constants
 
@@ -51,7 +56,7 @@ def fetch(registry: Registry, file: HubFile, progress: Progress | None = None) -
     if registry.offline or constants.HF_HUB_OFFLINE:
         raise CheckpointError(
             f"{file.filename} of {file.repository} is not on this machine, and offline mode is on: "
-            "unset HF_HUB_OFFLINE and offline, give a file by its path, or use the model micro."
+            "unset HF_HUB_OFFLINE and offline, give the path of a file, or use the model micro."
         )
     # Which exceptions a failed connection raises depends on the hub client's HTTP library.
     try:
@@ -63,118 +68,71 @@ def fetch(registry: Registry, file: HubFile, progress: Progress | None = None) -
 
 
 def discard_damaged(path: Path) -> bool:
-    """Delete a cached file whose content is not what the hub listed; whether it was so.
+    """Delete a cached file with the wrong content, and return whether it was deleted.
 
-    The cache names contents by their sha256. Where it cannot (no symbolic links), nothing is done.
+    The cache names a content by its sha256 hash. Caches without symbolic links do not, and their
+    files are never deleted.
     """
     content = path.resolve()
     if not _SHA256.fullmatch(content.name) or _sha256(content) == content.name:
         return False
-    path.unlink()
-    content.unlink(missing_ok=True)
+    _delete(path)
     return True
 
 
 def _download(registry: Registry, file: HubFile, progress: Progress | None) -> Path:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     url = hf_hub_url(file.repository, file.filename, endpoint=registry.endpoint)
     listed = get_hf_file_metadata(url, endpoint=registry.endpoint)
     if listed.etag is None or listed.commit_hash is None:
         raise CheckpointError(
-            f"What answers at {url} is not the hub. Does this network want a login in the browser "
-            "first? Is HF_ENDPOINT right?"
+            f"The server at {url} is not the Hugging Face hub. If this network needs a login in "
+            "the browser, log in first; check HF_ENDPOINT if it is set."
         )
-    with _place(registry, file, listed.etag) as content:
-        if not content.exists():
-            _transfer(url, content, listed, progress)
-    linked = hf_hub_download(
-        file.repository, file.filename, cache_dir=registry.cache, endpoint=registry.endpoint
+    _check_space(Path(registry.cache or constants.HF_HUB_CACHE), listed.size or 0)
+    path = hf_hub_download(
+        file.repository,
+        file.filename,
+        cache_dir=registry.cache,
+        endpoint=registry.endpoint,
+        tqdm_class=None if progress is None else _progress_bar(progress),
     )
-    return Path(linked)
-
-
-@contextmanager
-def _place(registry: Registry, file: HubFile, etag: str) -> Iterator[Path]:
-    """Lend the place of a content in the hub client's cache to one process at a time."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
-
-    cache = Path(registry.cache or constants.HF_HUB_CACHE)
-    folder = f"models--{file.repository.replace('/', '--')}"
-    lock, content = cache / ".locks" / folder / f"{etag}.lock", cache / folder / "blobs" / etag
-    for path in (lock, content):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(lock):
-        yield content
-
-
-def _transfer(url: str, content: Path, listed: HfFileMetadata, progress: Progress | None) -> None:
-    """Fetch a content; a broken connection is taken up again as long as something comes."""
-    partial = content.with_name(f"{content.name}.partial")
-    here = -1
-    while True:
-        try:
-            _append(url, partial, listed, progress)
-            break
-        except Exception as error:
-            before, here = here, partial.stat().st_size if partial.exists() else 0
-            if _is_useless(error, here):
-                partial.unlink(missing_ok=True)
-                raise
-            if here <= before:
-                raise
-            time.sleep(_PAUSE)
-    partial.replace(content)
-
-
-def _append(url: str, partial: Path, listed: HfFileMetadata, progress: Progress | None) -> None:
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
-
-    with partial.open("ab") as out:
-        here = out.tell()
-        _check_space(partial.parent, (listed.size or 0) - here)
-        http_get(
-            url,
-            out,
-            resume_size=here,
-            headers=build_hf_headers(headers={"Accept-Encoding": "identity"}),
-            expected_size=listed.size,
-            displayed_filename=url.rpartition("/")[2],
-            tqdm_class=None if progress is None else _reporting(progress),
-        )
-    _verify(partial, url, listed)
-
-
-def _is_useless(error: Exception, here: int) -> bool:
-    """Whether nothing can go on from what is here; it can after a broken connection."""
-    from_the_network = getattr(error, "response", None) is not None
-    return not here or (isinstance(error, CheckpointError | OSError) and not from_the_network)
+    _verify(Path(path), url, listed)
+    if progress is not None and listed.size:
+        # A Xet download calls back from another thread and can lose the exception that cancels it.
+        progress(listed.size, listed.size)
+    return Path(path)
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
     if free < needed:
         raise CheckpointError(
             f"The disk of {folder} is too full: {needed / 1e6:.0f} MB are needed and "
-            f"{free / 1e6:.0f} MB are free. Free some, or set HF_HOME to a folder elsewhere."
+            f"{free / 1e6:.0f} MB are free. Free some space, or set HF_HOME to another folder."
         )
 
 
 def _verify(path: Path, url: str, listed: HfFileMetadata) -> None:
-    size, wrong = path.stat().st_size, ""
-    if listed.size is not None and size != listed.size:
-        wrong = f"has {size} bytes and the hub lists {listed.size}"
-    elif listed.etag is not None and _SHA256.fullmatch(listed.etag):
-        digest = _sha256(path)
-        if digest != listed.etag:
-            wrong = f"has the sha256 {digest[:12]}... and the hub lists {listed.etag[:12]}..."
-    if wrong:
+    """Delete a downloaded file that does not have the sha256 hash that the hub lists."""
+    if listed.etag is None or not _SHA256.fullmatch(listed.etag):
+        return
+    digest = _sha256(path)
+    if digest != listed.etag:
+        _delete(path)
         raise CheckpointError(
-            f"What came from {url} {wrong}: it was deleted. Try again; if it happens again, "
-            "something between here and the hub changes files."
+            f"The download from {url} has the sha256 {digest[:12]}... and the hub lists "
+            f"{listed.etag[:12]}...: it was deleted. Try again; if it happens again, a proxy "
+            "between this machine and the hub changes files."
         )
+
+
+def _delete(path: Path) -> None:
+    content = path.resolve()
+    path.unlink()
+    content.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:
@@ -183,36 +141,42 @@ def _sha256(path: Path) -> str:
 
 
 def _explain(file: HubFile, error: Exception) -> str:
-    what = f"{file.filename} of {file.repository}"
+    name = f"{file.filename} of {file.repository}"
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:
-        return f"The hub answers {status} for {what}: try later, or give a file by its path."
+        return f"The hub answers {status} for {name}: try later, or give the path of a file."
     if getattr(error, "errno", None) == errno.ENOSPC:
-        return f"The disk filled up while {what} came; nothing was left behind. Free some space."
+        return f"The disk filled up while {name} was downloaded. Free some space and try again."
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{what} cannot be stored: {reason}. Set HF_HOME to a folder that can be written."
+        return f"{name} cannot be stored: {reason}. Set HF_HOME to a folder that can be written."
     if "Consistency check" in reason:
-        return f"{what} was cut short on its way and deleted: try again. ({reason})"
+        return f"The download of {name} was cut short and deleted: try again. ({reason})"
     return (
-        f"{what} is not on this machine and cannot be fetched: no network, or the hub is away. "
-        "Connect and try again (what came already is kept), give a file by its path, or use the "
-        f"model micro. ({reason})"
+        f"{name} is not on this machine and cannot be downloaded: there is no network, or the hub "
+        "is not reachable. Connect and try again, give the path of a file, or use the model micro. "
+        f"({reason})"
     )
 
 
-def _reporting(progress: Progress) -> type[Any]:
-    """Return a progress bar that draws nothing and calls back instead."""
+def _progress_bar(progress: Progress) -> type[Any]:
+    """Return a progress bar class that calls ``progress`` and draws nothing."""
     from huggingface_hub.utils.tqdm import tqdm
 
-    class Reporter(tqdm):
+    class ProgressBar(tqdm):
         def __init__(self, *args: Any, **options: Any) -> None:
-            self.here = int(options.get("initial") or 0)
+            self.done = int(options.get("initial") or 0)
             self.whole = int(options.get("total") or 0)
             cast(Any, super()).__init__(*args, **(options | {"disable": True}))
 
         def update(self, n: float | None = 1) -> None:
-            self.here += int(n or 0)
-            progress(self.here, self.whole)
+            self.done += int(n or 0)
+            progress(self.done, self.whole)
 
-    return Reporter
+        def update_transfer(self, n: float) -> None:
+            """Ignore bytes on the network, which Xet downloads report besides stored bytes."""
+
+        def set_transfer_postfix_str(self, *args: Any, **options: Any) -> None:
+            """Ignore the rate of bytes on the network."""
+
+    return ProgressBar

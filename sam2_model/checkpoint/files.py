@@ -1,4 +1,4 @@
-"""Read weights from files that may be damaged, hostile or no weights at all; write our own."""
+"""Reading weights from files that may be damaged or unsafe, and writing weights."""
 
 from __future__ import annotations
 
@@ -23,49 +23,54 @@ _FREQUENCIES = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Tensors by name, and the sizes of the network where the file says them."""
+    """Tensors by name, and the configuration of the network if the file has one."""
 
     tensors: dict[str, Tensor]
     config: SAM2Config | None = None
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a .pt (bare or under ``"model"``) or .safetensors file; never runs code in it.
+    """Return the weights in a .pt (bare or under ``"model"``) or .safetensors file.
+
+    Code in a file is never run.
 
     Raises
     ------
     CheckpointError
-        If it is absent, empty, a folder, damaged, or something else than weights.
+        If the file does not exist, is empty, a folder or damaged, or has no weights.
     """
     start = _start(path)
-    # A safetensors header's length may begin with any byte, also with those of other formats.
+    # A safetensors file starts with the length of its header, whose bytes can be those of other
+    # formats.
     if start[8:9] == b"{":
         return _read_safetensors(path)
     if start.startswith((b"PK\x03\x04", b"\x80")):
         return Weights(_read_pickle(path))
     if start.lstrip()[:1] == b"<":
         raise CheckpointError(
-            f"{path} is a web page, not weights: its link was followed to a page about the file. "
-            "Use the address of the file itself, or load the model by its name."
+            f"{path} is a web page, not weights: the link was that of a page about the file. "
+            "Use the link of the file itself, or load the model by its name."
         )
     if start.startswith(b"version https://git-lfs"):
-        raise CheckpointError(f"{path} only points to weights kept in Git LFS: run git lfs pull.")
+        raise CheckpointError(
+            f"{path} is a pointer to weights in Git LFS, not weights: run git lfs pull."
+        )
     return _read_safetensors(path)
 
 
 def save_model(model: SAM2, path: Path, *, half: bool = True, notes: str = "") -> None:
-    """Write weights as .safetensors with the network's sizes and a checksum in its metadata.
+    """Write weights as .safetensors, with the configuration and a checksum in the metadata.
 
     Parameters
     ----------
     model : SAM2
-        On any device.
+        Network on any device.
     path : Path
-        Replaced only once everything is written.
+        File to write; an existing file is replaced only after everything is written.
     half : bool
-        Store float16, half the size; the random Fourier frequencies stay float32.
+        Store float16 instead of float32; the random Fourier frequencies stay float32.
     notes : str
-        E.g. what it was trained on.
+        Text for the metadata, e.g. the training data.
     """
     from safetensors.torch import save_file
 
@@ -93,7 +98,7 @@ def _start(path: Path) -> bytes:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
     if not start:
-        raise CheckpointError(f"{path} is empty: fetch it again.")
+        raise CheckpointError(f"{path} is empty: download it again.")
     return start
 
 
@@ -105,19 +110,19 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         if "nsupported" not in str(error):
             raise _damaged(path, error) from error
         raise CheckpointError(
-            f"{path} holds Python code or objects besides tensors; nothing of it was run. "
-            "Take weights from a source you trust, as .safetensors or a bare state dict."
+            f"{path} contains Python code or objects besides tensors; none of it was run. "
+            "Use weights from a source that you trust, as .safetensors or a bare state dict."
         ) from error
     except (RuntimeError, EOFError, ValueError, LookupError, OSError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from error
     state = loaded.get("model", loaded) if isinstance(loaded, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f'{path} holds no state dict, neither bare nor under "model".')
+        raise CheckpointError(f'{path} has no state dict, neither bare nor under "model".')
     return {str(key): value for key, value in state.items()}
 
 
 def _check_archive(path: Path) -> None:
-    """Check the checksums, which torch.load does not."""
+    """Check the archive's checksums, which torch.load ignores."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -137,7 +142,7 @@ def _read_safetensors(path: Path) -> Weights:
     except (SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise _damaged(path, error) from error
     if metadata.get("sha256", "") not in ("", _digest(tensors)):
-        raise _damaged(path, ValueError("its tensors do not have the checksum it states"))
+        raise _damaged(path, ValueError("its tensors do not have the checksum in its metadata"))
     return Weights(tensors, config)
 
 
@@ -160,5 +165,5 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return CheckpointError(
-        f"{path} is truncated, damaged or no weights file: fetch it again. ({reason})"
+        f"{path} is truncated, damaged or not a weights file: download it again. ({reason})"
     )

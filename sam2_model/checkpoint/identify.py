@@ -1,4 +1,4 @@
-"""Find out which network tensors belong to, and whether they fit."""
+"""Identification of the network that weights belong to, and checks that they fit it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _Shapes = dict[str, tuple[int, ...]]
 
 
 def empty_network(config: SAM2Config) -> SAM2:
-    """Make a network without memory for its weights (on torch's meta device)."""
+    """Return a network on torch's meta device, which allocates no memory for weights."""
     with torch.device("meta"):
         return SAM2(config)
 
 
 def identify(state: Mapping[str, Tensor]) -> SAM2Config:
-    """Return the known network that the shapes tell of, else the nearest one.
+    """Return the known network with these shapes, or the one with the most equal tensors.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        With the public checkpoints' key names. SAM 2.1 is known by three extra tensors.
+        Tensors by the public checkpoints' keys. Three extra tensors identify SAM 2.1.
     """
     version = Version.V2_1 if any(key in state for key in _ONLY_2_1) else Version.V2_0
     if _PATCHES in state and _NO_MEMORY in state:
@@ -44,38 +44,38 @@ def identify(state: Mapping[str, Tensor]) -> SAM2Config:
 
 
 def check_fit(state: Mapping[str, Tensor], config: SAM2Config, source: object) -> None:
-    """Make sure that tensors have the names and shapes of a network and finite values.
+    """Check that tensors have the names and shapes of a network and finite values.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        With the public checkpoints' key names.
+        Tensors by the public checkpoints' keys.
     config : SAM2Config
-        Of the network.
+        Configuration of the network.
     source : object
-        Where the tensors are from, for the message.
+        Origin of the tensors, for the message.
 
     Raises
     ------
     CheckpointError
-        Naming the first few that do not, and the nearest known network.
+        If they do not; the message names the first tensors and the nearest known network.
     """
     have, want = _shapes(state), _shapes(empty_network(config).state_dict())
     if have != want:
         both = have.keys() & want.keys()
         other = [f"{k} {have[k]} not {want[k]}" for k in want if k in both and have[k] != want[k]]
-        faults = {
+        problems = {
             "missing": [key for key in want if key not in both],
             "unexpected": [key for key in have if key not in both],
             "of another shape": other,
         }
-        found = "; ".join(f"{kind}: {_first(keys)}" for kind, keys in faults.items() if keys)
+        found = "; ".join(f"{kind}: {_first(keys)}" for kind, keys in problems.items() if keys)
         raise CheckpointError(f"{source} does not fit {config.name}. {_advice(have)} {found}.")
     broken = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
     if broken:
         raise CheckpointError(
-            f"{source} has NaN or infinite weights in {_first(broken)}: the training that made "
-            "them diverged, or the file is damaged. Use an earlier checkpoint."
+            f"{source} has NaN or infinite weights in {_first(broken)}: the training diverged, or "
+            "the file is damaged. Use an earlier checkpoint."
         )
 
 
@@ -101,8 +101,10 @@ def _advice(have: _Shapes) -> str:
     nearest = _nearest(have)
     count = _agreement(have, nearest)
     if not count:
-        return "No tensor is one of SAM 2's: is it another model's file?"
-    return f"The nearest is {nearest.name}: {count} of the {len(have)} tensors agree."
+        return "None of its tensors is one of SAM 2: it is probably a file of another model."
+    return (
+        f"The nearest model is {nearest.name}: {count} of the {len(have)} tensors have its shapes."
+    )
 
 
 def _first(names: Sequence[str]) -> str:

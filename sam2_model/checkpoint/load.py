@@ -1,4 +1,4 @@
-"""From a name or a file to a network that is ready to use."""
+"""Loading of networks by name or from a file."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _SAMPLES = 8
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """What people want to know before they choose a model.
+    """Description of a model that can be loaded by its name.
 
     Parameters
     ----------
     name : str
-        For :func:`load_model`.
+        Name for :func:`load_model`.
     parameters : int
         Number of weights.
     licence : str
-        SPDX identifier.
+        SPDX identifier of the weights' license.
     download_bytes : int
-        Size of the download; 0 where the model comes with the package.
+        Size of the download; 0 if the model comes with the package.
     good_for : str
-        One line.
+        Recommended use, one line.
     is_here : bool
         Whether it can be loaded without a network.
     """
@@ -62,36 +62,36 @@ def load_model(
     config: SAM2Config | None = None,
     registry: Registry = RELEASES,
 ) -> SAM2:
-    """Load a network in eval mode.
+    """Return a network in eval mode, downloading its weights if necessary.
 
     Parameters
     ----------
     name_or_path : str or Path
         ``"auto"``, a name of :func:`available_models`, or a .pt or .safetensors file with the
-        public checkpoints' key names or transformers'.
+        keys of the public checkpoints or of transformers.
     device : str or torch.device
-        As :func:`~sam2_model.device.resolve_device` takes it.
+        ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     dtype : torch.dtype
-        Of the weights; half-precision files are cast up.
+        Dtype of the image encoder's and the memory's weights.
     image_size : int, optional
-        Side of the square input, a multiple of 32; else that of the model.
+        Side of the square input in pixels, a multiple of 32; by default that of the model.
     progress : callable, optional
-        Called with the bytes that are here and the bytes of the whole download.
+        Called during a download with the numbers of downloaded and of all bytes.
     offline : bool
-        Never ask the hub, as with ``HF_HUB_OFFLINE``.
+        Never connect to the hub, like ``HF_HUB_OFFLINE``.
     config : SAM2Config, optional
-        Sizes of a network that neither its file nor its shapes tell.
+        Configuration of a network that is not one of :func:`available_models`.
     registry : Registry
-        What names mean.
+        The models that have names.
 
     Raises
     ------
     CheckpointError
-        If the weights cannot be had, are damaged or unsafe, or fit no known network.
+        If the weights cannot be found, are damaged or unsafe, or fit no known network.
     DeviceError
-        If the device is not there.
+        If the device does not exist, or its memory is too small.
     InputError
-        If `image_size` cannot be used.
+        If ``image_size`` is not a multiple of 32.
     """
     target = resolve_device(device)
     registry = replace(registry, offline=offline or registry.offline)
@@ -115,7 +115,7 @@ def load_model(
 def locate(
     release: Release, registry: Registry = RELEASES, progress: Progress | None = None
 ) -> Path:
-    """Return the file of a named model, downloading it unless it is here."""
+    """Return the file of a named model, downloading it if necessary."""
     if not isinstance(release.source, Path):
         return fetch(registry, release.source, progress)
     if not release.source.is_file():
@@ -124,7 +124,7 @@ def locate(
 
 
 def available_models(registry: Registry = RELEASES) -> tuple[ModelEntry, ...]:
-    """List the models that have a name, without asking the network."""
+    """Return the models that have a name, without connecting to the hub."""
     return tuple(
         ModelEntry(
             known.name,
@@ -139,7 +139,7 @@ def available_models(registry: Registry = RELEASES) -> tuple[ModelEntry, ...]:
 
 
 def auto_model_name(registry: Registry = RELEASES) -> str:
-    """Return the fastest SAM 2.1 that was downloaded (tiny first, large last), else ``"micro"``."""
+    """Return the smallest SAM 2.1 that was downloaded, or ``"micro"`` if there is none."""
     for known in registry.releases:
         fetched = not isinstance(known.source, Path) and _is_here(known, registry)
         if fetched and known.config.version is Version.V2_1:
@@ -148,12 +148,13 @@ def auto_model_name(registry: Registry = RELEASES) -> str:
 
 
 def weights_hash(weights: SAM2 | str | Path) -> str:
-    """Return a sha256 over names, shapes and a few values of every tensor.
+    """Return a sha256 hash of names, shapes and eight values of each tensor.
 
     Parameters
     ----------
     weights : SAM2, str or Path
-        A network on any device, or a file; they agree where the network has float32 weights.
+        A network on any device, or a file. A file has the hash of its network if that has float32
+        weights.
 
     Raises
     ------
@@ -176,7 +177,7 @@ def weights_hash(weights: SAM2 | str | Path) -> str:
 def _release_weights(
     release: Release, registry: Registry, progress: Progress | None
 ) -> tuple[Path, Weights]:
-    """Read a named model's weights; a file that was damaged in the cache is fetched again."""
+    """Return the file and weights of a named model; a damaged cached file is downloaded again."""
     path = locate(release, registry, progress)
     try:
         return path, read_weights(path)
@@ -194,7 +195,7 @@ def _is_here(release: Release, registry: Registry) -> bool:
 
 
 def _release(name_or_path: str | Path, registry: Registry) -> Release | None:
-    """Return the release that is named; None for a path."""
+    """Return the release with a name, or None for a path."""
     if isinstance(name_or_path, Path):
         return None
     name = auto_model_name(registry) if name_or_path == "auto" else name_or_path

@@ -1,4 +1,4 @@
-"""The models that can be named: where their weights come from and what they are good for."""
+"""The models that have names, the sources of their weights, and their recommended uses."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Release:
     Parameters
     ----------
     config : SAM2Config
-        Sizes, and the name.
+        Configuration with the name.
     parameters : int
         Number of weights.
     download_bytes : int
-        Size of the download, to show before asking the hub; 0 where the file comes along.
+        Size of the download, known without connecting to the hub; 0 for a file in this package.
     good_for : str
-        One line for people.
+        Recommended use, one line.
     source : HubFile or Path
-        On the hub, or in this package.
+        File on the hub or in this package.
     licence : str
-        SPDX identifier of the weights' licence.
+        SPDX identifier of the weights' license.
     """
 
     config: SAM2Config
@@ -58,18 +58,18 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Named models and the hub they are fetched from.
+    """Named models and the hub that they are downloaded from.
 
     Parameters
     ----------
     releases : tuple of Release
-        In the order of preference of :func:`~sam2_model.checkpoint.auto_model_name`.
+        Models in the order in which :func:`~sam2_model.checkpoint.auto_model_name` prefers them.
     endpoint : str, optional
-        URL of the hub; else that of ``HF_ENDPOINT``.
+        URL of the hub; by default that of ``HF_ENDPOINT``.
     cache : Path, optional
-        Folder of downloads; else that of ``HF_HOME``.
+        Folder of downloads; by default that of ``HF_HOME``.
     offline : bool
-        Never ask the hub, as with ``HF_HUB_OFFLINE``.
+        Never connect to the hub, like ``HF_HUB_OFFLINE``.
     """
 
     releases: tuple[Release, ...]
@@ -78,17 +78,20 @@ class Registry:
     offline: bool = False
 
     def find(self, name: str) -> Release | None:
-        """Return the model of a name; ``t``, ``sam2_b+`` and ``sam2.1-hiera-tiny`` are known."""
+        """Return the model with a name, or None.
+
+        Short names such as ``t``, ``sam2_b+`` and ``sam2.1-hiera-tiny`` are known too.
+        """
         by_name = {known.name: known for known in self.releases}
         return by_name.get(name) or by_name.get(_full_name(name))
 
     def get(self, name: str) -> Release:
-        """Return the model of a name.
+        """Return the model with a name.
 
         Raises
         ------
         CheckpointError
-            If there is none; the message suggests close names.
+            If there is none; the message suggests similar names.
         """
         found = self.find(name)
         if found is None:
@@ -96,7 +99,7 @@ class Registry:
             close = get_close_matches(_full_name(name), names, n=3, cutoff=0.5) or names
             raise CheckpointError(
                 f"There is no model {name!r}. Did you mean {' or '.join(close)}? "
-                "A file of your own is given by its path."
+                "To load a file, give its path."
             )
         return found
 

@@ -1,4 +1,4 @@
-"""From the parameter names of transformers' Sam2VideoModel to those of the public checkpoints."""
+"""Conversion of the keys of transformers' Sam2VideoModel to those of the public checkpoints."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def from_transformers(keys: Iterable[str]) -> bool:
-    """Whether these are parameter names as transformers gives them."""
+    """Return whether keys are those of transformers."""
     return any(key.startswith(_MARKS) for key in keys)
 
 
 def original_key(key: str) -> str:
-    """Translate one of transformers' parameter names, all but the point embedding."""
+    """Return the public checkpoints' key for one of transformers, except the point embedding."""
     for pattern, replacement in _RULES:
         key = re.sub(pattern, replacement, key)
     return key
 
 
 def original_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give tensors the public checkpoints' names; those that have them already keep them."""
+    """Return tensors by the public checkpoints' keys; other keys than transformers' are kept."""
     if not from_transformers(state):
         return dict(state)
     renamed = {original_key(key): value for key, value in state.items() if key != _POINTS}

@@ -1,1 +1,1 @@
-"""The SAM 2 network, one module for each box of the paper's figure."""
+"""The SAM 2 network, one module for each part of the figure in the paper."""

@@ -1,4 +1,4 @@
-"""Sizes of the network: everything in which one SAM 2 differs from another."""
+"""Configuration of the network: sizes, and the released variants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TOKEN_STRIDE = 16
 
 
 class Version(Enum):
-    """Release of the architecture; 2.1 adds three tensors and time on object pointers."""
+    """Version of the architecture; 2.1 adds three tensors for pointer times and absence."""
 
     V2_0 = "2.0"
     V2_1 = "2.1"
@@ -25,13 +25,13 @@ class HieraConfig:
     embed_dim, num_heads : int
         Channels and attention heads of the first stage; both double at each stage.
     stages : tuple of int
-        Blocks per stage.
+        Number of blocks of each stage.
     global_att_blocks : tuple of int
-        Blocks that attend over the whole image instead of windows.
+        Indices of blocks that attend to the whole image instead of windows.
     window_spec : tuple of int
-        Window side in tokens, per stage.
+        Side of the windows of each stage in tokens.
     window_pos_embed_bkg_spatial_size : tuple of int
-        Grid of the learned background position embedding.
+        Size of the learned background position embedding.
     """
 
     embed_dim: int = 96
@@ -43,28 +43,30 @@ class HieraConfig:
 
     @property
     def stage_dims(self) -> tuple[int, ...]:
-        """Channels of the four stages, finest first."""
+        """Numbers of channels of the four stages, finest first."""
         return tuple(self.embed_dim * 2**stage for stage in range(len(self.stages)))
 
 
 @dataclass(frozen=True, slots=True)
 class SAM2Config:
-    """Sizes of the whole network. The defaults are those of every released model.
+    """Sizes of the whole network. The defaults are those of all released models.
 
     Parameters
     ----------
     name : str
         E.g. ``"sam2.1_hiera_tiny"``.
     version : Version
-        2.0 or 2.1.
+        Version of the architecture.
     trunk : HieraConfig
-        The image encoder's trunk.
+        Sizes of the image encoder's trunk.
     image_size : int
         Side of the square input in pixels, a multiple of 32.
     d_model, mem_dim : int
-        Channels of image features and of spatial memories; the latter divides the former.
-    memory_layers, feedforward_dim : int
-        Depth of memory attention; hidden width of its and of the decoder's MLPs.
+        Channels of image features and of spatial memories; ``mem_dim`` divides ``d_model``.
+    memory_layers : int
+        Number of layers of memory attention.
+    feedforward_dim : int
+        Hidden channels of the MLPs of memory attention and mask decoder.
     decoder_heads : int
         Attention heads of the mask decoder.
     presence_threshold : float
@@ -73,7 +75,7 @@ class SAM2Config:
     Raises
     ------
     ValueError
-        If the sizes do not fit each other.
+        If ``image_size`` is not a multiple of 32, or ``mem_dim`` does not divide ``d_model``.
     """
 
     name: str
@@ -97,16 +99,16 @@ class SAM2Config:
 
     @property
     def token_side(self) -> int:
-        """Tokens along one side of the features that memory attention sees (stride 16)."""
+        """Side of the top features in tokens (stride 16)."""
         return self.image_size // TOKEN_STRIDE
 
     @property
     def mask_side(self) -> int:
-        """Side of the decoder's low-resolution logits (stride 4)."""
+        """Side of low-resolution logits in pixels (stride 4)."""
         return self.image_size // 4
 
     def resized(self, image_size: int) -> SAM2Config:
-        """Return the same network for another input size; weights stay valid."""
+        """Return the configuration for another input size, with the same weights."""
         return replace(self, image_size=image_size)
 
 
@@ -142,7 +144,7 @@ MICRO = SAM2Config(
         embed_dim=32,
         num_heads=1,
         stages=(1, 2, 5, 2),
-        # Whole-image attention from stride 16 on, so that no input size needs padding.
+        # Global attention from stride 16 on: no input size needs padding.
         global_att_blocks=(4, 5, 6, 7, 8, 9),
         window_spec=(8, 4, 16, 8),
         window_pos_embed_bkg_spatial_size=(7, 7),

@@ -1,9 +1,10 @@
-"""The Hiera trunk: a vision transformer in four stages, mostly with windowed attention."""
+"""The Hiera trunk: a vision transformer of four stages, mostly with windowed attention."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import HieraConfig
@@ -13,22 +14,31 @@ _MLP_RATIO = 4
 _WINDOW_EMBED_SIDE = 8
 
 
-def partition(x: Tensor, window: int) -> tuple[Tensor, tuple[int, int]]:
-    """Cut (B, H, W, C) into (B * n, window, window, C), zero-padded at the far edges.
+def partition(
+    x: Float[Tensor, "b h w c"], window: int
+) -> tuple[Float[Tensor, "bn window window c"], tuple[int, int]]:
+    """Split a grid into windows, zero-padded at the bottom and on the right.
 
-    Returns the windows and how many there are along rows and columns.
+    Returns
+    -------
+    windows : Tensor
+        (B * rows * columns, window, window, C).
+    count : tuple of int
+        Numbers of windows along rows and columns.
     """
     batch, height, width, channels = x.shape
     rows, columns = -(-height // window), -(-width // window)
     if (rows * window, columns * window) != (height, width):
-        # Padding by nothing would copy all the same.
+        # Padding by 0 would copy the tensor.
         x = F.pad(x, (0, 0, 0, columns * window - width, 0, rows * window - height))
     x = x.view(batch, rows, window, columns, window, channels).transpose(2, 3)
     return x.reshape(-1, window, window, channels), (rows, columns)
 
 
-def merge(windows: Tensor, count: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Undo :func:`partition` and drop the padding: back to (B, *size, C)."""
+def merge(
+    windows: Float[Tensor, "bn window window c"], count: tuple[int, int], size: tuple[int, int]
+) -> Float[Tensor, "b h w c"]:
+    """Return the grid (B, *size, C) that :func:`partition` split, without padding."""
     rows, columns = count
     side, channels = windows.shape[1], windows.shape[-1]
     x = windows.view(-1, rows, columns, side, side, channels).transpose(2, 3)
@@ -36,13 +46,13 @@ def merge(windows: Tensor, count: tuple[int, int], size: tuple[int, int]) -> Ten
     return x[:, : size[0], : size[1]].contiguous()
 
 
-def halve(x: Tensor) -> Tensor:
-    """Max-pool (B, H, W, C) over 2 x 2 tokens."""
+def halve(x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h2 w2 c"]:
+    """Max-pool a grid (B, H, W, C) over 2 x 2 tokens."""
     return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
 
 
 class MultiScaleAttention(nn.Module):
-    """Self-attention over one window, whose queries may be pooled 2 x 2."""
+    """Self-attention within windows, with queries pooled 2 x 2 if ``pooled``."""
 
     def __init__(self, dim: int, dim_out: int, heads: int, pooled: bool) -> None:
         super().__init__()
@@ -51,8 +61,8 @@ class MultiScaleAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim_out)
         self.proj = nn.Linear(dim_out, dim_out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, H, W, dim) to (B, H', W', dim_out), halved where queries are pooled."""
+    def forward(self, x: Float[Tensor, "b h w dim"]) -> Float[Tensor, "b h_out w_out dim_out"]:
+        """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W if queries are pooled."""
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         if self.pooled:
             q = halve(q)
@@ -64,22 +74,18 @@ class MultiScaleAttention(nn.Module):
         projected: Tensor = self.proj(out.transpose(1, 2).reshape(*size, -1))
         return projected
 
-    def _split(self, x: Tensor) -> Tensor:
-        flat = x.flatten(1, 2)
-        return flat.reshape(*flat.shape[:2], self.heads, -1).transpose(1, 2)
-
 
 class MultiScaleBlock(nn.Module):
-    """One transformer block; the first of a stage widens channels and halves the grid.
+    """A transformer block; the first block of a stage doubles the channels and halves the grid.
 
     Parameters
     ----------
     dim, dim_out : int
         Channels in and out.
     heads : int
-        Attention heads.
+        Number of attention heads.
     window : int
-        Window side in tokens; 0 attends globally.
+        Side of the windows in tokens; 0 for global attention.
     pooled : bool
         Whether the grid is halved.
     """
@@ -94,8 +100,11 @@ class MultiScaleBlock(nn.Module):
         self.mlp = MLP(dim_out, dim_out * _MLP_RATIO, dim_out, activation=F.gelu)
         self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, H, W, dim) to (B, H', W', dim_out); sums stay in the norms' precision."""
+    def forward(self, x: Float[Tensor, "b h w dim"]) -> Float[Tensor, "b h_out w_out dim_out"]:
+        """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W if pooled.
+
+        Residual sums have the dtype of the norms.
+        """
         exact, coarse = self.norm1.weight.dtype, self.attn.proj.weight.dtype
         normed = self.norm1(x).to(coarse)
         skip = x if self.proj is None else self.proj(normed).to(exact)
@@ -114,20 +123,20 @@ class MultiScaleBlock(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Overlapping 7 x 7 patches at stride 4."""
+    """Embedding of overlapping 7 x 7 patches at stride 4."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.proj = nn.Conv2d(3, dim, kernel_size=7, stride=4, padding=3)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b s4 s4 dim"]:
         """Map (B, 3, S, S) to (B, S/4, S/4, dim)."""
         out: Tensor = self.proj(pixels)
         return out.permute(0, 2, 3, 1)
 
 
 class Hiera(nn.Module):
-    """Image to four feature maps at strides 4, 8, 16 and 32 (SAM 2 paper, section 4)."""
+    """The trunk: feature maps of an image at strides 4, 8, 16 and 32 (SAM 2 paper, section 4)."""
 
     def __init__(self, config: HieraConfig) -> None:
         super().__init__()
@@ -142,10 +151,10 @@ class Hiera(nn.Module):
         self.blocks = nn.ModuleList(_blocks(config))
         ends = [sum(config.stages[: i + 1]) - 1 for i in range(len(config.stages))]
         self.stage_ends = frozenset(ends)
-        self._kept: tuple[object, Tensor] | None = None
+        self._cached: tuple[object, Tensor] | None = None
 
-    def forward(self, pixels: Tensor) -> list[Tensor]:
-        """Map normalised (B, 3, S, S) to features (B, C, S/stride, S/stride), finest first."""
+    def forward(self, pixels: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
+        """Map normalized (B, 3, S, S) to features (B, C, S/stride, S/stride), finest first."""
         x = self.patch_embed(pixels).to(self.pos_embed.dtype)
         x = x + self._positions(x.shape[1])
         features = []
@@ -156,18 +165,18 @@ class Hiera(nn.Module):
         return features
 
     def _positions(self, side: int) -> Tensor:
-        """Return the embedding of places, kept between frames while nothing changes."""
+        """Return the position embedding (1, side, side, C), cached until the weights change."""
         parts = self.pos_embed, self.pos_embed_window
         if torch.is_grad_enabled() or any(part.is_inference() for part in parts):
-            return self._placed(side)
-        # A version counts the changes that were made in place.
+            return self._computed_positions(side)
+        # The version counts changes in place.
         key = (side, *((part.data_ptr(), part._version, part.dtype) for part in parts))
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._placed(side)
-        return self._kept[1]
+        if self._cached is None or self._cached[0] != key:
+            self._cached = key, self._computed_positions(side)
+        return self._cached[1]
 
-    def _placed(self, side: int) -> Tensor:
-        """Background embedding resized to the grid, plus the window embedding tiled over it."""
+    def _computed_positions(self, side: int) -> Tensor:
+        """Return the background embedding, resized, plus the window embedding, tiled."""
         background = F.interpolate(self.pos_embed, size=(side, side), mode="bicubic")
         tiles = side // _WINDOW_EMBED_SIDE
         tiled = self.pos_embed_window.tile(1, 1, tiles, tiles)
@@ -178,9 +187,9 @@ def _blocks(config: HieraConfig) -> list[MultiScaleBlock]:
     blocks: list[MultiScaleBlock] = []
     dim = config.embed_dim
     for stage, (depth, dim_out) in enumerate(zip(config.stages, config.stage_dims, strict=True)):
-        for place in range(depth):
-            first = place == 0 and stage > 0
-            # The block that pools still sees the finer grid, hence the finer stage's window.
+        for index in range(depth):
+            first = index == 0 and stage > 0
+            # The input of a block that pools has the grid, and so the window, of the stage before.
             window = config.window_spec[stage - 1 if first else stage]
             if len(blocks) in config.global_att_blocks:
                 window = 0

@@ -1,8 +1,9 @@
-"""Trunk and feature pyramid: from pixels to the three maps that the rest of SAM 2 uses."""
+"""The image encoder: trunk and feature pyramid."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
@@ -10,7 +11,7 @@ from sam2_model.modeling.hiera import Hiera
 
 
 class _Lateral(nn.Module):
-    """A 1 x 1 convolution; the extra level of names is the checkpoint's."""
+    """A 1 x 1 convolution, wrapped in a module because of the checkpoints' keys."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -22,7 +23,7 @@ class _Lateral(nn.Module):
 
 
 class FpnNeck(nn.Module):
-    """Project the trunk's maps to one width; only strides 16 and 32 are fused."""
+    """Feature pyramid: projects features to ``d_model`` channels, adds stride 32 to stride 16."""
 
     def __init__(self, config: SAM2Config) -> None:
         super().__init__()
@@ -46,7 +47,7 @@ class ImageEncoder(nn.Module):
         self.trunk = Hiera(config.trunk)
         self.neck = FpnNeck(config)
 
-    def forward(self, pixels: Tensor) -> list[Tensor]:
-        """Map normalised (B, 3, S, S) to (B, d_model, S/n, S/n) for n = 4, 8, 16."""
+    def forward(self, pixels: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
+        """Map normalized (B, 3, S, S) to features (B, d_model, S/n, S/n) for n = 4, 8, 16."""
         out: list[Tensor] = self.neck(self.trunk(pixels))
         return out

@@ -1,4 +1,4 @@
-"""Small layers shared by the whole network."""
+"""Layers that several modules of the network share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -18,19 +19,19 @@ class LayerNorm2d(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``x`` (B, C, H, W) at each pixel."""
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Normalize ``x`` (B, C, H, W) at each pixel."""
         last = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, 1e-6)
         return last.movedim(-1, 1)
 
 
 class MLP(nn.Module):
-    """Linear layers with an activation between them, none after the last.
+    """Linear layers with an activation between them.
 
     Parameters
     ----------
     dims : sequence of int
-        Widths from the input to the output.
+        Numbers of channels from input to output.
     activation : callable
         Applied between layers.
     """
@@ -40,7 +41,7 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(dims))
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*b c_in"]) -> Float[Tensor, "*b c_out"]:
         """Map ``x`` (..., dims[0]) to (..., dims[-1])."""
         *hidden, last = self.layers
         for layer in hidden:
@@ -49,8 +50,8 @@ class MLP(nn.Module):
         return out
 
 
-def upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize (B, C, h, w) bilinearly to ``size`` with pixel centres aligned at corners off."""
+def upsample(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:
+    """Return (B, C, h, w) resized bilinearly to ``size``, with ``align_corners=False``."""
     if tuple(x.shape[-2:]) == tuple(size):
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

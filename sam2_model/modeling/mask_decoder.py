@@ -1,4 +1,4 @@
-"""From image features and prompt tokens to masks, their quality and the object's presence."""
+"""The mask decoder: masks, their predicted IoU and the object score of each prompt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
@@ -19,7 +20,7 @@ _STABILITY_LIMIT = 0.98
 
 @dataclass(frozen=True, slots=True)
 class DecodedMasks:
-    """All four hypotheses: number 0 for an unambiguous prompt, 1..3 for an ambiguous one.
+    """Four masks for each prompt: mask 0 for unambiguous prompts, masks 1 to 3 for ambiguous ones.
 
     Parameters
     ----------
@@ -33,10 +34,10 @@ class DecodedMasks:
         (B, 1), logit of the object being visible.
     """
 
-    logits: Tensor
-    ious: Tensor
-    tokens: Tensor
-    object_score: Tensor
+    logits: Float[Tensor, "b 4 h w"]
+    ious: Float[Tensor, "b 4"]
+    tokens: Float[Tensor, "b 4 d_model"]
+    object_score: Float[Tensor, "b 1"]
 
 
 class MaskDecoder(nn.Module):
@@ -65,32 +66,32 @@ class MaskDecoder(nn.Module):
         self.pred_obj_score_head = MLP(dim, dim, dim, 1)
 
     def forward(
-        self, image: Tensor, image_place: Tensor, sparse: Tensor, high_res: tuple[Tensor, Tensor]
+        self,
+        image: Float[Tensor, "b d_model h w"],
+        image_positions: Float[Tensor, "1 d_model h w"],
+        sparse: Float[Tensor, "b n d_model"],
+        high_res: tuple[Float[Tensor, "b1 d8 4*h 4*w"], Float[Tensor, "b1 d4 2*h 2*w"]],
     ) -> DecodedMasks:
-        """Decode every hypothesis.
+        """Decode the four masks of each prompt.
 
         Parameters
         ----------
         image : Tensor
-            (B, d_model, h, w), features with the dense prompt added.
-        image_place : Tensor
-            (1, d_model, h, w).
+            (B, d_model, h, w) features plus the dense prompt embedding.
+        image_positions : Tensor
+            (1, d_model, h, w) position encoding.
         sparse : Tensor
             (B, N, d_model) prompt tokens.
         high_res : tuple of Tensor
             Projected features at stride 4 (B or 1, d_model / 8, 4h, 4w) and stride 8
             (B or 1, d_model / 4, 2h, 2w).
-
-        Returns
-        -------
-        DecodedMasks
         """
-        own = torch.cat(
+        output_tokens = torch.cat(
             (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
         )
-        tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
-        place = image_place.expand(len(sparse), -1, -1, -1)
-        tokens, image = self.transformer(image, place, tokens)
+        tokens = torch.cat((output_tokens.expand(len(sparse), -1, -1), sparse), dim=1)
+        positions = image_positions.expand(len(sparse), -1, -1, -1)
+        tokens, image = self.transformer(image, positions, tokens)
         mask_tokens = tokens[:, 2 : 2 + _MASK_TOKENS]
         return DecodedMasks(
             logits=self._masks(mask_tokens, self._upscale(image, high_res)),
@@ -113,10 +114,10 @@ class MaskDecoder(nn.Module):
         return masks.reshape(*masks.shape[:2], *pixels.shape[-2:])
 
 
-def stability(logits: Tensor) -> Tensor:
-    """Share of a mask that survives a stricter threshold, for (..., H, W); 1 if it is empty.
+def stability(logits: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
+    """Return the stability of masks (..., H, W), which is 1 for an empty mask.
 
-    The ratio of areas at +margin and -margin around zero; SAM paper, section 5.
+    It is the ratio of the areas above the thresholds 0.05 and -0.05 (SAM paper, section 5).
     """
     flat = logits.flatten(-2)
     strict = (flat > _STABILITY_MARGIN).sum(-1).float()
@@ -124,20 +125,24 @@ def stability(logits: Tensor) -> Tensor:
     return torch.where(loose > 0, strict / loose.clamp(min=1), torch.ones_like(loose))
 
 
-def single_mask(decoded: DecodedMasks, dynamic: bool) -> tuple[Tensor, Tensor]:
-    """Choose one mask per prompt when ambiguity is not expected.
+def single_mask(
+    decoded: DecodedMasks, dynamic: bool
+) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 1"]]:
+    """Select the mask of unambiguous prompts.
 
     Parameters
     ----------
     decoded : DecodedMasks
-        B prompts.
+        Masks of B prompts.
     dynamic : bool
-        Whether an unstable mask 0 gives way to the best of the ambiguous three.
+        Whether the best of masks 1 to 3 replaces a mask 0 that is unstable.
 
     Returns
     -------
-    tuple of Tensor
-        Logits (B, 1, H, W) and predicted IoU (B, 1).
+    logits : Tensor
+        (B, 1, H, W).
+    ious : Tensor
+        (B, 1), predicted IoU.
     """
     logits, ious = decoded.logits[:, :1], decoded.ious[:, :1]
     if not dynamic:

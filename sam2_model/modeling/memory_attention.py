@@ -1,9 +1,10 @@
-"""Frame features attend to memories (SAM 2 paper, section 4, "Memory attention")."""
+"""Memory attention: conditions frame features on memories (SAM 2 paper, section 4)."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
@@ -14,21 +15,26 @@ _POSITION_WEIGHT = 0.1
 
 
 class RoPEAttention(Attention):
-    """Single-head attention with axial rotary encoding; trailing keys may be left unturned."""
+    """Single-head attention with axial rotary position encoding of queries and leading keys."""
 
     def forward(  # type: ignore[override]
-        self, q: Tensor, k: Tensor, v: Tensor, table: Tensor, unturned: int = 0
-    ) -> Tensor:
-        """Attend (B, Nq, dim) over (B, Nk, kv_dim); the last ``unturned`` keys have no place."""
+        self,
+        q: Float[Tensor, "b nq dim"],
+        k: Float[Tensor, "b nk kv_dim"],
+        v: Float[Tensor, "b nk kv_dim"],
+        table: Float[Tensor, "2 n half"],
+        unrotated: int = 0,
+    ) -> Float[Tensor, "b nq dim"]:
+        """Attend (B, Nq, dim) to (B, Nk, kv_dim); the last ``unrotated`` keys have no position."""
         q = rotate(self.q_proj(q), table)
         k = self.k_proj(k)
-        placed = k.shape[1] - unturned
-        k = torch.cat((rotate(k[:, :placed], table), k[:, placed:]), dim=1)
-        return self.mix(q, k, self.v_proj(v))
+        rotated = k.shape[1] - unrotated
+        k = torch.cat((rotate(k[:, :rotated], table), k[:, rotated:]), dim=1)
+        return self.attend(q, k, self.v_proj(v))
 
 
 class MemoryAttentionLayer(nn.Module):
-    """Self-attention, cross-attention to memories, MLP; normalised before each."""
+    """Self-attention, cross-attention to memories and an MLP, each after a layer norm."""
 
     def __init__(self, config: SAM2Config) -> None:
         super().__init__()
@@ -42,8 +48,13 @@ class MemoryAttentionLayer(nn.Module):
         self.norm3 = nn.LayerNorm(dim)
 
     def forward(
-        self, x: Tensor, memory: Tensor, keys: Tensor, table: Tensor, pointers: int
-    ) -> Tensor:
+        self,
+        x: Float[Tensor, "b hw d_model"],
+        memory: Float[Tensor, "b m mem_dim"],
+        keys: Float[Tensor, "b m mem_dim"],
+        table: Float[Tensor, "2 hw half"],
+        pointers: int,
+    ) -> Float[Tensor, "b hw d_model"]:
         """Update (B, HW, d_model) from memory and keys (B, M, mem_dim)."""
         normed = self.norm1(x)
         x = x + self.self_attn(normed, normed, normed, table)
@@ -52,7 +63,7 @@ class MemoryAttentionLayer(nn.Module):
 
 
 class MemoryAttention(nn.Module):
-    """A stack of layers over one frame's tokens, one batch entry per object."""
+    """Layers that update a frame's tokens; each object is an entry of the batch."""
 
     def __init__(self, config: SAM2Config) -> None:
         super().__init__()
@@ -62,18 +73,23 @@ class MemoryAttention(nn.Module):
         self.norm = nn.LayerNorm(config.d_model)
 
     def forward(
-        self, image: Tensor, place: Tensor, memory: Tensor, memory_place: Tensor, pointers: int
-    ) -> Tensor:
-        """Condition one frame on each object's memories.
+        self,
+        image: Float[Tensor, "b d_model h w"],
+        positions: Float[Tensor, "1 d_model h w"],
+        memory: Float[Tensor, "b m mem_dim"],
+        memory_positions: Float[Tensor, "b m mem_dim"],
+        pointers: int,
+    ) -> Float[Tensor, "b d_model h w"]:
+        """Return a frame's features, conditioned on each object's memories.
 
         Parameters
         ----------
-        image, place : Tensor
-            (B, d_model, h, w) features and (1, d_model, h, w) sine encoding.
-        memory, memory_place : Tensor
-            (B, M, mem_dim): whole h x w grids one after another, then the pointer tokens.
+        image, positions : Tensor
+            (B, d_model, h, w) features and their (1, d_model, h, w) position encoding.
+        memory, memory_positions : Tensor
+            (B, M, mem_dim): the h x w grids of all memories, followed by the pointer tokens.
         pointers : int
-            How many of the M tokens are pointers, which have no place in the image.
+            Number of pointer tokens, which have no position in the image.
 
         Returns
         -------
@@ -81,8 +97,8 @@ class MemoryAttention(nn.Module):
             (B, d_model, h, w).
         """
         table = rope_table(image.shape[1], image.shape[2], image.device)
-        x = (image + _POSITION_WEIGHT * place).flatten(2).transpose(1, 2)
-        keys = memory + memory_place
+        x = (image + _POSITION_WEIGHT * positions).flatten(2).transpose(1, 2)
+        keys = memory + memory_positions
         for layer in self.layers:
             x = layer(x, memory, keys, table, pointers)
         return torch.as_tensor(self.norm(x)).transpose(1, 2).reshape(image.shape)

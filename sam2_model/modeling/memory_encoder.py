@@ -1,4 +1,4 @@
-"""A mask and the frame it lies on become a spatial memory (SAM 2 paper, section 4)."""
+"""The memory encoder: a spatial memory of a mask and its frame (SAM 2 paper, section 4)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
@@ -15,7 +16,7 @@ _FUSER_LAYERS = 2
 
 
 class MaskDownSampler(nn.Module):
-    """Four strided convolutions from the input's size to the token grid."""
+    """Four strided convolutions from the input size to the token grid."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -27,7 +28,7 @@ class MaskDownSampler(nn.Module):
         layers.append(nn.Conv2d(widths[-1], dim, kernel_size=1))
         self.encoder = nn.Sequential(*layers)
 
-    def forward(self, mask: Tensor) -> Tensor:
+    def forward(self, mask: Float[Tensor, "b 1 s s"]) -> Float[Tensor, "b dim h h"]:
         """Map (B, 1, S, S) to (B, dim, S/16, S/16)."""
         out: Tensor = self.encoder(mask)
         return out
@@ -44,7 +45,7 @@ class CXBlock(nn.Module):
         self.pwconv2 = nn.Linear(4 * dim, dim)
         self.gamma = nn.Parameter(torch.full((dim,), 1e-6))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b dim h w"]) -> Float[Tensor, "b dim h w"]:
         """Map (B, dim, H, W) to the same shape."""
         mixed = self.norm(self.dwconv(x)).movedim(1, -1)
         mixed = self.gamma * self.pwconv2(F.gelu(self.pwconv1(mixed)))
@@ -52,13 +53,13 @@ class CXBlock(nn.Module):
 
 
 class Fuser(nn.Module):
-    """Blocks that mix mask and image features."""
+    """ConvNeXt blocks that combine mask and image features."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(CXBlock(dim) for _ in range(_FUSER_LAYERS))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b dim h w"]) -> Float[Tensor, "b dim h w"]:
         """Map (B, dim, H, W) to the same shape."""
         for layer in self.layers:
             x = layer(x)
@@ -66,7 +67,7 @@ class Fuser(nn.Module):
 
 
 class MemoryEncoder(nn.Module):
-    """Fuse a mask with the raw features of its frame."""
+    """Encodes masks and the features of their frame as spatial memories."""
 
     def __init__(self, config: SAM2Config) -> None:
         super().__init__()
@@ -76,13 +77,15 @@ class MemoryEncoder(nn.Module):
         self.fuser = Fuser(dim)
         self.out_proj = nn.Conv2d(dim, config.mem_dim, kernel_size=1)
 
-    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """Encode one memory per object.
+    def forward(
+        self, image: Float[Tensor, "b1 d_model h w"], mask: Float[Tensor, "b 1 16*h 16*w"]
+    ) -> Float[Tensor, "b mem_dim h w"]:
+        """Return the spatial memory of each object.
 
         Parameters
         ----------
         image : Tensor
-            (B or 1, d_model, h, w), features before any memory.
+            (B or 1, d_model, h, w) features without memory.
         mask : Tensor
             (B, 1, 16h, 16w), scaled probabilities.
 

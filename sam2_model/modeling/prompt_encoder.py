@@ -1,10 +1,11 @@
-"""Points, boxes and masks to tokens (SAM paper, section 3, "Prompt encoder")."""
+"""The prompt encoder: embeddings of points, boxes and masks (SAM paper, section 3)."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 import torch
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
@@ -15,7 +16,7 @@ _MASK_CHANNELS = 16
 
 
 class PointLabel(IntEnum):
-    """What a point says. A box is its two corners."""
+    """The meaning of a point. A box consists of two points, its corners."""
 
     PADDING = -1
     OUTSIDE = 0
@@ -25,7 +26,7 @@ class PointLabel(IntEnum):
 
 
 class PromptEncoder(nn.Module):
-    """Sparse tokens for points and boxes, a dense embedding for a mask."""
+    """Embeds points and boxes as sparse tokens, and masks densely."""
 
     def __init__(self, config: SAM2Config) -> None:
         super().__init__()
@@ -46,24 +47,26 @@ class PromptEncoder(nn.Module):
         )
         self.no_mask_embed = nn.Embedding(1, dim)
 
-    def dense_positions(self) -> Tensor:
-        """Encode the image tokens' own places: (1, d_model, side, side)."""
+    def dense_positions(self) -> Float[Tensor, "1 d_model side side"]:
+        """Return the position encoding of the image tokens, (1, d_model, side, side)."""
         return self.pe_layer.grid(self.token_side).to(self.no_mask_embed.weight.dtype)
 
-    def sparse(self, points: Tensor, labels: Tensor) -> Tensor:
-        """Turn points into tokens; a padding token follows them, unless there are none.
+    def sparse(
+        self, points: Float[Tensor, "b n 2"], labels: Integer[Tensor, "b n"]
+    ) -> Float[Tensor, "b tokens d_model"]:
+        """Return the tokens of points, followed by a padding token unless there are no points.
 
         Parameters
         ----------
         points : Tensor
-            (B, N, 2), x and y in pixels of the square input.
+            (B, N, 2), (x, y) in pixels of the square input.
         labels : Tensor
             (B, N), :class:`PointLabel` values.
 
         Returns
         -------
         Tensor
-            (B, N + 1, d_model), or (B, 0, d_model).
+            (B, N + 1, d_model), or (B, 0, d_model) without points.
         """
         if points.shape[1] == 0:
             return self.no_mask_embed.weight.new_zeros(
@@ -71,14 +74,16 @@ class PromptEncoder(nn.Module):
             )
         points = torch.cat((points.float(), points.new_zeros(len(points), 1, 2).float()), dim=1)
         labels = torch.cat((labels, labels.new_full((len(labels), 1), PointLabel.PADDING)), dim=1)
-        place = self.pe_layer((points + 0.5) / self.image_size)
+        positions = self.pe_layer((points + 0.5) / self.image_size)
         embeddings = (self.not_a_point_embed, *self.point_embeddings)
         kinds = torch.cat([torch.as_tensor(embedding.weight) for embedding in embeddings])
-        place = place.masked_fill((labels == PointLabel.PADDING)[..., None], 0.0)
-        return place.to(kinds.dtype) + kinds[labels.long() + 1]
+        positions = positions.masked_fill((labels == PointLabel.PADDING)[..., None], 0.0)
+        return positions.to(kinds.dtype) + kinds[labels.long() + 1]
 
-    def dense(self, mask: Tensor | None, batch: int) -> Tensor:
-        """Embed mask logits (B, 1, S/4, S/4), or their absence, as (B, d_model, side, side)."""
+    def dense(
+        self, mask: Float[Tensor, "b 1 s s"] | None, batch: int
+    ) -> Float[Tensor, "b d_model side side"]:
+        """Return the embedding (B, d_model, side, side) of logits (B, 1, S/4, S/4) or of None."""
         if mask is None:
             absent: Tensor = self.no_mask_embed.weight[..., None, None]
             return absent.expand(batch, -1, self.token_side, self.token_side)

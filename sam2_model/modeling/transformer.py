@@ -1,26 +1,27 @@
-"""The mask decoder's two-way transformer (SAM paper, appendix A, "Lightweight mask decoder")."""
+"""The two-way transformer of the mask decoder (SAM paper, appendix A)."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.layers import MLP
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose inner width may be narrower than its input.
+    """Multi-head attention.
 
     Parameters
     ----------
     dim : int
         Channels of queries and of the output.
     heads : int
-        Attention heads.
+        Number of attention heads.
     downsample : int
-        Inner width is ``dim / downsample``.
+        Attention has ``dim / downsample`` channels.
     kv_dim : int, optional
-        Channels of keys and values; ``dim`` when not given.
+        Channels of keys and values; by default ``dim``.
     """
 
     def __init__(
@@ -34,12 +35,22 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(kv_dim or dim, inner)
         self.out_proj = nn.Linear(inner, dim)
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend (B, Nq, dim) over (B, Nk, kv_dim)."""
-        return self.mix(self.q_proj(q), self.k_proj(k), self.v_proj(v))
+    def forward(
+        self,
+        q: Float[Tensor, "b nq dim"],
+        k: Float[Tensor, "b nk kv_dim"],
+        v: Float[Tensor, "b nk kv_dim"],
+    ) -> Float[Tensor, "b nq dim"]:
+        """Attend (B, Nq, dim) to (B, Nk, kv_dim)."""
+        return self.attend(self.q_proj(q), self.k_proj(k), self.v_proj(v))
 
-    def mix(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attend with queries, keys and values that are projected already."""
+    def attend(
+        self,
+        q: Float[Tensor, "b nq inner"],
+        k: Float[Tensor, "b nk inner"],
+        v: Float[Tensor, "b nk inner"],
+    ) -> Float[Tensor, "b nq dim"]:
+        """Attend with projected queries, keys and values."""
         q, k, v = (t.reshape(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         out: Tensor = self.out_proj(mixed)
@@ -47,7 +58,7 @@ class Attention(nn.Module):
 
 
 class TwoWayAttentionBlock(nn.Module):
-    """Tokens attend to themselves and to the image; the image attends to the tokens."""
+    """Self-attention of tokens, and cross-attention between tokens and image both ways."""
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, first: bool) -> None:
         super().__init__()
@@ -62,25 +73,31 @@ class TwoWayAttentionBlock(nn.Module):
         self.norm4 = nn.LayerNorm(dim)
 
     def forward(
-        self, tokens: Tensor, image: Tensor, token_place: Tensor, image_place: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Update tokens (B, N, C) and image (B, HW, C); places are added to queries and keys."""
+        self,
+        tokens: Float[Tensor, "b n c"],
+        image: Float[Tensor, "b hw c"],
+        token_positions: Float[Tensor, "b n c"],
+        image_positions: Float[Tensor, "b hw c"],
+    ) -> tuple[Float[Tensor, "b n c"], Float[Tensor, "b hw c"]]:
+        """Update tokens (B, N, C) and image (B, HW, C); positions are added to queries and keys."""
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
-            placed = tokens + token_place
-            tokens = tokens + self.self_attn(placed, placed, tokens)
+            queries = tokens + token_positions
+            tokens = tokens + self.self_attn(queries, queries, tokens)
         tokens = self.norm1(tokens)
-        image_key = image + image_place
-        tokens = tokens + self.cross_attn_token_to_image(tokens + token_place, image_key, image)
+        image_keys = image + image_positions
+        queries = tokens + token_positions
+        tokens = tokens + self.cross_attn_token_to_image(queries, image_keys, image)
         tokens = self.norm2(tokens)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = image + self.cross_attn_image_to_token(image_key, tokens + token_place, tokens)
+        token_keys = tokens + token_positions
+        image = image + self.cross_attn_image_to_token(image_keys, token_keys, tokens)
         return tokens, self.norm4(image)
 
 
 class TwoWayTransformer(nn.Module):
-    """Two blocks and a last look of the tokens at the image."""
+    """Blocks of two-way attention and a final cross-attention from tokens to image."""
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, depth: int = 2) -> None:
         super().__init__()
@@ -90,18 +107,17 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = Attention(dim, heads, downsample=2)
         self.norm_final_attn = nn.LayerNorm(dim)
 
-    def forward(self, image: Tensor, image_place: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix tokens (B, N, C) with image (B, C, H, W).
-
-        Returns
-        -------
-        tuple of Tensor
-            Tokens (B, N, C) and image (B, C, H, W).
-        """
-        place = image_place.flatten(2).transpose(1, 2)
+    def forward(
+        self,
+        image: Float[Tensor, "b c h w"],
+        image_positions: Float[Tensor, "b c h w"],
+        tokens: Float[Tensor, "b n c"],
+    ) -> tuple[Float[Tensor, "b n c"], Float[Tensor, "b c h w"]]:
+        """Return updated tokens (B, N, C) and image (B, C, H, W)."""
+        positions = image_positions.flatten(2).transpose(1, 2)
         flat = image.flatten(2).transpose(1, 2)
         out = tokens
         for layer in self.layers:
-            out, flat = layer(out, flat, tokens, place)
-        look = self.final_attn_token_to_image(out + tokens, flat + place, flat)
-        return self.norm_final_attn(out + look), flat.transpose(1, 2).reshape(image.shape)
+            out, flat = layer(out, flat, tokens, positions)
+        attended = self.final_attn_token_to_image(out + tokens, flat + positions, flat)
+        return self.norm_final_attn(out + attended), flat.transpose(1, 2).reshape(image.shape)

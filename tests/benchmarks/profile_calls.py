@@ -101,14 +101,15 @@ def click() -> CallCounter:
     from napari.components import ViewerModel
 
     from napari_sam2.viewer.contributions.commands import start_session
-    from napari_sam2.viewer.layer_sync import find_sync
+    from napari_sam2.viewer.layer_sync import LayerSync
 
     viewer = ViewerModel()
     viewer.add_image(movie(3), contrast_limits=(0, 255))
     start_session(viewer, model="micro", device="cpu")
-    sync = find_sync(viewer)
-    sync.events.asked.connect(sync.answer)
-    points, drafts = sync.family.points.layer, sync.family.drafts
+    sync = LayerSync.find(viewer)
+    _check(sync is not None, "The viewer has no session.")
+    sync.events.prompts_changed.connect(sync.prompts.predict)
+    points, drafts = sync.layers.points.layer, sync.layers.drafts
     points.add(np.array([0, *centers(0)[0]], float))
     viewer.dims.set_current_step(0, 1)
     counter = CallCounter()

@@ -1,7 +1,7 @@
-"""Walk through the flow as a user does; print the actions and the longest stall we cause.
+"""Count the actions of the usual workflow, and time the longest stall that the plugin causes.
 
-Stalls are processor time of the GUI thread in our callbacks, without what napari itself needs to
-make and draw layers, to read its settings and to open its activity dock.
+Stalls are processor time of the GUI thread in the plugin's callbacks, without the time that napari
+needs to make and draw layers, to read its settings and to open its activity dock.
 
 Run it with a screen, or under xvfb-run::
 
@@ -23,46 +23,52 @@ from napari.layers import Layer
 from napari.utils import cancelable_progress
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2._qt import (
-    extras,
-    hover,
-    image_box,
-    keeping,
-    model_box,
-    object_list,
-    run_box,
-    tool_box,
-    widget,
-)
-from napari_sam2._qt.jobs import controller as engine_module
+from napari_sam2._qt import widget
+from napari_sam2._qt.jobs.accept_save import AcceptSaveJobs
+from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2._qt.jobs.hover_preview import HoverPreview
+from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
+from napari_sam2._qt.jobs.predict import PredictionJobs
+from napari_sam2._qt.jobs.runs import RunJobs
+from napari_sam2._qt.panels.advanced import AdvancedPanel
+from napari_sam2._qt.panels.image import ImagePanel
+from napari_sam2._qt.panels.model import ModelPanel
+from napari_sam2._qt.panels.objects import ObjectTable
+from napari_sam2._qt.panels.propagation import PropagationPanel
+from napari_sam2._qt.panels.tools import ToolPanel
 from napari_sam2.viewer.contributions.sample_data import moving_cells
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.layer_set import LayerSet
 from napari_sam2.viewer.layers.preview import PreviewLayer
+from napari_sam2.viewer.prompt_layers import PromptLayers
 from tests.helpers.stopwatch import Stopwatch
 
 OURS: tuple[tuple[type, str], ...] = (
-    (engine_module.Engine, "begin adopt use propagate stop ask next_candidate"),
-    (engine_module.Engine, "_swapped _run_ended _tick _withdraw"),
-    (keeping.Keeping, "accept save _accepted delete"),
-    (widget.SegmentTrackWidget, "__init__ refresh _ready _jump"),
-    (object_list.ObjectList, "show_objects _edited"),
-    (image_box.ImageBox, "fill"),
-    (model_box.ModelBox, "show_cards show_model"),
-    (extras.Extras, "refresh seed_now"),
-    (hover.Hover, "_moved _rested _show"),
-    (run_box.RunBox, "show_run show_session"),
-    (tool_box.ToolBox, "use flip"),
-    (LayerSync, "_points_changed _shapes_changed _painted undo redo select refresh take"),
+    (SegmentationController, "begin adopt set_predictor propagate update"),
+    (SegmentationController, "_predictor_set _run_ended"),
+    (PredictionJobs, "predict withdraw next_candidate _predicted"),
+    (RunJobs, "start stop _ended"),
+    (AcceptSaveJobs, "accept save delete _accepted _saved"),
+    (PromptImportJobs, "add_labels _labels_read"),
+    (HoverPreview, "_moved _rested _show"),
+    (widget.SegmentTrackWidget, "__init__ refresh _model_ready"),
+    (ObjectTable, "refresh _edited"),
+    (ImagePanel, "fill"),
+    (ModelPanel, "show_cards show_model"),
+    (AdvancedPanel, "refresh"),
+    (PropagationPanel, "refresh show_session"),
+    (ToolPanel, "use flip_sign"),
+    (LayerSync, "undo redo refresh start_object"),
+    (PromptLayers, "_points_changed _shapes_changed _painted select replace"),
 )
 NAPARIS: tuple[tuple[Any, str], ...] = (
-    (widget, "read_settings"),
+    (widget, "read_preferences"),
     (LayerSet, "_make"),
     (PreviewLayer, "_add"),
     (Layer, "refresh"),
     (cancelable_progress, "__init__ update close"),
 )
-"""Reads all plugins' settings, makes layers, draws them, opens and closes the activity dock."""
+"""Reading settings, making and drawing layers, and the activity dock."""
 
 
 def pump(condition: Callable[[], bool], seconds: float = 300) -> None:
@@ -73,7 +79,7 @@ def pump(condition: Callable[[], bool], seconds: float = 300) -> None:
 
 
 class Walk:
-    """A user who counts."""
+    """A user whose actions are counted."""
 
     def __init__(self, fake: bool, folder: Path) -> None:
         self.watch = Stopwatch()
@@ -107,17 +113,19 @@ class Walk:
         self.actions.append("menu Plugins")
         self.widget = widget.SegmentTrackWidget(self.viewer, make)
         self.do("Segment and track", lambda: self.viewer.window.add_dock_widget(self.widget))
-        self.engine = self.widget.engine
-        pump(lambda: self.engine.sync is not None)
+        self.controller = self.widget.controller
+        self.state = self.widget.state
+        pump(lambda: self.state.sync is not None)
         self.viewer.dims.set_current_step(0, 0)
 
     def idle(self) -> None:
-        pump(lambda: not self.engine._live.busy and not self.engine._runner.busy)
-        pump(lambda: False, 0.3)
+        pump(lambda: self.controller.idle)
+        self.controller.update()
+        pump(lambda: self.controller.idle)
 
     def click(self, point: Any) -> float:
         start = time.monotonic()
-        layer = self.engine.sync.family.points.layer
+        layer = self.state.sync.layers.points.layer
         self.do("click", lambda: layer.add(np.array(point, float)))
         self.idle()
         return time.monotonic() - start
@@ -150,11 +158,11 @@ def main() -> None:
         walk.key("N")
         walk.idle()
         _report("a further object", walk.taken(), 3)
-        walk.engine.hover.turn(True)
-        walk.engine.hover._where = walk.viewer.layers[0].data_to_world(walk.points[0])
-        walk.engine.hover._rested()
+        walk.controller.hover.set_enabled(True)
+        walk.controller.hover._position = walk.viewer.layers[0].data_to_world(walk.points[0])
+        walk.controller.hover._rested()
         walk.idle()
-        walk.engine.sync.select(1)
+        walk.state.sync.prompt_layers.select(1)
         walk.viewer.dims.set_current_step(0, 5)
         walk.click([5, 40, 40])
         walk.key("G")
@@ -172,7 +180,7 @@ def _report(what: str, actions: list[str], most: int) -> None:
 
 def _stalls(watch: Stopwatch) -> None:
     ranked = sorted(watch.longest.items(), key=lambda item: -item[1])
-    print(f"longest stall in our callbacks: {ranked[0][1] * 1000:.1f} ms ({ranked[0][0]})")
+    print(f"longest stall: {ranked[0][1] * 1000:.1f} ms ({ranked[0][0]})")
     for name, seconds in ranked:
         print(f"  {seconds * 1000:7.1f} ms  {name}")
 

@@ -1,7 +1,8 @@
-"""Does in a viewer what a user does, and counts it."""
+"""A user at a viewer with the widget open."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from napari_sam2._qt.widget import SegmentTrackWidget
 
 @dataclass
 class Driver:
-    """A user at a viewer with the widget open."""
+    """Does in a viewer what a user does, and records the actions."""
 
     viewer: Any
     widget: SegmentTrackWidget
@@ -37,31 +38,50 @@ class Driver:
         widget = SegmentTrackWidget(viewer, lambda: predictor)
         viewer.window.add_dock_widget(widget, name="Segment and track")
         driver = cls(viewer, widget, qtbot, folder)
-        driver.until(lambda: widget.engine.predictor is not None)
+        driver.until(lambda: widget.state.predictor is not None)
         if images:
-            driver.until(lambda: widget.engine.sync is not None)
+            driver.until(lambda: widget.state.sync is not None)
         return driver
 
     @property
+    def controller(self) -> Any:
+        return self.widget.controller
+
+    @property
     def sync(self) -> Any:
-        return self.widget.engine.sync
+        return self.widget.state.sync
+
+    @property
+    def points(self) -> Any:
+        return self.sync.layers.points.layer
+
+    @property
+    def notice(self) -> str:
+        return str(self.widget.status.notice.text())
+
+    @property
+    def error(self) -> str:
+        return str(self.widget.status.error.text())
 
     def until(self, condition: Any, timeout: int = 120000) -> None:
         self.qtbot.waitUntil(condition, timeout=timeout)
 
     def settle(self) -> None:
-        """Wait until the threads have nothing to do and the panels show it."""
-        engine = self.widget.engine
-        self.until(lambda: not engine._live.busy and not engine._runner.busy)
-        self.qtbot.wait(150)
-        self.until(lambda: not engine._live.busy and not engine._runner.busy)
+        """Wait until no job is left, then show the results without waiting for the timers."""
+        self.until(lambda: self.controller.idle)
+        self.controller.update()
+        self.until(lambda: self.controller.idle)
+        self.widget.refresh()
+
+    def select(self, object_id: int) -> None:
+        self.sync.prompt_layers.select(object_id)
 
     def click(self, *where: float) -> None:
         """Go to a plane and add a point there as the tool does; in pixels of the image."""
         world = self.sync.images[0].data_to_world(where)
         for axis in range(len(where) - 2):
             self.viewer.dims.set_point(axis, world[axis])
-        self.sync.family.points.layer.add(np.array(where, float))
+        self.points.add(np.array(where, float))
         self.actions.append("click")
 
     def key(self, key: str) -> None:
@@ -73,10 +93,16 @@ class Driver:
         self.actions.append(key)
 
     def labels(self) -> np.ndarray:
-        return np.asarray(self.sync.family.results.data)
+        return np.asarray(self.sync.layers.results.data)
 
     def drafts(self) -> np.ndarray:
-        return np.asarray(self.sync.family.drafts.data)
+        return np.asarray(self.sync.layers.drafts.data)
 
     def close(self) -> None:
         self.widget.release()
+
+
+def plugin_threads() -> list[str]:
+    """Return the names of the plugin's threads that are alive."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("napari-sam2")]

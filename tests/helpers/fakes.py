@@ -1,22 +1,25 @@
-"""A predictor of a few lines that finds bright spots, so that the core can be tested fast."""
+"""Fakes: a predictor that finds bright spots without a network, and a journal in memory."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.protocol import (
     MaskCandidates,
     ModelInfo,
     TrackingResult,
     ViewPrompts,
 )
+from napari_sam2.masks.mask import MaskOrigin
+from napari_sam2.session.journal import Done
 
 ABSENT = -16.0
 
@@ -215,6 +218,30 @@ class FakePredictor:
         if labels[y, x] == 0:
             return np.full(brightness.shape, ABSENT, np.float32), -5.0, level
         return _logits(brightness, level, labels == labels[y, x]), 5.0, level
+
+
+class MemoryJournal:
+    """A journal in memory; see :class:`napari_sam2.tracking.resume_state.Journal`."""
+
+    def __init__(self) -> None:
+        self._done: set[Done] = set()
+        self._checkpoint: bytes | None = None
+
+    def mark(self, object_ids: Iterable[int], origin: MaskOrigin, index: PlaneIndex) -> None:
+        self._done.update(Done(object_id, origin, index) for object_id in object_ids)
+
+    def done(self) -> frozenset[Done]:
+        return frozenset(self._done)
+
+    def forget(self, object_id: int | None = None) -> None:
+        self._done = {d for d in self._done if object_id not in (None, d.object_id)}
+        self._checkpoint = None
+
+    def checkpoint(self, data: bytes) -> None:
+        self._checkpoint = data
+
+    def last_checkpoint(self) -> bytes | None:
+        return self._checkpoint
 
 
 def _logits(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin, MaskStatus
 from napari_sam2.masks.store import MaskRecord
 
 PLANE = (12, 15)
@@ -29,11 +29,11 @@ def records(draw):
         object_id=draw(st.integers(1, 5)),
         frame=frame,
         index=(frame, 2),
-        window=window,
-        logits=steps.astype(np.float32) / 8,
+        crop=MaskCrop(window, steps.astype(np.float32) / 8),
         predicted_iou=draw(st.floats(0, 1)),
         object_score=draw(st.floats(-20, 20)),
-        direction=draw(st.sampled_from(MaskOrigin)),
-        view=draw(st.sampled_from(["full", "zoom 0:8,0:8"])),
+        origin=draw(st.sampled_from(MaskOrigin)),
+        view=draw(st.sampled_from([None, Window(0, 0, 8, 8)])),
+        refined=draw(st.booleans()),
     )
-    return MaskRecord.of_result(result, draw(st.sampled_from(MaskStatus)))
+    return MaskRecord.from_result(result, draw(st.sampled_from(MaskStatus)))

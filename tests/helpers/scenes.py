@@ -13,7 +13,7 @@ from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import PointPrompt, Prompt
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.tracking.propagation import RunRecorder
+from napari_sam2.tracking.resume_state import Journal
 from tests.helpers.fakes import FakePredictor
 
 Path = NDArray[np.float64]
@@ -51,7 +51,7 @@ def session_of(
     settings: SessionSettings | None = None,
     masks: MaskStore | None = None,
     drafts: MaskStore | None = None,
-    recorder: RunRecorder | None = None,
+    journal: Journal | None = None,
     labels: LabelArray | None = None,
 ) -> SegmentationSession:
     """Return a session on a grey array whose first axis is propagated."""
@@ -65,7 +65,7 @@ def session_of(
         labels=labels or LabelArray.create(None, stack),
         settings=settings,
         drafts=drafts,
-        recorder=recorder,
+        journal=journal,
     )
 
 

@@ -1,4 +1,4 @@
-"""What cannot be used is refused early, in words that say what to do."""
+"""Errors for input that cannot be used."""
 
 from __future__ import annotations
 

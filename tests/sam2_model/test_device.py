@@ -1,4 +1,4 @@
-"""Devices are found or their absence is explained, on made-up machines and this one."""
+"""Devices on simulated machines and this one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_torch_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch)
-    with pytest.raises(DeviceError, match="No CUDA GPU is seen: check its driver"):
+    with pytest.raises(DeviceError, match="No CUDA GPU was found: check its driver"):
         resolve_device("cuda")
 
 
@@ -84,7 +84,9 @@ def test_lack_of_memory_on_a_mac_is_answered_too() -> None:
         raise RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)")
 
 
-@pytest.mark.parametrize("step", ["encode", "decode", "remember", "recall"])
+@pytest.mark.parametrize(
+    "step", ["encode_image", "decode_masks", "encode_memory", "condition_on_memory"]
+)
 def test_every_step_of_the_network_gives_the_advice(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -93,10 +95,10 @@ def test_every_step_of_the_network_gives_the_advice(
 
     model = network()
     parts = {
-        "encode": (model.image_encoder, "forward"),
-        "decode": (model.sam_mask_decoder, "forward"),
-        "remember": (model.memory_encoder, "forward"),
-        "recall": (model.memory_attention, "forward"),
+        "encode_image": (model.image_encoder, "forward"),
+        "decode_masks": (model.sam_mask_decoder, "forward"),
+        "encode_memory": (model.memory_encoder, "forward"),
+        "condition_on_memory": (model.memory_attention, "forward"),
     }
     module, method = parts[step]
     monkeypatch.setattr(module, method, full)
@@ -106,5 +108,5 @@ def test_every_step_of_the_network_gives_the_advice(
         video.add_points(0, 1, [[16, 16]], [1])
         list(video.propagate())
 
-    with pytest.raises(DeviceError, match=r"out of memory.*What takes less"):
+    with pytest.raises(DeviceError, match=r"out of memory.*These need less memory"):
         use()

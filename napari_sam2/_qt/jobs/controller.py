@@ -109,7 +109,7 @@ class SegmentationController(QObject):
         sync = self.state.sync
         self.state.predictor = predictor
         if sync is not None:
-            work = partial(sync.sessions.use, predictor)
+            work = partial(sync.sessions.set_predictor, predictor)
             self._run_queue.submit(JobKey(JobKind.SET_MODEL), work, self._predictor_set)
         self.state.changed.emit()
 
@@ -152,7 +152,7 @@ class SegmentationController(QObject):
         self.state.predictor = sync.sessions.predictor
         self._mouse = NegativeClickHandler(sync)
         sync.prompts.execute = self._store
-        sync.sessions.listen(self._connect_session)
+        sync.sessions.connect(self._connect_session)
         for signal, slot in self._connections(sync):
             signal.connect(slot)
         self._encoder.reset()
@@ -211,7 +211,7 @@ class SegmentationController(QObject):
         if sync is None:
             return
         sync.detach()
-        sync.sessions.unlisten(self._connect_session)
+        sync.sessions.disconnect(self._connect_session)
         sync.prompts.execute = execute_now
         connections = self._connections(sync)
         for _, session in sync.sessions:
@@ -269,7 +269,7 @@ class SegmentationController(QObject):
 
         def work() -> Any:
             if intensity != sessions.intensity:
-                sessions.show(intensity)
+                sessions.set_intensity(intensity)
             return session.encoder.image(session.stack.index(frame), session.placement.full)
 
         self._encoder.reset()

@@ -127,7 +127,7 @@ class HoverPreview(QObject):
         self, request: int, sync: LayerSync, fixed: FixedPosition, preview: "Preview | None"
     ) -> None:
         current = request == self._request and sync is self._state.sync and sync.alive
-        if current and preview is not None and not preview.result.window.empty:
+        if current and preview is not None and not preview.result.crop.window.empty:
             self._layer.show(sync, fixed, preview.result)
 
 

@@ -42,7 +42,7 @@ class PredictionJobs:
 
     def _predicted(self, key: PromptKey, preview: Preview) -> None:
         self._previews[key] = preview
-        if preview.result.window.empty:
+        if preview.result.crop.window.empty:
             self._state.notice.emit(
                 "No object was found there. Click nearer to its middle, or draw a box."
             )

@@ -7,7 +7,7 @@ from functools import partial
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.inference.refinement import Refined, RefinementOutcome, outcome_words
+from napari_sam2.inference.refinement import Refined, RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
@@ -86,8 +86,8 @@ class RefinementJobs:
         if masks is not None:
             sync.prompts.add_refinement(key, *masks)
             self._state.unsaved = True
-        one = {RefinementOutcome.SHARPENED: 1}
-        self._state.notice.emit(_SKIPPED if masks is None else outcome_words(one))
+        one = {RefinementOutcome.REFINED: 1}
+        self._state.notice.emit(_SKIPPED if masks is None else summarize_outcomes(one))
         self._state.changed.emit()
 
     def refine_track(self) -> None:
@@ -123,5 +123,5 @@ def _refine(
 
 
 def _summary(outcomes: Counter[RefinementOutcome], stopped: bool) -> str:
-    tried = outcomes.total() - outcomes[RefinementOutcome.UNTOUCHED]
-    return outcome_words(outcomes) if tried or stopped else _SKIPPED
+    tried = outcomes.total() - outcomes[RefinementOutcome.SKIPPED]
+    return summarize_outcomes(outcomes) if tried or stopped else _SKIPPED

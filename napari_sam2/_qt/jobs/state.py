@@ -102,7 +102,7 @@ class ControllerState(QObject):
 
     def progress(self, object_id: int) -> "ObjectProgress | None":
         """Return frames, lowest score and acceptance of an object."""
-        return None if self.sync is None else self.sync.sessions.tally.of(object_id)
+        return None if self.sync is None else self.sync.sessions.progress(object_id)
 
     def prompt_counts(self) -> Counter[int]:
         """Return how many prompts each object has."""

@@ -59,6 +59,9 @@ _Along = Annotated[
 ]
 _At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
 _Channel = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]
+_Scene = Annotated[
+    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+]
 _Contrast = Annotated[_Text, typer.Option(metavar="LO,HI", help="Values shown as black and white.")]
 _Window = Annotated[_Text, typer.Option(help="CT window, e.g. ct-abdomen.")]
 _Direction = Annotated[
@@ -90,6 +93,7 @@ def segment(
     along: _Along = None,
     at: _At = None,
     channel: _Channel = None,
+    scene: _Scene = None,
     contrast: _Contrast = None,
     window: _Window = None,
     direction: _Direction = None,
@@ -116,6 +120,7 @@ def segment(
         along=along,
         at=at,
         channels=channel,
+        scene=scene,
         contrast=contrast,
         window=window,
         direction=direction,

@@ -52,11 +52,12 @@ class Stroke:
         """Return the object's mask after the stroke, as a crop (h, w) with its offset (y, x)."""
         (y0, x0), (y1, x1) = self.yx.min(axis=0), self.yx.max(axis=0) + 1
         window = Window(int(y0), int(x0), int(y1), int(x1))
-        if before is not None and not before.window.empty:
-            window = window.union(before.window)
+        if before is not None and not before.crop.window.empty:
+            window = window.union(before.crop.window)
         mask = np.zeros(window.shape, bool)
-        if before is not None and not before.window.empty:
-            mask[before.window.relative_to(window).slices] = before.logits > 0
+        if before is not None and not before.crop.window.empty:
+            crop = before.crop
+            mask[crop.window.relative_to(window).slices] = crop.logits > 0
         local = self.yx - np.array(window.offset)
         mask[local[:, 0], local[:, 1]] = self.added
         return mask, window.offset

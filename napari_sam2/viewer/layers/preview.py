@@ -43,9 +43,9 @@ class PreviewLayer:
     def show(self, sync: LayerSync, fixed: FixedPosition, result: FrameResult) -> None:
         """Show a mask at its place on the image."""
         grid, image = sync.grid, sync.images[0]
-        mask = np.where(result.logits > 0, result.object_id, 0).astype(np.uint16)
+        mask = np.where(result.crop.logits > 0, result.object_id, 0).astype(np.uint16)
         data = _on_axes(mask, grid)
-        corner = grid.point(fixed, result.frame, result.window.offset)
+        corner = grid.point(fixed, result.frame, result.crop.window.offset)
         translate = image.affine.inverse(image.data_to_world(corner))
         options = {**layer_transform(image), "translate": translate}
         if self._layer is None or self._layer not in self._viewer.layers:

@@ -214,9 +214,9 @@ def _labels(results: Iterable[FrameResult], shape: tuple[int, int]) -> Plane:
     # The label image of the session uses rounded logits, which changes J by up to 0.001.
     labels, best = np.zeros(shape, np.uint8), np.zeros(shape, np.float32)
     for result in results:
-        where = result.window.slices
-        wins = result.logits > best[where]
-        best[where][wins] = result.logits[wins]
+        where, logits = result.crop.window.slices, result.crop.logits
+        wins = logits > best[where]
+        best[where][wins] = logits[wins]
         labels[where][wins] = result.object_id
     return labels
 

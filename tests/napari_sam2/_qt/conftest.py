@@ -1,20 +1,129 @@
-"""A viewer with a movie, and the widget on it with a predictor of a few lines."""
+"""Viewers with the widget, on a movie and with a fake predictor.
+
+Starting and closing a napari window takes seconds, so the tests of a module share theirs. A test
+that closes its viewer takes one of its own by ``open_own_widget``, in a module without shared ones.
+"""
 
 from __future__ import annotations
 
-import threading
+import gc
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from tests.helpers.driver import Driver
+from tests.helpers.driver import Driver, plugin_threads
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
 PATHS = [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 2), 8)]
+APP_NAME = "napari_sam2_tests"
+
+
+class SlowPredictor(FakePredictor):
+    """Takes its time for every frame, so that a run can be caught in the middle."""
+
+    def track(self, *args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.15)
+        return super().track(*args, **kwargs)
+
+
+class SharedViewers:
+    """Viewers that the tests of one module use in turn; each test gets them empty."""
+
+    def __init__(self) -> None:
+        self._viewers: list[Any] = []
+        self._taken = 0
+        self._drivers: list[Driver] = []
+        self._stack = ExitStack()
+
+    def take(self) -> Any:
+        """Return an empty viewer that the present test does not use yet."""
+        if len(self._viewers) == self._taken:
+            self._viewers.append(self._start())
+        self._taken += 1
+        return self._viewers[self._taken - 1]
+
+    def add(self, driver: Driver) -> Driver:
+        """Have the widget of a driver closed at the end of the test."""
+        self._drivers.append(driver)
+        return driver
+
+    def reset(self) -> None:
+        """Close the widgets of the present test and empty the viewers."""
+        for driver in self._drivers:
+            driver.close()
+            if driver.widget.parent() is not None:
+                driver.viewer.window.remove_dock_widget(driver.widget)
+            driver.widget.deleteLater()
+        for viewer in self._viewers[: self._taken]:
+            _empty(viewer)
+        self._drivers.clear()
+        self._taken = 0
+
+    def close(self) -> None:
+        """Close the viewers."""
+        from napari._qt.qt_viewer import QtViewer
+
+        while self._viewers:
+            viewer = self._viewers.pop()
+            with patch.object(viewer.window._qt_window, "_save_current_window_settings"):
+                viewer.close()
+        del viewer
+        gc.collect()
+        QtViewer._instances.clear()
+        self._stack.close()
+
+    def _start(self) -> Any:
+        from napari import Viewer
+        from qtpy.QtWidgets import QWidget
+
+        if not self._viewers:
+            self._patch_napari(QWidget)
+        return Viewer(show=False, show_welcome_screen=False)
+
+    def _patch_napari(self, widget: type[Any]) -> None:
+        """Do what ``make_napari_viewer`` does: an own application, no threads, no console."""
+        from app_model import Application
+        from napari._app_model._app import NapariApplication, _napari_names
+        from napari._qt._qapp_model.qactions import init_qactions
+        from napari.plugins import _initialize_plugins
+        from napari.settings import get_settings
+
+        def no_console(*_: Any) -> Any:
+            made = widget()
+            made._update_theme = lambda *_: None
+            return made
+
+        get_settings().reset()
+        app = NapariApplication(APP_NAME)
+        app.injection_store.namespace = _napari_names
+        for clear in (_initialize_plugins.cache_clear, init_qactions.cache_clear):
+            clear()
+            self._stack.callback(clear)
+        self._stack.callback(Application.destroy, APP_NAME)
+        for target, replacement in (
+            ("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None),
+            ("napari._qt.qt_viewer.QtViewer._get_console", no_console),
+        ):
+            self._stack.enter_context(patch(target, replacement))
+        self._stack.enter_context(
+            patch.object(NapariApplication, "get_app_model", return_value=app)
+        )
+
+
+def _empty(viewer: Any) -> None:
+    viewer.layers.clear()
+    viewer.dims.ndisplay = 2
+    viewer.dims.ndim = 2
+    viewer.dims.reset()
+    viewer.dims.axis_labels = ("-2", "-1")
+    viewer.mouse_over_canvas = False
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +149,49 @@ def predictor() -> FakePredictor:
 
 
 @pytest.fixture
+def slow() -> Callable[[Any], None]:
+    """Return a function that makes the runs of a user slow."""
+
+    def slow_down(user: Any) -> None:
+        user.sync.sessions.set_predictor(SlowPredictor())
+
+    return slow_down
+
+
+@pytest.fixture(scope="module")
+def _module_viewers(qapp: Any) -> Iterator[SharedViewers]:
+    viewers = SharedViewers()
+    yield viewers
+    viewers.close()
+
+
+@pytest.fixture
+def shared_viewers(_module_viewers: SharedViewers) -> Iterator[SharedViewers]:
+    """Empty viewers; at the end of the test no thread of the plugin is left."""
+    yield _module_viewers
+    _module_viewers.reset()
+    assert plugin_threads() == []
+
+
+@pytest.fixture
 def open_widget(
+    shared_viewers: SharedViewers, qtbot: Any, predictor: FakePredictor, tmp_path: Path
+) -> Callable[..., Driver]:
+    """Return a function that opens the widget on images, in a viewer of the module."""
+
+    def start(*images: Any, **options: Any) -> Driver:
+        viewer = shared_viewers.take()
+        driver = Driver.open(viewer, qtbot, predictor, tmp_path, images, options)
+        return shared_viewers.add(driver)
+
+    return start
+
+
+@pytest.fixture
+def open_own_widget(
     make_napari_viewer: Callable[..., Any], qtbot: Any, predictor: FakePredictor, tmp_path: Path
 ) -> Iterator[Callable[..., Driver]]:
-    """Open a viewer and the widget in it; threads must be gone at the end."""
+    """Return a function that opens the widget in a viewer that the test may close."""
     drivers: list[Driver] = []
 
     def start(*images: Any, **options: Any) -> Driver:
@@ -54,5 +202,4 @@ def open_widget(
     yield start
     for driver in drivers:
         driver.close()
-    left = [t.name for t in threading.enumerate() if t.name.startswith("napari-sam2")]
-    assert left == []
+    assert plugin_threads() == []

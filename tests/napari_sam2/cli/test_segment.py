@@ -200,7 +200,7 @@ def test_missing_values_are_reported_once(place, capfd):
 def test_refine_reports_how_many_masks_changed(place, capfd):
     scores = place.folder / "scores.csv"
     assert place.segment("--refine", "--view", "full", "--scores", str(scores)) == ExitCode.DONE
-    assert f"{2 * len(FRAMES)} masks sharpened" in capfd.readouterr().err
+    assert f"{2 * len(FRAMES)} masks refined" in capfd.readouterr().err
     rows = list(csv.DictReader(scores.read_text().splitlines()))
     assert all(row["view"].startswith("zoom") and row["view"].endswith("refined") for row in rows)
     assert np.mean((place.labels() > 0) == TRUTH) > 0.995

@@ -15,10 +15,11 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.postprocess import ComponentFilter
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt, Prompt
 from napari_sam2.session.settings import SessionSettings
-from tests.napari_sam2.fakes import FakePredictor
+from tests.helpers.fakes import FakePredictor
 
 PIECES = ComponentFilter(0.2)
 
@@ -28,11 +29,11 @@ def patch(*blocks: tuple[int, int, int], at: tuple[int, int] = (100, 200)) -> Ma
     mask = np.zeros((40, 60), bool)
     for y, x, side in blocks:
         mask[y : y + side, x : x + side] = True
-    return MaskCrop.of_mask(mask, at, 5.0)
+    return MaskCrop.from_mask(mask, at, 5.0)
 
 
 def test_a_speck_goes_and_the_patch_shrinks_to_the_rest() -> None:
-    cleaned = PIECES.main(patch((10, 10, 10), (30, 50, 3)))
+    cleaned = PIECES.filter(patch((10, 10, 10), (30, 50, 3)))
     assert cleaned.box == Window(110, 210, 120, 220)
     assert cleaned.area == 100
     assert cleaned.window == Window(106, 206, 124, 224)
@@ -40,34 +41,34 @@ def test_a_speck_goes_and_the_patch_shrinks_to_the_rest() -> None:
 
 def test_a_large_second_piece_stays() -> None:
     two = patch((10, 10, 10), (30, 50, 5))
-    assert PIECES.main(two) is two
+    assert PIECES.filter(two) is two
 
 
 def test_pieces_under_points_stay_others_go() -> None:
     seen = patch((10, 10, 10), (30, 50, 3), (2, 50, 3))
-    cleaned = PIECES.main(seen, np.array([[131.0, 251.0], [0.0, 0.0], [500.0, 500.0]]))
+    cleaned = PIECES.filter(seen, np.array([[131.0, 251.0], [0.0, 0.0], [500.0, 500.0]]))
     assert cleaned.area == 109
 
 
 @pytest.mark.parametrize("least", [0.0, 0.2])
 def test_nothing_is_left_nothing(least: float) -> None:
     empty = MaskCrop.empty()
-    assert ComponentFilter(least).main(empty) is empty
+    assert ComponentFilter(least).filter(empty) is empty
     dark = patch()
-    assert ComponentFilter(least).main(dark) is dark
+    assert ComponentFilter(least).filter(dark) is dark
 
 
 def test_corrections_keep_what_they_ask_for() -> None:
     seen = patch((10, 10, 10), (30, 50, 3))
-    assert PIECES.answer(PlanePrompts(previous=seen), seen) is seen
-    assert PIECES.answer(PlanePrompts(), seen) is not seen
+    assert PIECES.filter_prompted(PlanePrompts(previous=seen), seen) is seen
+    assert PIECES.filter_prompted(PlanePrompts(), seen) is not seen
 
 
 @given(hnp.arrays(bool, (12, 14)), st.floats(0.01, 1.0))
 def test_only_small_pieces_go(mask: np.ndarray, least: float) -> None:
-    seen = MaskCrop.of_mask(mask, (3, 4), 2.0)
-    cleaned = ComponentFilter(least).main(seen)
-    assert ComponentFilter(least).whole(cleaned)
+    seen = MaskCrop.from_mask(mask, (3, 4), 2.0)
+    cleaned = ComponentFilter(least).filter(seen)
+    assert ComponentFilter(least).keeps_all(cleaned)
     canvas = np.zeros(mask.shape, bool)
     canvas[cleaned.window.shift(-3, -4).slices] = cleaned.logits > 0
     assert not (canvas & ~mask).any()
@@ -81,9 +82,9 @@ class Specked(FakePredictor):
     def track(self, *args, **options):
         return [self._specked(step) for step in super().track(*args, **options)]
 
-    def click(self, *args):
-        answer = super().click(*args)
-        return replace(answer, logits=np.stack([speck(plane) for plane in answer.logits]))
+    def predict(self, *args):
+        found = super().predict(*args)
+        return replace(found, logits=np.stack([speck(plane) for plane in found.logits]))
 
     @staticmethod
     def _specked(step):
@@ -112,7 +113,7 @@ def areas(prompt: Prompt, view: str) -> list[int]:
         intensity=Intensity(((0.0, 255.0),)),
         settings=SessionSettings(view=ViewPolicy.parse(view)),
     )
-    return [count_of_pieces(result.logits > 0) for result in session.propagate()]
+    return [count_of_pieces(result.crop.logits > 0) for result in session.propagate()]
 
 
 def count_of_pieces(mask: np.ndarray) -> int:

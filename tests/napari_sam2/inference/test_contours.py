@@ -33,22 +33,22 @@ def test_jitter_at_the_size_of_a_mask_pixel_goes_and_the_object_stays() -> None:
     blocks = np.kron(rng.random((43, 43)) < 0.5, np.ones((3, 3), bool))[:128, :128]
     rim = disc(43) & ~disc(37)
     jagged = np.where(rim, blocks, true)
-    found = OUTLINES.smoothed(logits(jagged), grain=3.0) > 0
+    found = OUTLINES.smooth(logits(jagged), mask_pixel=3.0) > 0
     assert iou(found, true) > iou(jagged, true) + 0.03
 
 
 @pytest.mark.parametrize("radius", [3, 5, 8])
 def test_small_objects_keep_their_pixels(radius: int) -> None:
     mask = disc(radius)
-    assert iou(OUTLINES.smoothed(logits(mask), grain=3.0) > 0, mask) > 0.97
+    assert iou(OUTLINES.smooth(logits(mask), mask_pixel=3.0) > 0, mask) > 0.97
 
 
 def test_a_fine_mask_pixel_limits_what_is_smoothed() -> None:
     line = np.zeros((128, 128), bool)
     line[20:100, 20:100] = True
     line[60:64, 100:120] = True
-    assert OUTLINES.smoothed(logits(line), grain=0.75)[62, 115] > 0
-    assert OUTLINES.smoothed(logits(line), grain=8.0)[62, 115] < 0
+    assert OUTLINES.smooth(logits(line), mask_pixel=0.75)[62, 115] > 0
+    assert OUTLINES.smooth(logits(line), mask_pixel=8.0)[62, 115] < 0
 
 
 @given(arrays(np.float32, (12, 14), elements=st.floats(-20, 20, width=32)), st.floats(0, 9))
@@ -56,7 +56,7 @@ def test_a_mask_never_vanishes_and_its_surroundings_stay(
     values: NDArray[np.float32], grain: float
 ) -> None:
     before = values.copy()
-    found = ContourSmoothing(0.5).smoothed(values, grain)
+    found = ContourSmoothing(0.5).smooth(values, grain)
     assert np.array_equal(values, before)
     assert (found > 0).any() == (values > 0).any()
     assert found.dtype == np.float32
@@ -65,8 +65,8 @@ def test_a_mask_never_vanishes_and_its_surroundings_stay(
 
 def test_nothing_is_done_without_reason() -> None:
     mask = logits(disc(20))
-    assert ContourSmoothing().smoothed(mask, 3.0) is mask
-    assert OUTLINES.smoothed(mask, 0.1) is mask
+    assert ContourSmoothing().smooth(mask, 3.0) is mask
+    assert OUTLINES.smooth(mask, 0.1) is mask
     empty = np.full((8, 8), -1, np.float32)
-    assert OUTLINES.smoothed(empty, 3.0) is empty
+    assert OUTLINES.smooth(empty, 3.0) is empty
     assert replace(OUTLINES, share=0.0) == ContourSmoothing()

@@ -52,9 +52,9 @@ def test_full_view_is_bit_identical_to_the_plain_predictor(model, predictor, dat
     session = session_of(data, prompts, predictor=predictor, settings=settings)
     seen = set()
     for result in session.propagate():
-        if result.direction.value in ("prompt", "forward"):
-            crop = expected[result.frame][result.window.slices]
-            np.testing.assert_array_equal(result.logits, crop)
+        if result.origin.value in ("prompt", "forward"):
+            crop = expected[result.frame][result.crop.window.slices]
+            np.testing.assert_array_equal(result.crop.logits, crop)
             assert np.count_nonzero(expected[result.frame] > 0) == result.area
             seen.add(result.frame)
     assert seen == set(range(FRAMES))
@@ -70,7 +70,7 @@ def test_preview_of_a_lone_click_is_what_propagation_starts_from(predictor, data
     ious = [candidate.predicted_iou for candidate in preview.candidates]
     assert ious == sorted(ious, reverse=True)
     first = next(session.propagate())
-    np.testing.assert_array_equal(first.logits, preview.result.logits)
+    np.testing.assert_array_equal(first.crop.logits, preview.result.crop.logits)
 
 
 def test_dumped_state_continues_bit_identically(predictor, data):
@@ -80,7 +80,7 @@ def test_dumped_state_continues_bit_identically(predictor, data):
     again = predictor.deserialize_state(predictor.serialize_state(state))
     assert again.nbytes == state.nbytes
     one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
-    np.testing.assert_array_equal(one.logits, other.logits)
+    np.testing.assert_array_equal(one.crop.logits, other.crop.logits)
     assert one.object_score == other.object_score
 
 

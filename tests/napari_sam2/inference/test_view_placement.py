@@ -12,7 +12,8 @@ from napari_sam2.images.view import View, ViewPolicy
 from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, ViewSizing, share_views
-from napari_sam2.prompts.plane_prompts import MaskCrop, PlanePrompts
+from napari_sam2.masks.mask import MaskCrop
+from napari_sam2.prompts.plane_prompts import PlanePrompts
 from tests.helpers.scenes import session_of
 
 
@@ -45,7 +46,7 @@ def placed(draw):
     window = Window(y, x, y + height, x + width).clip(shape)
     mask = np.random.default_rng(draw(st.integers(0, 99))).random(window.shape) > 0.4
     view = placement(shape).place(window.shift(draw(st.integers(-9, 9)), 0), draw(sides))
-    return shape, MaskCrop.of_mask(mask, window.offset, 8.0), view
+    return shape, MaskCrop.from_mask(mask, window.offset, 8.0), view
 
 
 @given(placed())
@@ -54,7 +55,7 @@ def test_mask_pasted_back_from_any_window_is_the_mask_cut_out(case):
     shape, patch, view = case
     eye = encoder(shape)
     view = View(view.window, zoomed=True)
-    back = eye.paste(view, eye.see(view, patch))
+    back = eye.mask_to_plane(view, eye.mask_to_view(view, patch))
     expected = np.zeros(shape, bool)
     expected[patch.window.slices] = patch.logits > 0
     outside = np.ones(shape, bool)
@@ -75,7 +76,9 @@ def test_blocky_mask_survives_a_coarse_level(case, factor):
     eye = encoder((side, side))
     low, high = side // 4 // factor * factor, 3 * side // 4 // factor * factor
     mask = np.ones((high - low, high - low), bool)
-    back = eye.paste(view, eye.see(view, MaskCrop.of_mask(mask, (low, low), 8.0)))
+    back = eye.mask_to_plane(
+        view, eye.mask_to_view(view, MaskCrop.from_mask(mask, (low, low), 8.0))
+    )
     box = back.box
     assert (box.y0 + box.y1, box.x0 + box.x1) == (low + high, low + high)
     assert abs(box.y0 - low) <= factor
@@ -143,10 +146,10 @@ def test_a_window_stays_while_it_holds_its_object():
 def test_forty_nuclei_in_six_clusters_need_at_most_twenty_windows():
     rng = np.random.default_rng(4)
     rule = placement((2048, 2048))
-    centres = [
+    centers = [
         c + rng.uniform(-45, 45, 2) for c in rng.uniform(150, 1900, (6, 2)) for _ in range(7)
     ][:40]
-    boxes = [Window(int(y) - 12, int(x) - 12, int(y) + 12, int(x) + 12) for y, x in centres]
+    boxes = [Window(int(y) - 12, int(x) - 12, int(y) + 12, int(x) + 12) for y, x in centers]
     sides = {rule.first_side(box) for box in boxes}
     assert len(sides) == 1
     side = sides.pop()
@@ -227,7 +230,7 @@ def test_points_outside_the_view_are_not_asked():
     eye = encoder((100, 100))
     view = View(Window(20, 20, 52, 52), zoomed=True)
     points = np.array([[30.0, 30.0], [90.0, 90.0]])
-    asked = eye.ask(view, PlanePrompts(points, np.array([1, 0])))
+    asked = eye.prompts_to_view(view, PlanePrompts(points, np.array([1, 0])))
     np.testing.assert_array_equal(asked.points, [[10.0, 10.0]])
     np.testing.assert_array_equal(asked.labels, [1])
 

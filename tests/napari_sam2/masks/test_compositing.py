@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_sam2.core.geometry import Window
 from napari_sam2.masks.compositing import compose_labels
-from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin, MaskStatus
 from napari_sam2.masks.store import MaskRecord
 from tests.helpers.mask_strategies import PLANE, records, windows
 
@@ -57,8 +57,9 @@ def test_a_crop_is_a_crop_of_the_whole(masks, window):
 def record(object_id, logit, status=MaskStatus.FINAL):
     logits = np.full((4, 4), logit, np.float32)
     window = Window(0, 0, 4, 4)
-    result = FrameResult(object_id, 0, (0,), window, logits, 1, 1, MaskOrigin.FORWARD)
-    return MaskRecord.of_result(result, status)
+    crop = MaskCrop(window, logits)
+    result = FrameResult(object_id, 0, (0,), crop, 1, 1, MaskOrigin.FORWARD)
+    return MaskRecord.from_result(result, status)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def masks_of(frame):
     """The masks that frame has when it is complete."""
     random = np.random.default_rng(frame)
     return [
-        MaskRecord.of_mask(n, (frame,), random.random((30, 40)) > 0.5, (n * 10, n * 10))
+        MaskRecord.from_mask(n, (frame,), random.random((30, 40)) > 0.5, (n * 10, n * 10))
         for n in (1, 2)
     ]
 

@@ -90,7 +90,7 @@ def test_the_order_of_results_does_not_matter(masks, random):
 
 @pytest.mark.parametrize(
     ("axes", "along", "chunks"),
-    [("TYX", "t", (1, 2048, 2048)), ("ZYX", "y", (2048, 1, 2048)), ("XYZ", "z", (2048, 2048, 1))],
+    [("TYX", "t", (1, 2048, 2048)), ("ZYX", "y", (2048, 1, 2048)), ("XYZ", "z", (1, 2048, 2048))],
 )
 def test_chunks_span_the_plane(axes, along, chunks):
     stack = stack_of((3000, 3000, 3000), axes, along=along)
@@ -101,7 +101,7 @@ def test_a_huge_plane_costs_only_its_crop(tmp_path):
     stack = stack_of((3, 60_000, 60_000), "TYX")
     labels = LabelArray.create(tmp_path / "huge.zarr", stack)
     store = MemoryMaskStore()
-    store.put([MaskRecord.of_mask(9, (1,), np.ones((100, 90)), (2000, 40_000))])
+    store.put([MaskRecord.from_mask(9, (1,), np.ones((100, 90)), (2000, 40_000))])
     labels.refresh((1,), Window(1990, 39_990, 2200, 40_200), store)
     assert labels.array.nchunks_initialized == 2
     assert labels.read((1,), Window(1999, 40_000, 2003, 40_001)).ravel().tolist() == [0, 9, 9, 9]

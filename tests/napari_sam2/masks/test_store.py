@@ -16,9 +16,9 @@ from hypothesis.extra.numpy import arrays
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.codec import STEP, compress, decompress, dequantise, quantise
+from napari_sam2.masks.codec import STEP, compress, decompress, dequantize, quantize
 from napari_sam2.masks.database import Database, MaskTable
-from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin, MaskStatus
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
 from tests.helpers.mask_strategies import records
@@ -35,24 +35,24 @@ def store(request, tmp_path):
 
 
 def square(object_id=1, frame=0, status=MaskStatus.FINAL, offset=(2, 3)):
-    return MaskRecord.of_mask(object_id, (frame,), np.ones((4, 5)), offset, status)
+    return MaskRecord.from_mask(object_id, (frame,), np.ones((4, 5)), offset, status)
 
 
 @given(arrays(np.float32, (3, 4), elements=st.floats(width=32, allow_nan=True)))
 def test_quantisation_keeps_every_sign(logits):
-    steps = quantise(logits)
+    steps = quantize(logits)
     np.testing.assert_array_equal(steps > 0, logits > 0)
     assert steps.min() >= -127
 
 
 @given(arrays(np.float32, (4, 4), elements=st.floats(-15.875, 15.875, width=32)))
 def test_quantisation_errs_by_at_most_one_step(logits):
-    error = np.abs(dequantise(quantise(logits)) - logits)
+    error = np.abs(dequantize(quantize(logits)) - logits)
     assert error.max() <= STEP
 
 
 def test_quantisation_of_special_values():
-    steps = quantise([np.nan, np.inf, -np.inf, 0.0, 1e-30, -1e-30, 15.875, 1e30])
+    steps = quantize([np.nan, np.inf, -np.inf, 0.0, 1e-30, -1e-30, 15.875, 1e30])
     np.testing.assert_array_equal(steps, [-127, 127, -127, 0, 1, 0, 127, 127])
 
 
@@ -64,21 +64,21 @@ def test_compression_round_trip(steps):
 def test_record_of_a_result():
     logits = np.array([[3.0, -1.0], [0.0, 0.01]], np.float32)
     window = Window(4, 5, 6, 7)
-    result = FrameResult(7, 3, (3, 1), window, logits, 0.5, 2.0, MaskOrigin.BLEND, view="zoom")
-    record = MaskRecord.of_result(result)
-    np.testing.assert_array_equal(record.mask, [[True, False], [False, True]])
-    np.testing.assert_allclose(record.logits, [[3, -1], [0, STEP]])
+    crop = MaskCrop(window, logits)
+    result = FrameResult(7, 3, (3, 1), crop, 0.5, 2.0, MaskOrigin.BLEND)
+    record = MaskRecord.from_result(result)
+    np.testing.assert_array_equal(record.steps > 0, [[True, False], [False, True]])
+    np.testing.assert_allclose(record.crop.logits, [[3, -1], [0, STEP]])
     assert record.area == 2
-    assert (record.window, record.offset) == (window, (4, 5))
-    assert (record.status, record.direction) == (MaskStatus.FINAL, MaskOrigin.BLEND)
-    draft = MaskRecord.of_result(dataclasses.replace(result, final=False))
+    assert record.window == record.crop.window == window
+    assert (record.status, record.origin) == (MaskStatus.FINAL, MaskOrigin.BLEND)
+    draft = MaskRecord.from_result(dataclasses.replace(result, final=False))
     assert draft.status is MaskStatus.DRAFT
 
 
 def test_absent_object_is_a_record_without_pixels():
-    empty = np.zeros((0, 0), np.float32)
-    result = FrameResult(1, 0, (0,), Window(0, 0, 0, 0), empty, 0.1, -3.0, MaskOrigin.FORWARD)
-    record = MaskRecord.of_result(result)
+    result = FrameResult(1, 0, (0,), MaskCrop.empty(), 0.1, -3.0, MaskOrigin.FORWARD)
+    record = MaskRecord.from_result(result)
     assert record.area == 0
     assert record.payload == b""
     assert record.steps.shape == (0, 0)
@@ -86,12 +86,12 @@ def test_absent_object_is_a_record_without_pixels():
 
 def test_users_mask_is_kept_to_the_pixel():
     mask = np.random.default_rng(0).random((31, 17)) > 0.5
-    record = MaskRecord.of_mask(1, (0,), mask, (5, 6))
-    np.testing.assert_array_equal(record.mask, mask)
+    record = MaskRecord.from_mask(1, (0,), mask, (5, 6))
+    np.testing.assert_array_equal(record.steps > 0, mask)
     np.testing.assert_array_equal(np.abs(record.steps), 127)
     assert record.status is MaskStatus.ACCEPTED
     assert record.object_score > 0
-    assert MaskRecord.of_mask(1, (0,), np.zeros((2, 2))).object_score < 0
+    assert MaskRecord.from_mask(1, (0,), np.zeros((2, 2))).object_score < 0
 
 
 def test_record_cannot_be_changed():
@@ -105,8 +105,9 @@ def test_record_cannot_be_changed():
 def test_large_masks_take_little_memory():
     y, x = np.mgrid[:1000, :1000]
     disc = (400 - np.hypot(y - 500, x - 500)).astype(np.float32) / 20
-    result = FrameResult(1, 0, (0,), Window.of((1000, 1000)), disc, 0.9, 5, MaskOrigin.FORWARD)
-    assert len(MaskRecord.of_result(result).payload) < 100_000
+    crop = MaskCrop(Window.of((1000, 1000)), disc)
+    result = FrameResult(1, 0, (0,), crop, 0.9, 5, MaskOrigin.FORWARD)
+    assert len(MaskRecord.from_result(result).payload) < 100_000
 
 
 @pytest.mark.parametrize("high", MaskStatus)
@@ -129,31 +130,31 @@ def test_restore_goes_below(store):
 def test_removed_records_can_be_put_back(store):
     kept = [square(frame=f) for f in range(3)]
     store.put(kept)
-    before = store.headers()
+    before = store.infos()
     taken = [store.get(1, index) for index in store.indices(1)]
     assert [h.index for h in store.delete(1)] == [(0,), (1,), (2,)]
     assert store.objects() == ()
     store.restore(taken)
-    assert store.headers() == before
+    assert store.infos() == before
     assert [store.get(1, (f,)) for f in range(3)] == kept
 
 
 def test_headers_tell_all_but_pixels(store):
     record = square(object_id=4)
     store.put([record])
-    (header,) = store.headers()
+    (header,) = store.infos()
     assert type(header) is MaskInfo
-    assert header == record.header
-    assert store.headers(5) == ()
+    assert header == record.info
+    assert store.infos(5) == ()
 
 
 def test_indices_sort_as_numbers(store):
-    store.put([MaskRecord.of_mask(1, index, np.ones((1, 1))) for index in [(10, 2), (9, 11)]])
+    store.put([MaskRecord.from_mask(1, index, np.ones((1, 1))) for index in [(10, 2), (9, 11)]])
     assert store.indices(1) == ((9, 11), (10, 2))
 
 
 def test_empty_index(store):
-    store.put([MaskRecord.of_mask(1, (), np.ones((1, 1)))])
+    store.put([MaskRecord.from_mask(1, (), np.ones((1, 1)))])
     assert store.indices(1) == ((),)
     assert [record.object_id for record in store.at(())] == [1]
 
@@ -169,7 +170,7 @@ def test_threads_share_a_store(store):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.headers()) == 75
+    assert len(store.infos()) == 75
 
 
 def test_drafts_lie_beside_masks(tmp_path):
@@ -187,14 +188,14 @@ def test_deleting_an_object_frees_the_disk(tmp_path):
     masks = SqliteMaskStore(database)
     random = np.random.default_rng(0)
     masks.put(
-        MaskRecord.of_mask(n, (f,), random.random((200, 200)) > 0.5)
+        MaskRecord.from_mask(n, (f,), random.random((200, 200)) > 0.5)
         for n in (1, 2)
         for f in range(10)
     )
     before = path.stat().st_size
     masks.delete(1)
     assert path.stat().st_size < before - 40_000
-    assert len(masks.headers()) == 10
+    assert len(masks.infos()) == 10
     database.close()
 
 
@@ -233,10 +234,10 @@ class TwoStores(RuleBasedStateMachine):
     @invariant()
     def agree(self):
         assert self.memory.objects() == self.disk.objects()
-        assert self.memory.headers() == self.disk.headers()
+        assert self.memory.infos() == self.disk.infos()
         for object_id in self.memory.objects():
             assert self.memory.indices(object_id) == self.disk.indices(object_id)
-            assert self.memory.headers(object_id) == self.disk.headers(object_id)
+            assert self.memory.infos(object_id) == self.disk.infos(object_id)
         for frame in range(4):
             assert self.memory.at((frame, 2)) == self.disk.at((frame, 2))
 

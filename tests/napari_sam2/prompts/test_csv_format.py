@@ -94,7 +94,7 @@ def test_napari_points_without_properties_are_inside_object_1(write, stack):
     ("axes", "along", "row", "expected"),
     [
         ("ZYX", "y", "1,2,3", PointPrompt(1, 2, (1, 3))),
-        ("XYZ", "z", "1,2,3", PointPrompt(1, 3, (2, 1))),
+        ("XYZ", "z", "1,2,3", PointPrompt(1, 1, (2, 3))),
         ("TZYX", "t", "4,1,2,3", PointPrompt(1, 4, (2, 3))),
         ("TZYX", "z", "3,1,2,3", PointPrompt(1, 1, (2, 3))),
         ("TCYX", "t", "4,1,2,3", PointPrompt(1, 4, (2, 3))),

@@ -14,8 +14,8 @@ from scipy import ndimage
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import open_stack
+from napari_sam2.masks import label_image
 from napari_sam2.masks.label_image import label_crops
-from napari_sam2.masks.store import label_image
 from napari_sam2.prompts.from_labels import LabelPromptKind, interior_point
 from napari_sam2.prompts.io import load_prompts
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt

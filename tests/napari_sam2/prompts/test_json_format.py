@@ -67,7 +67,7 @@ def test_mask_without_a_value_is_all_that_is_not_zero(write, tmp_path, stack):
     mask[4:9, 5:7], mask[20, 20] = 1, 9
     np.save(tmp_path / "mask.npy", mask)
     path = write(one_object(masks=[{"frame": 0, "path": "mask.npy"}]))
-    assert load_prompts(path, stack).of(1, 0) == (MaskPrompt.of(1, 0, mask),)
+    assert load_prompts(path, stack).get(1, 0) == (MaskPrompt.of(1, 0, mask),)
 
 
 BAD = {

@@ -43,7 +43,7 @@ def run(folder: Path, *, resume: bool, die_after: int | None = None) -> Segmenta
         drafts=SqliteMaskStore(database, MaskTable.DRAFTS),
         labels=LabelArray.open(path, stack) if path.exists() else LabelArray.create(path, stack),
         settings=SessionSettings(view=ViewPolicy.parse("zoom:48"), checkpoint_every=3),
-        recorder=SqliteJournal(database),
+        journal=SqliteJournal(database),
     )
     for number, _ in enumerate(session.propagate(resume=resume)):
         if number == die_after:

@@ -17,9 +17,10 @@ from napari_sam2.masks.store import MaskRecord
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
 from napari_sam2.session.fingerprint import Fingerprint
-from napari_sam2.session.journal import Done, MemoryJournal, SqliteJournal
+from napari_sam2.session.journal import Done, SqliteJournal
 from napari_sam2.session.run_description import ModelIdentity, RunDescription
 from napari_sam2.session.run_folder import RunFolder, check_same_run
+from tests.helpers.fakes import MemoryJournal
 
 SHAPE = (30, 40)
 POINT, MASK = PointPrompt(1, 0, (3, 4)), MaskPrompt(2, 1, np.ones((2, 3)), (4, 4))
@@ -46,7 +47,7 @@ def path(tmp_path):
 
 
 def test_everything_is_found_again(path, description):
-    record = MaskRecord.of_mask(1, (3,), np.ones((4, 4)))
+    record = MaskRecord.from_mask(1, (3,), np.ones((4, 4)))
     with RunFolder.create(path, description) as folder:
         folder.masks.put([record])
         folder.drafts.put([replace(record, object_id=2)])
@@ -77,7 +78,7 @@ def test_create_does_not_overwrite(path, description):
 
 def test_a_folder_that_was_never_begun_is_begun_afresh(path, description):
     with RunFolder.create(path, description) as folder:
-        folder.masks.put([MaskRecord.of_mask(1, (0,), np.ones((1, 1)))])
+        folder.masks.put([MaskRecord.from_mask(1, (0,), np.ones((1, 1)))])
     (path / "run.json").unlink()
     assert not RunFolder.exists(path)
     with RunFolder.create(path, description) as folder:

@@ -17,14 +17,14 @@ from napari_sam2.inference.feature_cache import FeatureCache
 from napari_sam2.inference.protocol import ViewPrompts
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.prompts.plane_prompts import MaskCrop
+from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking import redetection as budget
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.redetection import EncodingBudget
-from napari_sam2.tracking.track import ConditioningResult, FrameMask
-from napari_sam2.tracking.track_start import result_of, start
+from napari_sam2.tracking.track import ConditioningResult, FrameMask, Track
+from napari_sam2.tracking.track_start import prompted_result
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, session_of, straight
 
@@ -35,17 +35,17 @@ SHAPE = (900, 900)
 def test_an_allowance_is_never_overspent(objects, looks):
     budget = EncodingBudget(objects)
     most = budget.left
-    taken = [look for look in looks if budget.take(look)]
+    taken = [look for look in looks if budget.spend(look)]
     assert sum(taken) <= most == max(5, 20 - objects, objects // 8)
     assert budget.left == most - sum(taken)
 
 
 def test_what_is_not_affordable_costs_nothing_and_smaller_looks_still_are():
     budget = EncodingBudget(40)
-    assert budget.take(3)
-    assert not budget.take(3)
-    assert budget.take(2)
-    assert not budget.take(1)
+    assert budget.spend(3)
+    assert not budget.spend(3)
+    assert budget.spend(2)
+    assert not budget.spend(1)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def track_at(memory_transfer, last):
         0
     ]
     patch = encoder.mask_to_plane(view, step.logits)
-    answer = ConditioningResult(result_of(1, 0, (0,), view, patch, step), view)
-    first = start(1, 0, step.state, (answer,))
+    answer = ConditioningResult(prompted_result(1, 0, (0,), view, patch, step), view)
+    first = Track.start(1, 0, step.state, (answer,))
     seen = FrameMask(last, MaskCrop(patch.window.shift(0, 3 * last), patch.logits))
     return first if last == 0 else replace(first, last=seen)
 
@@ -85,7 +85,7 @@ def test_what_a_hand_over_costs_is_known_before(memory_transfer, last, y, x, sid
     track = track_at(memory_transfer, last)
     placement = memory_transfer.placement
     view = placement.full if side is None else placement.place(Window(y, x, y + 20, x + 20), side)
-    expected = memory_transfer.encodings(track, view)
+    expected = memory_transfer.cost(track, view)
     before = memory_transfer.encoder.cache.encodings
     memory_transfer.to_view(track, view)
     assert memory_transfer.encoder.cache.encodings - before == expected
@@ -118,5 +118,5 @@ def test_many_objects_lost_at_once_take_no_more_than_the_allowance(monkeypatch):
     spent = encodings_by_frame(data, prompts)
     assert spent[3:].max() <= spent[2] + 5
     assert spent[3] > spent[2]
-    monkeypatch.setattr(budget, "_LEAST", 1000)
+    monkeypatch.setattr(budget, "_MIN_ENCODINGS", 1000)
     assert encodings_by_frame(data, prompts)[3] > spent[2] + 5

@@ -8,9 +8,8 @@ import pytest
 
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.masks.store import MemoryMaskStore
-from napari_sam2.session.journal import MemoryJournal
 from napari_sam2.session.settings import SessionSettings
-from tests.helpers.fakes import FakePredictor
+from tests.helpers.fakes import FakePredictor, MemoryJournal
 from tests.helpers.scenes import click, movie, session_of, straight
 
 PATHS = [straight((30, 20), (1, 3), 24), straight((90, 100), (-1, -2), 24)]
@@ -22,7 +21,7 @@ def run(
     stop_after: int | None,
     masks=None,
     drafts=None,
-    recorder=None,
+    journal=None,
     resume=False,
     labels=None,
 ):
@@ -35,7 +34,7 @@ def run(
         settings=SessionSettings(view=ViewPolicy.parse(view), checkpoint_every=4),
         masks=masks,
         drafts=drafts,
-        recorder=recorder,
+        journal=journal,
         labels=labels,
     )
     for number, _ in enumerate(session.propagate(resume=resume)):
@@ -56,68 +55,66 @@ def payloads(session):
 @pytest.mark.parametrize("killed_at", [0, 7, 23, 41, 50])
 def test_killed_and_resumed_equals_uninterrupted(view, killed_at):
     whole = run(view, None)
-    masks, drafts, recorder = MemoryMaskStore(), MemoryMaskStore(), MemoryJournal()
-    killed = run(view, killed_at, masks, drafts, recorder)
-    resumed = run(view, None, masks, drafts, recorder, resume=True, labels=killed.labels)
+    masks, drafts, journal = MemoryMaskStore(), MemoryMaskStore(), MemoryJournal()
+    killed = run(view, killed_at, masks, drafts, journal)
+    resumed = run(view, None, masks, drafts, journal, resume=True, labels=killed.labels)
     assert payloads(resumed) == payloads(whole)
     for frame in range(24):
         np.testing.assert_array_equal(resumed.labels.read((frame,)), whole.labels.read((frame,)))
 
 
 def test_resuming_computes_only_what_is_left():
-    masks, drafts, recorder = MemoryMaskStore(), MemoryMaskStore(), MemoryJournal()
-    run("full", 41, masks, drafts, recorder)
-    resumed = run("full", None, masks, drafts, recorder, resume=True)
+    masks, drafts, journal = MemoryMaskStore(), MemoryMaskStore(), MemoryJournal()
+    run("full", 41, masks, drafts, journal)
+    resumed = run("full", None, masks, drafts, journal, resume=True)
     whole = run("full", None)
     assert resumed.predictor.calls["track"] < whole.predictor.calls["track"] / 2
 
 
 def test_a_finished_run_resumes_to_nothing():
-    recorder, masks = MemoryJournal(), MemoryMaskStore()
-    run("full", None, masks, None, recorder)
-    again = run("full", None, masks, None, recorder, resume=True)
+    journal, masks = MemoryJournal(), MemoryMaskStore()
+    run("full", None, masks, None, journal)
+    again = run("full", None, masks, None, journal, resume=True)
     assert again.predictor.calls["track"] == 0
     assert again.run.complete
 
 
 def test_a_checkpoint_of_other_prompts_is_not_used():
-    recorder = MemoryJournal()
-    run("full", 30, MemoryMaskStore(), None, recorder)
-    session = session_of(
-        DATA, [click(1, 3, PATHS[0])], settings=SessionSettings(), recorder=recorder
-    )
+    journal = MemoryJournal()
+    run("full", 30, MemoryMaskStore(), None, journal)
+    session = session_of(DATA, [click(1, 3, PATHS[0])], settings=SessionSettings(), journal=journal)
     assert len(list(session.propagate(resume=True))) == 24
 
 
 def test_a_checkpoint_of_another_run_is_not_even_decoded():
     """Versions differ in what they keep of a track."""
-    recorder = MemoryJournal()
-    run("full", 30, MemoryMaskStore(), None, recorder)
-    with np.load(BytesIO(recorder.last_checkpoint())) as archive:
+    journal = MemoryJournal()
+    run("full", 30, MemoryMaskStore(), None, journal)
+    with np.load(BytesIO(journal.last_checkpoint())) as archive:
         header = json.loads(archive["header"].tobytes())
     assert header["tracks"]
     header |= {"run_id": "another", "tracks": [{"unlike": "ours"}]}
     buffer = BytesIO()
     np.savez(buffer, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8))
-    recorder.checkpoint(buffer.getvalue())
-    again = run("full", None, MemoryMaskStore(), None, recorder, resume=True)
+    journal.checkpoint(buffer.getvalue())
+    again = run("full", None, MemoryMaskStore(), None, journal, resume=True)
     assert again.run.complete
     assert again.predictor.calls["track"] == run("full", None).predictor.calls["track"]
 
 
 def test_cancelled_run_keeps_a_checkpoint_of_its_last_frame():
-    masks, recorder = MemoryMaskStore(), MemoryJournal()
-    session = session_of(DATA, [click(1, 0, PATHS[0])], masks=masks, recorder=recorder)
+    masks, journal = MemoryMaskStore(), MemoryJournal()
+    session = session_of(DATA, [click(1, 0, PATHS[0])], masks=masks, journal=journal)
     for result in session.propagate():
         if result.frame == 6:
             session.cancel()
-    session = session_of(DATA, [click(1, 0, PATHS[0])], masks=masks, recorder=recorder)
+    session = session_of(DATA, [click(1, 0, PATHS[0])], masks=masks, journal=journal)
     assert [r.frame for r in session.propagate(resume=True)] == list(range(7, 24))
 
 
 def test_the_journal_says_what_is_done_and_how():
     journal = MemoryJournal()
     run("full", None, MemoryMaskStore(), None, journal)
-    gap = {d.direction.value for d in journal.done() if d.object_id == 1 and d.index == (9,)}
+    gap = {d.origin.value for d in journal.done() if d.object_id == 1 and d.index == (9,)}
     assert gap == {"forward", "blend"}
     assert len({(d.object_id, d.index) for d in journal.done()}) == 48

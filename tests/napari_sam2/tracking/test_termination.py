@@ -25,8 +25,8 @@ RULE = TerminationRule()
 class Stubborn(FakePredictor):
     """Says on every frame that the object is where it was prompted."""
 
-    def condition(self, encoding, frame, prompts, states):
-        steps = super().condition(encoding, frame, prompts, states)
+    def add_prompts(self, encoding, frame, prompts, states):
+        steps = super().add_prompts(encoding, frame, prompts, states)
         self.logits = steps[0].logits
         return steps
 
@@ -49,7 +49,7 @@ def test_contrast_is_the_difference_of_grey_values(value, ground):
     assert found.clear == (abs(value - ground) >= 4)
 
 
-def test_a_bright_neighbour_hardly_counts_and_noise_does():
+def test_a_bright_neighbor_hardly_counts_and_noise_does():
     image, mask = disc(120, 20)
     image[:, 33:36] = 255
     assert contrast_of(image, mask).around == 20
@@ -72,7 +72,7 @@ def test_without_an_object_or_anything_around_it_there_is_no_contrast():
         (ObjectContrast(60, 20, 2), False),
         (ObjectContrast(28, 20, 2), True),
         (ObjectContrast(15, 20, 2), True),
-        # As bright as ever, beside a neighbour as bright as itself, or brighter.
+        # As bright as ever, beside a neighbor as bright as itself, or brighter.
         (ObjectContrast(150, 150, 2), False),
         (ObjectContrast(150, 200, 2), False),
         # The whole slice is brighter, and the object with it.
@@ -80,15 +80,15 @@ def test_without_an_object_or_anything_around_it_there_is_no_contrast():
     ],
 )
 def test_faded_is_what_looks_like_its_surroundings_then_and_now(now, faded):
-    seen = PresenceHistory().after(100, 5.0, RULE, ObjectContrast(150, 20, 2))
+    seen = PresenceHistory().advance(100, 5.0, RULE, ObjectContrast(150, 20, 2))
     assert seen.doubtful(now, RULE) == faded
 
 
 def test_dark_objects_fade_too_and_what_never_stood_out_does_not():
-    dark = PresenceHistory().after(100, 5.0, RULE, ObjectContrast(30, 180, 3))
+    dark = PresenceHistory().advance(100, 5.0, RULE, ObjectContrast(30, 180, 3))
     assert dark.doubtful(ObjectContrast(172, 180, 3), RULE)
     assert not dark.doubtful(ObjectContrast(100, 180, 3), RULE)
-    texture = PresenceHistory().after(100, 5.0, RULE, ObjectContrast(110, 100, 30))
+    texture = PresenceHistory().advance(100, 5.0, RULE, ObjectContrast(110, 100, 30))
     assert not texture.doubtful(ObjectContrast(100, 100, 30), RULE)
 
 
@@ -125,7 +125,7 @@ def test_what_faded_and_then_outshines_the_object_is_another(before, now, anothe
     assert followed(before).doubtful(shining, RULE) == another
 
 
-def test_beside_a_darker_neighbour_an_object_does_not_outshine_itself():
+def test_beside_a_darker_neighbor_an_object_does_not_outshine_itself():
     seen = followed([1, 0.5])
     assert not seen.doubtful(ObjectContrast(120, -60, 2), RULE)
     assert not seen.doubtful(ObjectContrast(220, 120, 2), RULE)

@@ -13,27 +13,24 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import PRIMARIES
 from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
 from napari_sam2.viewer.image_layers import intensity_from_layers, stack_from_layers
-from napari_sam2.viewer.layer_sync import LayerSync, find_sync
+from napari_sam2.viewer.layer_sync import LayerSync
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
+from tests.helpers.viewer_model import ModelUser
 
 MOVIE = movie((48, 64), [straight((20, 20), (1, 2), 6), straight((40, 50), (0, -1), 6)], radius=4)
 
 
 def started(viewer: ViewerModel, **options: Any) -> LayerSync:
-    start_session(viewer, model=FakePredictor(), **options)
-    sync = find_sync(viewer)
-    assert sync is not None
-    sync.events.asked.connect(sync.answer)
-    return sync
+    return ModelUser.start(viewer, **options).sync
 
 
 def click(sync: LayerSync, *where: float) -> None:
-    sync.family.points.layer.add(np.array(where, float))
+    sync.layers.points.layer.add(np.array(where, float))
 
 
 def drafts(sync: LayerSync) -> np.ndarray:
-    return np.asarray(sync.family.drafts.data)
+    return np.asarray(sync.layers.drafts.data)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask", "multiscale", "rgb"])
@@ -55,7 +52,7 @@ def test_a_click_becomes_a_mask_and_a_track(kind: str) -> None:
     propagate(viewer)
     assert drafts(sync)[5, 25, 30] == 1
     accept_all(viewer)
-    assert np.asarray(sync.family.results.data)[5, 25, 30] == 1
+    assert np.asarray(sync.layers.results.data)[5, 25, 30] == 1
     assert not drafts(sync).any()
 
 
@@ -95,7 +92,7 @@ def test_3d_and_time_each_depth_is_its_own_session() -> None:
     propagate(viewer)
     assert drafts(sync)[5, 1, 22, 30] == 1
     assert not drafts(sync)[5, 0].any()
-    assert len(sync.family.points.layer.data) == 2
+    assert len(sync.layers.points.layer.data) == 2
 
 
 def test_layers_lie_where_the_image_lies() -> None:
@@ -113,7 +110,7 @@ def test_layers_lie_where_the_image_lies() -> None:
         assert layer.axis_labels == image.axis_labels
         assert layer.units == image.units
     viewer.dims.set_point(0, 6)
-    assert sync.frame == 2
+    assert sync.dims.frame == 2
     assert sync.session.stack.scale == (3, 0.5, 0.5)
 
 

@@ -16,7 +16,7 @@ from napari_sam2.cli.console import ExitCode
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.inference import sam2_predictor as loading
-from napari_sam2.masks.mask import FrameResult, MaskOrigin
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
 from napari_sam2.workflows.evaluation import davis as scoring
 from napari_sam2.workflows.evaluation.davis import (
     DavisScores,
@@ -153,7 +153,7 @@ def test_the_first_and_the_last_frame_and_void_pixels_do_not_count(root: Path) -
 
 def test_a_pixel_in_several_masks_is_assigned_to_the_highest_logit() -> None:
     results = [
-        FrameResult(i, 0, (0,), window, logits, 1.0, 1.0, MaskOrigin.FORWARD)
+        FrameResult(i, 0, (0,), MaskCrop(window, logits), 1.0, 1.0, MaskOrigin.FORWARD)
         for i, window, logits in (
             (1, Window(0, 0, 2, 2), np.array([[3.01, 20.0], [5.0, -1.0]], np.float32)),
             (7, Window(0, 0, 2, 3), np.array([[3.02, 20.5, 1], [5, -2, 0]], np.float32)),

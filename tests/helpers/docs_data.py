@@ -1,0 +1,43 @@
+"""Small generated files with the names that the README and the documentation use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from tests.helpers.stack_files import write_video
+
+CENTERS = ((40, 50), (90, 110))
+"""(y, x) of both discs on the first frame, in pixels; the documentation prompts there."""
+
+
+def discs(n_frames: int, speed: int, radii: list[float] | None = None) -> NDArray[np.uint8]:
+    """Return two bright discs on a noisy background, (frames, 128, 160)."""
+    rows, columns = np.mgrid[:128, :160]
+    frames = np.random.default_rng(0).normal(30, 5, (n_frames, 128, 160))
+    for number, frame in enumerate(frames):
+        radius = 15.0 if radii is None else radii[number]
+        for y, x in CENTERS:
+            frame[(rows - y) ** 2 + (columns - x - speed * number) ** 2 < radius**2] += 150
+    return frames.clip(0, 255).astype(np.uint8)
+
+
+def write_docs_data(folder: Path) -> None:
+    """Write ``movie.tif``, ``volume.tif``, ``video.mp4`` and ``clicks.json``."""
+    tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
+    radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
+    volume = discs(10, speed=0, radii=radii)
+    tifffile.imwrite(folder / "volume.tif", volume, metadata={"axes": "ZYX"})
+    frames = np.repeat(discs(4, speed=2)[..., None], 3, axis=-1)
+    frames[..., 2] //= 2
+    write_video(folder / "video.mp4", frames, "mpeg4")
+    objects = [
+        {"id": number, "points": [{"frame": 0, "yx": list(center), "label": 1}]}
+        for number, center in enumerate(CENTERS, 1)
+    ]
+    prompts = {"version": 1, "axis": "t", "objects": objects}
+    (folder / "clicks.json").write_text(json.dumps(prompts))

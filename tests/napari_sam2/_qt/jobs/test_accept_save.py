@@ -1,0 +1,76 @@
+"""Objects are accepted, deleted and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+OpenWidget = Callable[..., Any]
+
+
+def test_deleting_an_object(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("G")
+    user.settle()
+    user.widget.controller.accept_save.delete(1)
+    user.settle()
+    assert not user.drafts().any()
+    assert len(user.points.data) == 0
+
+
+def test_an_accepted_object_is_not_covered_by_a_later_draft(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    for key in "GN":
+        user.key(key)
+    user.settle()
+    before = user.labels().copy()
+    user.viewer.dims.set_point(0, 4)
+    user.sync.layers.drafts.brush_size = 40
+    user.sync.layers.drafts.paint((4, 24, 28), 2)
+    user.settle()
+    user.key("G")
+    user.settle()
+    assert (user.drafts()[4] == 2).any()
+    np.testing.assert_array_equal(user.labels(), before)
+
+
+def test_results_of_a_file_read_lazily_are_on_disk_before_anything_is_saved(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", image, metadata={"axes": "TYX"})
+    user = open_widget()
+    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    assert not isinstance(layer.data, np.ndarray)
+    layer.contrast_limits = (0, 255)
+    user.until(lambda: user.sync is not None)
+    user.click(0, 20, 20)
+    for key in "GN":
+        user.key(key)
+    user.settle()
+    on_disk = zarr.open_array(tmp_path / "movie-labels.zarr", mode="r")
+    np.testing.assert_array_equal(on_disk[:], user.labels())
+    assert on_disk[7, 27, 34] == 1
+
+
+@pytest.mark.parametrize(("cover", "winner"), [(False, 1), (True, 2)])
+def test_accepting_covers_accepted_objects_only_when_ticked(
+    open_widget: OpenWidget, image: np.ndarray, cover: bool, winner: int
+) -> None:
+    user = open_widget(image)
+    user.widget.advanced.cover.setChecked(cover)
+    for _ in range(2):
+        user.click(0, 20, 20)
+        user.settle()
+        user.key("N")
+        user.settle()
+    assert user.labels()[0, 20, 20] == winner

@@ -1,0 +1,49 @@
+"""The hint for those who open the widget for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from napari_sam2.viewer.preferences import read_preferences
+
+OpenWidget = Callable[..., Any]
+
+
+def test_it_is_there_at_first_and_says_the_keys(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    hint = user.widget.hint
+    assert not hint.isHidden()
+    for word in ("Click", "<b>G</b>", "<b>N</b>", "<b>W</b>", "Alt+click"):
+        assert word in hint.text.text()
+
+
+def test_once_dismissed_it_does_not_come_back(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.widget.hint.got_it.click()
+    assert user.widget.hint.isHidden()
+    assert not read_preferences().hint
+    assert open_widget(image).widget.hint.isHidden()
+
+
+def test_who_has_accepted_an_object_needs_it_no_more(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.settle()
+    assert not user.widget.hint.isHidden()
+    user.key("N")
+    user.settle()
+    assert user.widget.hint.isHidden()
+    assert not read_preferences().hint
+
+
+def test_it_is_kept_on_disk(open_widget: OpenWidget, image: np.ndarray) -> None:
+    from napari.settings import _clear_plugin_settings_cache
+
+    open_widget(image).widget.hint.dismiss()
+    _clear_plugin_settings_cache()
+    assert not read_preferences().hint

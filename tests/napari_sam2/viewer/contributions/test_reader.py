@@ -1,0 +1,62 @@
+"""Files are opened through napari as File > Open does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from tests.helpers.stack_files import movie, noise, write_ome_zarr, write_video
+
+PLUGIN = "napari-sam2"
+
+
+def test_an_ome_zarr_with_channels_and_levels(viewer: ViewerModel, tmp_path: Path) -> None:
+    data = noise((3, 2, 64, 96))
+    write_ome_zarr(tmp_path / "image.zarr", [data, data[..., ::2, ::2]], "0.5", axes="tcyx")
+    layers = viewer.open(tmp_path / "image.zarr", plugin=PLUGIN)
+    assert len(layers) == 2
+    for channel, layer in enumerate(layers):
+        assert layer.multiscale
+        assert layer.axis_labels == ("t", "y", "x")
+        assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
+        np.testing.assert_allclose(layer.scale, (2, 0.5, 0.5))
+        np.testing.assert_array_equal(np.asarray(layer.data[0]), data[:, channel])
+        np.testing.assert_array_equal(np.asarray(layer.data[1]), data[:, channel, ::2, ::2])
+
+
+def test_a_nifti_volume_lies_where_its_affine_says(viewer: ViewerModel, tmp_path: Path) -> None:
+    affine = np.array([[0, -2.0, 0, 10], [1.5, 0, 0, -20], [0, 0, 3, 30], [0, 0, 0, 1]])
+    image = nibabel.Nifti1Image(noise((6, 5, 4), "int16"), affine)
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "scan.nii.gz")
+    (layer,) = viewer.open(tmp_path / "scan.nii.gz", plugin=PLUGIN)
+    assert layer.axis_labels == ("z", "y", "x")
+    assert {str(unit) for unit in layer.units} == {"millimeter"}
+    np.testing.assert_allclose(layer.scale, (3, 2, 1.5))
+    np.testing.assert_array_equal(np.asarray(layer.data), np.asarray(image.dataobj).T)
+    assert layer.data.chunksize == (1, 5, 6)
+    for voxel in ((0, 0, 0), (5, 1, 2)):
+        x, y, z, _ = affine @ (*voxel, 1)
+        np.testing.assert_allclose(layer.data_to_world(voxel[::-1]), (z, y, x))
+
+
+def test_a_video_is_read_frame_by_frame(viewer: ViewerModel, tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mkv", movie(6), "ffv1")
+    (layer,) = viewer.open(tmp_path / "film.mkv", plugin=PLUGIN)
+    assert not isinstance(layer.data, np.ndarray)
+    assert layer.data.shape[0] == 6
+    assert layer.axis_labels == ("t", "y", "x")
+    first, last = np.asarray(layer.data[0]), np.asarray(layer.data[5])
+    assert first.max() < 5
+    assert last.max() > 200
+
+
+def test_an_unreadable_file_adds_no_layer(viewer: ViewerModel, tmp_path: Path) -> None:
+    (tmp_path / "broken.nii.gz").write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="broken"):
+        viewer.open(tmp_path / "broken.nii.gz", plugin=PLUGIN)
+    assert len(viewer.layers) == 0
