@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
-from napari_sam2.images.readers.base import Source, find_scene, scene_note
+from napari_sam2.images.readers.base import PlaneGrid, Source, find_scene, scene_note
 from napari_sam2.images.readers.dicom.files import is_dicom_file, list_dicom_files
 from napari_sam2.images.readers.dicom.geometry import arrange_slices
 from napari_sam2.images.readers.dicom.headers import DicomHeader, FrameHeader, read_header
@@ -28,7 +28,6 @@ from napari_sam2.images.readers.dicom.series import (
     group_series,
     scene_names,
 )
-from napari_sam2.images.readers.plane_grid import PlaneGrid
 
 
 @dataclass(frozen=True, eq=False)

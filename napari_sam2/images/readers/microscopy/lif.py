@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
-from napari_sam2.images.readers.base import Source
+from napari_sam2.images.readers.base import PlaneGrid, Source
 from napari_sam2.images.readers.microscopy.images import FileImage, missing_library, select_image
-from napari_sam2.images.readers.plane_grid import PlaneGrid
 
 if TYPE_CHECKING:
     import liffile
