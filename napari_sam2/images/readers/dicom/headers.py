@@ -276,7 +276,7 @@ def _position(dataset: Dataset, index: int) -> NDArray[np.float64] | None:
     if position is None:
         return None
     offsets = dataset.get("GridFrameOffsetVector")
-    place = np.array(position, float)
+    place: NDArray[np.float64] = np.array(position, float)
     if not offsets:
         return place
     rows = np.array(dataset.ImageOrientationPatient, float).reshape(2, 3)

@@ -135,7 +135,7 @@ def check_decoders(headers: Sequence[DicomHeader]) -> None:
     UserError
         If a package is missing, or the encoding cannot be decoded by any.
     """
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
 
     for syntax, path in {header.transfer_syntax: header.path for header in headers}.items():

@@ -68,7 +68,7 @@ def group_series(headers: Iterable[DicomHeader]) -> tuple[list[Series], tuple[st
         groups.setdefault(key, []).append(header)
     found = [series for group in groups.values() for series in _orientations(group)]
     found.sort(key=lambda series: (series.headers[0].series_number, series.headers[0].series))
-    notes = ()
+    notes: tuple[str, ...] = ()
     if copies:
         shown = ", ".join(copies[:3]) + (", ..." if len(copies) > 3 else "")
         notes = (f"{len(copies)} files are copies of others and are left out: {shown}.",)

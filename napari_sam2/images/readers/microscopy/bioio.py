@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def read_bioio(path: Path, scene: str | int | None = None) -> Source:
         import bioio
     except ImportError as error:
         raise UserError(_unknown_format(path, "napari-sam2[bioio]")) from error
+    logging.getLogger("bioio.bio_image").setLevel(logging.ERROR)
     try:
         image = bioio.BioImage(path)
         scenes = tuple(str(name) for name in image.scenes)

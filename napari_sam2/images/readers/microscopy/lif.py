@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import PlaneGrid, Source
 from napari_sam2.images.readers.microscopy.images import FileImage, missing_library, select_image
-
-if TYPE_CHECKING:
-    import liffile
 
 _DESCRIPTION = "./Data/Image/ImageDescription"
 _METERS_TO_MICROMETERS = 1e6
@@ -62,7 +59,7 @@ def read_lif(path: Path, scene: str | int | None = None) -> Source:
     return select_image(images, scene, path, notes)
 
 
-def _image(image: liffile.LifImageABC, lock: Any, path: Path) -> FileImage:
+def _image(image: Any, lock: Any, path: Path) -> FileImage:
     _check_complete(image, path)
     dims = tuple(image.frames.dims)
     plane_dims = tuple(image.frames.frame_dims)

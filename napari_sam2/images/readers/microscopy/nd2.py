@@ -45,8 +45,12 @@ def read_nd2(path: Path, scene: str | int | None = None) -> Source:
         raise missing_library("Nikon files", "nd2") from error
     try:
         file = nd2.ND2File(path)
+    except Exception as error:
+        raise UserError(f"Cannot open {path.name} as a Nikon file: {error}.") from error
+    try:
         images = _images(file, path)
     except Exception as error:
+        file.close()
         raise UserError(f"Cannot open {path.name} as a Nikon file: {error}.") from error
     return select_image(images, scene, path)
 
@@ -123,6 +127,7 @@ def _images(file: nd2.ND2File, path: Path) -> list[FileImage]:
     plane = tuple(reader.sizes[axis] for axis in ("YXS" if color else "YX"))
     grid = tuple(reader.sizes[axis] for axis in leading)
     bits = file.attributes.bitsPerComponentSignificant
+    channels, unread = _channels(file)
 
     def image(position: int) -> FileImage:
         def load(at: tuple[int, ...]) -> NDArray[Any]:
@@ -134,10 +139,10 @@ def _images(file: nd2.ND2File, path: Path) -> list[FileImage]:
             names[position] if position < len(names) else str(position),
             leading + ("YXS" if color else "YX"),
             (PlaneGrid(grid, plane, np.dtype(file.dtype), load),),
-            _calibration(file),
-            _channel_names(file),
+            _calibration(file, channels),
+            tuple(str(channel.channel.name) for channel in channels),
             bits if bits and bits < file.dtype.itemsize * 8 else None,
-            _notes(reader, path),
+            _notes(reader, path) + unread,
         )
 
     return [image(position) for position in range(positions)]
@@ -162,18 +167,25 @@ def _position_names(file: nd2.ND2File) -> tuple[str, ...]:
     return (Path(file.path).stem,)
 
 
-def _channel_names(file: nd2.ND2File) -> tuple[str, ...]:
-    channels = getattr(file.metadata, "channels", None) or ()
-    return tuple(str(channel.channel.name) for channel in channels)
+def _channels(file: nd2.ND2File) -> tuple[list[Any], tuple[str, ...]]:
+    """Return what the file states about its channels, and a note if it cannot be read."""
+    try:
+        return list(getattr(file.metadata, "channels", None) or ()), ()
+    except Exception as error:
+        return [], (
+            f"The metadata of {Path(file.path).name} cannot be read ({error}): pixel sizes and "
+            "names of channels are unknown.",
+        )
 
 
-def _calibration(file: nd2.ND2File) -> Calibration:
-    size = file.voxel_size()
-    steps = {
-        axis: AxisStep(float(value), "micrometer")
-        for axis, value in (("X", size.x), ("Y", size.y), ("Z", size.z))
-        if value and axis in file.sizes
-    }
+def _calibration(file: nd2.ND2File, channels: list[Any]) -> Calibration:
+    steps = {}
+    if channels:
+        volume = channels[0].volume
+        sizes = zip("XYZ", volume.axesCalibration, volume.axesCalibrated, strict=True)
+        for axis, size, calibrated in sizes:
+            if calibrated and axis in file.sizes:
+                steps[axis] = AxisStep(float(size), "micrometer")
     interval = _time_interval(file)
     if interval:
         steps["T"] = AxisStep(interval, "second")

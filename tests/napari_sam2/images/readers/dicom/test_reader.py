@@ -352,7 +352,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: Any) -> None:
     set_pixels(dataset, volume()[0])
     dataset.PixelData = encapsulate([b"12345678"])
     dataset.save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    monkeypatch.setattr("pydicom.pixels.get_decoder", lambda syntax: NoDecoder())
+    monkeypatch.setattr("pydicom.pixels.decoders.base.get_decoder", lambda syntax: NoDecoder())
     with pytest.raises(UserError, match=r"a\.dcm is compressed as JPEG Lossless.*python-gdcm"):
         read_dicom(tmp_path)
 
