@@ -1,4 +1,4 @@
-"""The label array: what viewers and files show, derived from masks crop by crop."""
+"""The label array shown in viewers and saved to files, derived from the stored masks."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 
 class LabelArray:
-    """Labels of a whole stack, on zarr or numpy, written by crop.
+    """Labels of a whole stack in a Zarr or NumPy array; thread-safe.
 
-    Writes to one plane wait for one another; planes share no chunk, so different planes may be
-    written at the same time.
+    Writes to one plane are serialized. Planes share no chunk, so different planes can be written
+    at the same time.
 
     Parameters
     ----------
     array : zarr.Array or numpy.ndarray
-        Of the geometry's ``label_shape``; the value is the object id, 0 is background.
+        Of the geometry's ``label_shape``; values are object ids, 0 is background.
     geometry : LabelGeometry
-        How planes lie in it.
+        Shape and axes of the stack.
 
     Raises
     ------
@@ -54,8 +54,8 @@ class LabelArray:
         self.array: Any = array
         self._filled: Any = array
         if isinstance(array, zarr.Array):
-            # Where something is written no chunk stays empty, and zarr need not look for itself,
-            # which takes longer than all the rest.
+            # A chunk with labels is not empty; without this, zarr would compare every chunk with
+            # the fill value, which takes longer than writing it.
             self._filled = array.with_config({"write_empty_chunks": True})
         self.geometry = geometry
         self._locks: defaultdict[PlaneIndex, RLock] = defaultdict(RLock)
@@ -71,12 +71,12 @@ class LabelArray:
         dtype: DTypeLike | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> LabelArray:
-        """Make an empty zarr array (format 3) whose empty chunks are never stored.
+        """Return empty labels in a new Zarr array (format 3) that stores no empty chunks.
 
         Parameters
         ----------
         path : Path or None
-            A folder that does not exist yet; None keeps the compressed chunks in memory.
+            A folder that does not exist; None keeps compressed chunks in memory.
         geometry : LabelGeometry
             Shape, axes and chunks.
         ids : iterable of int
@@ -102,12 +102,12 @@ class LabelArray:
 
     @classmethod
     def open(cls, path: Path, geometry: LabelGeometry) -> LabelArray:
-        """Open labels written before, to go on writing.
+        """Return the labels of an existing array, for further writing.
 
         Raises
         ------
         UserError
-            If there is no zarr array or one of another shape.
+            If there is no Zarr array, or it has another shape.
         """
         try:
             array = zarr.open_array(LocalStore(path), mode="r+")
@@ -120,19 +120,19 @@ class LabelArray:
         label_dtype(ids, self.dtype)
 
     def read(self, index: PlaneIndex, window: Window | None = None) -> NDArray[Any]:
-        """Return the labels (h, w) of a plane, or of a window that lies on it."""
+        """Return the labels (h, w) of a plane, or of a window inside it."""
         where = self.geometry.label_slices(index, self._within(window))
         return self.geometry.oriented(np.asarray(self.array[where]))
 
     def write(self, index: PlaneIndex, window: Window, labels: ArrayLike) -> None:
-        """Store labels (h, w) of a window of a plane; what lies beyond the plane is dropped.
+        """Write the labels (h, w) of a window of a plane; the part beyond the plane is ignored.
 
         Raises
         ------
         UserError
             If a label does not fit the array's type.
         ValueError
-            If the labels are not of the window's shape.
+            If the labels do not have the window's shape.
         """
         crop = np.asarray(labels)
         if crop.shape != window.shape:
@@ -143,9 +143,9 @@ class LabelArray:
                 self._write_tile(index, tile, crop[tile.relative_to(window).slices])
 
     def refresh(self, index: PlaneIndex, window: Window, store: MaskStore) -> None:
-        """Derive the labels of a window of a plane anew from the masks there.
+        """Write the labels of a window of a plane from the masks there.
 
-        The window must cover what changed: of a replaced mask, the old crop and the new one.
+        The window must contain all changes: of a replaced mask, the old crop and the new one.
         """
         with self._locked(index):
             records = store.at(index)
@@ -170,12 +170,12 @@ class LabelArray:
 
 
 IN_MEMORY = 256 << 20
-"""Bytes up to which an array lies in memory as it is."""
+"""Largest size in bytes of an uncompressed array in memory."""
 
 
 @dataclass(frozen=True)
 class _Plane:
-    """The part of a mask store that has a status within bounds."""
+    """The accepted masks of a store, or all others."""
 
     store: MaskStore
     accepted: bool
@@ -190,12 +190,12 @@ class _Plane:
 
 
 class DraftAndResultLabels(LabelArray):
-    """The results, with the drafts beside them; both follow the masks.
+    """Labels of accepted masks, with a second array for all other masks.
 
     Parameters
     ----------
     results, drafts : LabelArray
-        Of the same geometry.
+        Arrays of the same geometry, for accepted and for all other masks.
     """
 
     def __init__(self, results: LabelArray, drafts: LabelArray) -> None:
@@ -204,20 +204,20 @@ class DraftAndResultLabels(LabelArray):
 
     @classmethod
     def make(cls, geometry: LabelGeometry, folder: Path | None = None) -> DraftAndResultLabels:
-        """Make empty labels: small ones in memory, others compressed, or in a folder.
+        """Return empty labels: in memory, compressed in memory if large, or in a folder.
 
         Parameters
         ----------
         geometry : LabelGeometry
-            The stack.
+            Shape and axes of the stack.
         folder : Path or None
-            Where results are written as they come.
+            Folder of the array of accepted masks; None for memory.
         """
         results = _array(geometry) if folder is None else LabelArray.create(folder, geometry)
         return cls(results, _array(geometry))
 
     def refresh(self, index: PlaneIndex, window: Window, store: MaskStore) -> None:
-        """Derive both from the masks."""
+        """Write both arrays from the masks there."""
         super().refresh(index, window, _Plane(store, True))  # type: ignore[arg-type]
         self.drafts.refresh(index, window, _Plane(store, False))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Label images as input: planes of object ids, read piece by piece."""
+"""Reading of label images, part by part."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.masks.label_layout import LabelGeometry, tiles
 
 _WHOLE = 2**26
-"""Planes of at most this many pixels are read at once."""
+"""Planes of at most this many pixels are read as a whole."""
 
 
 class LabelSource(Protocol):
-    """An array of labels of which only what is indexed is read."""
+    """An array of labels; indexing reads only the requested part."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,14 +36,14 @@ ReadWindow = Callable[[Window], NDArray[Any]]
 
 
 def open_label_image(path: Path) -> LabelSource:
-    """Open a label image: any format of :func:`napari_sam2.images.readers.read_source`, or .npy.
+    """Return a label image: any format of :func:`napari_sam2.images.readers.read_source`, or .npy.
 
-    A palette picture gives its palette numbers, not its colours.
+    A palette image gives its palette indices, not its colors.
 
     Raises
     ------
     UserError
-        If the file is missing, damaged, or holds no whole numbers.
+        If the file is missing, damaged, or has a data type that cannot hold labels.
     """
     if not path.exists():
         raise UserError(f"There is no label image {path}.")
@@ -73,7 +73,7 @@ def _open(path: Path) -> LabelSource:
 
 
 def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> ReadWindow:
-    """Return how to read windows of a frame from a stack of labels.
+    """Return a function that reads windows of a frame.
 
     The labels have the geometry's ``label_shape`` or (frames, height, width).
 
@@ -99,28 +99,28 @@ def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> Re
 def label_crops(
     read: ReadWindow, shape: tuple[int, int]
 ) -> Iterator[tuple[int, Window, NDArray[np.bool_]]]:
-    """Find every label of a plane.
+    """Yield every label of a plane.
 
     Parameters
     ----------
     read : callable
-        Gives the labels of a window.
+        Returns the labels (h, w) of a window.
     shape : tuple of int
         Height and width of the plane.
 
     Yields
     ------
     label : int
-        By rising value; 0 is background.
+        By increasing value, without 0, the background.
     window : Window
-        Where it lies, together with all its pieces.
+        Bounds of all its pixels.
     mask : NDArray[np.bool_]
-        Its pixels in the window.
+        (h, w) of the window, true inside.
 
     Raises
     ------
     UserError
-        If a value is negative or no whole number.
+        If a value is negative or not an integer.
     """
     whole = Window.of(shape)
     if shape[0] * shape[1] <= _WHOLE:

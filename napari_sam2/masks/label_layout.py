@@ -1,4 +1,4 @@
-"""How planes lie in a label array, and which numbers it can hold."""
+"""Shape, chunks and data type of label arrays."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
 
 CHUNK = 2048
-"""Chunks span at most this many pixels along the plane's axes, and 1 along the others."""
+"""Largest length of a chunk along the axes of the plane; it is 1 along the others."""
 
 
 class LabelGeometry(Protocol):
-    """What prompts and labels need to know of a stack; a Stack is one."""
+    """Axes and shape of a stack and of its label array; a Stack is one."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -52,25 +52,25 @@ class LabelGeometry(Protocol):
     def label_slices(
         self, index: PlaneIndex, window: Window | None = None
     ) -> tuple[int | slice, ...]:
-        """Return where a window of a plane lies in the label array."""
+        """Return the index of a window of a plane in the label array."""
 
     def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Turn (row, column) to array order or back."""
+        """Return a crop (h, w) with its axes in array order, or back."""
 
 
-def label_dtype(ids: Iterable[int], wanted: DTypeLike | None = None) -> np.dtype[Any]:
-    """Return the type for labels with these ids: as asked, else uint16, else uint32.
+def label_dtype(ids: Iterable[int], requested: DTypeLike | None = None) -> np.dtype[Any]:
+    """Return the data type for labels: the requested one, else uint16 or uint32 as ids require.
 
     Raises
     ------
     UserError
-        If an id does not fit, or the type asked for is not an unsigned integer.
+        If an id does not fit, or the requested type is not an unsigned integer.
     """
     largest = max(ids, default=0)
-    if wanted is None:
+    if requested is None:
         dtype = np.dtype(np.uint16 if largest < 2**16 else np.uint32)
     else:
-        dtype = np.dtype(wanted)
+        dtype = np.dtype(requested)
     if dtype.kind != "u":
         raise UserError(f"Labels cannot be {dtype}: use uint8, uint16 or uint32.")
     most = 2 ** (8 * dtype.itemsize) - 1
@@ -92,7 +92,7 @@ def label_chunks(geometry: LabelGeometry) -> tuple[int, ...]:
 
 
 def tiles(window: Window, side: int = CHUNK) -> Iterable[Window]:
-    """Cut a window along a grid of ``side`` pixels, so that memory stays bounded on any plane."""
+    """Yield the parts of a window in the cells of a grid of ``side`` pixels, to bound memory."""
     for y in range(window.y0 // side * side, window.y1, side):
         for x in range(window.x0 // side * side, window.x1, side):
             tile = window.intersect(Window(y, x, y + side, x + side))

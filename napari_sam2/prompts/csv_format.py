@@ -1,4 +1,4 @@
-"""Points from tables: plain columns, or as napari saves a Points layer."""
+"""Point prompts from CSV files, with plain columns or as saved from a napari Points layer."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _AXIS = "axis-"
 
 
 def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
-    """Read points.
+    """Return the points of a file.
 
     Parameters
     ----------
     path : Path
-        With columns object_id, frame, y, x, label (1 inside, 0 outside); or as napari saves a
-        Points layer (axis-0, axis-1, ...), where properties object_id and label may follow and
-        count as 1 where they do not. Others are ignored.
+        Columns object_id, frame, y, x and label (1 inside, 0 outside); or those of a napari
+        Points layer (axis-0, axis-1, ...), optionally with the properties object_id and label,
+        which default to 1. Other columns are ignored.
     geometry : LabelGeometry
-        The stack, which tells what napari's axes are.
+        The stack; its axes are those of the napari layer.
 
     Raises
     ------
     UserError
-        If the file is missing or empty, lacks a column, or holds something else than numbers; the
-        message says in which row.
+        If the file is missing or empty, lacks a column, or contains a value that is no number; the
+        message names the row.
     """
     rows = list(_rows(read_text(path), path.name))
     if not rows:
@@ -54,7 +54,7 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row and its number in the file, counted from 1 with the header."""
+    """One row and its line number, counted from 1."""
 
     number: int
     cells: dict[str, str]
@@ -113,7 +113,7 @@ def _plain(row: _Row) -> PointPrompt:
 
 @dataclass(frozen=True, slots=True)
 class _NapariPoints:
-    """Reads rows of a Points layer."""
+    """Converts the rows of a Points layer."""
 
     axes: tuple[str, ...]
     geometry: LabelGeometry

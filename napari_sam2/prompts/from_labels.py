@@ -1,4 +1,4 @@
-"""Prompts from a label image: each label is an object, as its mask, box or centre."""
+"""Prompts from a label image: the mask, box or center of each label."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 
 
 class LabelPromptKind(Enum):
-    """What a label becomes."""
+    """Kind of prompt made from a label."""
 
     MASK = "mask"
     BOX = "box"
@@ -30,21 +30,19 @@ def prompts_from_labels(
     labels_as: LabelPromptKind = LabelPromptKind.MASK,
     frame: int | None = None,
 ) -> Iterator[Prompt]:
-    """Turn labels into prompts.
+    """Yield the prompts of a label image.
 
     Parameters
     ----------
     labels : array_like
         A plane (H, W), a stack (frames, H, W), or an array of the input's shape without channels.
-        The value is the object id; 0 is background. A frame with any label is a prompted frame
-        of the objects that it shows.
+        The value is the object id; 0 is background.
     geometry : LabelGeometry
-        The stack that the prompts are for.
+        The stack.
     labels_as : LabelPromptKind
-        Masks as they are, half-open bounding boxes, or one point in the deepest pixel (the
-        largest distance to the outside).
+        Masks, half-open bounding boxes, or the pixel with the largest distance to the background.
     frame : int or None
-        The frame that a plane is for (None is 0), or the only one of a stack that is used.
+        Frame of a single plane (None means 0), or the only frame of a stack to use.
 
     Yields
     ------
@@ -54,7 +52,7 @@ def prompts_from_labels(
     Raises
     ------
     UserError
-        If the shape does not fit, or values are negative or fractions.
+        If the shape does not fit, or values are negative or not integers.
     """
     if frame is not None and not 0 <= frame < geometry.n_frames:
         raise UserError(f"Frame {frame} is outside the stack's 0 to {geometry.n_frames - 1}.")
@@ -86,7 +84,7 @@ def _prompt(
 
 
 def interior_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the pixel (y, x) of a mask that is farthest from its outside; of equals, the first."""
+    """Return the first of the pixels (y, x) with the largest distance to the background."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(np.argmax(depth)), mask.shape)
     return int(y), int(x)

@@ -1,4 +1,4 @@
-"""Prompts from wherever they come: JSON, CSV, label images, arrays, or a script."""
+"""Reading of prompts from JSON, CSV, label images, arrays or prompt objects, with checks."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TEXT = (".json", ".csv", ".tsv", ".txt")
 
 
 def prompt_axis(source: Any) -> str | None:
-    """Return the axis that the frames of prompts count along, or None where they do not say.
+    """Return the propagated axis that prompts are made for, or None if they do not state it.
 
-    For choosing the propagated axis before the stack is opened; see :func:`load_prompts`.
+    It is needed to open the stack; see :func:`load_prompts` for the sources.
     """
     if isinstance(source, PromptStore):
         return source.axis
@@ -48,26 +48,25 @@ def load_prompts(
     Parameters
     ----------
     source : path, mapping, PromptStore, iterable of prompts, or array
-        A .json file (or what it holds), a .csv file, or a label image as file or array.
+        A .json file or its content, a .csv file, a label image as file or array, or prompts.
     geometry : LabelGeometry
         The stack.
     labels_as : LabelPromptKind
-        What the labels of a label image become.
+        Kind of prompt made from each label of a label image.
     frame : int or None
-        The frame of a label image of one plane; None is 0.
+        Frame of a label image with a single plane; None means 0.
     frames : tuple of int or None
-        Half-open range that is segmented and that prompts must lie in.
+        Half-open range of frames in which prompts must lie.
 
     Returns
     -------
     PromptStore
-        With the stack's axis.
+        The prompts, for the propagated axis of the stack.
 
     Raises
     ------
     UserError
-        If the source is missing, damaged or wrong, or a prompt does not fit the stack; the
-        message says which and what to do.
+        If the source is missing or invalid, or a prompt does not fit the stack.
     """
     store = _read(source, geometry, labels_as, frame)
     check_prompts(store, geometry, frames)
@@ -118,22 +117,22 @@ def _only_prompts(source: Iterable[Any]) -> Iterable[PointPrompt | BoxPrompt | M
 def check_prompts(
     prompts: PromptStore, geometry: LabelGeometry, frames: tuple[int, int] | None = None
 ) -> None:
-    """Refuse prompts that do not lie on the stack or in the range.
+    """Raise UserError unless all prompts lie on the stack and in the range.
 
     Parameters
     ----------
     prompts : PromptStore
-        What was asked.
+        The prompts.
     geometry : LabelGeometry
         The stack.
     frames : tuple of int or None
-        Half-open range that is segmented; None for the whole stack.
+        Half-open range of frames; None for the whole stack.
 
     Raises
     ------
     UserError
-        If there are no prompts, they count frames along another axis, one lies outside, or an
-        object id fits no label type.
+        If there are no prompts, they are made for another axis, one lies outside, or an object id
+        exceeds the label types.
     """
     if not len(prompts):
         raise UserError("There are no objects: give at least one point, box or mask.")

@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import free_path
 from napari_sam2.images.axes import UNNAMED, axes_from_names
+from napari_sam2.images.calibration import Calibration
 from napari_sam2.images.intensity import PRIMARIES, WHITE, Color, Intensity, Limits
 from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
@@ -138,8 +139,7 @@ def _metadata(image: Image, axes: str) -> dict[str, Any]:
     exists = path is not None and Path(path).exists()
     return {
         "name": image.name,
-        "scale": dict(zip(axes, map(float, image.scale), strict=True)),
-        "units": dict(zip(axes, map(str, image.units), strict=True)),
+        "calibration": Calibration.of(axes, map(float, image.scale), map(str, image.units)),
         "files": (Path(path),) if exists and path is not None else (),
     }
 

@@ -22,7 +22,7 @@ def test_percentiles_ignore_a_few_hot_pixels():
     assert 125 < high < 140
 
 
-def test_rare_bright_objects_still_have_grey_levels():
+def test_rare_bright_objects_still_have_gray_levels():
     values = np.random.default_rng(0).normal(100, 10, 10**6)
     values[:300] = np.linspace(2000, 4000, 300)
     _, high = robust_limits(values)
@@ -94,7 +94,7 @@ def test_a_slide_is_sampled_within_32_mb(tmp_path, side):
     assert 0 < store.bytes <= 32 << 20
 
 
-def test_every_chunk_is_looked_at_where_there_are_few():
+def test_every_chunk_is_sampled_where_there_are_few():
     lazy = Counted(noise((2, 60, 60)), (1, 32, 32))
     taken = {(index, window) for index, window in sample_windows(open_stack(lazy, axes="TYX"))}
     assert len(taken) == 8

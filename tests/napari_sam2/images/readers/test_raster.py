@@ -71,7 +71,7 @@ def test_rgb_palette_and_alpha(tmp_path):
         np.testing.assert_array_equal(stack.read((number,)), rgb[number].transpose(2, 0, 1))
 
 
-def test_grey_among_colour_becomes_colour_aloud(tmp_path):
+def test_gray_among_colour_becomes_colour_with_a_note(tmp_path):
     rgb, grey = noise((8, 9, 3), "uint8"), noise((8, 9), "uint8")
     stack = open_stack(save(tmp_path / "f", ["1.png", "2.png"], [rgb, grey]))
     assert any("1 of 2 images are RGB" in note for note in stack.notes)
@@ -85,7 +85,7 @@ def test_mixed_sizes_name_the_first_that_differs(tmp_path):
         open_stack(folder)
 
 
-def test_mixed_kinds_are_said(tmp_path):
+def test_mixed_kinds_are_reported(tmp_path):
     arrays = noise((2, 8, 9), "uint8")
     stack = open_stack(save(tmp_path / "f", ["1.png", "2.jpg"], arrays))
     assert any("1 .jpg" in note for note in stack.notes)

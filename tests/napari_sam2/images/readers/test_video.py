@@ -76,14 +76,14 @@ def test_a_video_is_a_movie_in_colour(video):
         open_stack(video, along="z")
 
 
-def test_grey_video_has_no_colour_axis(tmp_path):
+def test_gray_video_has_no_colour_axis(tmp_path):
     write_video(tmp_path / "a.mkv", movie(), "ffv1")
     stack = open_stack(tmp_path / "a.mkv")
     assert stack.axes == "TYX"
     np.testing.assert_array_equal(stack.read((9,))[0], decoded(tmp_path / "a.mkv", "gray")[9])
 
 
-def test_without_pyav_the_message_says_how_to_get_it(tmp_path, monkeypatch):
+def test_without_pyav_the_message_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"x")
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UserError, match=r"napari-sam2\[video\]"):
