@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-SUFFIXES = (".dcm", ".dicom", ".dic", ".ima")
+from napari_sam2.images.readers.recognition import SUFFIXES, FileKind
+
 _INDEX = "DICOMDIR"
+_MOST_FILES = 2000
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 
 def is_dicom_file(path: Path) -> bool:
     """Return whether a file has the DICOM magic (PS3.10), or the suffix of a DICOM file."""
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES[FileKind.DICOM]:
         return True
     if path.suffix and not path.suffix[1:].isdigit():
         return False
@@ -36,16 +40,13 @@ def list_dicom_files(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
     """
     found: list[Path] = []
     others: Counter[str] = Counter()
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.startswith(".") or name.upper() == _INDEX:
-                continue
-            path = Path(parent, name)
-            if is_dicom_file(path):
-                found.append(path)
-            else:
-                others[path.suffix.lower() or "no suffix"] += 1
+    for path in _walk(folder):
+        if path.name.upper() == _INDEX:
+            continue
+        if is_dicom_file(path):
+            found.append(path)
+        else:
+            others[path.suffix.lower() or "no suffix"] += 1
     if not others:
         return found, ()
     counts = ", ".join(f"{count} ({suffix})" for suffix, count in others.most_common(5))
@@ -53,16 +54,25 @@ def list_dicom_files(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 
 
 def is_dicom_folder(folder: Path) -> bool:
-    """Return whether a folder, or one below it, holds more DICOM files than pictures."""
+    """Return whether a folder, or one below it, holds more DICOM files than pictures.
+
+    At most 2000 files are examined.
+    """
     if (folder / _INDEX).is_file():
         return True
     balance = 0
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(parent, name)
-            if not name.startswith(".") and is_dicom_file(path):
-                balance += 1
-            elif path.suffix.lower() in _PICTURES:
-                balance -= 1
+    for path in islice(_walk(folder), _MOST_FILES):
+        if is_dicom_file(path):
+            balance += 1
+        elif path.suffix.lower() in _PICTURES:
+            balance -= 1
     return balance > 0
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Return the files in a folder and below it, in order, without hidden ones and Zarrs."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and ".zarr" not in n)
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(parent, name)

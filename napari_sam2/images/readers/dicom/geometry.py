@@ -118,7 +118,7 @@ def _missing(
     shown = ", ".join(map(str, absent[:8])) + (", ..." if len(absent) > 8 else "")
     note = (
         f"{len(absent)} of {len(slots)} slices of {name} are missing: z = {shown}. These planes "
-        "cannot be read: add the missing files, or segment the parts on either side."
+        "cannot be read: add the missing files, or segment the parts on either side (--range)."
     )
     return tuple(slots), step, (note,)
 

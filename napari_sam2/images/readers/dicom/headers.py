@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 """Transfer syntaxes of uncompressed pixels: implicit and explicit little endian, big endian."""
+_REAL_PIXELS = (b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
+"""Tags of pixels of single and of double precision, little endian."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class PixelFormat:
         Whether samples are signed.
     photometric : str
         Photometric interpretation, e.g. ``"MONOCHROME2"``.
+    real : bool
+        Whether samples are floating-point numbers.
     """
 
     rows: int
@@ -43,6 +47,7 @@ class PixelFormat:
     bits_stored: int
     signed: bool
     photometric: str
+    real: bool = False
 
     @property
     def color(self) -> bool:
@@ -158,10 +163,11 @@ def read_header(path: Path) -> DicomHeader | None:
         with path.open("rb") as file:
             dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True)
             remaining = path.stat().st_size - file.tell()
+            real = file.read(4) in _REAL_PIXELS
         if not all(keyword in dataset for keyword in ("Rows", "Columns", "BitsAllocated")):
             return None
         _check_kind(dataset, path)
-        header = _header(dataset, path)
+        header = _header(dataset, path, real)
     except UserError:
         raise
     except Exception as error:
@@ -170,7 +176,7 @@ def read_header(path: Path) -> DicomHeader | None:
     return header
 
 
-def _header(dataset: Dataset, path: Path) -> DicomHeader:
+def _header(dataset: Dataset, path: Path, real: bool) -> DicomHeader:
     count = int(dataset.get("NumberOfFrames") or 1)
     meta = getattr(dataset, "file_meta", {})
     return DicomHeader(
@@ -180,7 +186,7 @@ def _header(dataset: Dataset, path: Path) -> DicomHeader:
         series_number=int(dataset.get("SeriesNumber") or 0),
         description=str(dataset.get("SeriesDescription", "")).strip(),
         image_type=tuple(str(part) for part in dataset.get("ImageType", ())),
-        pixels=_pixel_format(dataset),
+        pixels=_pixel_format(dataset, real),
         transfer_syntax=str(meta.get("TransferSyntaxUID", _NATIVE[0])),
         padding=_number(dataset.get("PixelPaddingValue")),
         frame_time=_frame_time(dataset),
@@ -201,7 +207,7 @@ def _check_kind(dataset: Dataset, path: Path) -> None:
         )
 
 
-def _pixel_format(dataset: Dataset) -> PixelFormat:
+def _pixel_format(dataset: Dataset, real: bool) -> PixelFormat:
     return PixelFormat(
         rows=int(dataset.Rows),
         columns=int(dataset.Columns),
@@ -210,6 +216,7 @@ def _pixel_format(dataset: Dataset) -> PixelFormat:
         bits_stored=int(dataset.get("BitsStored") or dataset.BitsAllocated),
         signed=bool(dataset.get("PixelRepresentation") or 0),
         photometric=str(dataset.get("PhotometricInterpretation", "MONOCHROME2")),
+        real=real,
     )
 
 
@@ -256,7 +263,7 @@ def find(dataset: Dataset, index: int, keyword: str) -> Any:
     """
     for groups in _functional_groups(dataset, index):
         for element in groups:
-            items = element.value if element.VR == "SQ" else ()
+            items: Any = element.value if element.VR == "SQ" else ()
             value = items[0].get(keyword) if len(items) else None
             if value not in (None, ""):
                 return value

@@ -22,6 +22,8 @@ _PACKAGES = {
     "JPEG": "python-gdcm",
 }
 """Packages that decode a transfer syntax, by the start of its name."""
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+"""Transfer syntax of files that are compressed as a whole, and have to be read as a whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class FrameDecoder:
     dtype : dtype
         Type of the values after rescaling.
     transfer_syntax : str
-        Identifier of the encoding, for files that do not state it.
+        Identifier of the encoding.
     """
 
     pixels: PixelFormat
@@ -59,7 +61,7 @@ class FrameDecoder:
         try:
             stored = self._stored(frame)
         except Exception as error:
-            raise OSError(f"{frame.name}: {error}") from error
+            raise OSError(f"{frame.name}: {_decoding_message(error)}") from error
         if self.pixels.photometric == "MONOCHROME1":
             stored = sum(self.pixels.stored_range) - stored.astype(np.int64)
         if (frame.slope, frame.intercept) == (1, 0):
@@ -68,15 +70,29 @@ class FrameDecoder:
         return np.asarray(np.rint(values) if self.dtype.kind in "iu" else values, self.dtype)
 
     def _stored(self, frame: FrameHeader) -> NDArray[Any]:
-        from pydicom import Dataset
+        import pydicom
         from pydicom.pixels.processing import apply_color_lut
         from pydicom.pixels.utils import pixel_array
 
-        header = Dataset()
-        values = pixel_array(frame.path, ds_out=header, index=frame.index)
+        if self.transfer_syntax == _DEFLATED:
+            header: Dataset = pydicom.dcmread(frame.path)
+            values = pixel_array(header, index=frame.index)
+        else:
+            header = pydicom.Dataset()
+            values = pixel_array(frame.path, ds_out=header, index=frame.index)
         if self.pixels.photometric == "PALETTE COLOR":
             values = _to_bytes(apply_color_lut(values, header), header)
         return values
+
+
+def _decoding_message(error: Exception) -> str:
+    reason = str(error) or type(error).__name__
+    if "all available plugins" not in reason:
+        return reason
+    return (
+        "none of the installed packages can decode it; for rare kinds of JPEG try: pip install "
+        "pylibjpeg pylibjpeg-libjpeg (GPL)"
+    )
 
 
 def _to_bytes(values: NDArray[Any], header: Dataset) -> NDArray[Any]:
@@ -93,6 +109,8 @@ def value_type(pixels: PixelFormat, frames: Iterable[FrameHeader]) -> np.dtype[A
     """
     if pixels.photometric == "PALETTE COLOR":
         return np.dtype(np.uint8)
+    if pixels.real:
+        return np.dtype(f"f{pixels.bits_allocated // 8}")
     size = max(1, pixels.bits_allocated // 8)
     stored = np.dtype(f"{'i' if pixels.signed else 'u'}{size}")
     scales = {(frame.slope, frame.intercept) for frame in frames}

@@ -94,9 +94,10 @@ def _headers(path: Path) -> tuple[list[DicomHeader], tuple[str, ...]]:
     headers = [read_header(file) for file in files]
     found = [header for header in headers if header is not None]
     if not found:
-        raise UserError(f"{path.name} holds no DICOM pictures: {len(files)} files without pixels.")
+        raise UserError(f"{path.name} holds no DICOM pictures (files read: {len(files)}).")
     if len(found) < len(files):
-        notes += (f"{len(files) - len(found)} DICOM files without pixels are left out.",)
+        count = len(files) - len(found)
+        notes += (f"DICOM files without pixels, such as reports, are left out: {count}.",)
     if not path.is_dir() and len(found[0].frames) == 1:
         notes += _sibling_note(found[0])
     return found, notes

@@ -71,7 +71,7 @@ def group_series(headers: Iterable[DicomHeader]) -> tuple[list[Series], tuple[st
     notes: tuple[str, ...] = ()
     if copies:
         shown = ", ".join(copies[:3]) + (", ..." if len(copies) > 3 else "")
-        notes = (f"{len(copies)} files are copies of others and are left out: {shown}.",)
+        notes = (f"Copies of other files are left out ({len(copies)}): {shown}.",)
     return found, notes
 
 

@@ -136,7 +136,9 @@ def test_copies_of_a_file_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "copy.dcm").write_bytes(files[1].read_bytes())
     source = read_dicom(tmp_path)
     assert source.levels[0].shape == (5, 6, 7)
-    assert any("1 files are copies" in note for note in source.notes)
+    assert any(
+        "Copies of other files are left out (1): slice001.dcm" in note for note in source.notes
+    )
 
 
 def test_a_tilted_gantry_is_reported_and_in_the_affine(tmp_path: Path) -> None:
@@ -314,6 +316,17 @@ def test_color(tmp_path: Path) -> None:
     np.testing.assert_array_equal(everything(source), pixels)
 
 
+def test_real_numbers(tmp_path: Path) -> None:
+    dataset, pixels = new_dataset(), np.linspace(-1, 1, 30, dtype=np.float32).reshape(5, 6)
+    set_pixels(dataset, np.zeros((5, 6), np.uint32))
+    del dataset.PixelData, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation
+    dataset.FloatPixelData = pixels.tobytes()
+    dataset.save_as(tmp_path / "map.dcm", enforce_file_format=True)
+    source = read_dicom(tmp_path / "map.dcm")
+    assert source.levels[0].dtype == np.float32
+    np.testing.assert_array_equal(everything(source), pixels)
+
+
 def test_one_slice_names_its_folder(tmp_path: Path) -> None:
     files = SeriesWriter(tmp_path).volume(volume())
     source = read_dicom(files[1])
@@ -375,6 +388,17 @@ def test_files_that_come_with_pydicom() -> None:
         np.testing.assert_array_equal(everything(source), expected)
         assert source.calibration.step("X").size == float(dataset.PixelSpacing[1])
         assert source.levels[0].dtype in (dtype, np.int32)
+
+
+def test_a_deflated_file() -> None:
+    path = Path(str(get_testdata_file("image_dfl.dcm", download=False)))
+    np.testing.assert_array_equal(everything(read_dicom(path)), pydicom.dcmread(path).pixel_array)
+
+
+def test_a_kind_of_jpeg_that_no_package_decodes() -> None:
+    path = Path(str(get_testdata_file("JPEG-lossy.dcm", download=False)))
+    with pytest.raises(OSError, match="pylibjpeg-libjpeg"):
+        everything(read_dicom(path))
 
 
 def test_a_palette_becomes_color() -> None:
