@@ -22,6 +22,7 @@ class LifImage:
     pixels: NDArray[Any]
     extent: dict[str, tuple[float, float, str]]
     bits: int = 16
+    folder: str = ""
 
     def element(self, number: int) -> str:
         sizes = dict(zip(self.axes, self.pixels.shape, strict=True))
@@ -41,11 +42,17 @@ class LifImage:
             f'IsLUTInverted="0" BytesInc="{i * strides.get("C", 0)}" BitInc="0"/>'
             for i, lut in enumerate(["Green", "Red", "Blue"][: sizes.get("C", 1)])
         )
-        return (
+        image = (
             f'<Element Name="{self.name}" UniqueID="id{number}"><Data><Image><ImageDescription>'
             f"<Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions>"
             f'</ImageDescription></Image></Data><Memory Size="{self.pixels.nbytes}" '
             f'MemoryBlockID="MemBlock_{number}"/><Children/></Element>'
+        )
+        if not self.folder:
+            return image
+        return (
+            f'<Element Name="{self.folder}" UniqueID="f{number}"><Data/>'
+            f'<Memory Size="0" MemoryBlockID="MemBlock_p"/><Children>{image}</Children></Element>'
         )
 
 

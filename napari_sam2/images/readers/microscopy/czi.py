@@ -13,12 +13,15 @@ import numpy as np
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import Source
-from napari_sam2.images.readers.microscopy.czi_tiles import Tile, TiledArray, read_tiles
+from napari_sam2.images.readers.microscopy.czi_tiles import TiledArray, read_tiles
 from napari_sam2.images.readers.microscopy.images import FileImage, missing_library, select_image
 
 if TYPE_CHECKING:
     import czifile
 
+_SECONDS_OF_A_DAY = 86400
+_FIRST_DATE = 30000
+"""Day number (in 1982) from which a first time stamp is a date, not seconds from the start."""
 _IMAGE = "./Metadata/Information/Image"
 
 
@@ -66,28 +69,32 @@ class _FileHandle:
 def _images(file: czifile.CziFile, path: Path) -> list[FileImage]:
     tiles = read_tiles(file, path)
     handle = _FileHandle(file)
+    interval = measured_interval(file)
     xml = ElementTree.fromstring(file.metadata() or "<ImageDocument/>")
     names = _scene_names(xml)
     scenes = sorted({tile.scene for tile in tiles})
     return [
-        _image([tile for tile in tiles if tile.scene == scene], names.get(scene), xml, handle)
+        _image(
+            TiledArray([tile for tile in tiles if tile.scene == scene], handle),
+            names.get(scene, f"Scene {scene}"),
+            xml,
+            interval,
+        )
         for scene in scenes
     ]
 
 
 def _image(
-    tiles: list[Tile], name: str | None, xml: ElementTree.Element, handle: _FileHandle
+    array: TiledArray, name: str, xml: ElementTree.Element, interval: float | None
 ) -> FileImage:
-    array = TiledArray(tiles, handle)
-    bits = {
-        int(e.text or 0) for e in xml.findall(f"{_IMAGE}/Dimensions/Channels//ComponentBitCount")
-    }
+    counts = xml.findall(f"{_IMAGE}/Dimensions/Channels//ComponentBitCount")
+    bits = {int(count.text or 0) for count in counts}
     used = bits.pop() if len(bits) == 1 else 0
     return FileImage(
-        name or f"Scene {tiles[0].scene}",
+        name,
         array.axes,
         (array,),
-        _calibration(xml),
+        _calibration(xml, interval if "T" in array.axes else None),
         _channel_names(xml),
         used if 0 < used < array.dtype.itemsize * 8 else None,
         array.notes,
@@ -107,14 +114,18 @@ def _channel_names(xml: ElementTree.Element) -> tuple[str, ...]:
     return tuple(channel.attrib.get("Name", f"C{i}") for i, channel in enumerate(channels))
 
 
-def _calibration(xml: ElementTree.Element) -> Calibration:
-    """Return the pixel sizes, which the file states in meters, and the interval in seconds."""
+def _calibration(xml: ElementTree.Element, measured: float | None) -> Calibration:
+    """Return the pixel sizes, which the file states in meters, and the interval in seconds.
+
+    The interval that the file states comes before the one measured by its time stamps.
+    """
     steps: dict[str, AxisStep] = {}
     for distance in xml.findall("./Metadata/Scaling/Items/Distance"):
         value = _number(distance.findtext("Value"))
         if value:
             steps[distance.attrib["Id"]] = AxisStep(value * 1e6, "micrometer")
-    interval = _number(xml.findtext(f"{_IMAGE}/Dimensions/T/Positions/Interval/Increment"))
+    stated = _number(xml.findtext(f"{_IMAGE}/Dimensions/T/Positions/Interval/Increment"))
+    interval = stated or measured
     if interval:
         steps["T"] = AxisStep(interval, "second")
     return Calibration(steps)
@@ -126,3 +137,23 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if np.isfinite(value) and value > 0 else None
+
+
+def measured_interval(file: czifile.CziFile) -> float | None:
+    """Return the mean time between frames in seconds, from the time stamps of the file.
+
+    They are stored as seconds, or by some programs as days since 1899. None if there are none.
+    """
+    try:
+        attachments = list(file.attachments())
+    except Exception:  # czifile 2019 and 2026 raise different errors where there are none.
+        return None
+    for attachment in attachments:
+        if attachment.attachment_entry.name != "TimeStamps":
+            continue
+        stamps = np.asarray(attachment.data(), float)
+        if len(stamps) < 2:
+            return None
+        unit = _SECONDS_OF_A_DAY if stamps[0] > _FIRST_DATE else 1
+        return float(stamps[-1] - stamps[0]) * unit / (len(stamps) - 1) or None
+    return None

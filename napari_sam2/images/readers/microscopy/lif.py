@@ -49,7 +49,8 @@ def read_lif(path: Path, scene: str | int | None = None) -> Source:
     weakref.finalize(lock := threading.Lock(), file.close)
     try:
         plain = [image for image in file.images if not image.is_flim]
-        images = [_image(image, lock, path) for image in plain]
+        names = _names(plain)
+        images = [_image(*pair, lock, path) for pair in zip(plain, names, strict=True)]
     except UserError:
         raise
     except Exception as error:
@@ -59,7 +60,15 @@ def read_lif(path: Path, scene: str | int | None = None) -> Source:
     return select_image(images, scene, path, notes)
 
 
-def _image(image: Any, lock: Any, path: Path) -> FileImage:
+def _names(images: list[Any]) -> list[str]:
+    """Return the names of images, with their folders in the file where names occur twice."""
+    names = [image.name for image in images]
+    if len(set(names)) == len(names):
+        return names
+    return [image.path for image in images]
+
+
+def _image(image: Any, name: str, lock: Any, path: Path) -> FileImage:
     _check_complete(image, path)
     dims = tuple(image.frames.dims)
     plane_dims = tuple(image.frames.frame_dims)
@@ -77,7 +86,7 @@ def _image(image: Any, lock: Any, path: Path) -> FileImage:
     bits = {int(channel.attrib["Resolution"]) for channel in _channels(image)}
     stored = array.dtype.itemsize * 8
     return FileImage(
-        image.name,
+        name,
         axes + "".join(plane_dims),
         (array,),
         calibration,

@@ -142,7 +142,7 @@ def _images(file: nd2.ND2File, path: Path) -> list[FileImage]:
             _calibration(file, channels),
             tuple(str(channel.channel.name) for channel in channels),
             bits if bits and bits < file.dtype.itemsize * 8 else None,
-            _notes(reader, path) + unread,
+            _notes(reader, path) + unread + _period_note(file),
         )
 
     return [image(position) for position in range(positions)]
@@ -156,6 +156,16 @@ def _notes(reader: _FrameReader, path: Path) -> tuple[str, ...]:
         f"{path.name} lacks {len(reader.missing)} of its frames (numbers {first}"
         f"{', ...' if len(reader.missing) > 5 else ''}): they were not recorded, or the file is "
         "truncated. Their planes cannot be read.",
+    )
+
+
+def _period_note(file: nd2.ND2File) -> tuple[str, ...]:
+    periods = [len(getattr(loop.parameters, "periods", ())) for loop in file.experiment]
+    if max(periods, default=0) < 2:
+        return ()
+    return (
+        f"{Path(file.path).name} was recorded in {max(periods)} periods with different intervals: "
+        "its time interval is unknown.",
     )
 
 
@@ -193,10 +203,13 @@ def _calibration(file: nd2.ND2File, channels: list[Any]) -> Calibration:
 
 
 def _time_interval(file: nd2.ND2File) -> float | None:
-    """Return the time between frames in seconds; the measured mean where the file states it."""
+    """Return the time between frames in seconds; the measured mean where the file states it.
+
+    An experiment of several periods has no single interval.
+    """
     for loop in file.experiment:
         periods = getattr(loop.parameters, "periods", None) or [loop.parameters]
-        if loop.type not in ("TimeLoop", "NETimeLoop"):
+        if loop.type not in ("TimeLoop", "NETimeLoop") or len(periods) > 1:
             continue
         measured = getattr(getattr(periods[0], "periodDiff", None), "avg", None)
         planned = getattr(periods[0], "periodMs", None)

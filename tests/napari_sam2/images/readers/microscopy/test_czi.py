@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pylibCZIrw import czi
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.base import Source
-from napari_sam2.images.readers.microscopy.czi import read_czi
+from napari_sam2.images.readers.microscopy.czi import measured_interval, read_czi
 
 Draw = Callable[[Any], None]
 
@@ -129,6 +130,19 @@ def test_a_compression_of_later_versions_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.czi", lambda d: d.write(plane()[..., None]), "zstd1:")
     with pytest.raises(UserError, match=r"Python 3\.12"):
         read_czi(path)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1 / 86400])
+def test_the_interval_is_measured_by_the_time_stamps(unit: float) -> None:
+    start = 45000.0 if unit < 1 else 3.0
+    stamps = SimpleNamespace(
+        attachment_entry=SimpleNamespace(name="TimeStamps"),
+        data=lambda: start + np.array([0, 9, 21, 30]) * unit,
+    )
+    other = SimpleNamespace(attachment_entry=SimpleNamespace(name="Thumbnail"))
+    file = SimpleNamespace(attachments=lambda: [other, stamps])
+    assert measured_interval(file) == pytest.approx(10, abs=1e-4)
+    assert measured_interval(SimpleNamespace(attachments=lambda: [other])) is None
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:

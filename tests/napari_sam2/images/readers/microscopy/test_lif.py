@@ -54,6 +54,12 @@ def test_images_are_scenes(tmp_path: Path) -> None:
         read_lif(path, "mist")
 
 
+def test_names_that_occur_twice_have_their_folder(tmp_path: Path) -> None:
+    images = [image("a", "YX", (9, 9), folder=f"well{number}") for number in range(2)]
+    scenes = read_lif(write_lif(tmp_path / "a.lif", images)).scenes
+    assert [scene.split("/")[-2:] for scene in scenes] == [["well0", "a"], ["well1", "a"]]
+
+
 def test_tiles_are_scenes(tmp_path: Path) -> None:
     stored = image("tiles", "MZYX", (2, 3, 4, 5))
     path = write_lif(tmp_path / "a.lif", [stored])
