@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from napari_sam2.core.errors import UserError
 
 KNOWN = "TCZYXS"
-"""Axis letters, in the order of the dimensions of a typical file."""
+"""Axis letters, in the order that stacks, prompts, scores and labels have."""
 CHANNEL_AXES = "CS"
 PLANE_ORDER = "TZYX"
 """Axes that frames can lie along; the last two of the others form the plane."""
@@ -26,6 +27,11 @@ _NAMES = {
 _LETTERS = {name: letter for letter, names in _NAMES.items() for name in names}
 UNNAMED = "?"
 """Letter of an axis without a known name."""
+
+
+def canonical(axes: str) -> str:
+    """Return axes in the order that is used everywhere: T, C, Z, Y, X, S."""
+    return "".join(sorted(axes, key=KNOWN.index))
 
 
 def parse_axes(text: str, shape: tuple[int, ...]) -> str:
@@ -69,15 +75,17 @@ def _check_named(axes: str) -> None:
         raise UserError(f"The axes {axes!r} lack {' and '.join(missing)}: a plane has Y and X.")
     if "C" in axes and "S" in axes:
         raise UserError(f"The axes {axes!r} name both channels (C) and RGB samples (S): use one.")
+    if repeated := [letter for letter in KNOWN if axes.count(letter) > 1]:
+        raise UserError(f"The axes {axes!r} repeat {repeated[0]}: give the axes, each letter once.")
 
 
-def check_dimensions(shape: tuple[int, ...], name: str) -> None:
+def check_array(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
     """Raise an error for arrays that are not image stacks.
 
     Raises
     ------
     UserError
-        If the array has fewer than 2 or more than 5 dimensions, or no pixels.
+        If the array has fewer than 2 or more than 5 dimensions, no pixels, or no real numbers.
     """
     if not 2 <= len(shape) <= MAX_DIMENSIONS:
         raise UserError(
@@ -86,6 +94,12 @@ def check_dimensions(shape: tuple[int, ...], name: str) -> None:
         )
     if 0 in shape:
         raise UserError(f"{name} is empty: shape {shape}.")
+    if dtype.kind == "c":
+        raise UserError(
+            f"{name} holds complex numbers: give their magnitude (abs), real or imaginary part."
+        )
+    if dtype.kind not in "buif":
+        raise UserError(f"{name} holds {dtype}, not numbers: give integers, floats or booleans.")
 
 
 def axes_from_names(names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
@@ -24,7 +25,7 @@ class AxisLayout:
     Parameters
     ----------
     axes : str
-        One upper-case letter per dimension, e.g. ``"TCZYX"``.
+        One upper-case letter per dimension, in the order of ``"TCZYXS"``.
     lengths : tuple of int
         Shape of the array.
     along : str
@@ -48,7 +49,7 @@ class AxisLayout:
 
     @cached_property
     def label_axes(self) -> str:
-        """Axes of the array without channels, in the order of the array."""
+        """Axes of the array without channels."""
         return "".join(axis for axis in self.axes if axis not in CHANNEL_AXES)
 
     @cached_property
@@ -66,12 +67,6 @@ class AxisLayout:
     def index_axes(self) -> str:
         """Axes of a plane index, in array order: neither in the plane nor channels."""
         return "".join(axis for axis in self.label_axes if axis not in self.plane)
-
-    @cached_property
-    def transposed(self) -> bool:
-        """Whether columns come before rows in the array, e.g. for axes ``"XYZ"`` along z."""
-        row, column = self.plane
-        return self.axes.index(row) > self.axes.index(column)
 
     @cached_property
     def index_lengths(self) -> tuple[int, ...]:
@@ -144,14 +139,9 @@ class AxisLayout:
     def to_planes(self, block: NDArray[Any]) -> NDArray[Any]:
         """Return a block read with :meth:`image_slices` as (C, h, w)."""
         if self.channel_axis is None:
-            return self.oriented(block)[None]
+            return block[None]
         kept = [axis for axis in self.axes if axis not in self.index_axes]
-        order = [kept.index(axis) for axis in (self.channel_axis, *self.plane)]
-        return block.transpose(order)
-
-    def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Convert a 2-D crop from array order to (row, column) order, or back."""
-        return crop.T if self.transposed else crop
+        return np.moveaxis(block, kept.index(self.channel_axis), 0)
 
     def _keys(self, index: PlaneIndex, window: Window) -> dict[str, int | slice]:
         self.check_index(index)

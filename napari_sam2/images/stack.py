@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.images.axes import check_dimensions, complete_axes, parse_at, parse_axes
+from napari_sam2.images.axes import CHANNEL_AXES, check_array, complete_axes, parse_at, parse_axes
 from napari_sam2.images.calibration import Calibration
 from napari_sam2.images.layout import AxisLayout, Slices, choose_layout
 from napari_sam2.images.pyramid import large_chunk_warnings, usable_levels
 from napari_sam2.images.readers import LazyArray, Source, read_source
 from napari_sam2.images.readers.chunk_cache import ChunkCachedArray
+from napari_sam2.images.readers.transposed import canonical_source
 
 _ATTEMPTS = 3
 """Number of attempts to read a plane."""
@@ -28,14 +29,12 @@ _FIRST_WAIT = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Planes along one axis of an input. Pixels are read when needed and are not kept.
-
-    Use :func:`open_stack` to create one.
+    """Planes along one axis of an input, read when needed; see :func:`open_stack`.
 
     Parameters
     ----------
     source : Source
-        The opened input.
+        The opened input, with its arrays in the order T, C, Z, Y, X, S.
     layout : AxisLayout
         Roles of the axes: frames, plane, channels and fixed positions.
     arrays : tuple of LazyArray
@@ -77,8 +76,13 @@ class Stack:
 
     @property
     def axes(self) -> str:
-        """One upper-case letter per axis of the input, e.g. ``"TCZYX"``."""
+        """One upper-case letter per axis of the input, in the order of ``"TCZYXS"``."""
         return self.layout.axes
+
+    @property
+    def native_axes(self) -> str:
+        """The same letters in the order of the input's arrays."""
+        return self.source.native_axes or self.axes
 
     @property
     def full_shape(self) -> tuple[int, ...]:
@@ -123,8 +127,13 @@ class Stack:
 
     @cached_property
     def label_axes(self) -> str:
-        """Upper-case axes of the input without channels, in the order of the input."""
+        """Upper-case axes of the input without channels, in the order of ``"TZYX"``."""
         return self.layout.label_axes
+
+    @property
+    def native_label_axes(self) -> str:
+        """The same letters in the order of the input's arrays."""
+        return "".join(axis for axis in self.native_axes if axis not in CHANNEL_AXES)
 
     @cached_property
     def label_shape(self) -> tuple[int, ...]:
@@ -133,7 +142,7 @@ class Stack:
 
     @property
     def calibration(self) -> Calibration:
-        """Pixel sizes, units and orientation as stated by the input."""
+        """Pixel sizes, units, origin and orientation as stated by the input."""
         return self.source.calibration
 
     @property
@@ -147,8 +156,13 @@ class Stack:
         return self.calibration.units(self.label_axes)
 
     @property
+    def origin(self) -> tuple[float, ...]:
+        """Position of the first pixel along each label axis, in units, 0 where unknown."""
+        return self.calibration.origin(self.label_axes)
+
+    @property
     def affine(self) -> NDArray[np.float64] | None:
-        """Affine of the spatial axes to world coordinates, see :class:`Calibration`."""
+        """Affine (4, 4) from z, y, x indices to world coordinates, see :class:`Calibration`."""
         return self.calibration.affine
 
     @cached_property
@@ -259,18 +273,8 @@ class Stack:
         )
 
     def label_slices(self, index: PlaneIndex, window: Window | None = None) -> Slices:
-        """Return the slices of a window of one plane in an array of :attr:`label_shape`.
-
-        The crop that they address is in array order; convert it with :meth:`oriented`.
-        """
+        """Return the slices of a window of one plane in an array of :attr:`label_shape`."""
         return self.layout.label_slices(index, Window.of(self.shape) if window is None else window)
-
-    def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Convert a 2-D crop from array order to (row, column) order, or back.
-
-        It is transposed only if columns come before rows in the input, e.g. for axes XYZ.
-        """
-        return self.layout.oriented(crop)
 
     def with_along(self, along: str, at: Mapping[str, int] | Iterable[str] | None = None) -> Stack:
         """Return a stack of the same input with frames along another axis.
@@ -300,46 +304,43 @@ def open_stack(
     along: str | None = None,
     at: Mapping[str, int] | Iterable[str] | None = None,
     channels: Sequence[int] | None = None,
+    scene: str | int | None = None,
 ) -> Stack:
-    """Return a lazy stack of any supported input.
+    """Return a lazy stack of any supported input, with axes in the order T, C, Z, Y, X, S.
 
     Parameters
     ----------
     source : path, URL, array or list of arrays
         See :func:`napari_sam2.images.readers.read_source`.
     axes : str or None
-        One letter of ``TCZYXS`` per dimension, in any case. None takes the axes of the file; axes
-        that it does not name are guessed, which is stated in :attr:`Stack.notes`.
+        One letter of ``TCZYXS`` per dimension of the input, in its order and in any case. None
+        takes the axes of the file; axes that it does not name are guessed, which is stated in
+        :attr:`Stack.notes`.
     along : str or None
         The axis to propagate along: t, z, y or x. None chooses t, else z.
     at : mapping of str to int, or strings such as ``"z=3"``
         Positions on axes that are neither frames nor plane nor channels; 0 where not given.
     channels : sequence of int or None
         Channels to read, in this order; None reads all.
+    scene : str, int or None
+        Name or number (from 0) of the image in a file of several; None opens the reader's
+        default, which is stated in :attr:`Stack.notes`.
 
     Raises
     ------
     UserError
         If the input is missing, empty, damaged, complex or not 2- to 5-dimensional, or if an
-        axis, position or channel does not exist.
+        axis, position, channel or scene does not exist.
     """
-    found = read_source(source)
+    found = read_source(source, scene)
     array = found.levels[0]
-    check_dimensions(array.shape, found.name)
-    _check_dtype(array.dtype, found.name)
+    check_array(array.shape, array.dtype, found.name)
     if axes is None:
         named, guesses = complete_axes(found.axes, array.shape, array.dtype, along)
     else:
         named, guesses = parse_axes(axes, array.shape), ()
     picked = None if channels is None else tuple(channels)
-    layout, notes = choose_layout(named, array.shape, along, parse_at(at), picked)
-    return Stack.assemble(found, layout, found.notes + guesses + notes)
-
-
-def _check_dtype(dtype: np.dtype[Any], name: str) -> None:
-    if dtype.kind == "c":
-        raise UserError(
-            f"{name} holds complex numbers: give their magnitude (abs), real or imaginary part."
-        )
-    if dtype.kind not in "buif":
-        raise UserError(f"{name} holds {dtype}, not numbers: give integers, floats or booleans.")
+    ordered = canonical_source(found, named)
+    shape = ordered.levels[0].shape
+    layout, notes = choose_layout(ordered.axes or "", shape, along, parse_at(at), picked)
+    return Stack.assemble(ordered, layout, found.notes + guesses + notes)

@@ -128,6 +128,7 @@ def open_session(
     along: str | None = None,
     at: Mapping[str, int] | Iterable[str] | None = None,
     channels: Sequence[int] | None = None,
+    scene: str | int | None = None,
     model: Predictor | str | Path = AUTO_MODEL,
     device: str = AUTO_DEVICE,
     intensity: Intensity | None = None,
@@ -141,9 +142,8 @@ def open_session(
     data : array, path or URL
         The images, see :func:`napari_sam2.open_stack`; planes are read when needed.
     prompts : PromptStore, sequence of prompts, dict, path, label array or None
-        What to segment: prompts, a prompt file or its content, or labels of some frames (their
-        values become object ids). More prompts can be added to ``session.prompts``.
-    axes, along, at, channels
+        Prompts, a prompt file or its content, or labels of some frames (values become object ids).
+    axes, along, at, channels, scene
         As in :func:`napari_sam2.open_stack`; ``along`` defaults to the axis of the prompts.
     model : Predictor, str or Path
         A predictor, a model name or a weights file, see :func:`napari_sam2.load_predictor`.
@@ -159,19 +159,18 @@ def open_session(
     Returns
     -------
     SegmentationSession
-        Its ``labels`` have the axes and order of the input without channels.
+        The array of its ``labels`` has the axes and order of the input without channels.
 
     Raises
     ------
-    UserError
-        If the data, the prompts or an option cannot be used.
-    SAM2Error
-        If the model or the device is not available.
+    UserError, SAM2Error
+        If the data, the prompts, an option, the model or the device cannot be used.
     """
-    axis = along or (None if prompts is None else prompt_axis(prompts))
-    stack = open_stack(data, axes=axes, along=axis, at=at, channels=channels)
+    chosen = along or (None if prompts is None else prompt_axis(prompts))
+    stack = open_stack(data, axes=axes, along=chosen, at=at, channels=channels, scene=scene)
     store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
-    labels = LabelArray.create(None if output is None else Path(output), stack, ids=store.objects())
+    path = None if output is None else Path(output)
+    labels = LabelArray.create(path, stack, ids=store.objects(), axes=stack.native_label_axes)
     return create_session(
         stack,
         _load(model, device),

@@ -40,6 +40,8 @@ class SegmentationJob:
         Positions on the other axes, e.g. ``("z=3",)``.
     channels : sequence of int or None
         Channels shown to the model; None uses all.
+    scene : str, int or None
+        Name or number of the image in a file of several; None opens the default one.
     contrast : (float, float) or None
         Values shown as black and as white; None chooses them from a sample of the data.
     window : str or None
@@ -55,6 +57,8 @@ class SegmentationJob:
         Predict each mask a second time in a smaller window after the propagation.
     labels_as : LabelPromptKind
         What the labels of a label image become.
+    labels_axes : str or None
+        Axes of a label image, e.g. ``"ZYX"``; None uses the axes that it specifies.
     scores : Path or None
         CSV file to write, with one row per object and frame.
     resume : bool
@@ -72,6 +76,7 @@ class SegmentationJob:
     along: str | None = None
     at: Sequence[str] = ()
     channels: Sequence[int] | None = None
+    scene: str | int | None = None
     contrast: tuple[float, float] | None = None
     window: str | None = None
     direction: PropagationDirection = _REQUEST.direction
@@ -79,6 +84,7 @@ class SegmentationJob:
     view: ViewPolicy = _SETTINGS.view
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
+    labels_axes: str | None = None
     scores: Path | None = None
     resume: bool = False
     overwrite: bool = False

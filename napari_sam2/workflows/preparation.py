@@ -91,7 +91,9 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     _check_existing(job, output)
     stack = _open(job)
     frames = _resolve_frames(job.frames, stack.n_frames)
-    prompts = load_prompts(job.prompts, stack, labels_as=job.labels_as, frames=frames)
+    prompts = load_prompts(
+        job.prompts, stack, labels_as=job.labels_as, labels_axes=job.labels_axes, frames=frames
+    )
     _check_destinations(job, output, stack, frames)
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
@@ -100,6 +102,8 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
         facts["refine"] = True
+    if stack.source.scene is not None:
+        facts["scene"] = stack.source.scene
     description = _describe(stack, prompts, predictor, facts)
     resumes = job.resume and _check_resume(output, description)
     return PreparedSegmentation(
@@ -126,7 +130,12 @@ def _open(job: SegmentationJob) -> Stack:
             "Leave --along out, or give the axis of the prompts."
         )
     return open_stack(
-        job.source, axes=job.axes, along=job.along or axis, at=job.at, channels=job.channels
+        job.source,
+        axes=job.axes,
+        along=job.along or axis,
+        at=job.at,
+        channels=job.channels,
+        scene=job.scene,
     )
 
 

@@ -66,13 +66,14 @@ def segment(
     frames: tuple[int, int] | None = None,
     view: ViewPolicy | str | None = None,
     refine: bool = False,
+    scene: str | int | None = None,
     output: Path | str | None = None,
 ) -> SegmentationResult:
     """Segment prompted objects through time or depth.
 
     Parameters
     ----------
-    data, prompts, axes, along, model, device, at, channels, intensity, output
+    data, prompts, axes, along, model, device, at, channels, scene, intensity, output
         As in :func:`napari_sam2.open_session`.
     direction : PropagationDirection, str or None
         ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames; None is ``"both"``.
@@ -102,6 +103,7 @@ def segment(
         along=along,
         at=at,
         channels=channels,
+        scene=scene,
         model=model,
         device=device,
         intensity=intensity,

@@ -35,8 +35,12 @@ class TrainingJob:
         The original model: a name or a weights file.
     axes : str or None
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the files specify.
+    labels_axes : str or None
+        Axes of the labels; None uses the axes that their files specify.
     along : str or None
         The axis along which clips run; None uses t, else z.
+    scene : str, int or None
+        Name or number of the image in files of several; None opens the default one.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     settings : FinetuneSettings
@@ -48,7 +52,9 @@ class TrainingJob:
     output: Path
     start: str | Path = BUNDLED
     axes: str | None = None
+    labels_axes: str | None = None
     along: str | None = None
+    scene: str | int | None = None
     device: str = AUTO_DEVICE
     settings: FinetuneSettings = field(default_factory=FinetuneSettings)
 
@@ -109,8 +115,9 @@ def _open_stacks(job: TrainingJob, reporter: Reporter) -> list[LabeledStack]:
         )
     stacks = []
     for source, labels in zip(job.images, job.labels, strict=True):
-        stack = open_stack(source, axes=job.axes, along=job.along)
+        stack = open_stack(source, axes=job.axes, along=job.along, scene=job.scene)
         for note in stack.notes:
             reporter.message(note)
-        stacks.append(LabeledStack(stack, open_label_image(labels), choose_intensity(stack)))
+        truth = open_label_image(labels, job.labels_axes)
+        stacks.append(LabeledStack(stack, truth, choose_intensity(stack)))
     return stacks

@@ -46,6 +46,9 @@ def defaults() -> dict[str, Any]:
 
 
 _Text = str | None
+_Scene = Annotated[
+    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+]
 _Prompt = Annotated[
     PromptChoice | None, typer.Option(help="Prompt of each object, made from its labels.")
 ]
@@ -61,7 +64,9 @@ def evaluate(
     prompt: _Prompt = None,
     frame: _Frame = None,
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
+    labels_axes: Annotated[_Text, typer.Option(help="Axes of the labels: TZYX.")] = None,
     along: Annotated[_Text, typer.Option(help="Axis to propagate along: t, z.")] = None,
+    scene: _Scene = None,
     view: Annotated[_Text, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = None,
     tracks: Annotated[bool, typer.Option("--tracks", help="SEG, TRA, identity switches.")] = False,
     max_objects: Annotated[int | None, typer.Option(min=1, help="Maximum number.")] = None,
@@ -86,9 +91,9 @@ def evaluate(
         max_objects=max_objects,
     )
     settings = EvaluationSettings(tracks=tracks, **options)
-    truth = open_label_image(labels)
+    truth = open_label_image(labels, labels_axes)
     reporter = ConsoleReporter(error_console())
-    places = given(model=model, axes=axes, along=along, device=device)
+    places = given(model=model, axes=axes, along=along, scene=scene, device=device)
     found = run(images, truth, settings=settings, reporter=reporter, **places)
     if csv is not None:
         write_csv(found.rows, csv)

@@ -22,13 +22,16 @@ def info(
     along: Annotated[str | None, typer.Option(help="Axis to propagate along: t, z, y, x.")] = None,
     at: Annotated[list[str] | None, typer.Option(help="Fixed position, e.g. z=3.")] = None,
     channel: Annotated[list[int] | None, typer.Option(help="Channel to read; repeatable.")] = None,
+    scene: Annotated[
+        str | None, typer.Option(metavar="NAME|N", help="Image of a file of several.")
+    ] = None,
 ) -> None:
     """Show axes, shape, type, scale and percentiles of INPUT, and how it is read."""
     from rich.console import Console
 
     from napari_sam2.images.stack import open_stack
 
-    stack = open_stack(source, axes=axes, along=along, at=at, channels=channel)
+    stack = open_stack(source, axes=axes, along=along, at=at, channels=channel, scene=scene)
     console = Console()
     console.print(summary(stack))
     for note in stack.notes:

@@ -59,6 +59,9 @@ _Along = Annotated[
 ]
 _At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
 _Channel = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]
+_Scene = Annotated[
+    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+]
 _Contrast = Annotated[_Text, typer.Option(metavar="LO,HI", help="Values shown as black and white.")]
 _Window = Annotated[_Text, typer.Option(help="CT window, e.g. ct-abdomen.")]
 _Direction = Annotated[
@@ -75,6 +78,7 @@ _Refine = Annotated[
 _LabelsAs = Annotated[
     LabelsChoice | None, typer.Option(help="Kind of prompts made from a label image.")
 ]
+_LabelsAxes = Annotated[_Text, typer.Option(help="Axes of a label image: TZYX.")]
 _Scores = Annotated[Path | None, typer.Option(help="CSV, one row per object and frame.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")]
@@ -90,6 +94,7 @@ def segment(
     along: _Along = None,
     at: _At = None,
     channel: _Channel = None,
+    scene: _Scene = None,
     contrast: _Contrast = None,
     window: _Window = None,
     direction: _Direction = None,
@@ -97,6 +102,7 @@ def segment(
     view: _View = None,
     refine: _Refine = False,
     labels_as: _LabelsAs = None,
+    labels_axes: _LabelsAxes = None,
     scores: _Scores = None,
     resume: _Resume = False,
     overwrite: _Overwrite = False,
@@ -116,12 +122,14 @@ def segment(
         along=along,
         at=at,
         channels=channel,
+        scene=scene,
         contrast=contrast,
         window=window,
         direction=direction,
         frames=frames,
         view=view,
         labels_as=labels_as,
+        labels_axes=labels_axes,
         scores=scores,
     )
     paths = {"source": source, "prompts": prompts, "output": output}

@@ -32,6 +32,9 @@ def defaults() -> dict[str, Any]:
 
 
 _Text = str | None
+_Scene = Annotated[
+    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+]
 _Parts = Annotated[
     PartsChoice | None, typer.Option(help="decoder leaves the image encoder as it is.")
 ]
@@ -50,7 +53,9 @@ def train(
         int | None, typer.Option(min=1, help="Longest clip; 1: single images.")
     ] = None,
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
+    labels_axes: Annotated[_Text, typer.Option(help="Axes of the labels: TZYX.")] = None,
     along: Annotated[_Text, typer.Option(help="Axis that clips run along: t, z.")] = None,
+    scene: _Scene = None,
     seed: Annotated[int | None, typer.Option(help="Seed for data and prompts.")] = None,
     device: Annotated[_Text, typer.Option(help="auto, cpu, cuda or mps.")] = None,
 ) -> None:
@@ -79,7 +84,14 @@ def train(
         labels=labels,
         output=output,
         settings=FinetuneSettings(**settings),
-        **given(start=start, axes=axes, along=along, device=device),
+        **given(
+            start=start,
+            axes=axes,
+            labels_axes=labels_axes,
+            along=along,
+            scene=scene,
+            device=device,
+        ),
     )
     outcome = run(job, ConsoleReporter(error_console()))
     console = Console(soft_wrap=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.base import LazyArray, Source
+from napari_sam2.images.readers.base import LazyArray, Source, find_scene
 
 __all__ = ["LazyArray", "Source", "read_source"]
 
@@ -17,7 +17,7 @@ VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv
 ZIPPED_ZARR = (".zarr.zip", ".ozx", ".zip")
 
 
-def read_source(source: Any) -> Source:
+def read_source(source: Any, scene: str | int | None = None) -> Source:
     """Open any supported input; its pixels are read later, when the arrays are indexed.
 
     Parameters
@@ -25,24 +25,33 @@ def read_source(source: Any) -> Source:
     source : path, URL, array or list of arrays
         Zarr or OME-Zarr (also by URL), TIFF, NIfTI, an image, a folder of images, a video, .npy,
         an array (numpy, dask, zarr, xarray), or a list of arrays that are levels of one pyramid.
+    scene : str, int or None
+        Name or number (from 0) of the image in a file of several; None opens the default one.
 
     Raises
     ------
     UserError
-        If it does not exist, is empty or damaged, or has no known format.
+        If it does not exist, is empty or damaged, has no known format, or lacks the scene.
     """
+    found = _open(source, scene)
+    if scene is not None and not found.scenes:
+        find_scene((found.name,), scene, found.name)
+    return found
+
+
+def _open(source: Any, scene: str | int | None) -> Source:
     if not isinstance(source, (str, os.PathLike)):
-        return _from_object(source)
+        return _from_object(source, scene)
     text = os.fspath(source)
     if "://" in text:
-        return _from_url(text)
+        return _from_url(text, scene)
     path = Path(text).expanduser()
     if not path.exists():
         raise UserError(f"There is no file or folder {path}.")
-    return _from_folder(path) if path.is_dir() else _from_file(path)
+    return _from_folder(path, scene) if path.is_dir() else _from_file(path, scene)
 
 
-def _from_object(source: Any) -> Source:
+def _from_object(source: Any, scene: str | int | None) -> Source:
     from napari_sam2.images.readers.arrays import is_array, read_array
 
     levels = isinstance(source, (list, tuple)) or type(source).__name__ == "MultiScaleData"
@@ -51,31 +60,31 @@ def _from_object(source: Any) -> Source:
     if hasattr(source, "keys") and hasattr(source, "store_path"):
         from napari_sam2.images.readers.zarr import read_group
 
-        return read_group(source)
+        return read_group(source, scene)
     raise UserError(
         f"Cannot read a {type(source).__name__} as a stack: give a path, a URL or an array."
     )
 
 
-def _from_url(url: str) -> Source:
+def _from_url(url: str, scene: str | int | None) -> Source:
     from napari_sam2.images.readers.zarr import read_zarr
 
     if url.startswith("file://"):
-        return read_source(url.removeprefix("file://"))
-    return read_zarr(url, url.rstrip("/").rpartition("/")[2])
+        return read_source(url.removeprefix("file://"), scene)
+    return read_zarr(url, url.rstrip("/").rpartition("/")[2], scene)
 
 
-def _from_folder(path: Path) -> Source:
+def _from_folder(path: Path, scene: str | int | None) -> Source:
     from napari_sam2.images.readers.zarr import is_zarr_folder, read_zarr
 
     if is_zarr_folder(path):
-        return read_zarr(str(path), path.name)
+        return read_zarr(str(path), path.name, scene)
     from napari_sam2.images.readers.raster import read_image_folder
 
     return read_image_folder(path)
 
 
-def _from_file(path: Path) -> Source:
+def _from_file(path: Path, scene: str | int | None) -> Source:
     name = path.name.lower()
     if path.stat().st_size == 0:
         raise UserError(f"{path.name} is empty (0 bytes).")
@@ -84,7 +93,7 @@ def _from_file(path: Path) -> Source:
     if name.endswith(TIFF):
         from napari_sam2.images.readers.tiff.reader import read_tiff
 
-        return read_tiff(path)
+        return read_tiff(path, scene)
     if name.endswith(NIFTI):
         from napari_sam2.images.readers.nifti import read_nifti
 
@@ -100,7 +109,7 @@ def _from_file(path: Path) -> Source:
     if name.endswith(ZIPPED_ZARR):
         from napari_sam2.images.readers.zarr import read_zarr
 
-        return read_zarr(str(path), path.name)
+        return read_zarr(str(path), path.name, scene)
     from napari_sam2.images.readers.raster import read_one_image
 
     return read_one_image(path)

@@ -164,4 +164,4 @@ def _calibration(image: Any, axes: str) -> Calibration:
         for axis, zoom in zip(axes, image.header.get_zooms(), strict=False)
         if zoom > 0
     }
-    return Calibration(steps, np.asarray(image.affine, np.float64))
+    return Calibration(steps, np.asarray(image.affine, np.float64)[:, [2, 1, 0, 3]])

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.axes import axes_from_names
 from napari_sam2.images.calibration import PIXEL, Calibration
 from napari_sam2.images.readers.arrays import WrappedArray
-from napari_sam2.images.readers.base import Source
+from napari_sam2.images.readers.base import Source, find_scene, scene_note
 
 if TYPE_CHECKING:
     import zarr
@@ -26,7 +23,7 @@ def is_zarr_folder(path: Path) -> bool:
     return any((path / marker).is_file() for marker in _MARKERS)
 
 
-def read_zarr(location: str, name: str) -> Source:
+def read_zarr(location: str, name: str, scene: str | int | None = None) -> Source:
     """Open a Zarr array, or the OME-Zarr image of a group; only metadata are read.
 
     Parameters
@@ -35,6 +32,8 @@ def read_zarr(location: str, name: str) -> Source:
         A folder, a ``.zip`` or ``.ozx`` file, or an fsspec URL.
     name : str
         Short name for messages.
+    scene : str, int or None
+        Name or number of the image in a group of several; None opens the first.
 
     Raises
     ------
@@ -46,10 +45,10 @@ def read_zarr(location: str, name: str) -> Source:
     node = open_node(location, name)
     if isinstance(node, zarr.Array):
         return _plain(node, name, _metadata_files(location, ""))
-    return _image(node, location, name)
+    return _image(node, location, name, scene)
 
 
-def read_group(group: zarr.Group) -> Source:
+def read_group(group: zarr.Group, scene: str | int | None = None) -> Source:
     """Open the OME-Zarr image, or the only array, of a group that is already open.
 
     Raises
@@ -58,7 +57,7 @@ def read_group(group: zarr.Group) -> Source:
         If the group holds no image or several arrays.
     """
     location = str(group.store_path).removeprefix("file://")
-    return _image(group, location, group.basename or "the group")
+    return _image(group, location, group.basename or "the group", scene)
 
 
 def open_node(location: str, name: str) -> zarr.Array[Any] | zarr.Group:
@@ -106,12 +105,12 @@ def _plain(array: zarr.Array[Any], name: str, files: tuple[Path, ...]) -> Source
     return Source((WrappedArray(array),), name, axes=axes, files=files)
 
 
-def _image(group: zarr.Group, location: str, name: str) -> Source:
+def _image(group: zarr.Group, location: str, name: str, scene: str | int | None = None) -> Source:
     attributes: Mapping[str, Any] = dict(group.attrs)
     ome = attributes.get("ome", attributes)
     if images := ome.get("multiscales"):
         try:
-            return _multiscale(group, images, location, name)
+            return _multiscale(group, images, location, name, scene)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, UserError):
                 raise
@@ -143,11 +142,17 @@ def _only_array(group: zarr.Group, children: list[str], location: str, name: str
 
 
 def _multiscale(
-    group: zarr.Group, images: list[Mapping[str, Any]], location: str, name: str
+    group: zarr.Group,
+    images: list[Mapping[str, Any]],
+    location: str,
+    name: str,
+    scene: str | int | None,
 ) -> Source:
     import zarr
 
-    image = images[0]
+    scenes = tuple(str(image.get("name", number)) for number, image in enumerate(images))
+    opened = 0 if scene is None else find_scene(scenes, scene, name)
+    image = images[opened]
     paths = [str(entry["path"]) for entry in image.get("datasets", ())]
     try:
         levels = [group[path] for path in paths]
@@ -160,15 +165,16 @@ def _multiscale(
         raise UserError(f"{name} is damaged: its metadata list no arrays.")
     axes, units = _axes(image, arrays[0].ndim)
     scale = _transform(image, axes, "scale")
-    affine = _affine(axes, scale, _transform(image, axes, "translation"))
-    notes = (f"{name} holds {len(images)} images; the first is read.",) if len(images) > 1 else ()
+    origin = _transform(image, axes, "translation")
     return Source(
         tuple(WrappedArray(array) for array in arrays),
         name,
         axes=axes,
-        calibration=Calibration.of(axes, scale, units, affine),
+        calibration=Calibration.of(axes, scale, units, origin=origin),
         files=_metadata_files(location, paths[0]),
-        notes=notes,
+        notes=scene_note(scenes, opened, name) if scene is None else (),
+        scenes=scenes,
+        scene=scenes[opened],
     )
 
 
@@ -197,13 +203,3 @@ def _transform(image: Mapping[str, Any], axes: str, kind: str) -> list[float]:
             elif step.get("type") == kind:
                 values = [v + float(d) for v, d in zip(values, step[kind], strict=True)]
     return values
-
-
-def _affine(axes: str, scale: list[float], translation: list[float]) -> NDArray[np.float64] | None:
-    """Return scale and translation of the spatial axes as a matrix, None without translation."""
-    spatial = [position for position, axis in enumerate(axes) if axis in "ZYX"]
-    if not any(translation[position] for position in spatial):
-        return None
-    matrix = np.diag([*(scale[position] for position in spatial), 1.0])
-    matrix[:-1, -1] = [translation[position] for position in spatial]
-    return matrix

@@ -36,7 +36,7 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 def read(path: str) -> list[LayerData]:
     """Open a file or folder as image layers, one for each channel, lazily and calibrated.
 
-    The axes have napari's order (time, depth, row, column), whatever their order in the file.
+    The axes have the order time, depth, row, column, whatever their order in the file.
 
     Returns
     -------
@@ -52,9 +52,7 @@ def read(path: str) -> list[LayerData]:
     from napari_sam2.images.stack import open_stack
 
     stack = open_stack(path)
-    axes = napari_order(stack.axes)
-    order = [stack.axes.index(axis) for axis in axes]
-    levels = [_dask(level, stack.axes).transpose(order) for level in stack.source.levels]
+    levels = [_dask(level, stack.axes) for level in stack.source.levels]
     channel = stack.layout.channel_axis
     data: Any = levels if len(levels) > 1 else levels[0]
     options: dict[str, Any] = {
@@ -65,43 +63,47 @@ def read(path: str) -> list[LayerData]:
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]
     if channel == "C":
-        return [(data, {**options, "channel_axis": axes.index("C")}, "image")]
+        return [(data, {**options, "channel_axis": stack.axes.index("C")}, "image")]
     return [(data, options, "image")]
 
 
-def napari_order(axes: str) -> str:
-    """Return axes in the order time, channels, depth, rows, columns, RGB samples."""
-    return "".join(sorted(axes, key="TCZYXS".index))
-
-
 def calibration(stack: Stack) -> dict[str, Any]:
-    """Return pixel sizes, units, axis labels and the affine of a stack, as layer options.
+    """Return pixel sizes, units, axis labels and the place of a stack, as layer options.
 
-    The axes have napari's order. The affine does not contain the pixel sizes, which are the
-    layer's scale.
+    The affine, if there is one, does not contain the pixel sizes, which are the layer's scale.
     """
-    axes = napari_order(stack.label_axes)
-    order = [stack.label_axes.index(axis) for axis in axes]
     options: dict[str, Any] = {
-        "scale": tuple(stack.scale[i] for i in order),
-        "units": tuple(_unit(stack.units[i]) for i in order),
-        "axis_labels": tuple(axes.lower()),
+        "scale": stack.scale,
+        "units": tuple(_unit(unit) for unit in stack.units),
+        "axis_labels": tuple(stack.label_axes.lower()),
+        "translate": stack.origin,
     }
-    spatial = sum(axis in "XYZ" for axis in axes)
-    if stack.affine is not None and len(stack.affine) == spatial + 1:
-        options["affine"] = _affine(stack, axes)
+    if stack.affine is not None:
+        options["affine"] = layer_affine(stack.affine, stack.label_axes, stack.scale)
     return options
 
 
-def _affine(stack: Stack, axes: str) -> NDArray[np.float64]:
-    """Return the affine (n + 1, n + 1) from scaled axes to the world, with time unchanged."""
-    spatial = "".join(axis for axis in stack.label_axes if axis in "XYZ")
-    assert stack.affine is not None
-    whole = np.eye(len(axes) + 1)
+def layer_affine(
+    affine: NDArray[np.float64], axes: str, scale: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return the affine of a layer whose world has the axes of its data, with time unchanged.
+
+    Parameters
+    ----------
+    affine : NDArray[np.float64]
+        Affine of the stack, from z, y, x indices to the world's x, y, z.
+    axes : str
+        Axes of the layer.
+    scale : sequence of float
+        Its pixel sizes, which are divided out.
+    """
+    spatial = [axis for axis in axes if axis in "ZYX"]
+    columns = ["ZYX".index(axis) for axis in spatial] + [3]
+    rows = ["XYZ".index(axis) for axis in spatial] + [3]
     at = [axes.index(axis) for axis in spatial] + [len(axes)]
-    whole[np.ix_(at, at)] = stack.affine
-    sizes = [stack.scale[stack.label_axes.index(axis)] for axis in spatial]
-    whole[:, at[:-1]] /= sizes
+    whole = np.eye(len(axes) + 1)
+    sizes = [scale[axes.index(axis)] for axis in spatial] + [1.0]
+    whole[np.ix_(at, at)] = affine[np.ix_(rows, columns)] / sizes
     return whole
 
 

@@ -136,6 +136,7 @@ def evaluate(
     axes: str | None = None,
     along: str | None = None,
     at: dict[str, int] | None = None,
+    scene: str | int | None = None,
     device: str = AUTO_DEVICE,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -150,7 +151,7 @@ def evaluate(
         background, other values are object ids.
     settings : EvaluationSettings or None
         Prompts, views and measures; None uses the defaults.
-    model, axes, along, at, device
+    model, axes, along, at, scene, device
         As in :func:`napari_sam2.open_session`.
     reporter : Reporter or None
         Receives the progress; None discards it.
@@ -168,16 +169,15 @@ def evaluate(
         If the model or the device is not available.
     """
     chosen = settings or EvaluationSettings()
-    stack = open_stack(images, axes=axes, along=along, at=at)
+    places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
+    stack = open_stack(images, **places)
     truth = _GroundTruth(stack, labels)
     forward = chosen.forward(stack)
     prompted = truth.prompt_frames(chosen, first=forward)
     session = open_session(
         images,
         PromptStore(truth.prompts(prompted, chosen.prompt), axis=stack.along),
-        axes=axes,
-        along=along,
-        at=at,
+        **places,
         model=model,
         device=device,
         settings=chosen.session(),

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.arrays import WrappedArray
-from napari_sam2.images.readers.base import Source
+from napari_sam2.images.readers.base import Source, find_scene, scene_note
 from napari_sam2.images.readers.tiff.metadata import read_calibration
 from napari_sam2.images.readers.tiff.validation import check_complete
 
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     import tifffile
 
 
-def read_tiff(path: Path) -> Source:
-    """Open the first series of a TIFF file; pixels are read later.
+def read_tiff(path: Path, scene: str | int | None = None) -> Source:
+    """Open one series of a TIFF file; pixels are read later.
 
     Parameters
     ----------
     path : Path
         The file.
+    scene : str, int or None
+        Name or number of the series; None opens the first.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def read_tiff(path: Path) -> Source:
     except Exception as error:
         raise UserError(f"Cannot open {path.name} as TIFF: {error}.") from error
     try:
-        return _source(file, path)
+        return _source(file, path, scene)
     except UserError:
         file.close()
         raise
@@ -48,17 +50,29 @@ def read_tiff(path: Path) -> Source:
         raise UserError(f"Cannot read {path.name}: {error}.") from error
 
 
-def _source(file: tifffile.TiffFile, path: Path) -> Source:
+def _source(file: tifffile.TiffFile, path: Path, scene: str | int | None) -> Source:
     if not file.series:
         raise UserError(f"{path.name} holds no image.")
     _check_codec(file, path)
-    series, handle = file.series[0], _FileHandle(file)
+    scenes = tuple(series.name or str(i) for i, series in enumerate(file.series))
+    opened = 0 if scene is None else find_scene(scenes, scene, path.name)
+    series, handle = file.series[opened], _FileHandle(file)
     _check_imagej(file, series.size, path)
-    levels = tuple(_open_level(file, number, handle) for number in range(len(series.levels)))
+    count = len(series.levels)
+    levels = tuple(_open_level(file, series, level, handle) for level in range(count))
     notes = _axis_notes(series.axes, series.shape)
-    if len(file.series) > 1:
-        notes += (f"{path.name} holds {len(file.series)} series; the first is read.",)
-    return Source(levels, path.name, series.axes, read_calibration(file), (path,), notes)
+    if scene is None:
+        notes += scene_note(scenes, opened, path.name)
+    return Source(
+        levels,
+        path.name,
+        series.axes,
+        read_calibration(file),
+        (path,),
+        notes,
+        scenes=scenes,
+        scene=scenes[opened],
+    )
 
 
 def _axis_notes(axes: str, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -103,15 +117,17 @@ class _FileHandle:
         weakref.finalize(self, file.close)
 
 
-def _open_level(file: tifffile.TiffFile, level: int, handle: _FileHandle) -> WrappedArray:
+def _open_level(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, level: int, handle: _FileHandle
+) -> WrappedArray:
     import zarr
 
     array: Any
-    series = file.series[0].levels[level]
-    if series.dataoffset is not None and not series.is_multifile:
-        array = _memory_map(file, series)
+    stored = series.levels[level]
+    if stored.dataoffset is not None and not stored.is_multifile:
+        array = _memory_map(file, stored)
     else:
-        array = zarr.open_array(file.series[0].aszarr(level=level), mode="r")
+        array = zarr.open_array(series.aszarr(level=level), mode="r")
     return WrappedArray(array, handle)
 
 

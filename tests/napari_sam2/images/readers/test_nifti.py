@@ -30,11 +30,13 @@ def save(path, array, slope=None):
 def test_planes_are_rows_of_y_and_columns_of_x(tmp_path, name, dtype):
     array = noise((6, 7, 5), dtype)
     stack = open_stack(save(tmp_path / name, array))
-    assert (stack.axes, stack.along, stack.plane) == ("XYZ", "z", ("y", "x"))
-    assert (stack.shape, stack.label_shape) == ((7, 6), array.shape)
-    assert stack.scale == (0.5, 0.75, 2.0)
+    assert (stack.axes, stack.along, stack.plane) == ("ZYX", "z", ("y", "x"))
+    assert (stack.shape, stack.label_shape) == ((7, 6), (5, 7, 6))
+    assert (stack.native_axes, stack.native_label_axes) == ("XYZ", "XYZ")
+    assert stack.scale == (2.0, 0.75, 0.5)
     assert stack.units == ("millimeter",) * 3
-    np.testing.assert_array_equal(stack.affine, np.diag([0.5, 0.75, 2.0, 1.0]))
+    np.testing.assert_array_equal(stack.affine @ (1, 2, 3, 1), (1.5, 1.5, 2, 1))
+    np.testing.assert_array_equal(stack.calibration.affine_from("XYZ"), np.diag([0.5, 0.75, 2, 1]))
     plane = stack.read((3,), Window(1, 2, 5, 6))[0]
     np.testing.assert_array_equal(plane, array[2:6, 1:5, 3].T)
     assert plane.dtype == dtype
@@ -52,7 +54,7 @@ def test_large_compressed_files_go_to_a_temporary_file(tmp_path, monkeypatch):
     stack = open_stack(save(tmp_path / "a.nii.gz", array))
     assert any("temporary file" in note for note in stack.notes)
     np.testing.assert_array_equal(stack.read((4,))[0], array[:, :, 4].T)
-    assert isinstance(stack.source.levels[0]._voxels(), np.memmap)
+    assert isinstance(nifti.read_nifti(tmp_path / "a.nii.gz").levels[0]._voxels(), np.memmap)
 
 
 def test_no_room_for_a_temporary_file(tmp_path, monkeypatch):
@@ -78,10 +80,23 @@ def test_slope_and_intercept_are_applied(tmp_path):
 def test_series_and_given_axes(tmp_path):
     array = noise((4, 5, 6, 3), "int16")
     stack = open_stack(save(tmp_path / "a.nii", array), at={"z": 2})
-    assert (stack.axes, stack.along, stack.index(1)) == ("XYZT", "t", (2, 1))
-    np.testing.assert_array_equal(stack.read((2, 1))[0], array[:, :, 2, 1].T)
+    assert (stack.axes, stack.along, stack.index(1)) == ("TZYX", "t", (1, 2))
+    np.testing.assert_array_equal(stack.read((1, 2))[0], array[:, :, 2, 1].T)
     given = open_stack(save(tmp_path / "b.nii", noise((4, 5, 6), "int16")), axes="ZYX")
     assert (given.n_frames, given.shape) == (4, (5, 6))
+    assert given.scale == (0.5, 0.75, 2.0)
+    np.testing.assert_array_equal(given.affine, np.diag([0.5, 0.75, 2.0, 1.0]))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6), (4, 5, 6, 1), (4, 5, 6, 3)])
+def test_an_oblique_affine_is_kept_exactly(tmp_path, shape):
+    affine = np.eye(4)
+    affine[:3] = np.random.default_rng(1).normal(size=(3, 4))
+    image = nibabel.Nifti1Image(noise(shape, "int16"), affine)
+    nibabel.save(image, tmp_path / "a.nii")
+    stack = open_stack(tmp_path / "a.nii")
+    stored = nibabel.load(tmp_path / "a.nii").affine
+    np.testing.assert_array_equal(stack.calibration.affine_from("XYZ"), stored)
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])

@@ -140,7 +140,7 @@ def test_series_that_are_not_read_are_reported(tmp_path):
     with tifffile.TiffWriter(tmp_path / "s.tif") as writer:
         writer.write(noise((5, 8, 9)), metadata={"axes": "TYX"})
         writer.write(noise((8, 20)))
-    assert any("2 series" in note for note in open_stack(tmp_path / "s.tif").notes)
+    assert any("holds 2 images" in note for note in open_stack(tmp_path / "s.tif").notes)
 
 
 @pytest.mark.parametrize(
