@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.ct_windows import ct_window_limits
-from napari_sam2.images.sampling import robust_limits, sample_values
+from napari_sam2.images.contrast.ct_windows import ct_window_limits
+from napari_sam2.images.contrast.limits import robust_limits
+from napari_sam2.images.contrast.sampling import sample_values
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -86,7 +87,7 @@ class Intensity:
         Parameters
         ----------
         name : str
-            A key of :data:`napari_sam2.images.ct_windows.CT_WINDOWS`, in any case.
+            A key of :data:`napari_sam2.images.contrast.ct_windows.CT_WINDOWS`, in any case.
         channels : int
             Number of channels.
 
@@ -102,7 +103,7 @@ class Intensity:
     def sample(cls, stack: Stack, max_chunks: int = 32) -> Intensity:
         """Return limits from percentiles of chunks that are spread over the stack.
 
-        See :func:`napari_sam2.images.sampling.robust_limits`. RGB channels share their limits.
+        See :func:`napari_sam2.images.contrast.sampling.robust_limits`. RGB channels share their limits.
 
         Parameters
         ----------
