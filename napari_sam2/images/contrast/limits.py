@@ -16,6 +16,35 @@ _BRIGHT_SHARE = 2e-5
 _MIN_BRIGHT_VALUES = 8
 
 
+FEW_GRAY_LEVELS = 16
+"""Fewer gray levels than this for 99 % of the pixels are worth a message."""
+_CENTRAL = (0.5, 99.5)
+
+
+def gray_level_note(values: NDArray[Any], limits: tuple[float, float]) -> str | None:
+    """Return a message if 99 % of the pixels get fewer than 16 of 256 gray levels, else None.
+
+    Parameters
+    ----------
+    values : NDArray
+        Finite values without fill values, any shape.
+    limits : (float, float)
+        Values shown as black and as white.
+    """
+    if not values.size:
+        return None
+    low, high = limits
+    span = np.clip(np.percentile(values.astype(np.float64), _CENTRAL), low, high)
+    levels = int(255 * float(span[1] - span[0]) / (high - low)) + 1
+    if span[0] == span[1] or levels >= FEW_GRAY_LEVELS:
+        return None
+    return (
+        f"99 % of the pixels share {levels} of 256 gray levels, because the contrast limits are "
+        f"{low:g} and {high:g}. If the objects are among these pixels, give closer limits: "
+        "--contrast LO,HI (intensity= in Python)."
+    )
+
+
 def robust_limits(values: NDArray[Any]) -> tuple[float, float]:
     """Return contrast limits that ignore a few hot pixels but include rare bright objects.
 
