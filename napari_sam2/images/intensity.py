@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.ct_windows import ct_window_limits
-from napari_sam2.images.sampling import robust_limits, sample_values
+from napari_sam2.images.contrast.automatic import (
+    AutomaticLimits,
+    automatic_window,
+    full_range,
+    sampled_limits,
+)
+from napari_sam2.images.contrast.ct_windows import AUTOMATIC, ct_window_limits
+from napari_sam2.images.contrast.sampling import MAX_CHUNKS
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -49,6 +55,8 @@ class Intensity:
         white for one channel; red, green and blue for three.
     origin : str
         Origin of the limits, for messages.
+    notes : tuple of str
+        Messages for the user about limits that were chosen for the data.
 
     Raises
     ------
@@ -61,6 +69,7 @@ class Intensity:
     gamma: tuple[float, ...] = ()
     colors: tuple[Color, ...] = ()
     origin: str = field(default="given", compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         count = len(self.limits)
@@ -86,7 +95,7 @@ class Intensity:
         Parameters
         ----------
         name : str
-            A key of :data:`napari_sam2.images.ct_windows.CT_WINDOWS`, in any case.
+            A key of :data:`napari_sam2.images.contrast.ct_windows.CT_WINDOWS`, in any case.
         channels : int
             Number of channels.
 
@@ -99,10 +108,11 @@ class Intensity:
         return cls((limits,) * channels, origin=f"window {name.strip().lower()}")
 
     @classmethod
-    def sample(cls, stack: Stack, max_chunks: int = 32) -> Intensity:
+    def sample(cls, stack: Stack, max_chunks: int = MAX_CHUNKS) -> Intensity:
         """Return limits from percentiles of chunks that are spread over the stack.
 
-        See :func:`napari_sam2.images.sampling.robust_limits`. RGB channels share their limits.
+        See :func:`napari_sam2.images.contrast.limits.robust_limits`. Fill values do not count,
+        and RGB channels share their limits.
 
         Parameters
         ----------
@@ -111,12 +121,7 @@ class Intensity:
         max_chunks : int
             Largest number of chunks that are read.
         """
-        values = sample_values(stack, max_chunks)
-        if stack.rgb:
-            limits: tuple[Limits, ...] = (robust_limits(np.concatenate(values)),) * 3
-        else:
-            limits = tuple(robust_limits(channel) for channel in values)
-        return cls(limits, colors=default_colors(stack.n_channels, stack.rgb), origin="percentiles")
+        return _intensity(stack, sampled_limits(stack, max_chunks))
 
     def to_rgb(self, planes: NDArray[Any]) -> NDArray[np.uint8]:
         """Return the RGB image of the channels of one plane.
@@ -204,7 +209,7 @@ def choose_intensity(
     contrast : (float, float), or one such pair per channel, or None
         Limits, for all channels alike where one pair is given.
     window : str or None
-        Name of a CT window.
+        Name of a CT window; ``"auto"`` is the one that the file states, or that suits CT values.
 
     Returns
     -------
@@ -219,17 +224,21 @@ def choose_intensity(
     """
     if contrast is not None and window is not None:
         raise UserError("Give contrast limits or a window, not both.")
-    colors = default_colors(stack.n_channels, stack.rgb)
     if contrast is not None:
-        return Intensity(_limit_pairs(contrast, stack.n_channels), colors=colors)
+        return _intensity(stack, AutomaticLimits(_limit_pairs(contrast, stack.n_channels), "given"))
+    if window is not None and window.strip().lower() == AUTOMATIC:
+        return _intensity(stack, automatic_window(stack, MAX_CHUNKS))
     if window is not None:
         named = Intensity.window(window, stack.n_channels)
-        return Intensity(named.limits, colors=colors, origin=named.origin)
+        return _intensity(stack, AutomaticLimits(named.limits, named.origin))
     if stack.dtype in (np.uint8, np.bool_):
-        top = 255.0 if stack.dtype == np.uint8 else 1.0
-        full = ((0.0, top),) * stack.n_channels
-        return Intensity(full, colors=colors, origin="the full range")
+        return _intensity(stack, full_range(stack))
     return Intensity.sample(stack)
+
+
+def _intensity(stack: Stack, chosen: AutomaticLimits) -> Intensity:
+    colors = default_colors(stack.n_channels, stack.rgb)
+    return Intensity(chosen.limits, colors=colors, origin=chosen.origin, notes=chosen.notes)
 
 
 def _limit_pairs(contrast: Limits | Sequence[Limits], channels: int) -> tuple[Limits, ...]:

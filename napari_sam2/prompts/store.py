@@ -42,6 +42,8 @@ class PromptStore:
 
     Attributes
     ----------
+    notes : tuple of str
+        Messages for the user about how the prompts were read.
     changed : psygnal.Signal
         Emitted with (object id, frame) after each change of their prompts.
     """
@@ -50,6 +52,7 @@ class PromptStore:
 
     def __init__(self, prompts: Iterable[Prompt] = (), axis: str | None = None) -> None:
         self.axis = axis
+        self.notes: tuple[str, ...] = ()
         self._prompts: dict[tuple[int, int], tuple[Prompt, ...]] = {}
         for prompt in prompts:
             self.add(prompt)

@@ -90,7 +90,8 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
     """
     recorder = RecordingReporter(reporter)
     prepared = prepare_segmentation(job)
-    for text in (*prepared.stack.notes, model_summary(prepared.predictor.info)):
+    notes = (*prepared.stack.notes, *prepared.prompts.notes, *prepared.intensity.notes)
+    for text in (*notes, model_summary(prepared.predictor.info)):
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
     error = ""

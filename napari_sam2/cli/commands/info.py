@@ -130,8 +130,8 @@ def _channels(stack: Stack) -> str:
 def _value_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     import numpy as np
 
+    from napari_sam2.images.contrast.sampling import sample_values
     from napari_sam2.images.intensity import choose_intensity
-    from napari_sam2.images.sampling import sample_values
 
     for number, values in zip(stack.layout.channels, sample_values(stack), strict=True):
         levels = np.percentile(values.astype(float), _PERCENTILES) if values.size else ()

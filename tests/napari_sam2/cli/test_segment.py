@@ -14,7 +14,7 @@ import tifffile
 import zarr
 
 from napari_sam2.cli.console import ExitCode
-from napari_sam2.images.sampling import sample_windows
+from napari_sam2.images.contrast.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.masks.label_array import LabelArray

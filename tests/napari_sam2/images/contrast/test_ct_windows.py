@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.ct_windows import CT_WINDOWS, ct_window_limits
+from napari_sam2.images.contrast.ct_windows import CT_WINDOWS, ct_window_limits
 
 
 def test_limits_are_level_and_half_the_width():

@@ -1,0 +1,1 @@
+"""Contrast limits chosen from the values of a stack."""
