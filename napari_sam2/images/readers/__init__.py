@@ -15,7 +15,10 @@ __all__ = ["LazyArray", "Source", "read_source"]
 
 TIFF = (".tif", ".tiff", ".btf", ".tf8", ".lsm", ".qptiff", ".svs", ".ndpi", ".scn", ".stk")
 NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
-VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif")
+VIDEO = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif"),
+    *(".ts", ".mts", ".m2ts", ".3gp", ".flv", ".mxf", ".asf", ".vob", ".dv", ".nut", ".y4m"),
+)
 ZIPPED_ZARR = (".zarr.zip", ".ozx", ".zip")
 
 
@@ -134,7 +137,7 @@ def _from_file(path: Path, scene: str | int | None) -> Source:
     if name.endswith(VIDEO):
         from napari_sam2.images.readers.video import read_video
 
-        return read_video(path)
+        return read_video(path, scene)
     if name.endswith(".npy"):
         from napari_sam2.images.readers.arrays import read_npy
 

@@ -1,151 +1,53 @@
-"""Video files: exact random access to frames, with cheap access to neighboring ones."""
+"""Opening of video files; frames are decoded later, by number."""
 
 from __future__ import annotations
 
-import bisect
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.lru_cache import LRUCache
 from napari_sam2.images.calibration import AxisStep, Calibration
-from napari_sam2.images.readers.base import FrameArray, Source
+from napari_sam2.images.readers.base import FrameArray, Source, find_scene, scene_note
+from napari_sam2.images.readers.video.decoder import VideoDecoder, decode_frames
+from napari_sam2.images.readers.video.frame_times import (
+    FrameTimes,
+    decoded_times,
+    packet_times,
+    undecodable_end,
+    undecodable_start,
+)
+from napari_sam2.images.readers.video.pixels import (
+    AS_STORED,
+    Orientation,
+    PixelFormat,
+    display_orientation,
+)
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
-
-_DECODED_BYTES = 256 << 20
-_GRAY_FORMATS = {
-    "gray": "gray",
-    "gray16le": "gray16le",
-    "gray16be": "gray16le",
-    "gray10le": "gray16le",
-}
+    from av.video.stream import VideoStream
 
 
-@dataclass(frozen=True)
-class FrameTimes:
-    """Presentation times of the frames of a video, in ticks of the stream's time base.
+def read_video(path: Path, scene: str | int | None = None) -> Source:
+    """Open a video as TYXS, or TYX if it has no color.
 
-    Parameters
-    ----------
-    shown : tuple of int
-        Time of each frame, ascending.
-    keys : tuple of int
-        Times of the key frames, which can be decoded without others, ascending.
-    """
-
-    shown: tuple[int, ...]
-    keys: tuple[int, ...]
-
-    def key_before(self, time: int) -> int:
-        """Return the time of the last key frame at or before ``time``."""
-        return self.keys[max(0, bisect.bisect_right(self.keys, time) - 1)]
-
-
-class VideoDecoder:
-    """Decodes frames by number, with a cache.
-
-    Decoding starts at a key frame, and the frames on the way are cached, so reading a video
-    backward decodes each group of pictures once.
-
-    Parameters
-    ----------
-    path : Path
-        The video file.
-    times : FrameTimes
-        Presentation times of its frames.
-    pixel_format : str
-        FFmpeg pixel format to decode to, e.g. ``"rgb24"``.
-    """
-
-    def __init__(self, path: Path, times: FrameTimes, pixel_format: str) -> None:
-        self._path, self._times, self._format = path, times, pixel_format
-        self._lock = threading.Lock()
-        self._decoded: LRUCache[int, NDArray[Any]] = LRUCache(_DECODED_BYTES)
-        self._container: InputContainer | None = None
-        self._frames: Iterator[VideoFrame] = iter(())
-        self._position: int | None = None
-
-    def load(self, number: int) -> NDArray[Any]:
-        """Return frame ``number`` as (H, W, 3), or (H, W) for a video without color.
-
-        Raises
-        ------
-        OSError
-            If the frame cannot be decoded.
-        """
-        with self._lock:
-            time = self._times.shown[number]
-            frame = self._decoded.get(time)
-            return self._decode(time) if frame is None else frame
-
-    def _decode(self, time: int) -> NDArray[Any]:
-        key = self._times.key_before(time)
-        if self._position is None or not key <= self._position < time:
-            self._seek(key)
-        found = self._advance(time)
-        if found is None:
-            self._restart()
-            found = self._advance(time)
-        if found is None:
-            raise OSError(f"{self._path.name}: the frame at tick {time} cannot be decoded")
-        return found
-
-    def _advance(self, time: int) -> NDArray[Any] | None:
-        """Decode and cache frames up to ``time``; return that frame, or None if it is missing."""
-        for frame in self._frames:
-            if frame.pts is None:
-                continue
-            self._position = frame.pts
-            if frame.pts <= time:
-                self._decoded.put(frame.pts, frame.to_ndarray(format=self._format))
-            if frame.pts >= time:
-                break
-        else:
-            self._position = None
-        return self._decoded.get(time)
-
-    def _seek(self, time: int) -> None:
-        if self._container is None:
-            self._restart()
-        assert self._container is not None
-        stream = self._container.streams.video[0]
-        self._container.seek(time, stream=stream, backward=True)
-        self._frames = self._container.decode(stream)
-        self._position = None
-
-    def _restart(self) -> None:
-        import av
-
-        if self._container is not None:
-            self._container.close()
-        self._container = av.open(str(self._path))
-        stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
-        self._frames = self._container.decode(stream)
-        self._position = None
-
-
-def read_video(path: Path) -> Source:
-    """Open a video as TYXS, or TYX if it has no color; frames are counted without decoding.
+    Frames are counted from the packets. Only the frames before the first key frame and, in short
+    groups of pictures, those after the last one are decoded, to leave out those that cannot be.
 
     Parameters
     ----------
     path : Path
         A file of any format that FFmpeg reads.
+    scene : str, int or None
+        Name or number of the video stream; None opens the first one.
 
     Raises
     ------
     UserError
-        If PyAV is not installed, or the file is damaged or holds no video.
+        If PyAV is not installed, the file is damaged, holds no video or has no such stream, or
+        FFmpeg has no decoder for it.
     """
     try:
         import av
@@ -156,52 +58,153 @@ def read_video(path: Path) -> Source:
         ) from error
     try:
         with av.open(str(path)) as container:
-            return _source(container, path)
+            return _source(container, path, scene)
     except av.FFmpegError as error:
-        raise UserError(f"Cannot open {path.name} as video: {error.strerror}.") from error
+        raise UserError(
+            f"Cannot open {path.name} as video: {error.strerror}. If it plays elsewhere, convert "
+            "it to MP4 (H.264)."
+        ) from error
 
 
-def _source(container: InputContainer, path: Path) -> Source:
-    if not container.streams.video:
+def _source(container: InputContainer, path: Path, scene: str | int | None) -> Source:
+    scenes, number, stream = _choose_stream(container, path, scene)
+    first = _first_frame(path, stream)
+    times, notes = _find_times(path, stream.index)
+    pixels = PixelFormat.of(first.format)
+    stated = display_orientation(first)
+    orientation = stated or AS_STORED
+    decoder = VideoDecoder(
+        path, stream.index, times, lambda frame: orientation.apply(pixels.pixels(frame))
+    )
+    frame_shape = orientation.apply(pixels.pixels(first)).shape
+    array = FrameArray(len(times.shown), frame_shape, pixels.dtype, decoder.load)
+    steps, size_notes = _steps(times, stream, orientation)
+    return Source(
+        (array,),
+        path.name,
+        "TYX" if pixels.gray else "TYXS",
+        Calibration(steps),
+        (path,),
+        scene_note(scenes, number, path.name)
+        + notes
+        + size_notes
+        + _pixel_notes(path, stated, pixels),
+        scenes=scenes if len(scenes) > 1 else (),
+        scene=scenes[number] if len(scenes) > 1 else None,
+        significant_bits=pixels.bits if pixels.gray and 8 < pixels.bits < 16 else None,
+    )
+
+
+def _choose_stream(
+    container: InputContainer, path: Path, scene: str | int | None
+) -> tuple[tuple[str, ...], int, VideoStream]:
+    """Return the names of all video streams without cover pictures, and the chosen one."""
+    import av
+
+    cover = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
         raise UserError(f"{path.name} holds no video.")
-    stream = container.streams.video[0]
-    height, width, rate = stream.height, stream.width, stream.average_rate
-    gray = _GRAY_FORMATS.get(str(stream.pix_fmt))
-    times, notes = _times(container, path)
-    if not times.shown:
-        raise UserError(f"{path.name} holds no frames.")
-    decoder = VideoDecoder(path, times, gray or "rgb24")
-    shape = (height, width) if gray else (height, width, 3)
-    dtype = np.dtype(np.uint16 if gray == "gray16le" else np.uint8)
-    array = FrameArray(len(times.shown), shape, dtype, decoder.load)
-    calibration = Calibration({"T": AxisStep(float(1 / rate), "second")} if rate else {})
-    axes = "TYX" if gray else "TYXS"
-    return Source((array,), path.name, axes, calibration, (path,), notes)
+    names = tuple(_stream_name(stream) for stream in streams)
+    number = 0 if scene is None or len(names) < 2 else find_scene(names, scene, path.name)
+    return names, number, streams[number]
 
 
-def _times(container: InputContainer, path: Path) -> tuple[FrameTimes, tuple[str, ...]]:
-    """Return the times of all frames from the packets, and notes for the user."""
-    shown, keys = [], []
-    for packet in container.demux(video=0):
-        if packet.size == 0 or packet.is_discard:
-            continue
-        if packet.pts is None:
-            return _times_by_decoding(path)
-        shown.append(packet.pts)
-        if packet.is_keyframe:
-            keys.append(packet.pts)
-    if len(set(shown)) != len(shown) or not keys:
-        return _times_by_decoding(path)
-    return FrameTimes(tuple(sorted(shown)), tuple(sorted(keys))), ()
+def _stream_name(stream: VideoStream) -> str:
+    return stream.metadata.get("title") or f"stream {stream.index}"
 
 
-def _times_by_decoding(path: Path) -> tuple[FrameTimes, tuple[str, ...]]:
-    """Return the times of all frames by decoding once, for files whose packets have no times."""
+def _first_frame(path: Path, stream: VideoStream) -> VideoFrame:
+    """Return the first frame that can be decoded."""
+    import av
+
+    if stream.codec_context is None:
+        raise UserError(
+            f"The installed FFmpeg cannot decode {path.name}. Convert it to MP4 (H.264), or "
+            "install a PyAV built with its codec."
+        )
+    with av.open(str(path)) as container:
+        first = next(decode_frames(container, _same_stream(container, stream.index)), None)
+    if first is None:
+        raise UserError(f"{path.name} holds no frames that can be decoded.")
+    return first
+
+
+def _same_stream(container: InputContainer, index: int) -> VideoStream:
+    return next(stream for stream in container.streams.video if stream.index == index)
+
+
+def _find_times(path: Path, index: int) -> tuple[FrameTimes, tuple[str, ...]]:
+    """Return the times of all frames that can be decoded, and notes on the others."""
     import av
 
     with av.open(str(path)) as container:
-        decoded = container.decode(video=0)
-        frames = [(f.pts, f.key_frame) for f in decoded if f.pts is not None]
-    shown = tuple(sorted({pts for pts, _ in frames}))
-    keys = tuple(sorted({pts for pts, key in frames if key})) or shown[:1]
-    return FrameTimes(shown, keys), (f"{path.name} has no index: its frames were counted once.",)
+        times = packet_times(container.demux(_same_stream(container, index)))
+    if times is None:
+        with av.open(str(path)) as container:
+            times = decoded_times(decode_frames(container, _same_stream(container, index)))
+        return times, (f"{path.name} has no index: its frames were counted once.",)
+    with av.open(str(path)) as container:
+        frames = decode_frames(container, _same_stream(container, index))
+        start = undecodable_start(times, frames)
+    with av.open(str(path)) as container:
+        stream = _same_stream(container, index)
+        end = undecodable_end(times, container, stream, decode_frames(container, stream))
+    notes = ()
+    if start:
+        notes += (
+            f"The first {_frames(len(start))} of {path.name} cannot be decoded, as they refer to "
+            "frames that were cut off: frame 0 is the first one that can.",
+        )
+    if end:
+        notes += (
+            f"The last {_frames(len(end))} of {path.name} cannot be decoded and "
+            f"{'is' if len(end) == 1 else 'are'} left out: the file is damaged or incomplete.",
+        )
+    return times.without(start | end), notes
+
+
+def _frames(count: int) -> str:
+    return "frame" if count == 1 else f"{count} frames"
+
+
+def _steps(
+    times: FrameTimes, stream: VideoStream, orientation: Orientation
+) -> tuple[dict[str, AxisStep], tuple[str, ...]]:
+    """Return the frame interval and, for pixels that are not square, their sizes; and notes."""
+    steps, notes = {}, ()
+    base = stream.time_base or Fraction(1)
+    seconds, regular = times.interval(base, stream.average_rate)
+    if seconds:
+        steps["T"] = AxisStep(seconds, "second")
+    if not regular:
+        notes += (
+            f"The frames are not evenly spaced in time: the mean interval, {seconds:.6g} s, is "
+            "used.",
+        )
+    ratio = stream.sample_aspect_ratio
+    if ratio and ratio > 0 and ratio != 1:
+        wide, tall = ("Y", "X") if orientation.transpose else ("X", "Y")
+        steps[wide], steps[tall] = AxisStep(float(ratio)), AxisStep(1.0)
+        notes += (
+            f"The pixels are not square (aspect ratio {ratio.numerator}:{ratio.denominator}): the "
+            "frames are read as stored, not stretched.",
+        )
+    return steps, notes
+
+
+def _pixel_notes(path: Path, stated: Orientation | None, pixels: PixelFormat) -> tuple[str, ...]:
+    notes = ()
+    if stated is None:
+        notes += (
+            f"{path.name} is shown rotated by an angle that is not a multiple of 90 degrees: the "
+            "frames are read as stored.",
+        )
+    elif stated != AS_STORED:
+        notes += (
+            f"The frames of {path.name} are rotated as the file states. Other programs may show "
+            "them as stored.",
+        )
+    if not pixels.gray and pixels.bits > 8:
+        notes += (f"Colors of {pixels.bits} bits are read as 8 bits.",)
+    return notes
