@@ -144,7 +144,7 @@ def _open_file(path: Path, kind: FileKind, scene: str | int | None) -> Source:
     if kind is FileKind.VIDEO:
         from napari_sam2.images.readers.video import read_video
 
-        return read_video(path)
+        return read_video(path, scene)
     if kind is FileKind.NUMPY:
         from napari_sam2.images.readers.arrays import read_npy
 

@@ -34,7 +34,8 @@ SUFFIXES: dict[FileKind, tuple[str, ...]] = {
     FileKind.LIF: (".lif", ".lof", ".xlif", ".xlef"),
     FileKind.VIDEO: (
         *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"),
-        *(".mpg", ".mpeg", ".wmv", ".ogv", ".gif"),
+        *(".mpg", ".mpeg", ".wmv", ".ogv", ".gif", ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".mxf"),
+        *(".asf", ".vob", ".dv", ".nut", ".y4m"),
     ),
     FileKind.NUMPY: (".npy",),
     FileKind.ZIPPED_ZARR: (".zarr.zip", ".ozx", ".zip"),

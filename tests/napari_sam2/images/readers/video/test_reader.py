@@ -1,4 +1,4 @@
-"""Video: every frame by its exact number, whatever was read before."""
+"""Videos: every frame by its number, with its time, orientation and depth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.video import VideoDecoder, read_video
+from napari_sam2.images.readers.video.decoder import VideoDecoder
+from napari_sam2.images.readers.video.reader import read_video
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import movie, write_video
 
@@ -47,7 +48,7 @@ def video(request, tmp_path_factory):
 def test_any_order_gives_the_frames_of_the_number(video, monkeypatch, order, tiny):
     frames = decoded(video)
     size = 1 if tiny else 1 << 20
-    monkeypatch.setattr("napari_sam2.images.readers.video._DECODED_BYTES", size)
+    monkeypatch.setattr("napari_sam2.images.readers.video.decoder.DECODED_BYTES", size)
     array = read_video(video).levels[0]
     assert len(array._load.__self__._times.keys) < len(frames) / 2
     assert array.shape == (len(frames), 48, 64, 3)
@@ -66,7 +67,7 @@ def test_backward_reading_decodes_a_group_of_pictures_once(tmp_path, monkeypatch
     assert len(seeks) == 3
 
 
-def test_a_video_is_a_movie_in_colour(video):
+def test_a_video_is_a_movie_in_color(video):
     frames = decoded(video)
     stack = open_stack(video)
     assert (stack.axes, stack.rgb, stack.units[0]) == ("TYXS", True, "second")
@@ -76,7 +77,7 @@ def test_a_video_is_a_movie_in_colour(video):
         open_stack(video, along="z")
 
 
-def test_gray_video_has_no_colour_axis(tmp_path):
+def test_gray_video_has_no_color_axis(tmp_path):
     write_video(tmp_path / "a.mkv", movie(), "ffv1")
     stack = open_stack(tmp_path / "a.mkv")
     assert stack.axes == "TYX"
