@@ -22,8 +22,9 @@ class SegmentationJob:
 
     Parameters
     ----------
-    source : str or Path
-        File, folder or URL of the images, see :func:`napari_sam2.open_stack`.
+    source : str, Path or sequence of them
+        File, folder or URL of the images, or several images that are the frames of one stack, see
+        :func:`napari_sam2.open_stack`.
     prompts : Path
         A .json or .csv file of prompts, or a label image.
     output : Path
@@ -67,7 +68,7 @@ class SegmentationJob:
         Delete an earlier output first.
     """
 
-    source: str | Path
+    source: str | Path | Sequence[str | Path]
     prompts: Path
     output: Path
     model: str | Path = AUTO_MODEL

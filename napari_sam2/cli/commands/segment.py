@@ -45,7 +45,9 @@ def defaults() -> dict[str, Any]:
 
 
 _Text = str | None
-_Source = Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")]
+_Source = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames.")
+]
 _Prompts = Annotated[
     Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
 ]
@@ -132,7 +134,8 @@ def segment(
         labels_axes=labels_axes,
         scores=scores,
     )
-    paths = {"source": source, "prompts": prompts, "output": output}
+    inputs = source[0] if len(source) == 1 else tuple(source)
+    paths = {"source": inputs, "prompts": prompts, "output": output}
     flags = {"refine": refine, "resume": resume, "overwrite": overwrite}
     _run(options | paths | flags)
 
