@@ -36,8 +36,8 @@ def pictures(side: int, objects: int, seed: int) -> Iterator[tuple[NDArray[Any],
     for style in STYLES:
         for radius in RADII:
             rng = np.random.default_rng((seed, STYLES.index(style), int(radius)))
-            objects = ObjectCount(objects, radius)
-            values, labels = draw_scene(style, rng, 1, Lifecycle(), (side, side), objects).render()
+            count = ObjectCount(objects, radius)
+            values, labels = draw_scene(style, rng, 1, Lifecycle(), (side, side), count).render()
             yield (values[0, ..., 0].clip(0, 1) * 255).astype(np.uint8), labels[0]
 
 

@@ -60,7 +60,7 @@ def measure(
     for result in session.propagate(PropagationRequest(direction=PropagationDirection.FORWARD)):
         encodings[result.frame] += session.encodings - before
         before = session.encodings
-        seen[result.view.split()[0]] += 1
+        seen["full" if result.view is None else "zoom"] += 1
     seconds = time.perf_counter() - began
     assert session.labels is not None
     found = [

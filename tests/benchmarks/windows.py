@@ -58,7 +58,7 @@ def agreements(
     )
     for result in session.propagate():
         found = np.zeros(masks[result.object_id].shape, bool)
-        found[result.window.slices] = result.logits > 0
+        found[result.crop.window.slices] = result.crop.logits > 0
         true = masks[result.object_id]
         yield np.count_nonzero(found & true) / np.count_nonzero(found | true)
 
