@@ -134,6 +134,8 @@ class DicomHeader:
         Time between frames of a cine file in ms.
     frames : tuple of FrameHeader
         One for each frame of the file.
+    notes : tuple of str
+        Messages for the user about what the pixels and their size mean.
     """
 
     path: Path
@@ -147,6 +149,7 @@ class DicomHeader:
     padding: float | None
     frame_time: float | None
     frames: tuple[FrameHeader, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> DicomHeader | None:
@@ -191,7 +194,19 @@ def _header(dataset: Dataset, path: Path, real: bool) -> DicomHeader:
         padding=_number(dataset.get("PixelPaddingValue")),
         frame_time=_frame_time(dataset),
         frames=tuple(_frame(dataset, path, index) for index in range(count)),
+        notes=_notes(dataset),
     )
+
+
+def _notes(dataset: Dataset) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    if dataset.get("ModalityLUTSequence"):
+        notes += ("The file maps stored values by a table: the stored values are read.",)
+    if find(dataset, 0, "PixelSpacing") is None and dataset.get("ImagerPixelSpacing"):
+        notes += ("The pixel size is that at the detector: in the body, pixels are smaller.",)
+    if dataset.get("DoseGridScaling"):
+        notes += ("The dose is read as stored integers, without its scaling to gray.",)
+    return notes
 
 
 def _check_kind(dataset: Dataset, path: Path) -> None:

@@ -190,9 +190,11 @@ def _significant_bits(series: Series) -> int | None:
 
 
 def _value_notes(series: Series) -> tuple[str, ...]:
+    notes = series.headers[0].notes
     if series.pixels.photometric != "MONOCHROME1":
-        return ()
+        return notes
     return (
+        *notes,
         "The pictures are stored with white as the lowest value (MONOCHROME1): they are inverted, "
         "so that high values are bright.",
     )

@@ -327,6 +327,21 @@ def test_real_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(everything(source), pixels)
 
 
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"ModalityLUTSequence": [Dataset()]}, "maps stored values by a table"),
+        ({"ImagerPixelSpacing": [0.2, 0.2], "PixelSpacing": None}, "size is that at the detector"),
+        ({"DoseGridScaling": 1e-5}, "without its scaling"),
+    ],
+)
+def test_what_pixels_mean_is_said(tmp_path: Path, tags: dict[str, Any], words: str) -> None:
+    SeriesWriter(tmp_path, tags=tags).volume(volume())
+    source = read_dicom(tmp_path)
+    assert [note for note in source.notes if words in note] == list(source.notes)
+    assert source.calibration.step("X").size == (0.2 if "ImagerPixelSpacing" in tags else 0.5)
+
+
 def test_one_slice_names_its_folder(tmp_path: Path) -> None:
     files = SeriesWriter(tmp_path).volume(volume())
     source = read_dicom(files[1])
