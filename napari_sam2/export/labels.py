@@ -33,6 +33,8 @@ def create_label_output(
 ) -> LabelArray:
     """Create the empty label array of an output.
 
+    The axes of a plain .zarr have the order of the input; other formats have T, Z, Y, X.
+
     Parameters
     ----------
     output : OutputDestination
@@ -54,10 +56,20 @@ def create_label_output(
     ids = tuple(ids)
     if output.kind is OutputKind.OME_ZARR:
         check_axis_order(stack.label_axes)
-    sizes = {"scale": list(stack.scale), "units": list(stack.units)}
+    plain = output.kind is OutputKind.ZARR
+    axes = stack.native_label_axes if plain else stack.label_axes
+    sizes = {
+        "scale": list(stack.calibration.scale(axes)),
+        "units": list(stack.calibration.units(axes)),
+    }
     output.path.parent.mkdir(parents=True, exist_ok=True)
     labels = LabelArray.create(
-        output.labels, stack, ids=ids, dtype=dtype, attributes={**sizes, **(attributes or {})}
+        output.labels,
+        stack,
+        ids=ids,
+        dtype=dtype,
+        attributes={**sizes, **(attributes or {})},
+        axes=axes,
     )
     if output.kind is OutputKind.OME_ZARR:
         OmeZarrWriter(output.path, stack).begin(ids)

@@ -126,7 +126,7 @@ class OmeZarrWriter:
                 continue
             for array in arrays:
                 crop, tile = crop[::2, ::2], _half(tile)
-                array[self.stack.label_slices(index, tile)] = self.stack.oriented(crop)
+                array[self.stack.label_slices(index, tile)] = crop
 
     def _write_image(self) -> None:
         at = self._channel
@@ -138,7 +138,7 @@ class OmeZarrWriter:
             for array in arrays:
                 key = self.stack.label_slices(index, tile)
                 for number, plane in enumerate(planes):
-                    array[(*key[:at], number, *key[at:])] = self.stack.oriented(plane)
+                    array[(*key[:at], number, *key[at:])] = plane
                 planes, tile = _mean(planes), _half(tile)
 
     def _array(

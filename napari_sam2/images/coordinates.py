@@ -23,7 +23,7 @@ class LayerCoordinates:
     Parameters
     ----------
     axes : str
-        Label axes, lower case.
+        Label axes in the order of the layer, lower case.
     lengths : tuple of int
         Length of each label axis.
     along : str
@@ -40,7 +40,9 @@ class LayerCoordinates:
     @classmethod
     def of(cls, stack: Stack) -> LayerCoordinates:
         """Return the layer coordinates of a stack."""
-        return cls(stack.label_axes.lower(), stack.label_shape, stack.along, stack.plane)
+        axes = stack.native_label_axes
+        lengths = tuple(stack.layout.length(axis) for axis in axes)
+        return cls(axes.lower(), lengths, stack.along, stack.plane)
 
     @property
     def others(self) -> str:
@@ -74,4 +76,4 @@ class LayerCoordinates:
 
     def _position(self, point: Sequence[float], axis: str) -> int:
         at = self.axes.index(axis)
-        return int(np.clip(np.round(point[at]), 0, self.lengths[at] - 1))
+        return int(np.clip(np.floor(point[at] + 0.5), 0, self.lengths[at] - 1))

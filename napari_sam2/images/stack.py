@@ -276,10 +276,6 @@ class Stack:
         """Return the slices of a window of one plane in an array of :attr:`label_shape`."""
         return self.layout.label_slices(index, Window.of(self.shape) if window is None else window)
 
-    def oriented(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """Return the crop: label arrays have rows before columns."""
-        return crop
-
     def with_along(self, along: str, at: Mapping[str, int] | Iterable[str] | None = None) -> Stack:
         """Return a stack of the same input with frames along another axis.
 

@@ -17,8 +17,15 @@ from zarr.storage import LocalStore, MemoryStore
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
+from napari_sam2.images.readers.transposed import transposed
 from napari_sam2.masks.compositing import compose_labels
-from napari_sam2.masks.label_layout import LabelGeometry, label_chunks, label_dtype, tiles
+from napari_sam2.masks.label_layout import (
+    LabelGeometry,
+    label_dtype,
+    stored_chunks,
+    stored_shape,
+    tiles,
+)
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.masks.store import MaskRecord, MaskStore
 
@@ -27,17 +34,20 @@ if TYPE_CHECKING:
 
 
 class LabelArray:
-    """Labels of a whole stack in a Zarr or NumPy array; thread-safe.
+    """Labels of a whole stack in a zarr or numpy array, written by crop.
 
-    Writes to one plane are serialized. Planes share no chunk, so different planes can be written
-    at the same time.
+    Planes share no chunk, so different planes can be written at the same time; writes to the same
+    plane wait for one another.
 
     Parameters
     ----------
     array : zarr.Array or numpy.ndarray
-        Of the geometry's ``label_shape``; values are object ids, 0 is background.
+        The labels: object ids, 0 is background.
     geometry : LabelGeometry
-        Shape and axes of the stack.
+        The stack.
+    axes : str or None
+        Axes of the array: the label axes of the stack, in any order; None is the order of
+        ``geometry.label_axes``.
 
     Raises
     ------
@@ -45,18 +55,25 @@ class LabelArray:
         If the array has another shape or is not of an unsigned integer type.
     """
 
-    def __init__(self, array: zarr.Array[Any] | NDArray[Any], geometry: LabelGeometry) -> None:
-        if tuple(array.shape) != tuple(geometry.label_shape):
-            raise UserError(
-                f"The labels have shape {tuple(array.shape)} instead of {geometry.label_shape}."
-            )
+    def __init__(
+        self,
+        array: zarr.Array[Any] | NDArray[Any],
+        geometry: LabelGeometry,
+        axes: str | None = None,
+    ) -> None:
+        self.axes = axes or geometry.label_axes
+        expected = stored_shape(geometry, self.axes)
+        if tuple(array.shape) != expected:
+            raise UserError(f"The labels have shape {tuple(array.shape)} instead of {expected}.")
         self.dtype = label_dtype((), array.dtype)
         self.array: Any = array
-        self._filled: Any = array
+        stored: Any = array
+        filled: Any = array
         if isinstance(array, zarr.Array):
-            # A chunk with labels is not empty; without this, zarr would compare every chunk with
-            # the fill value, which takes longer than writing it.
-            self._filled = array.with_config({"write_empty_chunks": True})
+            # A chunk that gets labels is not empty: checking this takes zarr most of the time.
+            filled = array.with_config({"write_empty_chunks": True})
+        self._view: Any = transposed(stored, self.axes, geometry.label_axes)
+        self._filled: Any = transposed(filled, self.axes, geometry.label_axes)
         self.geometry = geometry
         self._locks: defaultdict[PlaneIndex, RLock] = defaultdict(RLock)
         self._guard = Lock()
@@ -70,39 +87,43 @@ class LabelArray:
         ids: Iterable[int] = (),
         dtype: DTypeLike | None = None,
         attributes: Mapping[str, Any] | None = None,
+        axes: str | None = None,
     ) -> LabelArray:
-        """Return empty labels in a new Zarr array (format 3) that stores no empty chunks.
+        """Create a zarr array (format 3) of zeros; chunks without labels are not stored.
 
         Parameters
         ----------
         path : Path or None
             A folder that does not exist; None keeps compressed chunks in memory.
         geometry : LabelGeometry
-            Shape, axes and chunks.
+            The stack.
         ids : iterable of int
-            Object ids that must fit.
+            Object ids that the type must hold.
         dtype : dtype or None
             See :func:`label_dtype`.
         attributes : mapping or None
-            Stored with the array, as JSON.
+            JSON values that are stored with the array.
+        axes : str or None
+            Order of the stored axes, see :class:`LabelArray`.
         """
+        axes = axes or geometry.label_axes
         array = zarr.create_array(
             store=MemoryStore() if path is None else LocalStore(path),
-            shape=tuple(geometry.label_shape),
-            chunks=label_chunks(geometry),
+            shape=stored_shape(geometry, axes),
+            chunks=stored_chunks(geometry, axes),
             dtype=label_dtype(ids, dtype),
             fill_value=0,
             compressors=ZstdCodec(level=1),
             zarr_format=3,
-            dimension_names=tuple(geometry.label_axes.lower()),
+            dimension_names=tuple(axes.lower()),
             attributes=dict(attributes or {}),
             config={"write_empty_chunks": False},
         )
-        return cls(array, geometry)
+        return cls(array, geometry, axes)
 
     @classmethod
     def open(cls, path: Path, geometry: LabelGeometry) -> LabelArray:
-        """Return the labels of an existing array, for further writing.
+        """Open an existing label array for reading and writing.
 
         Raises
         ------
@@ -113,16 +134,19 @@ class LabelArray:
             array = zarr.open_array(LocalStore(path), mode="r+")
         except (FileNotFoundError, ValueError, KeyError) as error:
             raise UserError(f"There is no label array in {path}: {error}") from error
-        return cls(array.with_config({"write_empty_chunks": False}), geometry)
+        names = getattr(array.metadata, "dimension_names", None) or ()
+        axes = "".join(map(str, names)).upper()
+        known = sorted(axes) == sorted(geometry.label_axes)
+        stored = array.with_config({"write_empty_chunks": False})
+        return cls(stored, geometry, axes if known else None)
 
     def check_ids(self, ids: Iterable[int]) -> None:
         """Raise UserError unless these object ids fit the array's type."""
         label_dtype(ids, self.dtype)
 
     def read(self, index: PlaneIndex, window: Window | None = None) -> NDArray[Any]:
-        """Return the labels (h, w) of a plane, or of a window inside it."""
-        where = self.geometry.label_slices(index, self._within(window))
-        return self.geometry.oriented(np.asarray(self.array[where]))
+        """Return the labels (h, w) of a plane, or of a window that lies on it."""
+        return np.asarray(self._view[self.geometry.label_slices(index, self._within(window))])
 
     def write(self, index: PlaneIndex, window: Window, labels: ArrayLike) -> None:
         """Write the labels (h, w) of a window of a plane; the part beyond the plane is ignored.
@@ -154,9 +178,8 @@ class LabelArray:
                 self._write_tile(index, tile, compose_labels(records, tile))
 
     def _write_tile(self, index: PlaneIndex, tile: Window, labels: NDArray[Any]) -> None:
-        array = self._filled if labels.any() else self.array
-        where = self.geometry.label_slices(index, tile)
-        array[where] = self.geometry.oriented(labels.astype(self.dtype))
+        array = self._filled if labels.any() else self._view
+        array[self.geometry.label_slices(index, tile)] = labels.astype(self.dtype)
 
     def _within(self, window: Window | None) -> Window:
         whole = Window.of(self.geometry.shape)
@@ -199,22 +222,24 @@ class DraftAndResultLabels(LabelArray):
     """
 
     def __init__(self, results: LabelArray, drafts: LabelArray) -> None:
-        super().__init__(results.array, results.geometry)
+        super().__init__(results.array, results.geometry, results.axes)
         self.drafts = drafts
 
     @classmethod
     def make(cls, geometry: LabelGeometry, folder: Path | None = None) -> DraftAndResultLabels:
-        """Return empty labels: in memory, compressed in memory if large, or in a folder.
+        """Create empty labels with the axes in the order of the image layer.
 
         Parameters
         ----------
         geometry : LabelGeometry
             Shape and axes of the stack.
         folder : Path or None
-            Folder of the array of accepted masks; None for memory.
+            Folder of the results; None keeps them in memory, large ones compressed.
         """
-        results = _array(geometry) if folder is None else LabelArray.create(folder, geometry)
-        return cls(results, _array(geometry))
+        axes = geometry.native_label_axes
+        if folder is None:
+            return cls(_array(geometry), _array(geometry))
+        return cls(LabelArray.create(folder, geometry, axes=axes), _array(geometry))
 
     def refresh(self, index: PlaneIndex, window: Window, store: MaskStore) -> None:
         """Write both arrays from the masks there."""
@@ -224,6 +249,7 @@ class DraftAndResultLabels(LabelArray):
 
 def _array(geometry: LabelGeometry) -> LabelArray:
     if int(np.prod(geometry.label_shape, dtype=np.int64)) * 2 > IN_MEMORY:
-        return LabelArray.create(None, geometry)
-    array: NDArray[np.uint16] = np.zeros(geometry.label_shape, np.uint16)
-    return LabelArray(array, geometry)
+        return LabelArray.create(None, geometry, axes=geometry.native_label_axes)
+    shape = stored_shape(geometry, geometry.native_label_axes)
+    array: NDArray[np.uint16] = np.zeros(shape, np.uint16)
+    return LabelArray(array, geometry, geometry.native_label_axes)

@@ -1,8 +1,9 @@
-"""Reading of label images, part by part."""
+"""Label images as input: planes of object ids, read by window."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,14 +13,15 @@ from scipy import ndimage
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.label_layout import LabelGeometry, tiles
+from napari_sam2.images.axes import axes_from_names, parse_axes
+from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
 
 _WHOLE = 2**26
 """Planes of at most this many pixels are read as a whole."""
 
 
 class LabelSource(Protocol):
-    """An array of labels; indexing reads only the requested part."""
+    """An array of labels whose values are read when they are indexed."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,92 +37,151 @@ class LabelSource(Protocol):
 ReadWindow = Callable[[Window], NDArray[Any]]
 
 
-def open_label_image(path: Path) -> LabelSource:
-    """Return a label image: any format of :func:`napari_sam2.images.readers.read_source`, or .npy.
+@dataclass(frozen=True, eq=False)
+class LabelImage:
+    """Labels with the names of their axes.
 
-    A palette image gives its palette indices, not its colors.
+    Parameters
+    ----------
+    array : LabelSource
+        The labels.
+    axes : str or None
+        One upper-case letter per axis, ``"?"`` for unknown ones; None if none is known.
+    """
+
+    array: LabelSource
+    axes: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of all axes."""
+        return tuple(int(n) for n in self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.array.dtype
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return self.array[key]
+
+
+def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
+    """Open a label image of any format that is read as images; palette images give their indices.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    axes : str or None
+        One letter per axis, e.g. ``"ZYX"``; None takes the axes that the file states.
 
     Raises
     ------
     UserError
-        If the file is missing, damaged, or has a data type that cannot hold labels.
+        If the file is missing or damaged, or holds no numbers, or if the axes do not fit it.
     """
     if not path.exists():
-        raise UserError(f"There is no label image {path}.")
-    array = _open(path)
-    if array.dtype.kind not in "buif":
-        raise UserError(f"{path.name} holds {array.dtype}, not labels.")
-    return array
+        raise UserError(f"There is no label image {path}. Check the path.")
+    labels = _open(path)
+    if labels.dtype.kind not in "buif":
+        raise UserError(f"{path.name} holds {labels.dtype}, not labels.")
+    return labels if axes is None else LabelImage(labels.array, parse_axes(axes, labels.shape))
 
 
-def _open(path: Path) -> LabelSource:
-    if path.suffix.lower() == ".npy":
-        try:
-            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-        except (ValueError, EOFError, OSError) as error:
-            raise UserError(f"{path.name} is no readable NumPy array: {error}.") from error
+def _open(path: Path) -> LabelImage:
     if path.suffix.lower() == ".png":
         from PIL import Image, UnidentifiedImageError
 
         try:
             with Image.open(path) as picture:
-                return np.asarray(picture)
+                return LabelImage(np.asarray(picture))
         except (UnidentifiedImageError, OSError) as error:
-            raise UserError(f"{path.name} is no readable picture: {error}.") from error
+            raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
 
-    return read_source(path).levels[0]
+    source = read_source(path)
+    return LabelImage(source.levels[0], source.axes)
 
 
-def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> ReadWindow:
-    """Return a function that reads windows of a frame.
+def label_axes_of(labels: LabelSource) -> str | None:
+    """Return the letters that labels state for their axes; None if they state none."""
+    if isinstance(labels, LabelImage):
+        return labels.axes
+    dims = getattr(labels, "dims", None)
+    named = isinstance(dims, tuple) and len(dims) == len(labels.shape)
+    return axes_from_names(dims) if named and dims is not None else None
 
-    The labels have the geometry's ``label_shape`` or (frames, height, width).
+
+def is_one_plane(labels: LabelSource, geometry: LabelGeometry) -> bool:
+    """Return whether labels are those of one plane of a stack of several frames.
 
     Raises
     ------
     UserError
-        If they have neither shape.
+        If the labels do not fit the stack, see :func:`match_label_axes`.
     """
-    shape = tuple(labels.shape)
-    index = geometry.index(frame)
-    if shape == tuple(geometry.label_shape):
-        return lambda window: geometry.oriented(
-            np.asarray(labels[geometry.label_slices(index, window)])
-        )
-    if shape == (geometry.n_frames, *geometry.shape):
-        return lambda window: np.asarray(labels[(frame, *window.slices)])
-    raise UserError(
-        f"The label image has shape {shape}; give a plane {geometry.shape}, a stack "
-        f"{(geometry.n_frames, *geometry.shape)}, or the whole {tuple(geometry.label_shape)}."
-    )
+    axes = match_label_axes(tuple(labels.shape), label_axes_of(labels), geometry)
+    return geometry.n_frames > 1 and geometry.along.upper() not in axes
+
+
+def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> ReadWindow:
+    """Return a function that reads windows of a frame from labels.
+
+    Parameters
+    ----------
+    labels : LabelSource
+        Labels for the stack; their axes are matched by :func:`match_label_axes`.
+    geometry : LabelGeometry
+        The stack.
+    frame : int
+        The frame; ignored if the labels are one plane.
+
+    Raises
+    ------
+    UserError
+        If the labels do not fit the stack.
+    IndexError
+        If there is no such frame.
+    """
+    axes = match_label_axes(tuple(labels.shape), label_axes_of(labels), geometry)
+    others = [a for a in geometry.label_axes if a.lower() not in geometry.plane]
+    index = dict(zip(others, geometry.index(frame), strict=True))
+    row, column = (axis.upper() for axis in geometry.plane)
+
+    def read(window: Window) -> NDArray[Any]:
+        places = {row: window.slices[0], column: window.slices[1], DROPPED: 0, **index}
+        crop = np.asarray(labels[tuple(places[axis] for axis in axes)])
+        return crop if axes.index(row) < axes.index(column) else crop.T
+
+    return read
 
 
 def label_crops(
     read: ReadWindow, shape: tuple[int, int]
 ) -> Iterator[tuple[int, Window, NDArray[np.bool_]]]:
-    """Yield every label of a plane.
+    """Yield the labels of a plane in ascending order, without the background 0.
 
     Parameters
     ----------
     read : callable
-        Returns the labels (h, w) of a window.
+        Returns the labels of a window.
     shape : tuple of int
         Height and width of the plane.
 
     Yields
     ------
     label : int
-        By increasing value, without 0, the background.
+        The value.
     window : Window
-        Bounds of all its pixels.
+        Bounding box of all its pixels.
     mask : NDArray[np.bool_]
         (h, w) of the window, true inside.
 
     Raises
     ------
     UserError
-        If a value is negative or not an integer.
+        If a value is negative or not a whole number.
     """
     whole = Window.of(shape)
     if shape[0] * shape[1] <= _WHOLE:

@@ -1,4 +1,4 @@
-"""Point prompts from CSV files, with plain columns or as saved from a napari Points layer."""
+"""Points from CSV tables: plain columns, or a Points layer as napari saves it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_sam2.core.atomic_files import read_text
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.axes import axes_from_names
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import PointPrompt
@@ -19,28 +20,31 @@ _AXIS = "axis-"
 
 
 def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
-    """Return the points of a file.
+    """Return the points of a table.
 
     Parameters
     ----------
     path : Path
-        Columns object_id, frame, y, x and label (1 inside, 0 outside); or those of a napari
-        Points layer (axis-0, axis-1, ...), optionally with the properties object_id and label,
-        which default to 1. Other columns are ignored.
+        A table with the columns object_id, frame, y, x and label (1 inside, 0 outside), or a
+        Points layer as napari saves it. The columns axis-0, axis-1, ... of a Points layer are the
+        label axes of the stack in the order T, Z, Y, X, as the layers of this plugin's reader;
+        axis-t, axis-z, axis-y and axis-x name them instead. Its properties object_id and label
+        are 1 where they are missing. Other columns are ignored.
     geometry : LabelGeometry
-        The stack; its axes are those of the napari layer.
+        The stack.
 
     Raises
     ------
     UserError
-        If the file is missing or empty, lacks a column, or contains a value that is no number; the
-        message names the row.
+        If the file is missing or empty, lacks a column, or has a value that is not a number; the
+        message gives the row.
     """
     rows = list(_rows(read_text(path), path.name))
     if not rows:
         raise UserError(f"{path.name} is empty: it holds no points.")
     header = rows[0].cells
-    read = _napari(header, geometry) if f"{_AXIS}0" in header else _plain
+    layer = any(column.startswith(_AXIS) for column in header)
+    read = _napari(header, geometry) if layer else _plain
     if read is _plain:
         _check_columns(header, path.name)
     points = []
@@ -113,15 +117,28 @@ def _plain(row: _Row) -> PointPrompt:
 
 @dataclass(frozen=True, slots=True)
 class _NapariPoints:
-    """Converts the rows of a Points layer."""
+    """Reads rows of a Points layer.
 
-    axes: tuple[str, ...]
+    Parameters
+    ----------
+    columns : dict of str to str
+        The column of each axis, by lower-case letter.
+    geometry : LabelGeometry
+        The stack.
+    """
+
+    columns: dict[str, str]
     geometry: LabelGeometry
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Axes that decide where a point lies."""
+        return self.geometry.along, *self.geometry.plane
+
     def __call__(self, row: _Row) -> PointPrompt:
-        at = {axis: row.value(f"{_AXIS}{i}") for i, axis in enumerate(self.axes)}
+        at = {axis: row.value(column) for axis, column in self.columns.items()}
         frame = floor(at.get(self.geometry.along, 0.0) + 0.5)
-        y, x = (at[axis] for axis in self.geometry.plane)
+        y, x = (at.get(axis, 0.0) for axis in self.geometry.plane)
         self._check_fixed(at, frame)
         object_id, label = row.integer("object_id", 1), row.integer("label", 1)
         return PointPrompt(object_id, frame, (y, x), label)
@@ -139,13 +156,31 @@ class _NapariPoints:
 
 
 def _napari(header: Iterable[str], geometry: LabelGeometry) -> _NapariPoints:
-    count = sum(column.startswith(_AXIS) for column in header)
-    whole = geometry.axes.lower().removesuffix("s")
-    for axes in (geometry.label_axes.lower(), whole):
+    columns = [column for column in header if column.startswith(_AXIS)]
+    suffixes = [column.removeprefix(_AXIS) for column in columns]
+    if all(suffix.isdecimal() for suffix in suffixes):
+        axes = _layer_axes(len(columns), geometry)
+        return _NapariPoints({a: f"{_AXIS}{i}" for i, a in enumerate(axes)}, geometry)
+    named = axes_from_names(suffixes).lower()
+    points = _NapariPoints(dict(zip(named, columns, strict=True)), geometry)
+    lengths = dict(zip(geometry.label_axes.lower(), geometry.label_shape, strict=True))
+    missing = [a for a in points.required if a not in named and lengths.get(a, 1) > 1]
+    if missing or len(set(named)) < len(named):
+        raise UserError(
+            f"The columns {', '.join(columns)} do not name each axis of the stack once: "
+            f"{', '.join(_AXIS + a for a in geometry.label_axes.lower())}."
+        )
+    return points
+
+
+def _layer_axes(count: int, geometry: LabelGeometry) -> str:
+    """Return the axes of a layer with a number of dimensions, in the order of napari's sliders."""
+    lengths = dict(zip(geometry.label_axes, geometry.label_shape, strict=True))
+    long = "".join(axis for axis in geometry.label_axes if lengths[axis] > 1)
+    plane = "".join(geometry.plane).upper() if geometry.n_frames == 1 else ""
+    for axes in (geometry.label_axes, geometry.axes.removesuffix("S"), long, plane):
         if len(axes) == count:
-            return _NapariPoints(tuple(axes), geometry)
-    if count == 2 and geometry.n_frames == 1:
-        return _NapariPoints(geometry.plane, geometry)
+            return axes.lower()
     raise UserError(
         f"The points have {count} axes, the stack has {len(geometry.label_axes)}: "
         f"{geometry.label_axes}."

@@ -1,4 +1,4 @@
-"""Prompts from a label image: the mask, box or center of each label."""
+"""Prompts from a label image: each label is an object, as its mask, box or center."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from scipy import ndimage
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.label_image import LabelSource, ReadWindow, label_crops, plane_reader
+from napari_sam2.masks.label_image import (
+    LabelSource,
+    ReadWindow,
+    is_one_plane,
+    label_crops,
+    plane_reader,
+)
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 
 
 class LabelPromptKind(Enum):
-    """Kind of prompt made from a label."""
+    """Kind of the prompts that labels are converted to."""
 
     MASK = "mask"
     BOX = "box"
@@ -30,29 +36,25 @@ def prompts_from_labels(
     labels_as: LabelPromptKind = LabelPromptKind.MASK,
     frame: int | None = None,
 ) -> Iterator[Prompt]:
-    """Yield the prompts of a label image.
+    """Yield a prompt for each label of each frame, by frame and then by value.
 
     Parameters
     ----------
     labels : array_like
-        A plane (H, W), a stack (frames, H, W), or an array of the input's shape without channels.
-        The value is the object id; 0 is background.
+        One plane (H, W), the frames (frames, H, W), or the whole input without channels, see
+        :func:`napari_sam2.masks.label_layout.match_label_axes`. The value is the object id, 0 is
+        background. All frames on which an object has a label are its prompted frames.
     geometry : LabelGeometry
         The stack.
     labels_as : LabelPromptKind
-        Masks, half-open bounding boxes, or the pixel with the largest distance to the background.
+        Masks, half-open bounding boxes, or a point in the pixel that is farthest from the outside.
     frame : int or None
-        Frame of a single plane (None means 0), or the only frame of a stack to use.
-
-    Yields
-    ------
-    Prompt
-        By frame, then id.
+        Frame of the labels of one plane, None is 0; of other labels, the only frame that is used.
 
     Raises
     ------
     UserError
-        If the shape does not fit, or values are negative or not integers.
+        If the shape does not fit, or values are negative or not whole numbers.
     """
     if frame is not None and not 0 <= frame < geometry.n_frames:
         raise UserError(f"Frame {frame} is outside the stack's 0 to {geometry.n_frames - 1}.")
@@ -64,8 +66,8 @@ def prompts_from_labels(
 def _planes(
     labels: LabelSource, geometry: LabelGeometry, frame: int | None
 ) -> Iterator[tuple[int, ReadWindow]]:
-    if tuple(labels.shape) == geometry.shape and len(geometry.label_shape) > 2:
-        yield frame or 0, lambda window: np.asarray(labels[window.slices])
+    if is_one_plane(labels, geometry):
+        yield frame or 0, plane_reader(labels, geometry, frame or 0)
         return
     for number in range(geometry.n_frames) if frame is None else (frame,):
         yield number, plane_reader(labels, geometry, number)

@@ -1,4 +1,4 @@
-"""Reading of prompts from JSON, CSV, label images, arrays or prompt objects, with checks."""
+"""Prompts from JSON, CSV, label images, arrays or a script, checked against a stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.masks.label_image import open_label_image
+from napari_sam2.images.axes import parse_axes
+from napari_sam2.masks.label_image import LabelImage, open_label_image
 from napari_sam2.masks.label_layout import LabelGeometry, label_dtype
 from napari_sam2.prompts.csv_format import read_prompts_csv
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
@@ -21,9 +22,14 @@ _TEXT = (".json", ".csv", ".tsv", ".txt")
 
 
 def prompt_axis(source: Any) -> str | None:
-    """Return the propagated axis that prompts are made for, or None if they do not state it.
+    """Return the axis along which the frames of prompts are counted, None if it is not stated.
 
-    It is needed to open the stack; see :func:`load_prompts` for the sources.
+    The stack is propagated along this axis, so it is read before the stack is opened.
+
+    Parameters
+    ----------
+    source
+        As for :func:`load_prompts`.
     """
     if isinstance(source, PromptStore):
         return source.axis
@@ -40,49 +46,63 @@ def load_prompts(
     geometry: LabelGeometry,
     *,
     labels_as: LabelPromptKind = LabelPromptKind.MASK,
+    labels_axes: str | None = None,
     frame: int | None = None,
     frames: tuple[int, int] | None = None,
 ) -> PromptStore:
-    """Read prompts and check that they fit a stack.
+    """Return prompts from any source, after checking that they fit a stack.
 
     Parameters
     ----------
     source : path, mapping, PromptStore, iterable of prompts, or array
-        A .json file or its content, a .csv file, a label image as file or array, or prompts.
+        A .json file (or its content), a .csv file, or a label image as file or array; the axes of
+        an xarray.DataArray are those of its dims.
     geometry : LabelGeometry
         The stack.
     labels_as : LabelPromptKind
-        Kind of prompt made from each label of a label image.
+        Kind of the prompts that labels are converted to.
+    labels_axes : str or None
+        Axes of a label image, e.g. ``"ZYX"``; None takes those that it states.
     frame : int or None
-        Frame of a label image with a single plane; None means 0.
-    frames : tuple of int or None
-        Half-open range of frames in which prompts must lie.
+        The frame of a label image of one plane; None is 0.
+    frames : (int, int) or None
+        Half-open range that is segmented, in which all prompts must lie.
 
     Returns
     -------
     PromptStore
-        The prompts, for the propagated axis of the stack.
+        The prompts, with the axis of the stack.
 
     Raises
     ------
     UserError
-        If the source is missing or invalid, or a prompt does not fit the stack.
+        If the source is missing, damaged or wrong, or a prompt does not fit the stack; the
+        message names the prompt and says what to do.
     """
-    store = _read(source, geometry, labels_as, frame)
+    store = _read(source, geometry, labels_as, labels_axes, frame)
     check_prompts(store, geometry, frames)
     store.axis = geometry.along
     return store
 
 
 def _read(
-    source: Any, geometry: LabelGeometry, labels_as: LabelPromptKind, frame: int | None
+    source: Any,
+    geometry: LabelGeometry,
+    labels_as: LabelPromptKind,
+    labels_axes: str | None,
+    frame: int | None,
 ) -> PromptStore:
     if isinstance(source, PromptStore):
         return source
     if isinstance(source, Mapping):
         return prompts_from_dict(source, geometry.shape)
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(source).expanduser(), geometry, labels_as, frame)
+        path = Path(source).expanduser()
+        if (text := _read_text_file(path, geometry, labels_axes)) is not None:
+            return text
+        source = open_label_image(path, labels_axes)
+    elif labels_axes is not None and hasattr(source, "shape"):
+        source = LabelImage(source, parse_axes(labels_axes, tuple(source.shape)))
     if hasattr(source, "shape") and hasattr(source, "dtype"):
         return PromptStore(prompts_from_labels(source, geometry, labels_as, frame))
     if isinstance(source, Iterable):
@@ -90,20 +110,24 @@ def _read(
     raise UserError(f"Cannot read prompts from a {type(source).__name__}.")
 
 
-def _read_file(
-    path: Path, geometry: LabelGeometry, labels_as: LabelPromptKind, frame: int | None
-) -> PromptStore:
+def _read_text_file(
+    path: Path, geometry: LabelGeometry, labels_axes: str | None
+) -> PromptStore | None:
+    """Return the prompts of a JSON or CSV file, None for files of other types."""
     if not path.exists():
-        raise UserError(f"There is no prompt file {path}.")
+        raise UserError(f"There is no prompt file {path}. Check the path.")
     suffix = path.suffix.lower()
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"The prompt file {path.name} is empty (0 bytes).")
+    if suffix not in _TEXT:
+        return None
+    if labels_axes is not None:
+        raise UserError(
+            f"{path.name} is not a label image: leave out the axes of labels ({labels_axes})."
+        )
     if suffix == ".json":
         return read_prompts_json(path, geometry.shape)
-    if suffix in _TEXT:
-        return read_prompts_csv(path, geometry)
-    labels = open_label_image(path)
-    return PromptStore(prompts_from_labels(labels, geometry, labels_as, frame))
+    return read_prompts_csv(path, geometry)
 
 
 def _only_prompts(source: Iterable[Any]) -> Iterable[PointPrompt | BoxPrompt | MaskPrompt]:
@@ -117,7 +141,7 @@ def _only_prompts(source: Iterable[Any]) -> Iterable[PointPrompt | BoxPrompt | M
 def check_prompts(
     prompts: PromptStore, geometry: LabelGeometry, frames: tuple[int, int] | None = None
 ) -> None:
-    """Raise UserError unless all prompts lie on the stack and in the range.
+    """Raise an error for prompts outside the stack or the range.
 
     Parameters
     ----------
@@ -125,21 +149,21 @@ def check_prompts(
         The prompts.
     geometry : LabelGeometry
         The stack.
-    frames : tuple of int or None
-        Half-open range of frames; None for the whole stack.
+    frames : (int, int) or None
+        Half-open range that is segmented; None is the whole stack.
 
     Raises
     ------
     UserError
-        If there are no prompts, they are made for another axis, one lies outside, or an object id
-        exceeds the label types.
+        If there are no prompts, if their frames are counted along another axis, if one lies
+        outside, or if an object id does not fit any label type.
     """
     if not len(prompts):
         raise UserError("There are no objects: give at least one point, box or mask.")
     if prompts.axis not in (None, geometry.along):
         raise UserError(
-            f"The prompts count frames along {prompts.axis}, but the stack goes along "
-            f"{geometry.along}: choose one."
+            f"The frames of the prompts are counted along {prompts.axis}, but the stack is "
+            f"propagated along {geometry.along}: choose one."
         )
     label_dtype(prompts.objects())
     for prompt in prompts:

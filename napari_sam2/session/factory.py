@@ -159,19 +159,18 @@ def open_session(
     Returns
     -------
     SegmentationSession
-        Its ``labels`` have the axes of the input without channels.
+        The array of its ``labels`` has the axes and order of the input without channels.
 
     Raises
     ------
-    UserError
-        If the data, the prompts or an option cannot be used.
-    SAM2Error
-        If the model or the device is not available.
+    UserError, SAM2Error
+        If the data, the prompts, an option, the model or the device cannot be used.
     """
     chosen = along or (None if prompts is None else prompt_axis(prompts))
     stack = open_stack(data, axes=axes, along=chosen, at=at, channels=channels, scene=scene)
     store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
-    labels = LabelArray.create(None if output is None else Path(output), stack, ids=store.objects())
+    path = None if output is None else Path(output)
+    labels = LabelArray.create(path, stack, ids=store.objects(), axes=stack.native_label_axes)
     return create_session(
         stack,
         _load(model, device),

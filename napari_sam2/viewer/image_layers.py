@@ -12,7 +12,7 @@ import numpy as np
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import free_path
 from napari_sam2.images.axes import UNNAMED, axes_from_names
-from napari_sam2.images.calibration import Calibration
+from napari_sam2.images.calibration import SPATIAL, Calibration
 from napari_sam2.images.intensity import PRIMARIES, WHITE, Color, Intensity, Limits
 from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
@@ -21,6 +21,7 @@ from napari_sam2.session.session_group import SessionGroup
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
+    from numpy.typing import NDArray
 
     from napari_sam2.inference.protocol import Predictor
 
@@ -127,21 +128,47 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    return replace(stack, source=replace(stack.source, **_metadata(first, stack.label_axes)))
+    path = first.source.path
+    files = (Path(path),) if path is not None and Path(path).exists() else ()
+    calibration = layer_calibration(first, stack.native_label_axes)
+    source = replace(stack.source, name=first.name, calibration=calibration, files=files)
+    return replace(stack, source=source)
 
 
 def _levels(image: Image) -> list[Any]:
     return list(image.data) if image.multiscale else [image.data]
 
 
-def _metadata(image: Image, axes: str) -> dict[str, Any]:
-    path = image.source.path
-    exists = path is not None and Path(path).exists()
-    return {
-        "name": image.name,
-        "calibration": Calibration.of(axes, map(float, image.scale), map(str, image.units)),
-        "files": (Path(path),) if exists and path is not None else (),
-    }
+def layer_calibration(image: Image | Labels, axes: str) -> Calibration:
+    """Return the pixel sizes and the place of a layer.
+
+    Parameters
+    ----------
+    image : Image or Labels
+        The layer.
+    axes : str
+        Upper-case letter of each of its dimensions.
+    """
+    corner, directions = _to_world(image)
+    units = tuple(map(str, image.units))
+    scale = tuple(map(float, image.scale))
+    if np.allclose(directions, np.diag(scale), rtol=1e-9, atol=0):
+        return Calibration.of(axes, scale, units, origin=map(float, corner))
+    spatial = [axis for axis in SPATIAL if axis in axes]
+    at = [axes.index(axis) for axis in spatial]
+    rows, columns = ["XYZ".index(axis) for axis in spatial], [SPATIAL.index(a) for a in spatial]
+    affine = np.eye(4)[[2, 1, 0, 3]]
+    affine[np.ix_(rows, columns)] = directions[np.ix_(at, at)]
+    affine[rows, 3] = corner[at]
+    origin = [0.0 if axis in SPATIAL else float(corner[axes.index(axis)]) for axis in axes]
+    return Calibration.of(axes, scale, units, affine, origin)
+
+
+def _to_world(image: Image | Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the world position of the first pixel, and the steps along each axis as columns."""
+    points = np.vstack([np.zeros(image.ndim), np.eye(image.ndim)])
+    corner, *ends = (np.asarray(image.data_to_world(point), np.float64) for point in points)
+    return corner, np.stack([end - corner for end in ends], axis=1)
 
 
 def intensity_from_layers(images: Sequence[Image]) -> Intensity:

@@ -22,8 +22,9 @@ class SegmentationJob:
 
     Parameters
     ----------
-    source : str or Path
-        File, folder or URL of the images, see :func:`napari_sam2.open_stack`.
+    source : str, Path or sequence of them
+        File, folder or URL of the images, or several images that are the frames of one stack, see
+        :func:`napari_sam2.open_stack`.
     prompts : Path
         A .json or .csv file of prompts, or a label image.
     output : Path
@@ -57,6 +58,8 @@ class SegmentationJob:
         Predict each mask a second time in a smaller window after the propagation.
     labels_as : LabelPromptKind
         What the labels of a label image become.
+    labels_axes : str or None
+        Axes of a label image, e.g. ``"ZYX"``; None uses the axes that it specifies.
     scores : Path or None
         CSV file to write, with one row per object and frame.
     resume : bool
@@ -65,7 +68,7 @@ class SegmentationJob:
         Delete an earlier output first.
     """
 
-    source: str | Path
+    source: str | Path | Sequence[str | Path]
     prompts: Path
     output: Path
     model: str | Path = AUTO_MODEL
@@ -82,6 +85,7 @@ class SegmentationJob:
     view: ViewPolicy = _SETTINGS.view
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
+    labels_axes: str | None = None
     scores: Path | None = None
     resume: bool = False
     overwrite: bool = False

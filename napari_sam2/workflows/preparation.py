@@ -91,7 +91,9 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     _check_existing(job, output)
     stack = _open(job)
     frames = _resolve_frames(job.frames, stack.n_frames)
-    prompts = load_prompts(job.prompts, stack, labels_as=job.labels_as, frames=frames)
+    prompts = load_prompts(
+        job.prompts, stack, labels_as=job.labels_as, labels_axes=job.labels_axes, frames=frames
+    )
     _check_destinations(job, output, stack, frames)
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)

@@ -35,6 +35,8 @@ class TrainingJob:
         The original model: a name or a weights file.
     axes : str or None
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the files specify.
+    labels_axes : str or None
+        Axes of the labels; None uses the axes that their files specify.
     along : str or None
         The axis along which clips run; None uses t, else z.
     scene : str, int or None
@@ -50,6 +52,7 @@ class TrainingJob:
     output: Path
     start: str | Path = BUNDLED
     axes: str | None = None
+    labels_axes: str | None = None
     along: str | None = None
     scene: str | int | None = None
     device: str = AUTO_DEVICE
@@ -115,5 +118,6 @@ def _open_stacks(job: TrainingJob, reporter: Reporter) -> list[LabeledStack]:
         stack = open_stack(source, axes=job.axes, along=job.along, scene=job.scene)
         for note in stack.notes:
             reporter.message(note)
-        stacks.append(LabeledStack(stack, open_label_image(labels), choose_intensity(stack)))
+        truth = open_label_image(labels, job.labels_axes)
+        stacks.append(LabeledStack(stack, truth, choose_intensity(stack)))
     return stacks

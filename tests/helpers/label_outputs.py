@@ -39,14 +39,17 @@ def write(output, stack):
         plane = np.zeros(stack.shape, np.uint16)
         plane[frame : frame + 3, 6:11] = 700
         plane[frame : frame + 3, 2:7] = 1
-        expected[stack.label_slices(stack.index(frame))] = stack.oriented(plane)
+        expected[stack.label_slices(stack.index(frame))] = plane
     return expected
 
 
 def read(output):
+    """Return the labels with their axes in the order T, Z, Y, X."""
     if output.kind is OutputKind.TIFF:
         return tifffile.imread(output.path)
-    return zarr.open_array(output.labels, mode="r")[...]
+    array = zarr.open_array(output.labels, mode="r")
+    names = array.metadata.dimension_names
+    return array[...].transpose([names.index(axis) for axis in "tzyx" if axis in names])
 
 
 def calibrated(stack, units):

@@ -64,6 +64,7 @@ def evaluate(
     prompt: _Prompt = None,
     frame: _Frame = None,
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
+    labels_axes: Annotated[_Text, typer.Option(help="Axes of the labels: TZYX.")] = None,
     along: Annotated[_Text, typer.Option(help="Axis to propagate along: t, z.")] = None,
     scene: _Scene = None,
     view: Annotated[_Text, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = None,
@@ -90,7 +91,7 @@ def evaluate(
         max_objects=max_objects,
     )
     settings = EvaluationSettings(tracks=tracks, **options)
-    truth = open_label_image(labels)
+    truth = open_label_image(labels, labels_axes)
     reporter = ConsoleReporter(error_console())
     places = given(model=model, axes=axes, along=along, scene=scene, device=device)
     found = run(images, truth, settings=settings, reporter=reporter, **places)

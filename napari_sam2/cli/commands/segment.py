@@ -45,7 +45,9 @@ def defaults() -> dict[str, Any]:
 
 
 _Text = str | None
-_Source = Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")]
+_Source = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames.")
+]
 _Prompts = Annotated[
     Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
 ]
@@ -78,6 +80,7 @@ _Refine = Annotated[
 _LabelsAs = Annotated[
     LabelsChoice | None, typer.Option(help="Kind of prompts made from a label image.")
 ]
+_LabelsAxes = Annotated[_Text, typer.Option(help="Axes of a label image: TZYX.")]
 _Scores = Annotated[Path | None, typer.Option(help="CSV, one row per object and frame.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")]
@@ -101,6 +104,7 @@ def segment(
     view: _View = None,
     refine: _Refine = False,
     labels_as: _LabelsAs = None,
+    labels_axes: _LabelsAxes = None,
     scores: _Scores = None,
     resume: _Resume = False,
     overwrite: _Overwrite = False,
@@ -127,9 +131,11 @@ def segment(
         frames=frames,
         view=view,
         labels_as=labels_as,
+        labels_axes=labels_axes,
         scores=scores,
     )
-    paths = {"source": source, "prompts": prompts, "output": output}
+    inputs = source[0] if len(source) == 1 else tuple(source)
+    paths = {"source": inputs, "prompts": prompts, "output": output}
     flags = {"refine": refine, "resume": resume, "overwrite": overwrite}
     _run(options | paths | flags)
 

@@ -53,6 +53,7 @@ def train(
         int | None, typer.Option(min=1, help="Longest clip; 1: single images.")
     ] = None,
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
+    labels_axes: Annotated[_Text, typer.Option(help="Axes of the labels: TZYX.")] = None,
     along: Annotated[_Text, typer.Option(help="Axis that clips run along: t, z.")] = None,
     scene: _Scene = None,
     seed: Annotated[int | None, typer.Option(help="Seed for data and prompts.")] = None,
@@ -83,7 +84,14 @@ def train(
         labels=labels,
         output=output,
         settings=FinetuneSettings(**settings),
-        **given(start=start, axes=axes, along=along, scene=scene, device=device),
+        **given(
+            start=start,
+            axes=axes,
+            labels_axes=labels_axes,
+            along=along,
+            scene=scene,
+            device=device,
+        ),
     )
     outcome = run(job, ConsoleReporter(error_console()))
     console = Console(soft_wrap=True)

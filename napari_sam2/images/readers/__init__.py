@@ -6,6 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.base import LazyArray, Source, find_scene
@@ -21,8 +23,9 @@ def read_source(source: Any, scene: str | int | None = None) -> Source:
     ----------
     source : path, URL, array or list of arrays
         Zarr or OME-Zarr (also by URL), TIFF, NIfTI, DICOM (a file or a folder), files of
-        microscopes, an image, a folder of images, a video, .npy, an array (numpy, dask, zarr,
-        xarray), or a list of arrays that are levels of one pyramid.
+        microscopes, an image, a folder or a list of images, a video, .npy, an array (numpy, dask,
+        zarr, PyTorch, xarray, a bioio.BioImage), or a list of arrays that are levels of one
+        pyramid.
     scene : str, int or None
         Name or number (from 0) of the image in a file of several; None opens the default one.
 
@@ -41,34 +44,68 @@ def _open(source: Any, scene: str | int | None) -> Source:
     if not isinstance(source, (str, os.PathLike)):
         return _from_object(source, scene)
     text = os.fspath(source)
-    if "://" in text:
+    if "://" in text and not text.startswith("file://"):
         return _from_url(text, scene)
-    path = Path(text).expanduser()
+    path = local_path(text)
     if not path.exists():
-        raise UserError(f"There is no file or folder {path}.")
+        raise UserError(f"There is no file or folder {path}. Check the path.")
     return _from_folder(path, scene) if path.is_dir() else _from_file(path, scene)
+
+
+def local_path(text: str) -> Path:
+    """Return the path of a local file or folder, given as a path or as a ``file://`` URL."""
+    if not text.startswith("file://"):
+        return Path(text).expanduser()
+    plain = Path(text.removeprefix("file://"))
+    return plain if plain.exists() else Path(url2pathname(urlsplit(text).path))
 
 
 def _from_object(source: Any, scene: str | int | None) -> Source:
     from napari_sam2.images.readers.arrays import is_array, read_array
 
+    if isinstance(source, (list, tuple)) and len(source):
+        if len(source) == 1 and isinstance(source[0], (str, os.PathLike)):
+            return _open(source[0], scene)
+        if all(isinstance(item, (str, os.PathLike)) for item in source):
+            return _from_paths([local_path(os.fspath(item)) for item in source])
     levels = isinstance(source, (list, tuple)) or type(source).__name__ == "MultiScaleData"
     if is_array(source) or (levels and len(source) and all(map(is_array, source))):
         return read_array(source)
+    if hasattr(source, "xarray_dask_data") and hasattr(source, "set_scene"):
+        from napari_sam2.images.readers.microscopy.bioio import read_bioimage
+
+        return read_bioimage(source, scene)
     if hasattr(source, "keys") and hasattr(source, "store_path"):
         from napari_sam2.images.readers.zarr import read_group
 
         return read_group(source, scene)
     raise UserError(
-        f"Cannot read a {type(source).__name__} as a stack: give a path, a URL or an array."
+        f"Cannot read a {type(source).__name__} as a stack: give a path, a URL or an array"
+        f"{_dataset_hint(source)}."
     )
+
+
+def _dataset_hint(source: Any) -> str:
+    variables = list(getattr(source, "data_vars", ()))
+    return f", here one of the variables {', '.join(map(str, variables))}" if variables else ""
+
+
+def _from_paths(paths: list[Path]) -> Source:
+    from napari_sam2.images.readers.raster import is_image, read_images
+
+    if missing := [path for path in paths if not path.exists()]:
+        raise UserError(f"There is no file or folder {missing[0]}. Check the path.")
+    if others := [path for path in paths if path.is_dir() or not is_image(path)]:
+        raise UserError(
+            f"Several inputs are read as the frames of one stack, but {others[0].name} is not a "
+            "single image. Give one input, or images only."
+        )
+    return read_images(paths)
 
 
 def _from_url(url: str, scene: str | int | None) -> Source:
     from napari_sam2.images.readers.zarr import read_zarr
 
-    if url.startswith("file://"):
-        return read_source(url.removeprefix("file://"), scene)
     return read_zarr(url, url.rstrip("/").rpartition("/")[2], scene)
 
 

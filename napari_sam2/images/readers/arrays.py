@@ -1,4 +1,4 @@
-"""Arrays in memory: numpy, dask, zarr, xarray, and lists of pyramid levels."""
+"""Arrays: numpy, dask, zarr, PyTorch, xarray, and lists of pyramid levels."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.axes import axes_from_names
+from napari_sam2.images.calibration import PIXEL, AxisStep, Calibration
 from napari_sam2.images.readers.base import Key, Source
 
 
@@ -61,17 +62,106 @@ def is_array(source: object) -> bool:
 def read_array(source: Any) -> Source:
     """Wrap an array, or a list of arrays that are levels of one pyramid.
 
+    The dims of an xarray.DataArray name the axes, and its evenly spaced coordinates give the sizes
+    and the origin.
+
     Raises
     ------
     UserError
-        If the arrays of a list differ in dimensions or type, or do not shrink.
+        If an array has masked pixels, an unknown length or a type that NumPy lacks, or if the
+        arrays of a list differ in dimensions or type, or do not shrink.
     """
-    dims = getattr(source, "dims", None)
     if not is_array(source):
-        return Source(_pyramid(list(source)), "the arrays")
-    data = source.data if dims is not None else source
-    axes = axes_from_names(dims) if dims is not None else None
-    return Source((WrappedArray(data),), f"the {type(source).__name__}", axes=axes)
+        return Source(_pyramid([_checked(array) for array in source]), "the arrays")
+    if isinstance(getattr(source, "dims", None), tuple):
+        return _read_xarray(source)
+    return Source((WrappedArray(_checked(source)),), f"the {type(source).__name__}")
+
+
+def _checked(array: Any) -> Any:
+    """Return an array that can be read plane by plane, on the CPU and of type numpy.ndarray."""
+    kind = type(array).__name__
+    if np.ma.is_masked(array) or isinstance(getattr(array, "_meta", None), np.ma.MaskedArray):
+        raise UserError(
+            f"The {kind} has masked pixels, which have no value: fill them first, e.g. with "
+            "array.filled(0)."
+        )
+    if any(n != n for n in array.shape):
+        raise UserError(
+            f"The {kind} has an unknown length: shape {tuple(array.shape)}. Call "
+            "array.compute_chunk_sizes() first."
+        )
+    if hasattr(array, "detach") and hasattr(array, "numpy"):
+        return _from_tensor(array)
+    if hasattr(array, "get") and hasattr(array, "__cuda_array_interface__"):
+        return array.get()
+    try:
+        np.dtype(array.dtype)
+    except TypeError as error:
+        raise UserError(
+            f"The {kind} has the type {array.dtype}, which NumPy lacks: convert it first, e.g. "
+            "with numpy.asarray."
+        ) from error
+    subclass = isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap)
+    return np.asarray(array) if subclass else array
+
+
+def _from_tensor(tensor: Any) -> NDArray[Any]:
+    """Return a PyTorch tensor as a NumPy array; the memory is shared if it is on the CPU."""
+    try:
+        return np.asarray(tensor.detach().cpu().numpy())
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        raise UserError(
+            f"Cannot convert the tensor of type {tensor.dtype} to NumPy: give tensor.float(), "
+            f"dense and with data ({str(error).splitlines()[0]})."
+        ) from error
+
+
+def _read_xarray(array: Any) -> Source:
+    dims = tuple(map(str, array.dims))
+    axes = axes_from_names(dims)
+    coords = getattr(array, "coords", {})
+    steps: dict[str, AxisStep] = {}
+    notes: list[str] = []
+    for axis, dim in zip(axes, array.dims, strict=True):
+        if axis in "TZYX" and dim in coords and coords[dim].size > 1:
+            step, note = _coordinate_step(coords[dim], str(dim))
+            notes += [note] if note else []
+            if step is not None:
+                steps[axis] = step
+    names: tuple[str, ...] = ()
+    if "C" in axes and array.dims[axes.index("C")] in coords:
+        names = tuple(map(str, coords[array.dims[axes.index("C")]].values))
+    # The data of an xarray without chunks may be in a file, which only indexing reads in part.
+    in_file = hasattr(array, "isel") and array.chunks is None
+    data = array if in_file else _checked(array.data)
+    return Source(
+        (WrappedArray(data),),
+        str(getattr(array, "name", None) or f"the {type(array).__name__}"),
+        axes,
+        Calibration(steps),
+        notes=tuple(notes),
+        channel_names=names,
+    )
+
+
+def _coordinate_step(coordinate: Any, name: str) -> tuple[AxisStep | None, str]:
+    """Return the step of evenly spaced coordinates, or None, and a note about what is not used."""
+    values = np.asarray(coordinate.values)
+    unit = str(coordinate.attrs.get("units") or coordinate.attrs.get("unit") or PIXEL)
+    if values.dtype.kind in "mM":
+        start = values[0] if values.dtype.kind == "M" else np.timedelta64(0, "s")
+        values, unit = (values - start) / np.timedelta64(1, "s"), "second"
+    if values.dtype.kind not in "iuf":
+        return None, f"The coordinates of {name} are not numbers: they are not used as sizes."
+    distances = np.diff(values.astype(np.float64))
+    size = float(distances.mean())
+    if not size or not np.allclose(distances, size, rtol=1e-3, atol=0):
+        return None, f"The coordinates of {name} are not evenly spaced: they are not used as sizes."
+    if size < 0:
+        note = f"The coordinates of {name} descend: their spacing is used, their origin is not."
+        return AxisStep(-size, unit), note
+    return AxisStep(size, unit, float(values[0])), ""
 
 
 def read_npy(path: Path) -> Source:

@@ -135,14 +135,33 @@ def read_image_folder(folder: Path) -> Source:
         If the folder holds no images, or their sizes or types differ.
     """
     files = [path for path in folder.iterdir() if path.is_file() and is_image(path)]
-    files.sort(key=lambda path: natural_key(path.name))
     if not files:
         raise UserError(_no_images_message(folder))
+    return read_images(files, folder.name)
+
+
+def read_images(files: list[Path], name: str | None = None) -> Source:
+    """Open images as frames in natural order of their names.
+
+    Parameters
+    ----------
+    files : list of Path
+        At least one image; all have the same size and type.
+    name : str or None
+        Short name for messages; None takes that of the first image.
+
+    Raises
+    ------
+    UserError
+        If the sizes or types differ.
+    """
+    files = sorted(files, key=lambda path: natural_key(path.name))
+    name = name or files[0].name
     shape, dtype, notes = _common_type(files)
     kinds = Counter(path.suffix.lower() for path in files)
     if len(kinds) > 1:
         counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        notes += (f"{folder.name} mixes {counts}: all are read as frames.",)
+        notes += (f"{name} mixes {counts}: all are read as frames.",)
 
     def frame(number: int) -> NDArray[Any]:
         pixels = load(files[number])
@@ -151,7 +170,7 @@ def read_image_folder(folder: Path) -> Source:
 
     array = FrameArray(len(files), shape, dtype, frame)
     axes = "?YXS" if len(shape) == 3 else "?YX"
-    return Source((array,), folder.name, axes=axes, files=tuple(files), notes=notes)
+    return Source((array,), name, axes=axes, files=tuple(files), notes=notes)
 
 
 def _no_images_message(folder: Path) -> str:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+from napari_sam2.images.readers.transposed import transposed
+from napari_sam2.masks.label_layout import stored_shape
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.types import MaskPrompt, Prompt, PromptKey
@@ -118,12 +120,14 @@ def layer_prompts(
         If the layer does not have the shape of the stack's labels.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    if tuple(data.shape) != tuple(stack.label_shape):
+    shape = stored_shape(stack, stack.native_label_axes)
+    if tuple(data.shape) != shape:
         raise UserError(
             f"The layer {layer.name!r} has the shape {tuple(data.shape)}, but the image has "
-            f"{tuple(stack.label_shape)}. Choose labels of this image."
+            f"{shape}. Choose labels of this image."
         )
-    plane = stack.oriented(np.asarray(data[stack.label_slices(stack.index(frame))]))
+    labels = transposed(data, stack.native_label_axes, stack.label_axes)
+    plane = np.asarray(labels[stack.label_slices(stack.index(frame))])
     return tuple(prompts_from_labels(plane, stack, labels_as, frame))
 
 

@@ -32,6 +32,15 @@ def test_labels_have_the_inputs_axes_without_channels(tmp_path, name, shape, axe
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("name", "axes"), [("out.zarr", "xyz"), ("out.ome.zarr", "zyx")])
+def test_plain_zarr_has_the_order_of_the_input(tmp_path, name, axes):
+    output = OutputDestination.parse(tmp_path / name)
+    write(output, stack_of((30, 40, 5), "XYZ"))
+    array = zarr.open_array(output.labels, mode="r")
+    assert array.metadata.dimension_names == tuple(axes)
+    assert array.shape == tuple({"x": 30, "y": 40, "z": 5}[axis] for axis in axes)
+
+
 def test_empty_chunks_are_not_stored(tmp_path):
     output = OutputDestination.parse(tmp_path / "out.zarr")
     write(output, stack_of())

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_sam2.core.errors import UserError
 from napari_sam2.export import ome_zarr
 from napari_sam2.export.destination import OutputDestination
-from napari_sam2.export.labels import create_label_output, finish_label_output, open_label_output
+from napari_sam2.export.labels import finish_label_output, open_label_output
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.label_layout import tiles
 from tests.helpers.label_outputs import calibrated, read, stack_of, write
@@ -74,16 +73,6 @@ def test_ome_zarr_can_be_finished_twice(ome):
     stack, output, expected = ome
     finish_label_output(output, stack, open_label_output(output, stack, [1]), [1, 700])
     np.testing.assert_array_equal(read(output), expected)
-
-
-def test_ome_zarr_refuses_time_after_space(tmp_path):
-    stack, output = (
-        stack_of((5, 3, 30, 40), "ZTYX"),
-        OutputDestination.parse(tmp_path / "out.ome.zarr"),
-    )
-    with pytest.raises(UserError, match="time before space"):
-        create_label_output(output, stack, [1])
-    assert not output.existing()
 
 
 def test_large_planes_are_written_in_tiles(tmp_path, monkeypatch):

@@ -42,6 +42,19 @@ def test_write_and_read_by_crop(labels):
     np.testing.assert_array_equal(labels.read((1, 2), Window(4, 4, 5, 6)), [[4, 5]])
 
 
+@pytest.mark.parametrize("path", [None, "labels.zarr"])
+def test_stored_axes_may_have_another_order(tmp_path, path):
+    folder = tmp_path / path if path else None
+    labels = LabelArray.create(folder, AT_Z2, axes="XZYT")
+    labels.write((1, 2), Window(3, 4, 5, 7), [[1, 2, 3], [4, 5, 6]])
+    assert labels.array.shape == (PLANE[1], 3, PLANE[0], 4)
+    np.testing.assert_array_equal(labels.array[4:7, 2, 3:5, 1], [[1, 4], [2, 5], [3, 6]])
+    if folder:
+        again = LabelArray.open(folder, AT_Z2)
+        assert again.axes == "XZYT"
+        np.testing.assert_array_equal(again.read((1, 2)), labels.read((1, 2)))
+
+
 def test_what_lies_beyond_the_plane_is_dropped(labels):
     labels.write((0, 0), Window(-1, -2, 2, 1), np.arange(9).reshape(3, 3))
     np.testing.assert_array_equal(labels.read((0, 0))[:2, :2], [[5, 0], [8, 0]])

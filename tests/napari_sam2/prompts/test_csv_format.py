@@ -107,6 +107,26 @@ def test_napari_axes_follow_the_stack(write, axes, along, row, expected):
     assert list(load_prompts(write(f"{columns}\n{row}\n"), stack)) == [expected]
 
 
+def test_named_columns_may_have_any_order(write):
+    stack = open_stack(np.zeros((5, 6, 7), np.uint8), axes="ZYX")
+    path = write("axis-x,axis-z,axis-y\n4,1,3\n")
+    assert list(load_prompts(path, stack)) == [PointPrompt(1, 1, (3, 4))]
+    with pytest.raises(UserError, match="do not name each axis"):
+        load_prompts(write("axis-x,axis-y\n4,1\n"), stack)
+    with pytest.raises(UserError, match="do not name each axis"):
+        load_prompts(write("axis-x,axis-y,axis-y\n4,1,1\n"), stack)
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "ZTYX", "XYZT"])
+def test_axes_of_length_1_may_be_missing(write, axes):
+    lengths = {"T": 1, "Z": 5, "Y": 6, "X": 7}
+    stack = open_stack(np.zeros([lengths[a] for a in axes], np.uint8), axes=axes)
+    expected = [PointPrompt(1, 2, (3, 4))]
+    assert list(load_prompts(write("axis-0,axis-1,axis-2\n2,3,4\n"), stack)) == expected
+    named = write("axis-0,axis-1,axis-2,axis-3\n0,2,3,4\n")
+    assert list(load_prompts(named, stack)) == expected
+
+
 def test_napari_points_elsewhere_are_refused(write):
     stack = open_stack(np.zeros((5, 5, 9, 9), np.uint8), axes="TZYX", along="t", at={"z": 1})
     with pytest.raises(UserError, match="row 2: the point lies on z=2, not on z=1"):
