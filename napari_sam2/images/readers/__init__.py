@@ -24,7 +24,8 @@ def read_source(source: Any, scene: str | int | None = None) -> Source:
     source : path, URL, array or list of arrays
         Zarr or OME-Zarr (also by URL), TIFF, NIfTI, DICOM (a file or a folder), files of
         microscopes, an image, a folder or a list of images, a video, .npy, an array (numpy, dask,
-        zarr, PyTorch, xarray), or a list of arrays that are levels of one pyramid.
+        zarr, PyTorch, xarray, a bioio.BioImage), or a list of arrays that are levels of one
+        pyramid.
     scene : str, int or None
         Name or number (from 0) of the image in a file of several; None opens the default one.
 
@@ -66,10 +67,14 @@ def _from_object(source: Any, scene: str | int | None) -> Source:
         if len(source) == 1 and isinstance(source[0], (str, os.PathLike)):
             return _open(source[0], scene)
         if all(isinstance(item, (str, os.PathLike)) for item in source):
-            return _from_paths([local_path(os.fspath(item)) for item in source])
+            return _from_paths([local_path(os.fspath(item)) for item in source], scene)
     levels = isinstance(source, (list, tuple)) or type(source).__name__ == "MultiScaleData"
     if is_array(source) or (levels and len(source) and all(map(is_array, source))):
         return read_array(source)
+    if hasattr(source, "xarray_dask_data") and hasattr(source, "set_scene"):
+        from napari_sam2.images.readers.microscopy.bioio import read_bioimage
+
+        return read_bioimage(source, scene)
     if hasattr(source, "keys") and hasattr(source, "store_path"):
         from napari_sam2.images.readers.zarr import read_group
 
@@ -85,15 +90,20 @@ def _dataset_hint(source: Any) -> str:
     return f", here one of the variables {', '.join(map(str, variables))}" if variables else ""
 
 
-def _from_paths(paths: list[Path]) -> Source:
+def _from_paths(paths: list[Path], scene: str | int | None) -> Source:
+    from napari_sam2.images.readers.dicom.files import is_dicom_file
     from napari_sam2.images.readers.raster import is_image, read_images
 
     if missing := [path for path in paths if not path.exists()]:
         raise UserError(f"There is no file or folder {missing[0]}. Check the path.")
+    if all(path.is_file() and is_dicom_file(path) for path in paths):
+        from napari_sam2.images.readers.dicom.reader import read_dicom_files
+
+        return read_dicom_files(paths, paths[0].absolute().parent.name, scene)
     if others := [path for path in paths if path.is_dir() or not is_image(path)]:
         raise UserError(
             f"Several inputs are read as the frames of one stack, but {others[0].name} is not a "
-            "single image. Give one input, or images only."
+            "single image. Give one input, or only images or DICOM files."
         )
     return read_images(paths)
 

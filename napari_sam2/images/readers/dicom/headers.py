@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.readers.dicom.fields import (
+    find,
+    read_frame_time,
+    read_notes,
+    read_position,
+    read_spacing,
+    read_window,
+    to_number,
+)
 from napari_sam2.images.readers.dicom.markers import read_markers
 
 if TYPE_CHECKING:
@@ -134,6 +142,8 @@ class DicomHeader:
         Time between frames of a cine file in ms.
     frames : tuple of FrameHeader
         One for each frame of the file.
+    notes : tuple of str
+        Messages for the user about what the pixels and their size mean.
     """
 
     path: Path
@@ -147,6 +157,7 @@ class DicomHeader:
     padding: float | None
     frame_time: float | None
     frames: tuple[FrameHeader, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> DicomHeader | None:
@@ -188,9 +199,10 @@ def _header(dataset: Dataset, path: Path, real: bool) -> DicomHeader:
         image_type=tuple(str(part) for part in dataset.get("ImageType", ())),
         pixels=_pixel_format(dataset, real),
         transfer_syntax=str(meta.get("TransferSyntaxUID", _NATIVE[0])),
-        padding=_number(dataset.get("PixelPaddingValue")),
-        frame_time=_frame_time(dataset),
+        padding=to_number(dataset.get("PixelPaddingValue")),
+        frame_time=read_frame_time(dataset),
         frames=tuple(_frame(dataset, path, index) for index in range(count)),
+        notes=read_notes(dataset),
     )
 
 
@@ -235,92 +247,19 @@ def _check_complete(header: DicomHeader, remaining: int) -> None:
 
 
 def _frame(dataset: Dataset, path: Path, index: int) -> FrameHeader:
-    spacing = find(dataset, index, "PixelSpacing")
-    if spacing is None:
-        spacing = dataset.get("ImagerPixelSpacing") or _ultrasound_spacing(dataset)
+    spacing = read_spacing(dataset, index)
     orientation = find(dataset, index, "ImageOrientationPatient")
     slope, intercept = (find(dataset, index, f"Rescale{part}") for part in ("Slope", "Intercept"))
     return FrameHeader(
         path=path,
         index=index,
         number=int(dataset.get("InstanceNumber") or 0),
-        position=_position(dataset, index),
+        position=read_position(dataset, index),
         orientation=None if orientation is None else np.array(orientation, float).reshape(2, 3),
-        spacing=None if spacing is None else (float(spacing[0]), float(spacing[1])),
+        spacing=spacing,
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
-        thickness=_number(find(dataset, index, "SliceThickness")),
-        window=_window(dataset, index),
-        markers=read_markers(dataset, index, find),
+        thickness=to_number(find(dataset, index, "SliceThickness")),
+        window=read_window(dataset, index),
+        markers=read_markers(dataset, index),
     )
-
-
-def find(dataset: Dataset, index: int, keyword: str) -> Any:
-    """Return a value from the functional groups of a frame, else of the file; None if unset.
-
-    Functional groups (PS3.3 C.7.6.16) hold one sequence for each group of values; the groups of
-    the frame come before those shared by all frames.
-    """
-    for groups in _functional_groups(dataset, index):
-        for element in groups:
-            items: Any = element.value if element.VR == "SQ" else ()
-            value = items[0].get(keyword) if len(items) else None
-            if value not in (None, ""):
-                return value
-    value = dataset.get(keyword)
-    return None if value == "" else value
-
-
-def _functional_groups(dataset: Dataset, index: int) -> Iterator[Dataset]:
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
-    if index < len(frames):
-        yield frames[index]
-    yield from dataset.get("SharedFunctionalGroupsSequence") or ()
-
-
-def _position(dataset: Dataset, index: int) -> NDArray[np.float64] | None:
-    position = find(dataset, index, "ImagePositionPatient")
-    if position is None:
-        return None
-    offsets = dataset.get("GridFrameOffsetVector")
-    place: NDArray[np.float64] = np.array(position, float)
-    if not offsets:
-        return place
-    rows = np.array(dataset.ImageOrientationPatient, float).reshape(2, 3)
-    relative = float(offsets[index]) - float(offsets[0])
-    return place + relative * np.cross(rows[0], rows[1])
-
-
-def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
-    """Return the limits of the first window of a frame (PS3.3 C.11.2.1.2)."""
-    center, width = (find(dataset, index, f"Window{part}") for part in ("Center", "Width"))
-    if center is None or width is None:
-        return None
-    middle, extent = float(np.ravel(center)[0]), float(np.ravel(width)[0])
-    if find(dataset, index, "VOILUTFunction") != "LINEAR_EXACT":
-        middle, extent = middle - 0.5, extent - 1
-    return (middle - extent / 2, middle + extent / 2) if extent > 0 else None
-
-
-def _frame_time(dataset: Dataset) -> float | None:
-    times = dataset.get("FrameTimeVector")
-    if times is not None and len(np.ravel(times)) > 1:
-        return float(np.mean(np.ravel(times)[1:].astype(float)))
-    time = _number(dataset.get("FrameTime"))
-    rate = _number(dataset.get("CineRate"))
-    return time or (1000 / rate if rate else None)
-
-
-def _ultrasound_spacing(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the pixel size of an ultrasound picture with one region in cm (PS3.3 C.8.5.5)."""
-    regions = dataset.get("SequenceOfUltrasoundRegions") or ()
-    sizes = {
-        (abs(float(region.PhysicalDeltaY)) * 10, abs(float(region.PhysicalDeltaX)) * 10)
-        for region in regions
-        if (region.get("PhysicalUnitsXDirection"), region.get("PhysicalUnitsYDirection")) == (3, 3)
-    }
-    return sizes.pop() if len(sizes) == 1 == len(regions) else None
-
-
-def _number(value: Any) -> float | None:
-    return None if value in (None, "") else float(value)

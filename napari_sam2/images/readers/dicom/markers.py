@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from napari_sam2.images.readers.dicom.fields import find
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -33,9 +35,7 @@ CHANNEL_MARKERS = (
 """Keywords of images of one position at one time, the most specific first."""
 
 
-def read_markers(
-    dataset: Dataset, index: int, find: Callable[[Dataset, int, str], Any]
-) -> dict[str, float | str]:
+def read_markers(dataset: Dataset, index: int) -> dict[str, float | str]:
     """Return the markers that a frame has, times in seconds, texts as they are.
 
     Parameters
@@ -44,8 +44,6 @@ def read_markers(
         The header of the file.
     index : int
         Number of the frame in the file.
-    find : callable
-        Returns a value of a frame by its keyword, None if it is not set.
     """
     markers: dict[str, float | str] = {}
     for keyword in (*TIME_MARKERS, *CHANNEL_MARKERS):

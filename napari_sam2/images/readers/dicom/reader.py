@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,38 +68,63 @@ def read_dicom(path: Path, scene: str | int | None = None) -> Source:
         If pydicom or a package for the compression is missing, if a file is damaged or holds no
         picture, or if some positions have more slices than others.
     """
+    if path.name.upper() == "DICOMDIR" and path.is_file():
+        path = path.parent
+    if path.is_dir():
+        files, notes = list_dicom_files(path)
+        return read_dicom_files(files, path.name, scene, notes)
+    return read_dicom_files([path], path.name, scene)
+
+
+def read_dicom_files(
+    files: Sequence[Path], name: str, scene: str | int | None = None, notes: tuple[str, ...] = ()
+) -> Source:
+    """Open the series in a list of DICOM files, see :func:`read_dicom`.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The files, of one or several series in any order.
+    name : str
+        Short name for messages.
+    scene : str, int or None
+        Name or number of the series; None opens the one with the most frames.
+    notes : tuple of str
+        Messages for the user about the files.
+
+    Raises
+    ------
+    UserError
+        As :func:`read_dicom`.
+    """
     try:
         import pydicom  # noqa: F401
     except ImportError as error:
         raise UserError(
             "Reading DICOM needs pydicom. Install it: pip install 'napari-sam2[medical]'"
         ) from error
-    if path.name.upper() == "DICOMDIR" and path.is_file():
-        path = path.parent
-    headers, notes = _headers(path)
+    headers, left_out = _headers(files, name)
     series, copies = group_series(headers)
     names = scene_names(series)
-    opened = default_series(series) if scene is None else find_scene(names, scene, path.name)
+    opened = default_series(series) if scene is None else find_scene(names, scene, name)
     if scene is None:
-        notes += scene_note(names, opened, path.name)
+        notes += scene_note(names, opened, name)
     chosen = series[opened]
-    check_decoders([header for header in chosen.headers if header.path in set(chosen.files)])
-    return _source(path.name, chosen, names, opened, notes + copies)
+    used = set(chosen.files)
+    check_decoders([header for header in chosen.headers if header.path in used])
+    return _source(name, chosen, names, opened, notes + left_out + copies)
 
 
-def _headers(path: Path) -> tuple[list[DicomHeader], tuple[str, ...]]:
-    if path.is_dir():
-        files, notes = list_dicom_files(path)
-    else:
-        files, notes = [path], ()
-    headers = [read_header(file) for file in files]
-    found = [header for header in headers if header is not None]
+def _headers(files: Sequence[Path], name: str) -> tuple[list[DicomHeader], tuple[str, ...]]:
+    """Return the headers of the files with pixels, and notes about the others."""
+    found = [header for header in map(read_header, files) if header is not None]
     if not found:
-        raise UserError(f"{path.name} holds no DICOM pictures (files read: {len(files)}).")
+        raise UserError(f"{name} holds no DICOM pictures (files read: {len(files)}).")
+    notes: tuple[str, ...] = ()
     if len(found) < len(files):
         count = len(files) - len(found)
         notes += (f"DICOM files without pixels, such as reports, are left out: {count}.",)
-    if not path.is_dir() and len(found[0].frames) == 1:
+    if len(files) == 1 and len(found[0].frames) == 1:
         notes += _sibling_note(found[0])
     return found, notes
 
@@ -190,9 +216,11 @@ def _significant_bits(series: Series) -> int | None:
 
 
 def _value_notes(series: Series) -> tuple[str, ...]:
+    notes = series.headers[0].notes
     if series.pixels.photometric != "MONOCHROME1":
-        return ()
+        return notes
     return (
+        *notes,
         "The pictures are stored with white as the lowest value (MONOCHROME1): they are inverted, "
         "so that high values are bright.",
     )

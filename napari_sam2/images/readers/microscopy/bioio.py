@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,38 @@ def read_bioio(path: Path, scene: str | int | None = None) -> Source:
     notes = scene_note(scenes, number, path.name) if scene is None else ()
     try:
         image.set_scene(number)
-        return _source(image, path, scenes, number, notes)
+        source = _source(image, path.name, scenes, number)
     except Exception as error:
         raise UserError(f"Cannot read {path.name}: {_first_sentence(error)}.") from error
+    through = f"{path.name} is read through bioio ({type(image.reader).__module__})."
+    return replace(source, files=(path,), notes=(*notes, through))
+
+
+def read_bioimage(image: bioio.BioImage, scene: str | int | None = None) -> Source:
+    """Read an image that bioio has opened.
+
+    Parameters
+    ----------
+    image : bioio.BioImage
+        The image; its own scene is not changed.
+    scene : str, int or None
+        Name or number of the scene; None reads the scene that the image shows.
+
+    Raises
+    ------
+    UserError
+        If there is no such scene, or the plugin cannot read it.
+    """
+    scenes = tuple(str(name) for name in image.scenes)
+    shown = int(image.current_scene_index)
+    number = shown if scene is None else find_scene(scenes, scene, "The BioImage")
+    try:
+        image.set_scene(number)
+        return _source(image, "the BioImage", scenes, number)
+    except Exception as error:
+        raise UserError(f"Cannot read the BioImage: {_first_sentence(error)}.") from error
+    finally:
+        image.set_scene(shown)
 
 
 def _unknown_format(path: Path, extra: str | None = None) -> str:
@@ -79,9 +109,7 @@ def _first_sentence(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
 
 
-def _source(
-    image: bioio.BioImage, path: Path, scenes: tuple[str, ...], number: int, notes: tuple[str, ...]
-) -> Source:
+def _source(image: bioio.BioImage, name: str, scenes: tuple[str, ...], number: int) -> Source:
     """Return the source of the open scene, without the axes of one that bioio adds."""
     array = image.xarray_dask_data
     axes = "".join(str(dim) for dim in array.dims)
@@ -91,11 +119,9 @@ def _source(
     names = image.channel_names if "C" in letters else None
     return Source(
         (WrappedArray(data, image),),
-        path.name,
+        name,
         "".join(axis if axis in "TCZYXS" else "?" for axis in letters),
         _calibration(image),
-        (path,),
-        (*notes, f"{path.name} is read through bioio ({type(image.reader).__module__})."),
         scenes=scenes,
         scene=scenes[number],
         channel_names=tuple(str(name) for name in names or ()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from pydicom.dataset import Dataset
 
-from napari_sam2.images.readers.dicom.headers import find
 from napari_sam2.images.readers.dicom.markers import read_markers
 
 
@@ -13,7 +12,7 @@ def markers(**tags: object) -> dict[str, float | str]:
     dataset = Dataset()
     for keyword, value in tags.items():
         setattr(dataset, keyword, value)
-    return read_markers(dataset, 0, find)
+    return read_markers(dataset, 0)
 
 
 @pytest.mark.parametrize(

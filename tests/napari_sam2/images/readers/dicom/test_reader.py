@@ -16,6 +16,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import JPEGLosslessSV1, RLELossless
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.readers import read_source
 from napari_sam2.images.readers.base import Source
 from napari_sam2.images.readers.dicom.reader import read_dicom
 from tests.helpers.dicom_files import (
@@ -327,11 +328,34 @@ def test_real_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(everything(source), pixels)
 
 
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"ModalityLUTSequence": [Dataset()]}, "maps stored values by a table"),
+        ({"ImagerPixelSpacing": [0.2, 0.2], "PixelSpacing": None}, "size is that at the detector"),
+        ({"DoseGridScaling": 1e-5}, "without its scaling"),
+    ],
+)
+def test_what_pixels_mean_is_said(tmp_path: Path, tags: dict[str, Any], words: str) -> None:
+    SeriesWriter(tmp_path, tags=tags).volume(volume())
+    source = read_dicom(tmp_path)
+    assert [note for note in source.notes if words in note] == list(source.notes)
+    assert source.calibration.step("X").size == (0.2 if "ImagerPixelSpacing" in tags else 0.5)
+
+
 def test_one_slice_names_its_folder(tmp_path: Path) -> None:
     files = SeriesWriter(tmp_path).volume(volume())
     source = read_dicom(files[1])
     assert source.axes == "YX"
     assert any("open the folder" in note for note in source.notes)
+
+
+def test_a_list_of_files_is_one_series(tmp_path: Path) -> None:
+    pixels = volume()
+    files = SeriesWriter(tmp_path / "ct").volume(pixels)
+    source = read_source([str(path) for path in reversed(files[1:4])])
+    np.testing.assert_array_equal(everything(source), pixels[1:4])
+    assert source.name == "ct"
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import imageio.v3
 import numpy as np
 import pytest
 import xarray
+from bioio import BioImage, PhysicalPixelSizes
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.microscopy.bioio import read_bioio
+from napari_sam2.images.stack import open_stack
 
 PIXELS = np.arange(2 * 3 * 4 * 5 * 6, dtype=np.uint16).reshape(2, 3, 4, 5, 6)
 
@@ -76,6 +78,22 @@ def test_the_real_package_with_a_plugin(tmp_path: Path) -> None:
     source = read_bioio(tmp_path / "a.png")
     assert source.axes == "YXS"
     np.testing.assert_array_equal(source.levels[0][:, :, :], pixels)
+
+
+def test_an_image_that_is_already_open() -> None:
+    pixels = np.arange(3 * 4 * 5 * 6, dtype=np.uint16).reshape(3, 1, 4, 5, 6)
+    sizes = PhysicalPixelSizes(2.0, 0.5, 0.25)
+    sized = open_stack(BioImage(pixels, dim_order="TCZYX", physical_pixel_sizes=sizes))
+    assert (sized.axes, sized.scale) == ("TZYX", (1.0, 2.0, 0.5, 0.25))
+    image = BioImage([pixels, pixels + 1], dim_order=["TCZYX", "TCZYX"])
+    image.set_scene(1)
+    stack = open_stack(image, at={"z": 2})
+    np.testing.assert_array_equal(stack.read((1, 2))[0], pixels[1, 0, 2] + 1)
+    first = open_stack(image, at={"z": 2}, scene=0)
+    np.testing.assert_array_equal(first.read((1, 2))[0], pixels[1, 0, 2])
+    assert image.current_scene_index == 1
+    with pytest.raises(UserError, match="no scene '7'"):
+        open_stack(image, scene=7)
 
 
 def test_a_file_that_no_plugin_reads(tmp_path: Path) -> None:
