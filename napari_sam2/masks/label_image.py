@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import axes_from_names, parse_axes
 from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
+from napari_sam2.masks.label_values import check_label_values, restore_labels
 
 _WHOLE = 2**26
 """Planes of at most this many pixels are read as a whole."""
@@ -47,10 +48,13 @@ class LabelImage:
         The labels.
     axes : str or None
         One upper-case letter per axis, ``"?"`` for unknown ones; None if none is known.
+    notes : tuple of str
+        Messages for the user about how the values were read.
     """
 
     array: LabelSource
     axes: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,10 +87,14 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
     """
     if not path.exists():
         raise UserError(f"There is no label image {path}. Check the path.")
-    labels = _open(path)
+    labels = _restored(_open(path), path)
     if labels.dtype.kind not in "buif":
         raise UserError(f"{path.name} holds {labels.dtype}, not labels.")
-    return labels if axes is None else LabelImage(labels.array, parse_axes(axes, labels.shape))
+    return labels if axes is None else replace(labels, axes=parse_axes(axes, labels.shape))
+
+
+def _restored(labels: LabelImage, path: Path) -> LabelImage:
+    return LabelImage(*restore_labels(labels.array, labels.axes, path))
 
 
 def _open(path: Path) -> LabelImage:
@@ -95,7 +103,8 @@ def _open(path: Path) -> LabelImage:
 
         try:
             with Image.open(path) as picture:
-                return LabelImage(np.asarray(picture))
+                values = np.asarray(picture)
+                return LabelImage(values, "YXS" if values.ndim > 2 else None)
         except (UnidentifiedImageError, OSError) as error:
             raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
@@ -200,17 +209,10 @@ def _bounds(tile: NDArray[Any]) -> Iterator[tuple[int, Window]]:
     if not tile.any():
         return
     values, numbers = np.unique(tile, return_inverse=True)
-    _check_labels(values)
+    check_label_values(values)
     for value, where in zip(
         values, ndimage.find_objects(numbers.reshape(tile.shape) + 1), strict=True
     ):
         if value != 0:
             rows, columns = where
             yield int(value), Window(rows.start, columns.start, rows.stop, columns.stop)
-
-
-def _check_labels(values: NDArray[Any]) -> None:
-    if values.dtype.kind == "f" and not np.all(values == np.floor(values)):
-        raise UserError("The label image holds fractions: labels are whole numbers.")
-    if values[0] < 0:
-        raise UserError(f"The label image holds {values[0]}: labels are 0 (background) and above.")

@@ -15,6 +15,7 @@ from napari_sam2.masks.label_layout import LabelGeometry, label_dtype
 from napari_sam2.prompts.csv_format import read_prompts_csv
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.json_format import prompts_axis, prompts_from_dict, read_prompts_json
+from napari_sam2.prompts.plane_prompts import no_point_inside
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, describe
 
@@ -104,7 +105,9 @@ def _read(
     elif labels_axes is not None and hasattr(source, "shape"):
         source = LabelImage(source, parse_axes(labels_axes, tuple(source.shape)))
     if hasattr(source, "shape") and hasattr(source, "dtype"):
-        return PromptStore(prompts_from_labels(source, geometry, labels_as, frame))
+        store = PromptStore(prompts_from_labels(source, geometry, labels_as, frame))
+        store.notes = source.notes if isinstance(source, LabelImage) else ()
+        return store
     if isinstance(source, Iterable):
         return PromptStore(_only_prompts(source))
     raise UserError(f"Cannot read prompts from a {type(source).__name__}.")
@@ -199,3 +202,25 @@ def _inside(prompt: Prompt, shape: tuple[int, int]) -> bool:
         (y0, x0), (y1, x1) = prompt.yx0, prompt.yx1
         return y0 >= 0 and x0 >= 0 and y1 <= height and x1 <= width
     return Window.of(shape).contains(prompt.window)
+
+
+def check_points_inside(prompts: PromptStore) -> None:
+    """Raise an error for an object that has only clicks outside on a frame.
+
+    Such clicks can only correct a mask, so this is a check for a run that starts without masks.
+
+    Parameters
+    ----------
+    prompts : PromptStore
+        The prompts.
+
+    Raises
+    ------
+    UserError
+        Names the object and the frame.
+    """
+    for object_id in prompts.objects():
+        for frame in prompts.frames(object_id):
+            given = prompts.get(object_id, frame)
+            if all(isinstance(prompt, PointPrompt) and not prompt.label for prompt in given):
+                raise no_point_inside(object_id, frame)

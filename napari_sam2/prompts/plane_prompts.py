@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.masks.mask import MaskCrop
 
@@ -19,6 +20,14 @@ def _no_points() -> NDArray[np.float64]:
 
 def _no_labels() -> NDArray[np.int64]:
     return np.zeros(0, dtype=np.int64)
+
+
+def no_point_inside(object_id: int, frame: int) -> UserError:
+    """Return the error for an object that has only points outside on a frame."""
+    return UserError(
+        f"Object {object_id} has only clicks outside on frame {frame}, which do not show where it "
+        "is. Add a click inside, a box or a mask there."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,11 @@ class PlanePrompts:
     def empty(self) -> bool:
         """Whether there is neither a point nor a box nor a mask."""
         return self.mask is None and self.box is None and not len(self.points)
+
+    @property
+    def only_outside(self) -> bool:
+        """Whether there is nothing but points outside the object."""
+        return not (self.has_mask or self.box is not None or self.empty or len(self.inside))
 
     @property
     def inside(self) -> NDArray[np.float64]:
@@ -116,6 +130,18 @@ class RunPrompts:
     def get(self, object_id: int, frame: int) -> PlanePrompts:
         """Return the prompts of an object on a frame; KeyError if there are none."""
         return self.prompts[object_id, frame]
+
+    def check(self) -> None:
+        """Raise an error for an object that has only points outside on a frame.
+
+        Raises
+        ------
+        UserError
+            Names the object and the frame.
+        """
+        for (object_id, frame), prompts in sorted(self.prompts.items(), key=lambda item: item[0]):
+            if prompts.only_outside:
+                raise no_point_inside(object_id, frame)
 
     def digest(self, context: str) -> str:
         """Return the SHA-256 hash of the prompts and of ``context``, which identifies a run."""

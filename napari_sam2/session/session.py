@@ -105,7 +105,7 @@ class SegmentationSession:
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
-        self._notes = list(stack.notes)
+        self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
         self._model_lock = RLock()
         prompts.changed.connect(self._resolver.prompts_changed)
 
@@ -301,18 +301,19 @@ class SegmentationSession:
         Raises
         ------
         UserError
-            If nothing can be propagated.
+            If nothing can be propagated, or an object has only clicks outside on a frame.
         StackReadError
             If a plane cannot be read; frames that are complete stay.
         """
         self._emit_notes()
         request = request or PropagationRequest()
         plan = self.plan(request)
+        prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
+        prompts.check()
         self._run.reset()
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
-        prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
         run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
         return self._propagate(plan, prompts, run_id, resume)
 

@@ -12,7 +12,7 @@ from napari_sam2.export.destination import OutputDestination, OutputKind, check_
 from napari_sam2.export.ngff import check_axis_order
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
-from napari_sam2.prompts.io import load_prompts, prompt_axis
+from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.fingerprint import Fingerprint
 from napari_sam2.session.run_description import ModelIdentity, RunDescription
@@ -94,6 +94,7 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     prompts = load_prompts(
         job.prompts, stack, labels_as=job.labels_as, labels_axes=job.labels_axes, frames=frames
     )
+    check_points_inside(prompts)
     _check_destinations(job, output, stack, frames)
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import create_label_output, finish_label_output, open_label_output
@@ -153,6 +154,8 @@ def _run(
             session.scores.write_csv(temporary)
     if session.run.cancelled:
         return RunEnding.INTERRUPTED
+    for text in duplicate_messages(find_duplicates(session.masks, session.stack)):
+        reporter.message(text)
     ids = prepared.prompts.objects()
     note = _label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)

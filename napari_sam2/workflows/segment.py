@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
@@ -40,11 +41,14 @@ class SegmentationResult:
         One row per object and frame.
     session : SegmentationSession
         The session, for corrections, further propagation and export.
+    messages : tuple of str
+        What to know about the input, the contrast, the prompts and the result.
     """
 
     labels: LabelArray
     scores: ScoreTable
     session: SegmentationSession
+    messages: tuple[str, ...] = ()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all labels, with the axes and order of the input without channels."""
@@ -116,12 +120,20 @@ def segment(
 def _run(
     session: SegmentationSession, request: PropagationRequest, refine: bool
 ) -> SegmentationResult:
+    messages: list[str] = []
+
+    def add(text: str) -> None:
+        messages.append(text)
+
+    session.events.notice.connect(add)
     deque(session.propagate(request), maxlen=0)
     if refine:
         deque(session.refine_track(), maxlen=0)
     if session.labels is None:
         raise AssertionError("open_session always creates labels")
-    return SegmentationResult(session.labels, session.scores, session)
+    session.events.notice.disconnect(add)
+    messages += duplicate_messages(find_duplicates(session.masks, session.stack))
+    return SegmentationResult(session.labels, session.scores, session, tuple(messages))
 
 
 def _request(

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.viewer.layer_sync import LayerSync
@@ -55,6 +56,14 @@ class ProgressRate:
         left = (total - done) / speed
         rest = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
         return f"{text} · {speed:.1f} frames/s · {rest} left"
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """Whether a run was canceled, and messages about its masks."""
+
+    cancelled: bool
+    messages: tuple[str, ...]
 
 
 class RunJobs:
@@ -106,7 +115,7 @@ class RunJobs:
         if self._state.running is not None:
             self.rate.report(monotonic(), self._state.running.run.done)
 
-    def _run(self, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> bool:
+    def _run(self, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> _Ending:
         session, self.rate = sync.sessions[fixed], ProgressRate()
         self._state.running = session
         try:
@@ -114,10 +123,12 @@ class RunJobs:
                 self._state.unsaved = True
         finally:
             self._state.running = None
-        return session.run.cancelled
+        duplicates = find_duplicates(session.masks, session.stack)
+        return _Ending(session.run.cancelled, duplicate_messages(duplicates))
 
-    def _ended(self, summary: Summary, cancelled: bool) -> None:
-        stopped = "Stopped; finished frames are kept. " if cancelled else ""
-        self._state.notice.emit((stopped + summary(cancelled)).strip())
+    def _ended(self, summary: Summary, ending: _Ending) -> None:
+        stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""
+        texts = (stopped + summary(ending.cancelled), *ending.messages)
+        self._state.notice.emit(" ".join(texts).strip())
         self._state.run_ended.emit()
         self._state.changed.emit()

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from skimage import draw
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+from napari_sam2.prompts.outlines import Vertices, is_box, outline_prompt
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PromptKey
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
-
-Vertices = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class ShapesLayer:
         ):
             corner = np.asarray(vertices)[0]
             key = self.grid.fixed(corner), int(object_id), self.grid.frame(corner)
-            if key in masks and not self._is_box(np.asarray(vertices), str(kind)):
+            if key in masks and not is_box(self._yx(np.asarray(vertices)), str(kind)):
                 kept.append((np.asarray(vertices), str(kind), int(object_id)))
         for fixed, box in boxes:
             kept.append((self._corners(fixed, box), "rectangle", box.object_id))
@@ -102,47 +99,13 @@ class ShapesLayer:
     def _prompt(
         self, vertices: Vertices, kind: str, object_id: int, frame: int
     ) -> BoxPrompt | MaskPrompt | None:
-        yx = np.array([self.grid.yx(vertex) for vertex in vertices])
-        low, high = yx.min(axis=0) + 0.5, yx.max(axis=0) + 0.5
-        if self._is_box(vertices, kind):
-            if (high - low).min() < 1:
-                return None
-            return BoxPrompt(object_id, frame, _pair(low), _pair(high))
-        mask, offset = self._rasterize(yx, kind)
-        return MaskPrompt(object_id, frame, mask, offset) if mask.any() else None
-
-    def _is_box(self, vertices: Vertices, kind: str) -> bool:
-        """Return whether a shape is a rectangle parallel to the axes of the plane."""
-        yx = np.array([self.grid.yx(vertex) for vertex in vertices])
-        return kind == "rectangle" and all(len(set(np.round(c, 3))) <= 2 for c in yx.T)
-
-    def _rasterize(self, yx: Vertices, kind: str) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-        """Return the pixels inside an outline, as a crop (h, w) with its offset (y, x)."""
         rows, columns = (self.grid.lengths[self.grid.axes.index(a)] for a in self.grid.plane)
-        y0, x0 = np.floor(yx.min(axis=0)).astype(int).clip(0)
-        y1, x1 = np.ceil(yx.max(axis=0)).astype(int) + 1
-        mask = np.zeros((max(min(y1, rows) - y0, 0), max(min(x1, columns) - x0, 0)), bool)
-        if mask.size:
-            local = yx - (y0, x0)
-            outline = _ellipse(local) if kind == "ellipse" else local
-            rows_of, columns_of = outline[:, 0], outline[:, 1]
-            inside = draw.polygon(rows_of, columns_of, mask.shape)
-            mask[inside] = True
-        return mask, (int(y0), int(x0))
+        return outline_prompt(self._yx(vertices), kind, object_id, frame, (rows, columns))
+
+    def _yx(self, vertices: Vertices) -> Vertices:
+        return np.array([self.grid.yx(vertex) for vertex in vertices])
 
     def _corners(self, fixed: FixedPosition, box: BoxPrompt) -> Vertices:
         (y0, x0), (y1, x1) = box.yx0, box.yx1
         around = ((y0, x0), (y0, x1), (y1, x1), (y1, x0))
         return np.array([self.grid.point(fixed, box.frame, (y - 0.5, x - 0.5)) for y, x in around])
-
-
-def _ellipse(corners: Vertices) -> Vertices:
-    """Return 64 points, (64, 2), on the ellipse inscribed in a box (4, 2) of any orientation."""
-    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
-    center = corners.mean(axis=0)
-    first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    return np.asarray(center + np.cos(angle) * first + np.sin(angle) * second)
-
-
-def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
-    return float(values[0]), float(values[1])

@@ -135,7 +135,7 @@ def test_nifti_labels_lie_as_their_volume_does(tmp_path):
         (np.zeros((4, 30, 40), np.uint8), "has shape"),
         (np.full((30, 40), -1), "holds -1"),
         (np.full((30, 40), 0.5), "fractions"),
-        (np.full((30, 40), np.nan), "fractions"),
+        (np.full((30, 40), np.nan), "NaN"),
     ],
 )
 def test_bad_label_images(labels, words):
