@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam2.images.readers.base import list_scenes
+from napari_sam2.images.readers.base import scene_note
 
 if TYPE_CHECKING:
     import tifffile
@@ -115,9 +115,5 @@ def image_notes(images: list[TiffImage], opened: int, chosen: bool, name: str) -
         )
     real = [image for image in images if not image.is_preview]
     if not chosen and len(images) > 1 and (len(real) > 1 or images[opened].is_preview):
-        scenes = tuple(image.name for image in images)
-        notes.append(
-            f"{name} holds {len(images)} images: {list_scenes(scenes)}. {opened} "
-            f"({scenes[opened]}) is read; choose another with --scene NAME|N (scene= in Python)."
-        )
+        notes += scene_note(tuple(image.name for image in images), opened, name)
     return tuple(notes)
