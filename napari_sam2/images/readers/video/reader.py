@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import FrameArray, Source, find_scene, scene_note
+from napari_sam2.images.readers.orientation import AS_STORED, Orientation
 from napari_sam2.images.readers.video.decoder import VideoDecoder, decode_frames
 from napari_sam2.images.readers.video.frame_times import (
     FrameTimes,
@@ -17,12 +18,7 @@ from napari_sam2.images.readers.video.frame_times import (
     undecodable_end,
     undecodable_start,
 )
-from napari_sam2.images.readers.video.pixels import (
-    AS_STORED,
-    Orientation,
-    PixelFormat,
-    display_orientation,
-)
+from napari_sam2.images.readers.video.pixels import PixelFormat, display_orientation
 
 if TYPE_CHECKING:
     from av import VideoFrame
