@@ -70,8 +70,7 @@ def has_transparency(path: Path) -> bool:
 
     with Image.open(path) as image:
         bands = image if "A" in image.getbands() else image.convert("RGBA")
-        lowest, _ = bands.getchannel("A").getextrema()
-        return bool(lowest < 255)
+        return bool(np.asarray(bands.getchannel("A")).min() < 255)
 
 
 def frame_seconds(path: Path, count: int) -> tuple[float, ...]:
@@ -111,8 +110,8 @@ def _orientation(image: Image) -> Orientation:
 
 def _has_deep_color(image: Image) -> bool:
     """Return whether Pillow reduces the values of a PNG file from 16 to 8 bits."""
-    raw = str(image.tile[0][3]) if image.format == "PNG" and image.tile else ""
-    return ";16" in raw and image.mode in ("RGB", "RGBA", "LA")
+    tiles = getattr(image, "tile", ()) if image.format == "PNG" else ()
+    return any(";16" in str(tile[3]) for tile in tiles) and image.mode in ("RGB", "RGBA", "LA")
 
 
 def _pixel_sizes(image: Image) -> Mapping[str, AxisStep]:

@@ -23,7 +23,7 @@ def display_orientation(frame: VideoFrame) -> Orientation | None:
     The display matrix (ISO 14496-12, 8.3.2) maps the column p and the row q of a stored pixel to
     the column a p + c q and the row b p + d q.
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return AS_STORED
     values = np.frombuffer(bytes(data)[:_MATRIX_BYTES], np.int32)
