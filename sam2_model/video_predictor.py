@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -13,10 +13,11 @@ from torch import Tensor
 
 from sam2_model.batching import resolve_overlaps
 from sam2_model.errors import InputError
-from sam2_model.memory_bank import MemoryEntry, TrackState
+from sam2_model.memory_bank import MemoryEntry
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import ABSENT_LOGIT, SAM2, SelectedMask
+from sam2_model.object_track import ObjectTrack
 from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
 from sam2_model.transforms import (
     Coordinates,
@@ -56,45 +57,6 @@ class FrameMasks:
     logits: Float[Tensor, "n 1 h w"]
 
 
-@dataclass(slots=True)
-class _Track:
-    """One object's memories and prompts.
-
-    Parameters
-    ----------
-    state : TrackState
-        Memories.
-    points : dict of int to PointTokens
-        Points on each prompted frame.
-    pending : dict of int to (SelectedMask, bool)
-        Prompted masks that propagation encodes as memories next, and whether they become
-        conditioning memories.
-    tracked : dict of int to bool
-        Frames that propagation has reached, and whether backward in time.
-    """
-
-    state: TrackState = field(default_factory=TrackState)
-    points: dict[int, PointTokens] = field(default_factory=dict)
-    pending: dict[int, tuple[SelectedMask, bool]] = field(default_factory=dict)
-    tracked: dict[int, bool] = field(default_factory=dict)
-
-    @property
-    def conditioning_frames(self) -> set[int]:
-        pending = {frame for frame, (_, conditioning) in self.pending.items() if conditioning}
-        return pending | set(self.state.conditioning)
-
-    def memory(self, frame: int) -> MemoryEntry | None:
-        if frame in self.pending:
-            mask = self.pending[frame][0]
-            return MemoryEntry(frame, mask.logits[0, 0], mask.pointer[0], mask.object_score[0])
-        return self.state.conditioning.get(frame) or self.state.non_conditioning.get(frame)
-
-    def logits(self, frame: int) -> Tensor | None:
-        """Return the logits (S/4, S/4) of the mask on a frame, or None if there is none."""
-        memory = self.memory(frame)
-        return None if memory is None else memory.logits
-
-
 class VideoPredictor:
     """Starts sessions on videos.
 
@@ -129,7 +91,7 @@ class VideoSession:
         self._tracker = tracker
         self._frames = frames
         self._shape = as_rgb(frames[0]).shape[:2]
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, ObjectTrack] = {}
         self._cached: tuple[int, Features] | None = None
 
     @property
@@ -184,7 +146,7 @@ class VideoSession:
         """
         self._check_frame(frame)
         tokens = self._tokens(points, labels, box, clear_old)
-        track = self._tracks.get(object_id, _Track())
+        track = self._tracks.get(object_id, ObjectTrack())
         if not clear_old and frame in track.points:
             tokens = PointTokens.concatenate((track.points[frame], tokens))
         if previous is None:
@@ -208,7 +170,7 @@ class VideoSession:
         binary = check_mask(mask, self._shape)
         model = self._tracker.model
         square = mask_to_square(binary, model.config.image_size, model.device)
-        track = self._tracks.get(object_id, _Track())
+        track = self._tracks.get(object_id, ObjectTrack())
         mask_output = self._tracker.mask_as_output(self._features(frame), square)
         self._add_pending(track, frame, mask_output)
         track.points.pop(frame, None)
@@ -270,7 +232,7 @@ class VideoSession:
         return self._track(object_id).memory(frame)
 
     def _predict(
-        self, track: _Track, frame: int, tokens: PointTokens, previous: Tensor | None
+        self, track: ObjectTrack, frame: int, tokens: PointTokens, previous: Tensor | None
     ) -> None:
         state = track.state if frame in track.tracked else None
         time = FrameTime(frame, track.tracked.get(frame, False), len(self._frames))
@@ -279,7 +241,7 @@ class VideoSession:
             track, frame, self._tracker.predict(features, time, tokens, previous, state)
         )
 
-    def _add_pending(self, track: _Track, frame: int, mask: SelectedMask) -> None:
+    def _add_pending(self, track: ObjectTrack, frame: int, mask: SelectedMask) -> None:
         """Keep the mask of a prompt until propagation encodes it as a memory."""
         conditioning = (
             frame not in track.tracked
@@ -360,7 +322,7 @@ class VideoSession:
             raise InputError("One call prompts one object; call again for each other object id")
         return tokens
 
-    def _track(self, object_id: int) -> _Track:
+    def _track(self, object_id: int) -> ObjectTrack:
         if object_id not in self._tracks:
             known = ", ".join(map(str, self._tracks)) or "none"
             raise InputError(f"There is no object {object_id}; objects are: {known}")

@@ -1,4 +1,4 @@
-"""The models to choose from: what people want to know of them, and how one is loaded."""
+"""The models that can be loaded: name, size, license and download state of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sam2_model.checkpoint.registry import Registry
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes of the whole download."""
+"""Called with the numbers of downloaded and of all bytes."""
 
 AUTO_MODEL = "auto"
 """Name of the default model: a downloaded SAM 2.1, else ``BUNDLED``."""
@@ -23,25 +23,25 @@ _STEMS = {"sam2.1_hiera_": "SAM 2.1 ", "sam2_hiera_": "SAM 2.0 "}
 
 
 class LoadCancelled(BaseException):
-    """The user stopped a download. Not an Exception: what retries downloads must not catch it."""
+    """The user cancelled a download. It is not an Exception, so that no retry catches it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What people want to know of a model before they choose it.
+    """Description of a model that can be loaded by its name.
 
     Parameters
     ----------
     name : str
-        For :func:`napari_sam2.inference.sam2_predictor.load_predictor`.
+        Name for :func:`napari_sam2.inference.sam2_predictor.load_predictor`.
     parameters : int
         Number of weights.
     licence : str
-        SPDX identifier.
+        SPDX identifier of the weights' license.
     download_bytes : int
-        Size of the download; 0 where the model comes along.
+        Size of the download; 0 if the model comes with the package.
     good_for : str
-        One line.
+        Recommended use, one line.
     is_here : bool
         Whether it can be used without a network.
     """
@@ -55,7 +55,7 @@ class ModelCard:
 
     @property
     def title(self) -> str:
-        """E.g. ``"SAM 2.1 base plus"``."""
+        """Name for display, e.g. ``"SAM 2.1 base plus"``."""
         for stem, words in _STEMS.items():
             if self.name.startswith(stem):
                 return words + self.name.removeprefix(stem).replace("_", " ")
@@ -63,7 +63,7 @@ class ModelCard:
 
     @property
     def state(self) -> str:
-        """``"ready"``, or what is to be downloaded."""
+        """``"ready"``, or the size of the download."""
         if self.is_here:
             return "ready"
         size = f"{self.download_bytes / 1e6:.0f} MB to download"
@@ -71,12 +71,12 @@ class ModelCard:
 
     @property
     def about(self) -> str:
-        """One paragraph."""
+        """One paragraph on use, size, license and download state."""
         count = f"{self.parameters / 1e6:.1f} million weights"
         return f"Good for {self.good_for}. {count}, licence {self.licence}, {self.state}."
 
     def is_called(self, name: str) -> bool:
-        """Whether a name means this model; sizes alone mean SAM 2.1."""
+        """Return whether ``name`` is a name of this model; sizes without version mean SAM 2.1."""
         return (
             name in (self.name, f"{self.name} (untrained)") or self.name == f"sam2.1_hiera_{name}"
         )
@@ -84,12 +84,12 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What is to be loaded.
+    """The model and device to load.
 
     Parameters
     ----------
     model : str
-        A name, or the path of a file of weights.
+        Name of a model, or path of a weights file.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     """
@@ -99,29 +99,29 @@ class ModelChoice:
 
 
 class ModelCatalog(Protocol):
-    """Where models come from; its methods take seconds to minutes and run off the GUI thread."""
+    """A list of models and their loader. Methods take seconds to minutes: run them in a thread."""
 
     def cards(self) -> tuple[ModelCard, ...]:
-        """Return what there is, without asking the network."""
+        """Return the models, without connecting to the hub."""
 
     def load(self, choice: ModelChoice, progress: Progress) -> Predictor:
-        """Load a model, downloading it unless it is here."""
+        """Load a model, downloading it if necessary."""
 
 
 @dataclass(frozen=True)
 class HubCatalog:
-    """The released models, fetched from the hub once, and ``micro``, which comes along.
+    """The released models, which are downloaded once, and ``micro``, which comes with the package.
 
     Parameters
     ----------
     registry : Registry or None
-        Other named models, or another hub.
+        The models that have names and their hub; None for the released models.
     """
 
     registry: Registry | None = None
 
     def cards(self) -> tuple[ModelCard, ...]:
-        """Return what there is, ``micro`` first, without asking the network."""
+        """Return the models, ``micro`` first, without connecting to the hub."""
         from sam2_model.checkpoint import available_models
         from sam2_model.checkpoint.registry import RELEASES
 
@@ -133,14 +133,14 @@ class HubCatalog:
         return tuple(sorted(cards, key=lambda card: card.name != BUNDLED))
 
     def load(self, choice: ModelChoice, progress: Progress) -> Predictor:
-        """Load a model, downloading it unless it is here.
+        """Load a model, downloading it if necessary.
 
         Raises
         ------
         SAM2Error
-            If the model or the device cannot be had.
+            If the model cannot be loaded or the device does not exist.
         LoadCancelled
-            If ``progress`` raised it; what came already is kept for the next time.
+            If ``progress`` raises it.
         """
         from napari_sam2.inference.sam2_predictor import load_predictor
 
@@ -150,14 +150,14 @@ class HubCatalog:
 
 
 def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
-    """Return the card of a model, or None."""
+    """Return the card of the model with a name, or None."""
     return next((card for card in cards if card.is_called(name)), None)
 
 
 def smaller_than(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
-    """Return the largest model that is here and smaller than the one named, or None.
+    """Return the largest downloaded model that is smaller than the named one, or None.
 
-    Of a file of weights the size is not known: then it is the smallest that is here.
+    The size of a weights file is not known: for a file it is the smallest downloaded model.
     """
     known = tuple(cards)
     here = sorted((card for card in known if card.is_here), key=lambda card: card.parameters)

@@ -12,13 +12,11 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View
 from napari_sam2.inference.initial_view import InitialViewSelector
 from napari_sam2.inference.protocol import MaskCandidates
+from napari_sam2.inference.tuning import REFINED_SIDE_SHARE
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
 from napari_sam2.prompts.plane_prompts import PlanePrompts
-
-CLOSER = 0.75
-"""A mask is refined only if the closer view's side is at most this share of the earlier one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class ClickPredictor:
             return Preview((FrameResult.from_user(object_id, frame, index, prompts.mask),))
         view = InitialViewSelector(encoder, self.placement).view(index, prompts)
         found = self._predict(index, view, prompts)
-        crops = [encoder.components.filter_prompted(prompts, c) for c in self._crops(view, found)]
+        crops = self._crops(view, found)
         shown = view.window if view.zoomed else None
         return Preview(
             tuple(
@@ -115,23 +113,21 @@ class ClickPredictor:
         Returns
         -------
         FrameResult or None
-            None if that view is not smaller than :data:`CLOSER` times the earlier one; the result
-            itself if its mask is empty.
+            None if that view is not clearly smaller than the earlier one; the result itself if its
+            mask is empty.
         """
         box = before.crop.box
         if box is None:
             return before
-        placement, encoder = self.placement, self.encoder
+        placement = self.placement
         side = placement.side_around(box)
         shown = Window.of(placement.shape) if before.view is None else before.view
-        if side > CLOSER * max(shown.shape):
+        if not is_closer(side, shown):
             return None
         view = placement.place(box, side)
         bounds = np.array([[box.y0, box.x0], [box.y1, box.x1]], dtype=np.float64)
         found = self._predict(before.index, view, PlanePrompts(box=bounds, previous=before.crop))
         crop = self._crops(view, found)[0]
-        if encoder.components.keeps_all(before.crop):
-            crop = encoder.components.filter(crop)
         iou = float(found.predicted_iou[0])
         return replace(
             before,
@@ -151,3 +147,8 @@ class ClickPredictor:
         if found.object_score <= 0:
             return [MaskCrop.empty() for _ in found.logits]
         return [self.encoder.mask_to_plane(view, logits) for logits in found.logits]
+
+
+def is_closer(side: int, view: Window) -> bool:
+    """Return whether a view of ``side`` shows an object clearly closer than ``view``."""
+    return side <= REFINED_SIDE_SHARE * max(view.shape)

@@ -179,7 +179,6 @@ class Predictor(Protocol):
         states: Sequence[TrackState],
         *,
         reverse: bool,
-        zoomed: bool = False,
     ) -> list[TrackingResult]:
         """Return the mask of each object on the next frame, predicted from its memory.
 
@@ -193,8 +192,6 @@ class Predictor(Protocol):
             Memory of each object.
         reverse : bool
             Whether frames decrease.
-        zoomed : bool
-            Whether the encoded image is a part of the plane.
         """
 
     def add_masks(

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.inference.tuning import MIN_REFINED_IOU
 from napari_sam2.masks.mask import FrameResult, MaskStatus
 from napari_sam2.prompts.types import MaskPrompt
 
@@ -15,18 +16,13 @@ if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.store import PromptStore
 
-MIN_IOU = 0.5
-"""A refined mask whose IoU with the earlier one is lower is rejected."""
-MAX_SCORE_DROP = 0.2
-"""A refined mask whose predicted IoU is lower by more than this is rejected."""
-
 
 class RefinementOutcome(Enum):
     """Outcome of refining one mask.
 
     ``REFINED``: the refined mask replaces the earlier one. ``REJECTED``: the refined mask is
-    empty, overlaps the earlier one by less than :data:`MIN_IOU`, or scores much lower.
-    ``ALREADY_CLOSE``: the earlier view was about as close. ``SKIPPED``: the mask is empty, drawn
+    empty, or does not show the same object as the earlier one.
+    ``ALREADY_CLOSE``: the earlier view was as close. ``SKIPPED``: the mask is empty, drawn
     by the user, accepted, locked, or was refined before.
     """
 
@@ -146,5 +142,4 @@ def summarize_outcomes(outcomes: Mapping[RefinementOutcome, int]) -> str:
 
 
 def _rejected(before: FrameResult, after: FrameResult) -> bool:
-    lower = after.predicted_iou < before.predicted_iou - MAX_SCORE_DROP
-    return after.object_score <= 0 or lower or before.crop.iou(after.crop) < MIN_IOU
+    return after.object_score <= 0 or before.crop.iou(after.crop) < MIN_REFINED_IOU

@@ -151,13 +151,12 @@ class SAM2Predictor:
         states: Sequence[TrackState],
         *,
         reverse: bool,
-        zoomed: bool = False,
     ) -> list[TrackingResult]:
-        """Segment tracked objects on a frame, or on a window of it if ``zoomed``."""
+        """Segment tracked objects on a frame."""
         view = _own(encoding)
         memories = [_memories(state) for state in states]
         time = FrameTime(frame, reverse)
-        tracked = self.tracker.track(view.features, time, memories, zoomed=zoomed)
+        tracked = self.tracker.track(view.features, time, memories)
         return [_result(mask, state, view.shape) for mask, state in tracked]
 
     @torch.inference_mode()

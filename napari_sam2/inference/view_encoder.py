@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.plane_readers import PlaneReader, PlaneRequest
 from napari_sam2.images.pyramid import read_downsampled
 from napari_sam2.images.view import View
+from napari_sam2.inference.contours import smooth_contour
 from napari_sam2.inference.feature_cache import FeatureCache
-from napari_sam2.inference.postprocess import ComponentFilter, ContourSmoothing
 from napari_sam2.inference.protocol import ImageEmbedding, Predictor, ViewPrompts
 from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop
 from napari_sam2.prompts.plane_prompts import PlanePrompts
@@ -23,27 +23,8 @@ from napari_sam2.prompts.plane_prompts import PlanePrompts
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
 
-_MAX_PIXELS = 4096**2
-"""Images of more pixels (48 MB) are neither kept nor measured."""
 _MASK_STRIDE = 4
 """Input pixels per pixel of the masks that SAM 2 predicts."""
-
-
-class LastImage:
-    """Holds the image of the last view that was read, which the next step often needs again."""
-
-    def __init__(self) -> None:
-        # A single attribute, so that no thread sees an image with another image's key.
-        self._last: tuple[PlaneIndex, View, NDArray[np.uint8]] | None = None
-
-    def get(self, index: PlaneIndex, view: View) -> NDArray[np.uint8] | None:
-        """Return the image (H, W, 3) of a view of a plane if it is the last one."""
-        last = self._last
-        return last[2] if last is not None and last[:2] == (index, view) else None
-
-    def put(self, index: PlaneIndex, view: View, image: NDArray[np.uint8]) -> None:
-        """Hold an image (H, W, 3) in place of the one before."""
-        self._last = index, view, image
 
 
 @dataclass(frozen=True)
@@ -60,21 +41,15 @@ class ViewEncoder:
         The model.
     cache : FeatureCache
         The embeddings computed so far.
-    components : ComponentFilter
-        Removes small separate components of masks.
-    contours : ContourSmoothing
-        Smooths the contours of tracked masks.
-    last : LastImage or None
-        Holds the last image unless it is huge; None reads each image again.
+    smoothing : bool
+        Whether contours of tracked masks are smoothed.
     """
 
     reader: PlaneReader
     intensity: Intensity
     predictor: Predictor
     cache: FeatureCache
-    components: ComponentFilter = field(default_factory=ComponentFilter)
-    contours: ContourSmoothing = field(default_factory=ContourSmoothing)
-    last: LastImage | None = field(default=None, compare=False)
+    smoothing: bool = False
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -95,22 +70,6 @@ class ViewEncoder:
 
         Pixels beyond the plane repeat its edge.
         """
-        image = None if self.last is None else self.last.get(index, view)
-        if image is None:
-            image = self._read(index, view)
-            if self.last is not None and self.measurable(view):
-                self.last.put(index, view, image)
-        return image
-
-    def measurable(self, view: View) -> bool:
-        """Return whether a view's image is small enough to be held and measured."""
-        height, width = view.image_shape
-        return height * width <= _MAX_PIXELS
-
-    def _encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
-        return self.predictor.encode(self.image(index, view))
-
-    def _read(self, index: PlaneIndex, view: View) -> NDArray[np.uint8]:
         inside = view.window.clip(self.shape)
         image = self._pixels(index, inside, view.factor)
         height, width = view.image_shape
@@ -121,6 +80,9 @@ class ViewEncoder:
             return image
         pads = ((top, max(bottom, 0)), (left, max(right, 0)), (0, 0))
         return np.pad(image, pads, mode="edge")[:height, :width]
+
+    def _encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
+        return self.predictor.encode(self.image(index, view))
 
     def _pixels(self, index: PlaneIndex, inside: Window, factor: int) -> NDArray[np.uint8]:
         levels = self.levels
@@ -161,9 +123,11 @@ class ViewEncoder:
         return canvas if view.factor == 1 else _shrink(canvas, view.factor)
 
     def smooth(self, view: View, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits (H, W) of the view's image with a smoothed contour."""
+        """Return logits (H, W) of the view's image, with a smoothed contour if that is set."""
+        if not self.smoothing:
+            return logits
         pixel = max(view.image_shape) / (self.predictor.info.image_size // _MASK_STRIDE)
-        return self.contours.smooth(logits, pixel)
+        return smooth_contour(logits, pixel)
 
     def mask_to_plane(self, view: View, logits: NDArray[np.float32]) -> MaskCrop:
         """Return logits (H, W) of the view's image as a crop at the plane's full resolution.

@@ -1,4 +1,4 @@
-"""One SQLite file that survives a crash: what was committed is there, what was not is not."""
+"""The SQLite file of a run: masks, drafts, journal and checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 
 class MaskTable(Enum):
-    """Which masks: the truth, or forward drafts that a backward pass will blend."""
+    """Tables of masks: results, and drafts of the forward sweep."""
 
     MASKS = "masks"
     DRAFTS = "drafts"
@@ -45,8 +45,8 @@ CREATE TABLE checkpoint (number INTEGER PRIMARY KEY CHECK (number = 1), data BLO
 """
 _TABLES = _OTHERS + "".join(_MASKS.format(table=table.value) for table in MaskTable)
 
-# A rollback journal and one exclusive connection also work on network drives, where the
-# shared memory of write-ahead logging does not.
+# A rollback journal and an exclusive connection also work on network drives, where write-ahead
+# logging does not, as it needs shared memory.
 _SETTINGS = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA locking_mode = EXCLUSIVE;
@@ -57,27 +57,27 @@ PRAGMA cache_size = -8000;
 
 
 def plane_key(index: PlaneIndex) -> str:
-    """Return an index as text, e.g. ``"3,12"``; the empty index as ``""``."""
+    """Return a plane index as text, e.g. ``"3,12"``; the empty index as ``""``."""
     return ",".join(map(str, index))
 
 
 def plane_index(key: str) -> PlaneIndex:
-    """Undo :func:`plane_key`."""
+    """Return the plane index from the text of :func:`plane_key`."""
     return tuple(int(part) for part in key.split(",")) if key else ()
 
 
 class Database:
-    """A connection shared by all threads of one process, and by no other process.
+    """An exclusive connection to the file, shared by all threads of this process.
 
     Parameters
     ----------
     path : Path
-        Made, with its tables, where it does not exist.
+        The file; created with its tables if it does not exist.
 
     Raises
     ------
     UserError
-        If the file is in use by another process, is no such database, or is of a newer version.
+        If the file is in use by another process, is no such database, or has another version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -117,17 +117,17 @@ class Database:
 
     def _cannot_open(self, error: sqlite3.Error) -> str:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return f"{self.path} is in use by another run: end that one or choose another output."
+            return f"{self.path} is in use by another run. End that run or choose another output."
         return f"{self.path} cannot be used as a mask store: {error}."
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run statements that are all kept or all dropped; other threads wait.
+        """Run the statements of the block in one transaction; other threads wait.
 
         Raises
         ------
         OSError
-            If the disk is full or the file cannot be written; what was committed before stays.
+            If the disk is full or the file cannot be written; earlier transactions stay.
         """
         with self._lock:
             try:
@@ -146,17 +146,17 @@ class Database:
         return OSError(errno.ENOSPC if full else errno.EIO, str(error), str(self.path))
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return the rows of a query."""
+        """Return all rows of a query."""
         with self._lock:
             return self._connection.execute(query, values).fetchall()
 
     def shrink(self) -> None:
-        """Give the space of deleted rows back to the disk; until then new rows use it."""
+        """Return the space of deleted rows to the disk; without it, new rows use this space."""
         with self._lock:
             # Unlike execute, executescript runs the statement to its end.
             self._connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
-        """Close the file; nothing is lost without it, but others cannot use the file before."""
+        """Close the file, so that other processes can use it; all data is already written."""
         with self._lock:
             self._connection.close()

@@ -1,4 +1,4 @@
-"""The label array: what viewers and files show, derived from masks crop by crop."""
+"""The label array shown in viewers and saved to files, derived from the stored masks."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LabelArray:
         Parameters
         ----------
         path : Path or None
-            A folder that does not exist yet; None keeps the compressed chunks in memory.
+            A folder that does not exist; None keeps compressed chunks in memory.
         geometry : LabelGeometry
             The stack.
         ids : iterable of int
@@ -128,7 +128,7 @@ class LabelArray:
         Raises
         ------
         UserError
-            If there is no zarr array or one of another shape.
+            If there is no Zarr array, or it has another shape.
         """
         try:
             array = zarr.open_array(LocalStore(path), mode="r+")
@@ -149,14 +149,14 @@ class LabelArray:
         return np.asarray(self._view[self.geometry.label_slices(index, self._within(window))])
 
     def write(self, index: PlaneIndex, window: Window, labels: ArrayLike) -> None:
-        """Store labels (h, w) of a window of a plane; what lies beyond the plane is dropped.
+        """Write the labels (h, w) of a window of a plane; the part beyond the plane is ignored.
 
         Raises
         ------
         UserError
             If a label does not fit the array's type.
         ValueError
-            If the labels are not of the window's shape.
+            If the labels do not have the window's shape.
         """
         crop = np.asarray(labels)
         if crop.shape != window.shape:
@@ -167,9 +167,9 @@ class LabelArray:
                 self._write_tile(index, tile, crop[tile.relative_to(window).slices])
 
     def refresh(self, index: PlaneIndex, window: Window, store: MaskStore) -> None:
-        """Derive the labels of a window of a plane anew from the masks there.
+        """Write the labels of a window of a plane from the masks there.
 
-        The window must cover what changed: of a replaced mask, the old crop and the new one.
+        The window must contain all changes: of a replaced mask, the old crop and the new one.
         """
         with self._locked(index):
             records = store.at(index)
@@ -193,12 +193,12 @@ class LabelArray:
 
 
 IN_MEMORY = 256 << 20
-"""Bytes up to which an array lies in memory as it is."""
+"""Largest size in bytes of an uncompressed array in memory."""
 
 
 @dataclass(frozen=True)
 class _Plane:
-    """The part of a mask store that has a status within bounds."""
+    """The accepted masks of a store, or all others."""
 
     store: MaskStore
     accepted: bool
@@ -213,12 +213,12 @@ class _Plane:
 
 
 class DraftAndResultLabels(LabelArray):
-    """The results, with the drafts beside them; both follow the masks.
+    """Labels of accepted masks, with a second array for all other masks.
 
     Parameters
     ----------
     results, drafts : LabelArray
-        Of the same geometry.
+        Arrays of the same geometry, for accepted and for all other masks.
     """
 
     def __init__(self, results: LabelArray, drafts: LabelArray) -> None:
@@ -232,7 +232,7 @@ class DraftAndResultLabels(LabelArray):
         Parameters
         ----------
         geometry : LabelGeometry
-            The stack.
+            Shape and axes of the stack.
         folder : Path or None
             Folder of the results; None keeps them in memory, large ones compressed.
         """
@@ -242,7 +242,7 @@ class DraftAndResultLabels(LabelArray):
         return cls(LabelArray.create(folder, geometry, axes=axes), _array(geometry))
 
     def refresh(self, index: PlaneIndex, window: Window, store: MaskStore) -> None:
-        """Derive both from the masks."""
+        """Write both arrays from the masks there."""
         super().refresh(index, window, _Plane(store, True))  # type: ignore[arg-type]
         self.drafts.refresh(index, window, _Plane(store, False))  # type: ignore[arg-type]
 

@@ -17,7 +17,7 @@ from napari_sam2.images.axes import axes_from_names, parse_axes
 from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
 
 _WHOLE = 2**26
-"""Planes of at most this many pixels are read at once."""
+"""Planes of at most this many pixels are read as a whole."""
 
 
 class LabelSource(Protocol):
@@ -176,7 +176,7 @@ def label_crops(
     window : Window
         Bounding box of all its pixels.
     mask : NDArray[np.bool_]
-        Its pixels in the window.
+        (h, w) of the window, true inside.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 DROPPED = "1"
 """Letter of an axis of length 1 that labels have and the image lacks."""
 CHUNK = 2048
-"""Chunks span at most this many pixels along the plane's axes, and 1 along the others."""
+"""Largest length of a chunk along the axes of the plane; it is 1 along the others."""
 
 
 class LabelGeometry(Protocol):
@@ -61,22 +61,22 @@ class LabelGeometry(Protocol):
     def label_slices(
         self, index: PlaneIndex, window: Window | None = None
     ) -> tuple[int | slice, ...]:
-        """Return where a window of a plane lies in the label array."""
+        """Return the index of a window of a plane in the label array."""
 
 
-def label_dtype(ids: Iterable[int], wanted: DTypeLike | None = None) -> np.dtype[Any]:
-    """Return the type for labels with these ids: as asked, else uint16, else uint32.
+def label_dtype(ids: Iterable[int], requested: DTypeLike | None = None) -> np.dtype[Any]:
+    """Return the data type for labels: the requested one, else uint16 or uint32 as ids require.
 
     Raises
     ------
     UserError
-        If an id does not fit, or the type asked for is not an unsigned integer.
+        If an id does not fit, or the requested type is not an unsigned integer.
     """
     largest = max(ids, default=0)
-    if wanted is None:
+    if requested is None:
         dtype = np.dtype(np.uint16 if largest < 2**16 else np.uint32)
     else:
-        dtype = np.dtype(wanted)
+        dtype = np.dtype(requested)
     if dtype.kind != "u":
         raise UserError(f"Labels cannot be {dtype}: use uint8, uint16 or uint32.")
     most = 2 ** (8 * dtype.itemsize) - 1
@@ -109,7 +109,7 @@ def stored_chunks(geometry: LabelGeometry, axes: str) -> tuple[int, ...]:
 
 
 def tiles(window: Window, side: int = CHUNK) -> Iterable[Window]:
-    """Cut a window along a grid of ``side`` pixels, so that memory stays bounded on any plane."""
+    """Yield the parts of a window in the cells of a grid of ``side`` pixels, to bound memory."""
     for y in range(window.y0 // side * side, window.y1, side):
         for x in range(window.x0 // side * side, window.x1, side):
             tile = window.intersect(Window(y, x, y + side, x + side))

@@ -58,7 +58,7 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row and its number in the file, counted from 1 with the header."""
+    """One row and its line number, counted from 1."""
 
     number: int
     cells: dict[str, str]

@@ -86,7 +86,7 @@ def _prompt(
 
 
 def interior_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the pixel (y, x) of a mask that is farthest from its outside; of equals, the first."""
+    """Return the first of the pixels (y, x) with the largest distance to the background."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(np.argmax(depth)), mask.shape)
     return int(y), int(x)

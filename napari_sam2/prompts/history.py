@@ -1,4 +1,4 @@
-"""Undo and redo of prompts and second looks, with the masks that they replaced."""
+"""Undo and redo of prompt edits and refinements, with the masks that they replaced."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from napari_sam2.prompts.types import Prompt, PromptKey
 
 @dataclass(frozen=True, slots=True)
 class PromptEdit:
-    """One change of what is said about one object on one frame, or of its mask alone.
+    """One change of the prompts of an object on a frame, or of its mask by a refinement.
 
     Parameters
     ----------
-    key : tuple
+    key : PromptKey
         Position of the session, object id, frame.
     before, after : tuple of Prompt
-        What was said and what is said now.
+        The prompts before and after the change.
     mask : FrameResult or None
-        The mask that was there before.
-    sharper : FrameResult or None
-        The mask that a second look gave; None where the mask is the prompts' answer.
+        The mask before the change.
+    refined : FrameResult or None
+        The refined mask; None if the mask is predicted from the prompts.
     """
 
     key: PromptKey
     before: tuple[Prompt, ...]
     after: tuple[Prompt, ...]
     mask: FrameResult | None = None
-    sharper: FrameResult | None = None
+    refined: FrameResult | None = None
 
 
 @dataclass
 class EditHistory:
-    """Edits in two stacks; one step is what the user did at once.
+    """Stacks of edits for undo and redo; a step holds the edits of one user action.
 
     Parameters
     ----------
     limit : int
-        Steps that are kept.
+        Largest number of steps for undo.
     """
 
     limit: int = 200
     _done: list[tuple[PromptEdit, ...]] = field(default_factory=list)
     _undone: list[tuple[PromptEdit, ...]] = field(default_factory=list)
 
-    def note(self, step: tuple[PromptEdit, ...]) -> None:
-        """Keep a step that the user made."""
+    def add(self, step: tuple[PromptEdit, ...]) -> None:
+        """Add a step; steps that were undone are dropped."""
         self._done = [*self._done, step][-self.limit :]
         self._undone.clear()
 
     def undo(self) -> tuple[PromptEdit, ...]:
-        """Return the last step, to be taken back; empty if there is none."""
+        """Return the last step, for the caller to undo; empty if there is none."""
         return self._move(self._done, self._undone)
 
     def redo(self) -> tuple[PromptEdit, ...]:
-        """Return the step that was taken back last, to be made again; empty if there is none."""
+        """Return the last undone step, for the caller to redo; empty if there is none."""
         return self._move(self._undone, self._done)
 
     def forget(self, object_id: int) -> None:
-        """Drop the steps of an object that was deleted."""
+        """Remove the edits of an object."""
         for steps in (self._done, self._undone):
             kept = [tuple(e for e in step if e.key[1] != object_id) for step in steps]
             steps[:] = [step for step in kept if step]

@@ -1,4 +1,4 @@
-"""Prompts as JSON, version 1; masks lie in label images beside it."""
+"""Prompts as JSON, version 1, with masks in label images next to the file."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _AXES = ("t", "z", "y", "x")
 
 
 def prompts_axis(path: Path) -> str | None:
-    """Return the axis that a JSON file's frames count along, or None if it does not say.
+    """Return the propagated axis stated in a JSON file, or None if it states none.
 
     Raises
     ------
     UserError
-        If the file is missing, empty or broken.
+        If the file is missing or not valid JSON.
     """
     document = parse_json(read_text(path), path.name)
     return _axis(document) if isinstance(document.value, dict) else None
 
 
 def read_prompts_json(path: Path, shape: tuple[int, int], *, partial: bool = False) -> PromptStore:
-    """Read prompts.
+    """Return the prompts of a file.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def read_prompts_json(path: Path, shape: tuple[int, int], *, partial: bool = Fal
     shape : tuple of int
         Height and width of a plane, which masks must have.
     partial : bool
-        Allow a file without objects, as a session that has just begun.
+        Whether a file without objects is accepted.
 
     Raises
     ------
     UserError
-        If anything in it is missing, unknown or of the wrong kind; the message says where.
+        If a field is missing, unknown or of the wrong type; the message names its position.
     """
     document = parse_json(read_text(path), path.name)
     return _Reader(path.parent, shape).store(document, partial)
@@ -60,21 +60,21 @@ def read_prompts_json(path: Path, shape: tuple[int, int], *, partial: bool = Fal
 def prompts_from_dict(
     data: Mapping[str, Any], shape: tuple[int, int], folder: Path = Path()
 ) -> PromptStore:
-    """Read prompts from what :mod:`json` made of such a file; see :func:`read_prompts_json`."""
+    """Return the prompts of a parsed JSON document; see :func:`read_prompts_json`."""
     return _Reader(folder, shape).store(JsonNode(dict(data), "prompts"), False)
 
 
 def write_prompts_json(
     path: Path, prompts: PromptStore | PromptSnapshot, shape: tuple[int, int]
 ) -> None:
-    """Write prompts, atomically: after a crash the old or the new ones are there, whole.
+    """Write prompts atomically: after a crash the file holds either the old or the new ones.
 
     Parameters
     ----------
     path : Path
-        The JSON file; masks go into the folder ``NAME.masks`` beside it.
+        The JSON file; masks are written to the folder ``NAME.masks`` next to it.
     prompts : PromptStore or PromptSnapshot
-        What to write.
+        The prompts.
     shape : tuple of int
         Height and width of a plane.
     """
@@ -122,7 +122,7 @@ Crops = dict[int, tuple[Window, NDArray[np.bool_]]]
 
 @dataclass
 class _Reader:
-    """Reads one document; label images are opened once each."""
+    """Reads one document, and each of its label images once."""
 
     folder: Path
     shape: tuple[int, int]

@@ -1,4 +1,4 @@
-"""Mask prompts as label images on disk, named by what they hold."""
+"""Mask prompts in label images on disk, named by the hash of their content."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Layer = list[MaskPrompt]
 class MaskFiles:
     """A folder of label images, each with masks of one frame that do not overlap.
 
-    Files are never changed, only added and removed, so a reader of the old ones is safe and
-    writing again what is there costs nothing.
+    Files are added and removed but never changed: existing masks are not written again, and other
+    processes can read at any time.
 
     Parameters
     ----------
     folder : Path
-        Made when it is needed.
+        Created with the first file.
     shape : tuple of int
         Height and width of a plane.
     """
@@ -41,7 +41,7 @@ class MaskFiles:
     shape: tuple[int, int]
 
     def write(self, masks: Iterable[MaskPrompt]) -> dict[MaskPrompt, str]:
-        """Write masks and return each one's path, relative to the folder's parent."""
+        """Write masks and return the path of each, relative to the parent of the folder."""
         places = {}
         for layer in _layers(masks):
             name = f"{_digest(layer)}.tif"
@@ -54,7 +54,7 @@ class MaskFiles:
         return places
 
     def remove_others(self, places: Iterable[str]) -> None:
-        """Remove files of this class' making that no mask lies in any more."""
+        """Remove the files written by this class that are not among ``places``."""
         kept = {Path(place).name for place in places}
         for path in self.folder.glob("*.tif"):
             if _OURS.fullmatch(path.name) and path.name not in kept:
@@ -75,7 +75,7 @@ class MaskFiles:
         )
 
     def _tiles(self, layer: Layer, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
-        """Iterate over the plane's tiles, row by row, as TIFF orders them."""
+        """Yield the tiles of the plane row by row, the order of TIFF."""
         height, width = self.shape
         for y in range(0, height, _TILE):
             for x in range(0, width, _TILE):

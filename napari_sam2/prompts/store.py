@@ -1,4 +1,4 @@
-"""All prompts of a session, in one place that tells when they change."""
+"""The prompts of a session, with a signal for changes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from napari_sam2.prompts.types import Prompt, arrange, describe
 
 @dataclass(frozen=True, slots=True)
 class PromptSnapshot:
-    """The prompts at one moment: a value to compare, keep for undo, or hand to a thread.
+    """The prompts at one moment, as an immutable value.
 
     Parameters
     ----------
     axis : str or None
-        The propagated axis that frames count along, lower case.
+        The propagated axis, lower case.
     prompts : tuple of Prompt
         By object, then frame, then in the order of :func:`napari_sam2.prompts.types.arrange`.
     """
@@ -31,19 +31,19 @@ class PromptSnapshot:
 class PromptStore:
     """Prompts keyed by object and frame.
 
-    It belongs to one thread; give others a :meth:`snapshot`.
+    Use a store from one thread, and pass a :meth:`snapshot` to others.
 
     Parameters
     ----------
     prompts : iterable of Prompt
-        To begin with.
+        Initial prompts.
     axis : str or None
-        The propagated axis that frames count along; None where the source did not say.
+        The propagated axis; None if unknown.
 
     Attributes
     ----------
     changed : psygnal.Signal
-        Emitted with (object_id, frame) after every change there.
+        Emitted with (object id, frame) after each change of their prompts.
     """
 
     changed: Final = Signal(int, int)
@@ -60,7 +60,7 @@ class PromptStore:
         Raises
         ------
         UserError
-            If one excludes another, see :func:`napari_sam2.prompts.types.arrange`.
+            If prompts cannot be combined, see :func:`napari_sam2.prompts.types.arrange`.
         """
         new: dict[tuple[int, int], list[Prompt]] = {}
         for prompt in prompts:
@@ -73,7 +73,7 @@ class PromptStore:
         Raises
         ------
         UserError
-            If it is not here.
+            If the store does not contain it.
         """
         key = (prompt.object_id, prompt.frame)
         at = self._position(prompt)
@@ -81,12 +81,12 @@ class PromptStore:
         self._apply({key: here[:at] + here[at + 1 :]})
 
     def replace(self, old: Prompt, new: Prompt) -> None:
-        """Put a prompt in the place of another, e.g. a point that was moved.
+        """Replace a prompt by another, e.g. a point that was moved.
 
         Raises
         ------
         UserError
-            If ``old`` is not here or ``new`` excludes what else is there.
+            If the store does not contain ``old``, or ``new`` cannot be combined with the others.
         """
         at, source = self._position(old), (old.object_id, old.frame)
         target = (new.object_id, new.frame)
@@ -97,18 +97,18 @@ class PromptStore:
             self._apply({source: here[:at] + here[at + 1 :], target: (*self.get(*target), new)})
 
     def set(self, object_id: int, frame: int, prompts: Iterable[Prompt]) -> None:
-        """Make ``prompts`` all that is said about one object on one frame.
+        """Replace all prompts of an object on a frame.
 
         Raises
         ------
         UserError
-            If one belongs elsewhere or excludes another.
+            If a prompt is of another object or frame, or prompts cannot be combined.
         """
-        wanted = tuple(prompts)
-        for prompt in wanted:
+        new = tuple(prompts)
+        for prompt in new:
             if (prompt.object_id, prompt.frame) != (object_id, frame):
                 raise UserError(f"{describe(prompt)} is not of object {object_id}, frame {frame}.")
-        self._apply({(object_id, frame): wanted})
+        self._apply({(object_id, frame): new})
 
     def clear(self, object_id: int | None = None, frame: int | None = None) -> None:
         """Remove all prompts, or only those of an object, of a frame, or of both."""
@@ -118,23 +118,23 @@ class PromptStore:
         self._apply(dict.fromkeys(keys, ()))
 
     def get(self, object_id: int, frame: int) -> tuple[Prompt, ...]:
-        """Return what is said about one object on one frame, perhaps nothing."""
+        """Return the prompts of an object on a frame; empty if there are none."""
         return self._prompts.get((object_id, frame), ())
 
     def objects(self) -> tuple[int, ...]:
-        """Return the ids of all objects with prompts, rising."""
+        """Return the ids of all objects with prompts, increasing."""
         return tuple(sorted({key[0] for key in self._prompts}))
 
     def frames(self, object_id: int | None = None) -> tuple[int, ...]:
-        """Return the prompted frames of an object, or of all, rising."""
+        """Return the prompted frames of an object, or of all, increasing."""
         return tuple(sorted({f for o, f in self._prompts if object_id in (None, o)}))
 
     def snapshot(self) -> PromptSnapshot:
-        """Return the prompts as they are now, as a value."""
+        """Return the present prompts as an immutable value."""
         return PromptSnapshot(self.axis, tuple(self))
 
     def restore(self, snapshot: PromptSnapshot) -> None:
-        """Become what a snapshot says; only what differs is emitted."""
+        """Replace all prompts by those of a snapshot; unchanged frames emit no signal."""
         wanted: dict[tuple[int, int], list[Prompt]] = {}
         for prompt in snapshot.prompts:
             wanted.setdefault((prompt.object_id, prompt.frame), []).append(prompt)

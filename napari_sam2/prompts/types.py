@@ -1,4 +1,4 @@
-"""What a person says about one object on one frame: points, boxes and masks."""
+"""Prompt types: points, boxes and masks for one object on one frame."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PointPrompt:
     frame : int
         Position along the propagated axis.
     yx : tuple of float
-        In pixels of the plane; integers are pixel centres.
+        In pixels of the plane; integers are pixel centers.
     label : int
         1 inside, 0 outside the object.
 
@@ -115,7 +115,7 @@ class BoxPrompt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskPrompt:
-    """An object's pixels, drawn, scribbled or taken from a label image.
+    """The mask of an object, drawn or taken from a label image.
 
     Parameters
     ----------
@@ -124,15 +124,15 @@ class MaskPrompt:
     frame : int
         Position along the propagated axis.
     mask : array_like
-        (h, w), non-zero inside; stored as a read-only boolean crop without empty rims, so that
-        equal masks are equal prompts.
+        (h, w), non-zero inside; stored as a read-only boolean array without empty rows and
+        columns at its edges, so that equal masks give equal prompts.
     offset : tuple of int
-        Row and column of the crop's corner on the plane.
+        Row and column of the mask's first pixel on the plane.
 
     Raises
     ------
     UserError
-        If the mask is not two-dimensional or holds no pixel.
+        If the mask is not two-dimensional or has no pixel inside.
     """
 
     object_id: int
@@ -159,7 +159,7 @@ class MaskPrompt:
 
     @property
     def window(self) -> Window:
-        """The smallest rectangle that holds the mask."""
+        """Bounds of the mask on the plane."""
         return Window.of((self.mask.shape[0], self.mask.shape[1])).shift(*self.offset)
 
     def _key(self) -> tuple[int, int, tuple[int, int], tuple[int, ...], bytes]:
@@ -177,13 +177,13 @@ Prompt = PointPrompt | BoxPrompt | MaskPrompt
 
 
 def describe(prompt: Prompt) -> str:
-    """Return words for a message, e.g. ``"The box of object 2 on frame 5"``."""
+    """Return a prompt's name for messages, e.g. ``"The box of object 2 on frame 5"``."""
     kind = type(prompt).__name__.removesuffix("Prompt").lower()
     return f"The {kind} of object {prompt.object_id} on frame {prompt.frame}"
 
 
 def arrange(prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
-    """Check that prompts of one object on one frame go together, and put them in order.
+    """Return the prompts of an object on a frame in order, or raise if they cannot be combined.
 
     Parameters
     ----------

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from napari_sam2.images.plane_readers import PlaneReader, Prefetcher
 from napari_sam2.images.view import ViewMode
 from napari_sam2.inference.feature_cache import FeatureCache
-from napari_sam2.inference.postprocess import ComponentFilter, ContourSmoothing
 from napari_sam2.inference.preview import ClickPredictor
-from napari_sam2.inference.view_encoder import LastImage, ViewEncoder
+from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts
 from napari_sam2.session.settings import SessionSettings
@@ -61,8 +60,7 @@ class InferencePipeline:
         self._along = stack.along
         info = predictor.info
         self.placement = ViewPlacement(
-            *(stack.shape, stack.levels, info.image_size, info.token_stride),
-            *(settings.view, settings.view_sizes),
+            stack.shape, stack.levels, info.image_size, info.token_stride, settings.view
         )
         # The full view gives the masks of the reference implementation, bit for bit.
         full = settings.view.mode is ViewMode.FULL
@@ -71,8 +69,7 @@ class InferencePipeline:
             intensity,
             predictor,
             FeatureCache(settings.cache_bytes),
-            ComponentFilter(0.0 if full else settings.least_piece),
-            ContourSmoothing(0.0 if full else settings.smoothing),
+            settings.smoothing and not full,
         )
         self.click_predictor = ClickPredictor(self.encoder, self.placement, resolve)
 
@@ -95,9 +92,10 @@ class InferencePipeline:
         self, prefetcher: Prefetcher, prompts: RunPrompts, sweep: Sweep
     ) -> SweepRunner:
         """Return the runner of one sweep, which reads through ``prefetcher``."""
-        encoder = replace(self.encoder, reader=prefetcher, last=LastImage())
-        size, rule = self._settings.group_size, self._settings.stop_rule_along(self._along)
+        encoder = replace(self.encoder, reader=prefetcher)
+        size = self._settings.group_size
+        end_detection = self._settings.detects_end_along(self._along)
         initializer = TrackInitializer(encoder, self.placement, prompts.get, size)
         return SweepRunner(
-            sweep, encoder, self.placement, initializer, size, rule, prefetcher.prefetch
+            sweep, encoder, self.placement, initializer, size, end_detection, prefetcher.prefetch
         )

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 class SegmentationSession:
     """One stack, one model, the user's prompts, and the masks predicted from them.
 
+    One thread may propagate while others preview and edit; calls of the model alternate.
+
     Parameters
     ----------
     stack : Stack
@@ -71,10 +73,6 @@ class SegmentationSession:
         The objects.
     scores : ScoreTable
         Scores of all masks.
-
-    Notes
-    -----
-    One thread may propagate while others preview and edit; calls of the model alternate.
     """
 
     def __init__(
@@ -158,6 +156,8 @@ class SegmentationSession:
     ) -> int:
         """Accept an object's masks, so that propagation and other objects do not change them.
 
+        The number of masks that were not accepted before is returned.
+
         Parameters
         ----------
         object_id : int
@@ -167,11 +167,6 @@ class SegmentationSession:
         cover : bool
             Whether to take pixels from masks that were accepted before where they overlap. By
             default those keep their pixels. Locked masks always keep them.
-
-        Returns
-        -------
-        int
-            Number of masks that were not accepted before.
         """
         return self._editor.set_status(object_id, frames, MaskStatus.ACCEPTED, cover=cover)
 
@@ -207,7 +202,7 @@ class SegmentationSession:
             self._pipeline.click_predictor.warm(frame)
 
     def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
-        """Predict and store the mask for an object's prompts on one frame.
+        """Predict and store the mask for an object's prompts; return it with its alternatives.
 
         Parameters
         ----------
@@ -217,11 +212,6 @@ class SegmentationSession:
             Position along the propagated axis.
         trial : PointPrompt or None
             Predict with this additional click and store nothing, as for a hover preview.
-
-        Returns
-        -------
-        Preview
-            The mask and its alternatives.
 
         Raises
         ------
@@ -265,18 +255,10 @@ class SegmentationSession:
     def refine_track(
         self, objects: Iterable[int] | None = None, frames: Iterable[int] | None = None
     ) -> Iterator[Refined]:
-        """Refine all masks of some objects and frames, each in the view that suits it best.
+        """Refine the masks of some objects and frames, or of all, and yield each with the outcome.
 
-        Parameters
-        ----------
-        objects, frames : iterable of int or None
-            Label values and frames; None for all.
-
-        Yields
-        ------
-        Refined
-            Each mask with the outcome, frame by frame. Masks that the user drew or accepted are
-            skipped, and a refined mask that differs too much from the present one is rejected.
+        Masks that the user drew or accepted are skipped, and a refined mask that differs too much
+        from the present one is rejected; see :class:`RefinementOutcome`.
         """
         selection = self._refiner.select(objects, frames)
         self._run.reset()
@@ -290,13 +272,7 @@ class SegmentationSession:
                     return
 
     def plan(self, request: PropagationRequest | None = None) -> Plan:
-        """Return the sweeps of :meth:`propagate`.
-
-        Raises
-        ------
-        UserError
-            If nothing can be propagated.
-        """
+        """Return the sweeps of :meth:`propagate`; UserError if nothing can be propagated."""
         self._editor.add_prompted_objects()
         frames = self._resolver.conditioning_frames()
         return make_plan(request or PropagationRequest(), frames, self.stack.n_frames)

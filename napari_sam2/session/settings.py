@@ -1,53 +1,41 @@
-"""What a session is run with, fixed when it starts."""
+"""Settings of a session, fixed when it is created."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.view_placement import ViewSizing
-from napari_sam2.tracking.termination import TerminationRule
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """Choices that change results or resources.
+    """Choices that change the results of a session, or its use of resources.
 
     Parameters
     ----------
     view : ViewPolicy
-        Which windows of a plane the model sees.
-    view_sizes : ViewSizing
-        How close it looks.
-    stop_rule : TerminationRule or None
-        When a track has ended.
-    stop_in_time : bool
-        Whether the rule holds along t too, where objects come back.
-    least_piece : float
-        Where views are chosen (not in ``full``), smaller pieces of a mask than this share of its
-        largest one are left out, unless a prompt shows the object in such pieces; 0 keeps all.
-    smoothing : float
-        Where views are chosen, outlines of tracked masks are smoothed by one pixel of the model's
-        mask, or by this share of the object's size if that is less; 0 leaves them as they are.
+        Which view of a plane the model is shown.
+    smoothing : bool
+        Whether contours of tracked masks are smoothed. Masks of ``full`` views never are.
+    end_detection : bool
+        Whether a track ends after some frames without its object. It applies along z, y and x;
+        along t an object may return.
     group_size : int
-        Objects in one call of the model. Results may differ in the last bits between sizes, so
-        it is fixed for a run and stored with it.
+        Number of objects in one call of the model. It is fixed for a run and stored with it, as
+        results may differ in the last bits between sizes.
     checkpoint_every : int
-        Frames between the states that an interrupted run goes on from.
+        Number of frames between the states from which an interrupted run can be resumed.
     cache_bytes : int
-        What kept image features may take.
+        Memory for image features that are kept, in bytes.
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
-    view_sizes: ViewSizing = field(default_factory=ViewSizing)
-    stop_rule: TerminationRule | None = field(default_factory=TerminationRule)
-    stop_in_time: bool = False
-    least_piece: float = 0.2
-    smoothing: float = 0.05
+    smoothing: bool = True
+    end_detection: bool = True
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2
 
-    def stop_rule_along(self, axis: str) -> TerminationRule | None:
-        """Return the stop rule for a propagated axis."""
-        return None if axis == "t" and not self.stop_in_time else self.stop_rule
+    def detects_end_along(self, axis: str) -> bool:
+        """Return whether tracks along an axis (lower case) can end."""
+        return self.end_detection and axis != "t"

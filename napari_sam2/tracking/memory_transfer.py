@@ -38,14 +38,6 @@ class MemoryTransfer:
         moved = replace(track, state=state, view=view, drift=drift)
         return self.refresh_anchor(moved) if self._too_far(drift) else moved
 
-    def cost(self, track: Track, view: View) -> int:
-        """Return the number of views that :meth:`to_view` encodes if none is cached."""
-        if view == track.view:
-            return 0
-        if _same_scale(track.view, view):
-            return int(self._too_far(self._shift(track, view)[1]))
-        return 1 + (track.last.frame != track.anchor.frame)
-
     def rebuild(self, track: Track, view: View) -> Track:
         """Return the track with a new memory in ``view``, of its anchor and its last mask."""
         fresh = self.refresh_anchor(replace(track, view=view), discard=True)

@@ -9,16 +9,14 @@ from typing import Any
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.plane_readers import PlaneRequest
 from napari_sam2.images.view import View
+from napari_sam2.inference.protocol import TrackingResult
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, share_views
-from napari_sam2.masks.mask import FrameResult
+from napari_sam2.masks.mask import FrameResult, MaskCrop
 from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.plan import Role, Sweep, Task
-from napari_sam2.tracking.redetection import EncodingBudget, Redetector
-from napari_sam2.tracking.termination import TerminationRule
 from napari_sam2.tracking.track import Track
 from napari_sam2.tracking.track_start import TrackInitializer, batches
-from napari_sam2.tracking.track_update import TrackUpdate, TrackUpdater
 
 
 class SweepRunner:
@@ -36,8 +34,8 @@ class SweepRunner:
         Starts tracks.
     group_size : int
         Number of objects in one call of the model; fixed for a run, as it changes rounding.
-    rule : TerminationRule or None
-        Decides when a track has ended; None for never.
+    end_detection : bool
+        Whether tracks can end.
     prefetch : Callable
         Receives the reads that the next frame will probably need.
     """
@@ -49,7 +47,7 @@ class SweepRunner:
         placement: ViewPlacement,
         initializer: TrackInitializer,
         group_size: int,
-        rule: TerminationRule | None,
+        end_detection: bool,
         prefetch: Callable[[Sequence[PlaneRequest]], None],
     ) -> None:
         self._sweep = sweep
@@ -57,13 +55,9 @@ class SweepRunner:
         self._placement = placement
         self._initializer = initializer
         self._group_size = group_size
-        self._rule = rule
+        self._end_detection = end_detection
         self._prefetch = prefetch
         self._memory_transfer = MemoryTransfer(encoder, placement)
-        self._updater = TrackUpdater(encoder, rule)
-        self._redetector = Redetector(
-            encoder, self._updater, placement, self._memory_transfer, sweep.reverse
-        )
         self._tracks: dict[int, Track] = {}
 
     def step(self, frame: int, tasks: Sequence[Task]) -> dict[int, FrameResult]:
@@ -75,10 +69,7 @@ class SweepRunner:
         ended = {task.object_id for task in tracked if self._ended(task)}
         active = [task.object_id for task in tracked if task.object_id not in ended]
         index, origin = self._encoder.reader.index(frame), self._sweep.direction
-        for update in self._track(frame, index, active):
-            object_id = update.track.object_id
-            self._tracks[object_id] = update.track
-            results[object_id] = self._result(frame, index, update)
+        results |= {r.object_id: r for r in self._track(frame, index, active)}
         for object_id in ended:
             results[object_id] = FrameResult.after_end(object_id, frame, index, origin)
         return results | {
@@ -99,7 +90,8 @@ class SweepRunner:
         self._tracks |= {track.object_id: track for track in tracks}
 
     def _ended(self, task: Task) -> bool:
-        return not task.enclosed and self._tracks[task.object_id].presence.ended(self._rule)
+        can_end = self._end_detection and not task.enclosed
+        return can_end and self._tracks[task.object_id].presence.ended
 
     def _condition(self, frame: int, objects: Sequence[int]) -> dict[int, FrameResult]:
         fresh = {o: self._sweep.conditioning[o] for o in objects if o not in self._tracks}
@@ -119,23 +111,37 @@ class SweepRunner:
         moved = self._memory_transfer.to_view(track, here.view)
         return self._memory_transfer.refresh_anchor(replace(reached, state=moved.state))
 
-    def _track(self, frame: int, index: PlaneIndex, objects: Sequence[int]) -> list[TrackUpdate]:
+    def _track(self, frame: int, index: PlaneIndex, objects: Sequence[int]) -> list[FrameResult]:
         views = self._views(objects)
         distinct = sorted(set(views.values()))
         self._prefetch_next(frame, distinct)
-        found: list[TrackUpdate] = []
+        results: list[FrameResult] = []
         for view in distinct:
             members = [o for o in objects if views[o] == view]
             for group in batches(members, self._group_size):
-                found += self._track_group(frame, index, view, group)
-        budget = EncodingBudget(len(objects))
-        masks = {update.track.object_id: update.crop for update in found}
-        return [
-            self._redetector.redetect(
-                frame, index, self._tracks[update.track.object_id], update, masks, budget
-            )
-            for update in found
-        ]
+                before = {o: self._tracks[o] for o in group}
+                found = self._track_group(frame, index, view, group)
+                results += [self._redetect(frame, index, before[r.object_id], r) for r in found]
+        return results
+
+    def _redetect(
+        self, frame: int, index: PlaneIndex, before: Track, result: FrameResult
+    ) -> FrameResult:
+        """Track an object that is lost in a zoomed view again in a view twice as wide.
+
+        This is done on the first frame without the object, then after 1, 3, 7, ... frames.
+        """
+        absent = before.presence.absent_frames
+        if result.area or not before.view.zoomed or absent & (absent + 1):
+            return result
+        lost = self._tracks[before.object_id]
+        self._tracks[before.object_id] = before
+        view = self._placement.wider(before.view)
+        (again,) = self._track_group(frame, index, view, [before.object_id])
+        if again.area:
+            return again
+        self._tracks[before.object_id] = lost
+        return result
 
     def _prefetch_next(self, frame: int, views: Sequence[View]) -> None:
         later = frame + self._sweep.frames.step
@@ -160,27 +166,32 @@ class SweepRunner:
 
     def _track_group(
         self, frame: int, index: PlaneIndex, view: View, objects: Sequence[int]
-    ) -> list[TrackUpdate]:
+    ) -> list[FrameResult]:
         tracks = [self._memory_transfer.to_view(self._tracks[o], view) for o in objects]
         embedding = self._encoder.encode(index, view)
         states = [track.state for track in tracks]
-        found = self._encoder.predictor.track(
-            embedding, frame, states, reverse=self._sweep.reverse, zoomed=view.zoomed
-        )
+        found = self._encoder.predictor.track(embedding, frame, states, reverse=self._sweep.reverse)
         return [
-            self._updater.update(frame, index, view, track, tracking)
+            self._advance(frame, index, track, tracking)
             for track, tracking in zip(tracks, found, strict=True)
         ]
 
-    def _result(self, frame: int, index: PlaneIndex, update: TrackUpdate) -> FrameResult:
-        track, tracking = update.track, update.tracking
+    def _advance(
+        self, frame: int, index: PlaneIndex, track: Track, tracking: TrackingResult
+    ) -> FrameResult:
+        """Advance one track and return its result."""
+        encoder, view, score = self._encoder, track.view, tracking.object_score
+        crop = MaskCrop.empty()
+        if score > 0:
+            crop = encoder.mask_to_plane(view, encoder.smooth(view, tracking.logits))
+        self._tracks[track.object_id] = track.advance(frame, tracking.state, crop, score)
         return FrameResult(
             object_id=track.object_id,
             frame=frame,
             index=index,
-            crop=update.crop,
+            crop=crop,
             predicted_iou=tracking.predicted_iou,
-            object_score=tracking.object_score,
+            object_score=score,
             origin=self._sweep.direction,
-            view=track.view.window if track.view.zoomed else None,
+            view=view.window if view.zoomed else None,
         )

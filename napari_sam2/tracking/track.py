@@ -12,7 +12,7 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.view import View
 from napari_sam2.inference.protocol import TrackState
 from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
-from napari_sam2.tracking.termination import ObjectContrast, PresenceHistory, TerminationRule
+from napari_sam2.tracking.termination import PresenceHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Track:
     motion : tuple of float
         Smoothed motion in rows and columns per frame.
     presence : PresenceHistory
-        Area and contrast of the object so far.
+        Area of the object so far, and for how long it has been absent.
     last : FrameMask
         The last mask that was not empty.
     anchor : FrameMask
@@ -118,15 +118,7 @@ class Track:
                 return item
         raise KeyError(frame)
 
-    def advance(
-        self,
-        frame: int,
-        state: TrackState,
-        crop: MaskCrop,
-        score: float,
-        rule: TerminationRule,
-        contrast: ObjectContrast | None = None,
-    ) -> Track:
+    def advance(self, frame: int, state: TrackState, crop: MaskCrop, score: float) -> Track:
         """Return the track after one more frame.
 
         Parameters
@@ -139,12 +131,8 @@ class Track:
             The object's mask on the frame, perhaps empty.
         score : float
             Logit of the object being visible.
-        rule : TerminationRule
-            Decides on which frames the object counts as absent.
-        contrast : ObjectContrast or None
-            Contrast of the object, if it was measured.
         """
-        presence = self.presence.advance(crop.area, score, rule, contrast)
+        presence = self.presence.advance(crop.area, score)
         box = crop.box
         if box is None:
             damped = (self.motion[0] / 2, self.motion[1] / 2)
@@ -177,15 +165,13 @@ class Track:
     @classmethod
     def from_state(cls, state: dict[str, Any], deserialize: Callable[[bytes], TrackState]) -> Track:
         """Return the track from the value of :meth:`to_state`."""
-        area, gone, clearest, faintest = state["presence"]
-        contrast = None if clearest is None else ObjectContrast(*clearest)
         return cls(
             object_id=state["object_id"],
             state=deserialize(state["state"].tobytes()),
             view=_view_from_state(state["view"]),
             box=Window(*state["box"]),
             motion=(state["motion"][0], state["motion"][1]),
-            presence=PresenceHistory(area, gone, contrast, faintest),
+            presence=PresenceHistory(*state["presence"]),
             last=_mask_from_state(state["last"]),
             anchor=_mask_from_state(state["anchor"]),
             drift=(state["drift"][0], state["drift"][1]),

@@ -91,7 +91,9 @@ class TrackInitializer:
         for object_id in prompts:
             side, size = sides.get(object_id), sizes[object_id]
             sides[object_id] = (
-                selector.side(size) if side is None else self.placement.later_side(side, size.box)
+                self.placement.first_side(size.box)
+                if side is None
+                else self.placement.later_side(side, size.box)
             )
         requests = [
             selector.request(object_id, sizes[object_id], side)
@@ -104,8 +106,7 @@ class TrackInitializer:
         """Return the mask on the plane; a given mask is kept exactly in zoomed views."""
         if prompts.mask is not None and view.zoomed:
             return prompts.mask
-        crop = self.encoder.mask_to_plane(view, tracking.logits)
-        return self.encoder.components.filter_prompted(prompts, crop)
+        return self.encoder.mask_to_plane(view, tracking.logits)
 
 
 def prompted_result(

@@ -53,7 +53,7 @@ class PromptController:
         """Replace prompts of objects on frames, as one step of undo; return what changed."""
         step = tuple(self._apply(key, prompts) for key, prompts in changes)
         if step:
-            self._history.note(step)
+            self._history.add(step)
             self._events.objects.emit()
         return step
 
@@ -74,7 +74,7 @@ class PromptController:
     ) -> None:
         """Add the refinement of one mask to the history, as one step of undo."""
         prompts = self._sessions[key.position].prompts.get(key.object_id, key.frame)
-        self._history.note((PromptEdit(key, prompts, prompts, before, after),))
+        self._history.add((PromptEdit(key, prompts, prompts, before, after),))
 
     def predict(self, key: PromptKey) -> Preview:
         """Predict and store the mask of an object on a frame; may be called from any thread.
@@ -100,7 +100,7 @@ class PromptController:
     def redo(self) -> tuple[PlaneIndex, ...] | None:
         """Redo the step that was undone last; see :meth:`undo`."""
         step = self._history.redo()
-        return self._replay([(e.key, e.after, e.sharper) for e in step]) if step else None
+        return self._replay([(e.key, e.after, e.refined) for e in step]) if step else None
 
     def forget(self, object_id: int) -> None:
         """Remove a deleted object from the history."""

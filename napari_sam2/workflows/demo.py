@@ -161,7 +161,7 @@ def write_movie(files: DemoFiles) -> None:
     from sam2_model.training.synthetic.generator import MovieSpec, generate_movie
     from sam2_model.training.synthetic.lifecycle import Lifecycle
 
-    spec = MovieSpec(frames=FRAMES, shape=SHAPE, count=12, radius=13.0, story=Lifecycle())
+    spec = MovieSpec(frames=FRAMES, shape=SHAPE, count=12, radius=13.0, lifecycle=Lifecycle())
     stack = generate_movie(spec, _SEED)
     movie, truth = stack.images, stack.labels
     files.folder.mkdir(parents=True, exist_ok=True)

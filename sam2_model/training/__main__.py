@@ -24,13 +24,13 @@ from sam2_model.training.optim.schedule import Curriculum, LearningRate, PromptM
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start a run, or go on with the one in its folder."""
+    """Start a run, or resume the run in its folder."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     if options.device != "cpu":
         torch.set_float32_matmul_precision("high")
-        # cuDNN plans its attention anew for every number of objects, which takes seconds.
+        # cuDNN takes seconds to plan attention for each new number of objects.
         torch.backends.cuda.enable_cudnn_sdp(False)
     settings = TrainingSettings(
         steps=options.steps,
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         rate=LearningRate(options.rate, descent=options.descent),
         curriculum=_curriculum(options),
-        prompts=PromptMix(corrections=options.corrections, learnt=options.learnt),
+        prompts=PromptMix(corrections=options.corrections, learned=options.learnt),
         method=Method(options.method),
         mixed=options.mixed,
         workers=options.workers,
@@ -49,10 +49,10 @@ def main(arguments: list[str] | None = None) -> None:
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.image_encoder.requires_grad_(not options.frozen_encoder)
     figures = validation(options.data) if math.isfinite(options.validate_every) else None
-    peers = join_group()
-    trainer = Trainer(model, training_source(options.data), options.run, settings, figures, peers)
+    group = join_group()
+    trainer = Trainer(model, training_source(options.data), options.run, settings, figures, group)
     trainer.run()
-    if peers.rank == 0:
+    if group.rank == 0:
         trainer.folder.plot()
 
 
@@ -66,7 +66,7 @@ def _first_weights(options: argparse.Namespace) -> SAM2:
 
 
 def _curriculum(options: argparse.Namespace) -> Curriculum:
-    """Lay out the run; a batch of 1 is what two CPU cores work off in seconds."""
+    """Return the batch sizes of the run; a batch of 1 takes seconds on two CPU cores."""
     usual = Curriculum()
     return Curriculum(
         clips_from=options.clips_from,
@@ -81,29 +81,39 @@ def _curriculum(options: argparse.Namespace) -> Curriculum:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the bundled SAM 2 model.")
     parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
-    parser.add_argument("run", type=Path, help="folder of the run; continued if it has a run")
-    parser.add_argument("--weights", help="name or file to start from instead of chance")
+    parser.add_argument(
+        "run", type=Path, help="folder of the run, which is resumed if there is one"
+    )
+    parser.add_argument(
+        "--weights", help="name or file of the initial weights; random if not given"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--size", type=int, default=MICRO.image_size, help="input, in pixels")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=4800.0, help="over all sittings")
+    parser.add_argument(
+        "--seconds", type=float, default=4800.0, help="time limit, resumed parts included"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
     parser.add_argument("--method", default="muon", choices=[m.value for m in Method])
-    parser.add_argument("--descent", type=float, default=0.2, help="share of the run")
-    parser.add_argument("--clips-from", type=float, default=0.28, help="share of the run")
-    parser.add_argument("--clip-share", type=float, default=0.6, help="share of the steps")
+    parser.add_argument("--descent", type=float, default=0.2, help="fraction of the run")
+    parser.add_argument("--clips-from", type=float, default=0.28, help="fraction of the run")
+    parser.add_argument("--clip-share", type=float, default=0.6, help="fraction of the steps")
     parser.add_argument("--validate-every", type=float, default=240.0, help="seconds; inf: never")
-    parser.add_argument("--batch", type=int, default=1, help="how many times the CPU's batch")
+    parser.add_argument("--batch", type=int, default=1, help="multiple of the batch for a CPU")
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
     parser.add_argument("--farthest", type=int, default=16, help="frames of the longest clips")
-    parser.add_argument("--learnt", type=int, default=7, help="tracked frames learnt from")
-    parser.add_argument("--corrections", type=int, default=1, help="most corrective clicks")
+    parser.add_argument("--learnt", type=int, default=7, help="tracked frames with a loss")
+    parser.add_argument(
+        "--corrections", type=int, default=1, help="largest number of corrective clicks"
+    )
     parser.add_argument(
         "--frozen-encoder", action="store_true", help="train the decoder and the memory only"
     )
-    parser.add_argument("--mixed", action="store_true", help="bfloat16 for the heavy parts")
+    parser.add_argument(
+        "--mixed", action="store_true", help="bfloat16 for image encoder and memory"
+    )
     return parser
 
 

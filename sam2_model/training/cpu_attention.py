@@ -1,4 +1,4 @@
-"""Attention whose backward pass is quick on a CPU."""
+"""Attention with a fast backward pass on a CPU."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class PlainAttention(TorchFunctionMode):
-    """Context in which attention is two matrix products and a softmax.
+    """Context in which attention consists of two matrix products and a softmax.
 
-    PyTorch's fused kernel saves memory, but its backward pass on a CPU took several times as long
-    at the sizes of the smallest model, most of all in bfloat16.
+    The backward pass of PyTorch's fused kernel takes several times as long on a CPU for the
+    bundled model, above all in bfloat16.
     """
 
     def __torch_function__(
@@ -25,14 +25,14 @@ class PlainAttention(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Replace one function, pass on all others."""
+        """Call the plain function instead of ``scaled_dot_product_attention``."""
         if func is F.scaled_dot_product_attention:
             return plain_attention(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
 def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend (B, h, Nq, C) over (B, h, Nk, C), all in the queries' dtype."""
+    """Attend (B, h, Nq, C) to (B, h, Nk, C), in the dtype of the queries."""
     with torch.autocast(q.device.type, enabled=False):
         scores = (q * q.shape[-1] ** -0.5) @ k.to(q.dtype).transpose(-2, -1)
         mixed: Tensor = scores.softmax(-1) @ v.to(q.dtype)

@@ -1,7 +1,7 @@
-"""Several processes train one model: each has its own batch, gradients are averaged.
+"""Training in several processes: each has its own batch, and gradients are averaged.
 
-On a CPU that others use too, processes of one thread each do more than one process of several
-threads, which waits for its slowest thread at every layer.
+On a shared CPU, several processes of one thread are faster than one process of several threads,
+which waits for its slowest thread at every layer.
 """
 
 from __future__ import annotations
@@ -18,56 +18,56 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class TrainingGroup(Protocol):
-    """Who trains along."""
+    """The processes that train a model together."""
 
     @property
     def rank(self) -> int:
-        """Number of this process; 0 writes files."""
+        """Number of this process; process 0 writes files."""
 
     def average(
         self, parameters: Iterable[nn.Parameter], usable: bool, seconds: float
     ) -> tuple[bool, float]:
-        """Average gradients over those processes that have usable ones.
+        """Average the gradients of all processes with finite ones.
 
         Parameters
         ----------
         parameters : iterable of nn.Parameter
-            Their gradients are replaced.
+            Parameters, whose gradients are replaced.
         usable : bool
             Whether this process has finite gradients.
         seconds : float
-            Time spent so far.
+            Time spent by this process.
 
         Returns
         -------
         tuple of (bool, float)
-            Whether any gradient was usable, and the time that all processes agree on.
+            Whether any process had finite gradients, and the mean time of all processes.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class SingleProcess:
-    """One process."""
+    """A single process."""
 
     rank: int = 0
 
     def average(
         self, parameters: Iterable[nn.Parameter], usable: bool, seconds: float
     ) -> tuple[bool, float]:
-        """Leave everything as it is."""
+        """Return the arguments."""
         return usable, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """Processes of an initialised ``torch.distributed`` group."""
+    """Processes of an initialized ``torch.distributed`` group."""
 
     rank: int
 
     def average(
         self, parameters: Iterable[nn.Parameter], usable: bool, seconds: float
     ) -> tuple[bool, float]:
-        """Exchange one flat tensor a step."""
+        """Exchange one flat tensor in each step."""
         learning = [p for p in parameters if p.requires_grad]
         flat = torch.cat([_gradient(p, usable) for p in learning])
         note = flat.new_tensor([float(usable), seconds])
@@ -76,13 +76,13 @@ class ProcessGroup:
         count = float(message[-2])
         mean = message[:-2] / max(count, 1.0)
         for p, part in zip(learning, mean.split([p.numel() for p in learning]), strict=True):
-            # No gradient must stay none, or the optimiser's momentum would move the weight on.
+            # A gradient of zero would let the optimizer's momentum change the weight.
             p.grad = torch.empty_like(p).copy_(part.view_as(p)) if part.any() else None
         return count > 0, float(message[-1]) / distributed.get_world_size()
 
 
 def join_group() -> TrainingGroup:
-    """Join the processes that ``torchrun`` started together with this one, if any."""
+    """Return the processes that ``torchrun`` started, or this process if it did not."""
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return SingleProcess()
     distributed.init_process_group("gloo")

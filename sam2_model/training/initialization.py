@@ -1,8 +1,8 @@
-"""Starting weights that tie a place in the prompt or in a memory to the same place in the image.
+"""Initial weights in which attention prefers equal positions.
 
-From an ordinary random start the network finds foreground within minutes, but not which object
-was asked for: attention between tokens and image has to learn that equal positions belong
-together. Queries and keys that are projected alike prefer equal positions from the beginning.
+With ordinary random weights, the network learns to find foreground within minutes, but not to
+select the prompted object: attention between tokens and image must first learn to relate equal
+positions. Equal projections of queries and keys do this from the beginning.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _PROMPT_KIND_STD = 0.5
 
 @torch.no_grad()
 def initialize(model: SAM2, seed: int = 0) -> SAM2:
-    """Set all weights for training from scratch.
+    """Initialize all weights for training from scratch.
 
     Parameters
     ----------
     model : SAM2
         Changed in place.
     seed : int
-        Same seed, same weights; the global random state is left alone.
+        Random seed; the global random state does not change.
 
     Returns
     -------
@@ -48,23 +48,23 @@ def initialize(model: SAM2, seed: int = 0) -> SAM2:
     """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
-        _initialise_layer(module, generator)
-    _quieten_encoder(model, generator)
-    _initialise_embeddings(model, generator)
+        _initialize_layer(module, generator)
+    _scale_encoder_down(model, generator)
+    _initialize_embeddings(model, generator)
     for module in model.sam_mask_decoder.transformer.modules():
         if isinstance(module, TwoWayAttentionBlock):
-            _tie_places(module.cross_attn_token_to_image, generator)
-            _tie_places(module.cross_attn_image_to_token, generator)
-    _tie_places(model.sam_mask_decoder.transformer.final_attn_token_to_image, generator)
+            _relate_positions(module.cross_attn_token_to_image, generator)
+            _relate_positions(module.cross_attn_image_to_token, generator)
+    _relate_positions(model.sam_mask_decoder.transformer.final_attn_token_to_image, generator)
     for module in model.memory_attention.modules():
         if isinstance(module, MemoryAttentionLayer):
-            _prefer_same_place(module.cross_attn_image)
+            _prefer_equal_positions(module.cross_attn_image)
     score = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
     nn.init.constant_(score.get_parameter("bias"), _PRESENT_LOGIT)
     return model
 
 
-def _initialise_layer(module: nn.Module, generator: torch.Generator) -> None:
+def _initialize_layer(module: nn.Module, generator: torch.Generator) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight, generator=generator)
         nn.init.zeros_(module.bias)
@@ -81,8 +81,8 @@ def _initialise_layer(module: nn.Module, generator: torch.Generator) -> None:
         nn.init.constant_(module.gamma, _LAYER_SCALE)
 
 
-def _quieten_encoder(model: SAM2, generator: torch.Generator) -> None:
-    """Start with image features weaker than the codes of places, lest they drown them."""
+def _scale_encoder_down(model: SAM2, generator: torch.Generator) -> None:
+    """Make image features smaller than position encodings."""
     for module in model.image_encoder.trunk.blocks.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=_TRUNK_STD, generator=generator)
@@ -91,7 +91,7 @@ def _quieten_encoder(model: SAM2, generator: torch.Generator) -> None:
             convolution.get_parameter("weight").mul_(_NECK_GAIN)
 
 
-def _initialise_embeddings(model: SAM2, generator: torch.Generator) -> None:
+def _initialize_embeddings(model: SAM2, generator: torch.Generator) -> None:
     trunk = model.image_encoder.trunk
     parameters = [
         trunk.pos_embed,
@@ -113,16 +113,16 @@ def _initialise_embeddings(model: SAM2, generator: torch.Generator) -> None:
     nn.init.normal_(prompt_encoder.no_mask_embed.weight, std=_STD, generator=generator)
 
 
-def _tie_places(attention: Attention, generator: torch.Generator) -> None:
-    """Project queries and keys by one orthogonal matrix, so that equal places attract."""
+def _relate_positions(attention: Attention, generator: torch.Generator) -> None:
+    """Project queries and keys by the same orthogonal matrix, which relates equal positions."""
     nn.init.orthogonal_(attention.q_proj.weight, gain=_PLACE_GAIN, generator=generator)
     attention.k_proj.weight.copy_(attention.q_proj.weight)
     nn.init.zeros_(attention.q_proj.bias)
     nn.init.zeros_(attention.k_proj.bias)
 
 
-def _prefer_same_place(attention: RoPEAttention) -> None:
-    """Start with constant queries and keys: rotated, they match best where places are equal."""
+def _prefer_equal_positions(attention: RoPEAttention) -> None:
+    """Make queries and keys nearly constant: rotated, they match best at equal positions."""
     for projection in (attention.q_proj, attention.k_proj):
         projection.weight.mul_(_ROTARY_WEIGHT)
         nn.init.constant_(projection.bias, _ROTARY_BIAS)

@@ -1,4 +1,4 @@
-"""The training loop: resumable, seeded, bounded by steps and by time."""
+"""The training loop: resumable, seeded, limited in steps and time."""
 
 from __future__ import annotations
 
@@ -24,43 +24,47 @@ from sam2_model.training.run_folder import RunFolder
 
 Validate = Callable[[SAM2], Mapping[str, float]]
 
-_PEER_SEED = 7919
+_PROCESS_SEED = 7919
 _PROMPT_STREAM = 2
 _REQUEST_STREAM = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """How a run goes.
+    """Settings of a training run.
 
     Parameters
     ----------
     steps : int
-        Length of the run; the schedule is laid out over it.
+        Number of steps of the run.
     seconds : float
-        Time limit over all sittings; the schedule advances by whichever is nearer its end.
+        Time limit of the run, resumed parts included. The schedule follows the limit that is
+        nearer.
     seed : int
-        Of weights, data and prompts.
+        Seed of data and prompts.
     rate : LearningRate
-        Over the run.
+        Learning rate over the run.
     curriculum : Curriculum
-        What data.
+        Sizes of batches over the run.
     prompts : PromptMix
-        What prompts.
+        Probabilities of prompts.
     loss_weights : LossWeights
-        How losses are added up.
+        Weights of the loss terms.
     method : Method
-        How gradients become steps.
+        Optimization method.
     weight_decay, clip_norm, average : float
-        Of matrices; largest norm of a gradient; decay of averaged weights.
+        Weight decay of matrices, largest norm of the gradient, decay of averaged weights.
     mixed : bool
-        Run the heavy parts in bfloat16.
+        Run image encoder and memory in bfloat16.
     workers : int
-        Processes that make clips; 0 for this one. Several make no sample twice.
+        Number of processes that make clips; 0 for the training process. Several make no sample
+        twice.
     object_step : int
-        A batch has a multiple of so many objects, where it has as many.
-    report_every, validate_every, save_every : float
-        Steps between log rows; seconds between validations and between checkpoints.
+        The number of objects of a batch is a multiple of this number, unless it is smaller.
+    report_every : int
+        Number of steps between rows of the log.
+    validate_every, save_every : float
+        Seconds between validations and between checkpoints.
     """
 
     steps: int = 10_000
@@ -100,22 +104,22 @@ class _Recent:
 
 
 class Trainer:
-    """Trains one model into one folder, going on where an earlier sitting stopped.
+    """Trains a model, or resumes the run in a folder.
 
     Parameters
     ----------
     model : SAM2
-        Starting weights; replaced by the folder's, where it has any.
+        Initial weights; those of the folder replace them if there are any.
     source : ClipSource
         Training data.
     folder : Path
-        Of the run.
+        Folder of the run.
     settings : TrainingSettings
-        How it goes.
+        Settings of the run.
     validate : callable, optional
-        From the averaged model to figures for the log.
-    peers : TrainingGroup, optional
-        Processes that train the same model; the one of rank 0 writes the folder.
+        Function from the averaged model to figures for the log.
+    group : TrainingGroup, optional
+        Processes that train the same model; the process of rank 0 writes files.
     """
 
     def __init__(
@@ -125,15 +129,15 @@ class Trainer:
         folder: Path,
         settings: TrainingSettings,
         validate: Validate | None = None,
-        peers: TrainingGroup | None = None,
+        group: TrainingGroup | None = None,
     ) -> None:
         self.model = model.train()
         self.folder = RunFolder(folder)
         self.settings = settings
         self.validate = validate
         self.source = source
-        self.peers: TrainingGroup = peers or SingleProcess()
-        self.optimiser = make_optimizer(model, settings.method, settings.weight_decay)
+        self.group: TrainingGroup = group or SingleProcess()
+        self.optimizer = make_optimizer(model, settings.method, settings.weight_decay)
         self.average = AverageWeights(model, settings.average)
         self.step = 0
         self.seconds = 0.0
@@ -141,11 +145,11 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is over."""
+        """Fraction of the run that is done."""
         return max(self.step / self.settings.steps, self.seconds / self.settings.seconds)
 
     def run(self, steps: int | None = None) -> SAM2:
-        """Train to the end, or for some steps only; return the averaged model."""
+        """Train to the end or for some steps, and return the averaged model."""
         last = self.settings.steps if steps is None else min(self.settings.steps, self.step + steps)
         recent = _Recent()
         started, saved, validated = (time.monotonic() - self.seconds), self.seconds, self.seconds
@@ -158,7 +162,7 @@ class Trainer:
             if losses is not None:
                 recent.add(kind, losses)
             self.step += 1
-            if self.peers.rank > 0:
+            if self.group.rank > 0:
                 continue
             if self.step % self.settings.report_every == 0:
                 self._report(recent.means())
@@ -169,19 +173,19 @@ class Trainer:
             if self.seconds - validated > self.settings.validate_every:
                 validated = self.seconds
                 self._validate()
-        if self.peers.rank == 0:
+        if self.group.rank == 0:
             self.save()
         return self.average.model
 
     def save(self) -> None:
-        """Write everything that the next sitting needs."""
+        """Write the checkpoint that a resumed run needs."""
         self.folder.save(
             {
                 "step": self.step,
                 "seconds": self.seconds,
                 "model": self.model.state_dict(),
                 "average": self.average.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
+                "optimiser": self.optimizer.state_dict(),
                 "curriculum": asdict(self.settings.curriculum),
             }
         )
@@ -193,10 +197,10 @@ class Trainer:
         self.step, self.seconds = content["step"], content["seconds"]
         self.model.load_state_dict(content["model"])
         self.average.model.load_state_dict(content["average"])
-        self.optimiser.load_state_dict(content["optimiser"])
+        self.optimizer.load_state_dict(content["optimiser"])
 
     def _requests(self) -> Iterator[Request]:
-        """Yield requests endlessly; drawn ahead of the steps that they are for."""
+        """Yield batch sizes without end, ahead of the steps that use them."""
         step = self.step
         while True:
             rng = np.random.default_rng((self.settings.seed, _REQUEST_STREAM, step))
@@ -206,20 +210,20 @@ class Trainer:
 
     def _clips(self) -> Iterator[Clips]:
         workers = self.settings.workers
-        seed = self.settings.seed + _PEER_SEED * self.peers.rank
+        seed = self.settings.seed + _PROCESS_SEED * self.group.rank
         dataset = RequestedClips(self.source, seed, reuse=1 if workers > 1 else 3)
         on_gpu = self.model.device.type == "cuda"
         return requested(dataset, self._requests(), workers, pinned=on_gpu)
 
     def _train_on(self, batch: Batch, started: float) -> Losses | None:
-        seeds = (self.settings.seed, _PROMPT_STREAM, self.step, self.peers.rank)
+        seeds = (self.settings.seed, _PROMPT_STREAM, self.step, self.group.rank)
         losses = self._losses(batch, np.random.default_rng(seeds))
         usable = losses is not None and bool(torch.isfinite(losses.total))
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         if losses is not None and usable:
             losses.total.backward()
         spent = time.monotonic() - started
-        any_usable, self.seconds = self.peers.average(self.model.parameters(), usable, spent)
+        any_usable, self.seconds = self.group.average(self.model.parameters(), usable, spent)
         if any_usable:
             self._update()
         return losses if usable else None
@@ -227,9 +231,9 @@ class Trainer:
     def _update(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         rate = self.settings.rate.at(self.step, self.progress)
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimiser.step()
+        self.optimizer.step()
         self.average.update(self.model, self.step)
 
     def _losses(self, batch: Batch, rng: np.random.Generator) -> Losses | None:

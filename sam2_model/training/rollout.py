@@ -1,4 +1,4 @@
-"""Run the network as it is used, image by image or along a clip, keeping all gradients."""
+"""Differentiable passes of the network over images and clips, as in inference."""
 
 from __future__ import annotations
 
@@ -25,29 +25,28 @@ from sam2_model.training.prompts.sampling import (
     first_prompts,
 )
 
-_HINT_LIMIT = 32.0
+_PREVIOUS_CLAMP = 32.0
 
 
 @dataclass(frozen=True, slots=True)
 class ClipPlan:
-    """What happens along a clip; the same for all objects of a batch.
+    """Prompts along a clip, the same for all objects of a batch.
 
     Parameters
     ----------
     kind : PromptKind
-        First prompt.
+        Kind of the first prompt.
     prompted : int
-        Its frame. Later frames are tracked forward, then earlier ones backward.
+        Frame of the first prompt. Later frames are tracked forward, then earlier ones backward.
     rounds : int
-        Corrective clicks on the prompted frame.
+        Number of corrective clicks on the prompted frame.
     corrected : int or None
-        A frame that gets a corrective click, and becomes a conditioning frame thereby.
+        A tracked frame with a corrective click, which makes it a conditioning frame.
     longest : int
-        What pointers' distances are divided by: the clip's length in the reference's way, or
-        that of a long video.
-    unlearnt : int
-        So many frames are tracked before learning begins, without gradients: the network meets
-        its own old errors in the memory at the price of running it.
+        Divisor of the pointers' distances: that of the clip's length, or that of a long video.
+    unlearned : int
+        Number of frames that are tracked first, without gradients. The network then learns from
+        memories with its own accumulated errors, at the cost of inference only.
     """
 
     kind: PromptKind
@@ -55,7 +54,7 @@ class ClipPlan:
     rounds: int = 0
     corrected: int | None = None
     longest: int = MAX_POINTERS - 1
-    unlearnt: int = 0
+    unlearned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,11 @@ class Rollout:
     Parameters
     ----------
     model : SAM2
-        In training mode, weights in float32.
+        Network in training mode with float32 weights.
     weights : LossWeights
-        How the terms are added up.
+        Weights of the loss terms.
     mixed : bool
-        Run the heavy parts in bfloat16.
+        Run image encoder and memory in bfloat16.
     """
 
     model: SAM2
@@ -79,7 +78,7 @@ class Rollout:
     def images(
         self, batch: Batch, kind: PromptKind, rounds: int, rng: np.random.Generator
     ) -> Losses:
-        """Segment the objects of single images, then correct them by clicks.
+        """Return the losses of prompts and corrective clicks on single images.
 
         Parameters
         ----------
@@ -88,9 +87,9 @@ class Rollout:
         kind : PromptKind
             ``POINT`` or ``BOX``.
         rounds : int
-            Corrective clicks after the first prompt.
+            Number of corrective clicks after the first prompt.
         rng : numpy.random.Generator
-            Source of chance.
+            Random generator for the prompts.
         """
         with self._attention():
             features = self._encode_clip(batch, [0])[0]
@@ -99,20 +98,20 @@ class Rollout:
             return mean_losses(losses)
 
     def clip(self, batch: Batch, plan: ClipPlan, rng: np.random.Generator) -> Losses:
-        """Prompt one frame and track the objects through the others.
+        """Return the losses of prompting one frame and tracking the objects on the others.
 
         Parameters
         ----------
         batch : Batch
             Clips whose objects are all visible on the prompted frame.
         plan : ClipPlan
-            What happens.
+            Prompts along the clip.
         rng : numpy.random.Generator
-            Source of chance.
+            Random generator for the prompts.
         """
         with self._attention():
             order = list(_order(plan.prompted, batch.frames))
-            early, late = order[: plan.unlearnt], order[plan.unlearnt :]
+            early, late = order[: plan.unlearned], order[plan.unlearned :]
             frames = self._encode_clip(batch, [plan.prompted, *(frame for frame, _ in late)])
             state, losses = self._start(frames[plan.prompted], batch, plan, rng)
             with torch.no_grad():
@@ -137,7 +136,7 @@ class Rollout:
         return state, losses
 
     def _encode_clip(self, batch: Batch, frames: Sequence[int]) -> dict[int, Features]:
-        """Encode some frames at once; hand out those of each object, frame by frame."""
+        """Return the features of some frames, one entry of the batch for each object."""
         if not frames:
             return {}
         with self._autocast():
@@ -146,8 +145,8 @@ class Rollout:
         clips = len(batch.pixels)
         split = [p.float().unflatten(0, (clips, -1)) for p in parts]
         return {
-            frame: Features(*(p[:, place].index_select(0, batch.clip_of) for p in split))
-            for place, frame in enumerate(frames)
+            frame: Features(*(p[:, index].index_select(0, batch.clip_of) for p in split))
+            for index, frame in enumerate(frames)
         }
 
     def _start(
@@ -156,13 +155,13 @@ class Rollout:
         frame = plan.prompted
         if plan.kind is PromptKind.MASK:
             losses: list[Losses] = []
-            choice = self.model.mask_as_output(features, batch.masks[:, frame, None])
+            mask = self.model.mask_as_output(features, batch.masks[:, frame, None])
         else:
             image = self.model.add_no_memory_embedding(features)
-            choice, losses = self._prompted(
+            mask, losses = self._prompted(
                 features, image, batch, frame, plan.kind, plan.rounds, rng
             )
-        entry = self._entry(features, frame, choice, binary=True)
+        entry = self._entry(features, frame, mask, binary=True)
         return TrackState().with_conditioning(entry), losses
 
     def _prompted(
@@ -178,31 +177,31 @@ class Rollout:
         prompts = first_prompts(batch.coverage[:, frame], kind, rng, LOSS_STRIDE)
         decoded = self._decode(features, image, prompts, None)
         losses = [self._loss(decoded, batch, frame, prompts.ambiguous)]
-        choice = self._choose(decoded, prompts.ambiguous)
+        mask = self._select_mask(decoded, prompts.ambiguous)
         for _ in range(rounds):
-            prompts = prompts.joined(self._corrections(choice, batch, frame))
-            decoded = self._decode(features, image, prompts, choice.logits)
+            prompts = prompts.joined(self._corrections(mask, batch, frame))
+            decoded = self._decode(features, image, prompts, mask.logits)
             losses.append(self._loss(decoded, batch, frame, False))
-            choice = self._choose(decoded, False)
-        return choice, losses
+            mask = self._select_mask(decoded, False)
+        return mask, losses
 
     def _track(
         self, features: Features, batch: Batch, step: _Step, plan: ClipPlan, state: TrackState
     ) -> tuple[TrackState, list[Losses]]:
-        image = self._recall(features, state, step)
+        image = self._condition(features, state, step)
         decoded = self._decode(features, image, None, None)
-        choice = self._choose(decoded, True)
+        mask = self._select_mask(decoded, True)
         losses = [self._loss(decoded, batch, step.frame, True)]
         if step.frame != plan.corrected:
-            entry = self._entry(features, step.frame, choice, binary=False)
+            entry = self._entry(features, step.frame, mask, binary=False)
             return state.with_non_conditioning(entry), losses
-        prompts = self._corrections(choice, batch, step.frame)
-        decoded = self._decode(features, image, prompts, choice.logits)
+        prompts = self._corrections(mask, batch, step.frame)
+        decoded = self._decode(features, image, prompts, mask.logits)
         losses.append(self._loss(decoded, batch, step.frame, True))
-        entry = self._entry(features, step.frame, self._choose(decoded, True), binary=True)
+        entry = self._entry(features, step.frame, self._select_mask(decoded, True), binary=True)
         return state.with_conditioning(entry), losses
 
-    def _recall(self, features: Features, state: TrackState, step: _Step) -> Tensor:
+    def _condition(self, features: Features, state: TrackState, step: _Step) -> Tensor:
         selection = select_memories(
             state,
             step.frame,
@@ -229,26 +228,28 @@ class Rollout:
         prompts: PointPrompts | None,
         previous: Tensor | None,
     ) -> DecodedMasks:
-        hint = None if previous is None else previous.detach().clamp(-_HINT_LIMIT, _HINT_LIMIT)
+        mask_input = (
+            None if previous is None else previous.detach().clamp(-_PREVIOUS_CLAMP, _PREVIOUS_CLAMP)
+        )
         points = None if prompts is None else prompts.points
         labels = None if prompts is None else prompts.labels
-        return self.model.decode_masks(image, features.high_res, points, labels, hint)
+        return self.model.decode_masks(image, features.high_res, points, labels, mask_input)
 
-    def _choose(self, decoded: DecodedMasks, ambiguous: bool) -> SelectedMask:
+    def _select_mask(self, decoded: DecodedMasks, ambiguous: bool) -> SelectedMask:
         return self.model.select_mask(decoded, ambiguous=ambiguous, dynamic=False)
 
     def _entry(
-        self, features: Features, frame: int, choice: SelectedMask, *, binary: bool
+        self, features: Features, frame: int, mask: SelectedMask, *, binary: bool
     ) -> MemoryEntry:
         with self._autocast():
             spatial = self.model.encode_memory(
-                features, choice.logits, choice.object_score, binary=binary
+                features, mask.logits, mask.object_score, binary=binary
             )
-        return MemoryEntry(frame, None, choice.pointer, choice.object_score, spatial.float())
+        return MemoryEntry(frame, None, mask.pointer, mask.object_score, spatial.float())
 
-    def _corrections(self, choice: SelectedMask, batch: Batch, frame: int) -> PointPrompts:
+    def _corrections(self, mask: SelectedMask, batch: Batch, frame: int) -> PointPrompts:
         truth = batch.coverage[:, frame] > 0.5
-        logits = upsample(choice.logits.detach(), (truth.shape[-2], truth.shape[-1]))
+        logits = upsample(mask.logits.detach(), (truth.shape[-2], truth.shape[-1]))
         return corrections(logits[:, 0] > 0, truth, LOSS_STRIDE)
 
     def _loss(self, decoded: DecodedMasks, batch: Batch, frame: int, ambiguous: bool) -> Losses:
@@ -272,6 +273,6 @@ class _Step:
 
 
 def _order(prompted: int, frames: int) -> Iterator[tuple[int, bool]]:
-    """Yield the frames after the prompted one, then those before it, with the direction."""
+    """Yield the frames after the prompted one, then those before it, and whether in reverse."""
     yield from ((frame, False) for frame in range(prompted + 1, frames))
     yield from ((frame, True) for frame in range(prompted - 1, -1, -1))

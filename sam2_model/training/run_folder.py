@@ -1,4 +1,4 @@
-"""The files of a training run: checkpoints, averaged weights, the log and its plot."""
+"""Files of a training run: checkpoints, averaged weights, log and plot."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _LOSSES = ("total", "cross_entropy", "dice", "iou", "presence")
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where a run is kept.
+    """The folder of a training run.
 
     Parameters
     ----------
     path : Path
-        Made when missing.
+        Folder, which is created if necessary.
     """
 
     path: Path
 
     @property
     def log(self) -> Path:
-        """One CSV row per report: step, seconds, losses, validation."""
+        """The CSV log with step, seconds, losses and validation figures."""
         return self.path / "log.csv"
 
     def save(self, content: Mapping[str, Any], name: str = "last.pt") -> Path:
-        """Write tensors so that an interruption leaves the earlier file whole."""
+        """Write tensors; an existing file is replaced only after everything is written."""
         self.path.mkdir(parents=True, exist_ok=True)
         target = self.path / name
         draft = target.with_suffix(".part")
@@ -41,7 +41,7 @@ class RunFolder:
         return target
 
     def load(self, name: str = "last.pt") -> dict[str, Any] | None:
-        """Read what :meth:`save` wrote, or return None where there is nothing."""
+        """Return the tensors that :meth:`save` wrote, or None if there is no file."""
         path = self.path / name
         if not path.exists():
             return None
@@ -49,7 +49,7 @@ class RunFolder:
         return content
 
     def append(self, row: Mapping[str, float | int | str]) -> None:
-        """Add a row to the log; columns that it lacks stay empty."""
+        """Append a row to the log; missing columns stay empty."""
         self.path.mkdir(parents=True, exist_ok=True)
         rows = self.rows()
         columns = list(dict.fromkeys([*(rows[0] if rows else ()), *row]))
@@ -65,14 +65,14 @@ class RunFolder:
         os.replace(draft, self.log)
 
     def rows(self) -> list[dict[str, str]]:
-        """Read the log."""
+        """Return the rows of the log."""
         if not self.log.exists():
             return []
         with self.log.open(newline="") as file:
             return list(csv.DictReader(file))
 
     def plot(self) -> Path | None:
-        """Draw the log as ``log.png``; needs matplotlib, and returns None without rows."""
+        """Plot the log to ``log.png`` with matplotlib and return its path, or None without rows."""
         from matplotlib.figure import Figure
 
         rows = self.rows()

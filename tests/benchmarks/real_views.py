@@ -9,14 +9,12 @@ truth, identity swaps by py-ctcmetrics. The volume is prompted by a box on the m
 each nucleus and followed both ways: Dice, and slices into which a nucleus was carried too far.
 ``copied`` is what copying the prompted frame's true mask gives; for the volume on the slices where
 the nucleus truly is. ``--sets windows`` follows every cell by itself in the 256 px around its
-middle on the first frame; what leaves them is left out. ``--small``, ``--share`` and the like
-change how close the model looks.
+middle on the first frame; what leaves them is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -27,7 +25,6 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.view_placement import ViewSizing
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.workflows.evaluation.evaluate import (
     Cost,
@@ -46,17 +43,15 @@ PROMPTS = {
 }
 NUCLEI = "mouse_embryo_nuclei"
 _WINDOW = 256
-SWEPT = [field.name for field in fields(ViewSizing) if field.name != "most_pixels"]
 
 
-def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizing) -> Row:
+def cells(given: argparse.Namespace, prompt: str, view: str) -> Row:
     """Follow the cells of the first frame through the movie."""
     images, labels = _movie(given)
     settings = EvaluationSettings(
         prompt=PROMPTS[prompt],
         frame=PromptFrame.START,
         view=ViewPolicy.parse(view),
-        view_sizes=sizes,
         tracks=True,
         max_objects=given.max_objects,
     )
@@ -64,14 +59,13 @@ def cells(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizing) 
     return _row("t98g_movie", given, prompt, view, found)
 
 
-def windows(given: argparse.Namespace, prompt: str, view: str, sizes: ViewSizing) -> Row:
+def windows(given: argparse.Namespace, prompt: str, view: str) -> Row:
     """Follow every cell of the first frame alone, in a window that holds its surroundings."""
     images, labels = _movie(given)
     settings = EvaluationSettings(
         prompt=PROMPTS[prompt],
         frame=PromptFrame.START,
         view=ViewPolicy.parse(view),
-        view_sizes=sizes,
     )
     found = []
     for number in np.unique(labels[0])[1 : 1 + (given.max_objects or len(labels[0]))]:
@@ -102,7 +96,7 @@ def _around(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(low[0], low[0] + _WINDOW), slice(low[1], low[1] + _WINDOW)
 
 
-def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizing) -> Row:
+def nuclei(given: argparse.Namespace, view: str) -> Row:
     """Follow nuclei from their middle slices through the volume, both ways."""
     folder = given.data / NUCLEI
     images, labels = (_read(folder / f"8_cell_stage_{name}.tif") for name in ("image", "masks"))
@@ -110,7 +104,6 @@ def nuclei(given: argparse.Namespace, view: str, sizes: ViewSizing) -> Row:
         prompt=LabelPromptKind.BOX,
         frame=PromptFrame.MIDDLE,
         view=ViewPolicy.parse(view),
-        view_sizes=sizes,
         max_objects=given.max_objects,
     )
     found = evaluate(images, labels, given.predictor, settings, axes="ZYX", along="z")
@@ -155,8 +148,6 @@ def _options() -> argparse.Namespace:
     options.add_argument("--prompts", nargs="+", default=["mask", "click"], choices=list(PROMPTS))
     options.add_argument("--max-objects", type=int)
     options.add_argument("--frames", type=int, help="only so many frames of the movie")
-    for name in SWEPT:
-        options.add_argument(f"--{name.replace('_', '-')}", type=float)
     return options.parse_args()
 
 
@@ -167,17 +158,14 @@ def main() -> None:
     from napari_sam2.inference.sam2_predictor import load_predictor
 
     given.predictor = load_predictor(given.model, given.device)
-    chosen = {name: getattr(given, name) for name in SWEPT if getattr(given, name) is not None}
-    sizes = ViewSizing(**chosen)
     rows = []
     if "cells" in given.sets:
-        rows += [cells(given, p, v, sizes) for p, v in product(given.prompts, given.views)]
+        rows += [cells(given, p, v) for p, v in product(given.prompts, given.views)]
     if "windows" in given.sets:
-        rows += [windows(given, p, v, sizes) for p, v in product(given.prompts, given.views)]
+        rows += [windows(given, p, v) for p, v in product(given.prompts, given.views)]
     if "nuclei" in given.sets:
-        rows += [nuclei(given, view, sizes) for view in given.views]
+        rows += [nuclei(given, view) for view in given.views]
     report(rows, given.csv)
-    print(f"\n{sizes}")
 
 
 if __name__ == "__main__":

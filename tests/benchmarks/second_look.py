@@ -24,7 +24,7 @@ from napari_sam2.prompts.types import BoxPrompt
 from napari_sam2.session.settings import SessionSettings
 from sam2_model.training.synthetic.appearance import Style
 from sam2_model.training.synthetic.lifecycle import Lifecycle
-from sam2_model.training.synthetic.scene_generator import Cast, draw_scene
+from sam2_model.training.synthetic.scene_generator import ObjectCount, draw_scene
 from tests.benchmarks.measuring import Row, label_ious, parser, report, use_threads
 
 STYLES = (Style.FLUORESCENCE, Style.PHASE_CONTRAST, Style.BRIGHT_FIELD)
@@ -32,12 +32,12 @@ RADII = (7.0, 15.0)
 
 
 def pictures(side: int, objects: int, seed: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Yield grey pictures and their labels."""
+    """Yield gray pictures and their labels."""
     for style in STYLES:
         for radius in RADII:
             rng = np.random.default_rng((seed, STYLES.index(style), int(radius)))
-            cast = Cast(objects, radius)
-            values, labels = draw_scene(style, rng, 1, Lifecycle(), (side, side), cast).render()
+            objects = ObjectCount(objects, radius)
+            values, labels = draw_scene(style, rng, 1, Lifecycle(), (side, side), objects).render()
             yield (values[0, ..., 0].clip(0, 1) * 255).astype(np.uint8), labels[0]
 
 

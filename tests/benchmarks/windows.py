@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 import napari_sam2
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.view_placement import ViewSizing
 from napari_sam2.prompts.types import BoxPrompt, PointPrompt, Prompt
 from napari_sam2.session.settings import SessionSettings
 from sam2_model.training.data.image_dataset import Part, dsb_images
@@ -66,8 +65,7 @@ def agreements(
 
 def measure(windows: list[ClipSample], kind: str, view: str, given: Any) -> Row:
     """Prompt every object with one kind of prompt in one kind of view."""
-    sizes = ViewSizing(**{n: v for n in SWEPT if (v := getattr(given, n)) is not None})
-    settings = SessionSettings(view=ViewPolicy.parse(view), view_sizes=sizes)
+    settings = SessionSettings(view=ViewPolicy.parse(view))
     began = time.perf_counter()
     each = [iou for w in windows for iou in agreements(w, kind, settings, given.predictor)]
     return {
@@ -81,9 +79,6 @@ def measure(windows: list[ClipSample], kind: str, view: str, given: Any) -> Row:
     }
 
 
-SWEPT = ("share", "share_tokens", "least_tokens")
-
-
 def main() -> None:
     """Print one row for each prompt and view."""
     options = parser(__doc__)
@@ -93,8 +88,6 @@ def main() -> None:
     options.add_argument("--images", type=int, help="only so many images")
     options.add_argument("--views", nargs="+", default=["full", "auto"])
     options.add_argument("--prompts", nargs="+", default=["click", "box"])
-    for name in SWEPT:
-        options.add_argument(f"--{name.replace('_', '-')}", type=float)
     given = options.parse_args()
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor

@@ -23,7 +23,7 @@ def disc(y: float, x: float, radius: float, side: int = SIDE) -> NDArray[np.bool
 
 @dataclass(frozen=True)
 class Discs:
-    """Discs that drift to the right; ``absent`` frames show none of the first one."""
+    """Discs that drift to the right; the first one is missing on ``absent`` frames."""
 
     absent: tuple[int, ...] = ()
 

@@ -1,4 +1,4 @@
-"""A hub on this machine that serves one file, and misbehaves as it is told."""
+"""A hub server on this machine that serves one file and simulates failures."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _STORE = "/store/content"
 
 @dataclass
 class Hub:
-    """What the server serves and how.
+    """The file that the server serves, and the failures that it simulates.
 
     Parameters
     ----------
     content : bytes
-        Of the one file.
+        Content of the file.
     path : str
-        Of its address.
+        Path of its URL.
     pause : float
         Seconds between blocks.
     cuts : list of int
-        After how many bytes the next responses break off.
+        Number of bytes after which each of the next responses breaks off.
     away : float
         Seconds during which connections are refused after a cut.
     sha256, size : str and int
-        What is claimed of the file.
+        Hash and size that the server lists.
     portal : bool
-        Answer everything with a login page, as the network of a hotel does.
+        Answer every request with a login page, as the network of a hotel does.
     """
 
     content: bytes
@@ -60,7 +60,7 @@ class Hub:
 
     @property
     def ranges(self) -> list[str | None]:
-        """The Range headers of the downloads so far."""
+        """Range headers of the downloads so far."""
         return [asked for method, asked in self.requests if method == "GET"]
 
     def start(self) -> None:
@@ -81,14 +81,14 @@ class Hub:
             self._server.server_close()
             self._server = None
 
-    def vanish(self) -> None:
-        """Refuse connections for a while."""
+    def restart(self) -> None:
+        """Refuse connections for ``away`` seconds."""
         self.stop()
         time.sleep(self.away)
         self.start()
 
-    def leave(self) -> None:
-        self._run(self.vanish)
+    def restart_later(self) -> None:
+        self._run(self.restart)
 
     def join(self) -> None:
         for thread in self._threads:
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.cuts:
             self._send(rest[: self.hub.cuts.pop(0)])
             if self.hub.away:
-                self.hub.leave()
+                self.hub.restart_later()
             return
         self._send(rest)
 
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _describe(self, status: int) -> None:
-        """Say what the file is and, to who wants it, where it is stored."""
+        """Send the metadata of the file and, for a GET request, its location."""
         self.send_response(status)
         if status == 302:
             self.send_header("Location", self.hub.url + _STORE)

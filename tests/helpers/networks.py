@@ -24,7 +24,7 @@ SMALL = SAM2Config(
 
 
 def network(config: SAM2Config = SMALL, profile: str = "default") -> SAM2:
-    """Return a network whose weights depend on nothing but their names."""
+    """Return a network whose weights depend on their names only."""
     with torch.device("meta"):
         model = SAM2(config)
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
@@ -46,7 +46,7 @@ def clip(count: int, height: int = 48, width: int = 60) -> list[NDArray[np.uint8
 
 
 class LazyClip:
-    """A long clip made on demand, which counts how many of its frames are alive."""
+    """A long clip made on demand that counts its frames in memory."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -62,7 +62,7 @@ class LazyClip:
 
 
 class _Counted(np.ndarray):
-    """An array that tells its clip when it is made and when it is dropped."""
+    """An array that counts itself in its clip while it exists."""
 
     _clip: LazyClip | None
 

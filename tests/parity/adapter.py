@@ -1,4 +1,4 @@
-"""The reference cases' protocol, on this package: numpy in, numpy out, float32, CPU."""
+"""The functions of the reference cases' protocol, with numpy arrays, in float32 on the CPU."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def image_predict(
 
 
 class Session:
-    """A video session that speaks numpy."""
+    """A video session with numpy arrays as arguments and results."""
 
     def __init__(self, session: VideoSession) -> None:
         self.session = session

@@ -36,13 +36,14 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 def read(path: str) -> list[LayerData]:
     """Open a file or folder as image layers, one for each channel, lazily and calibrated.
 
-    The axes have the order time, depth, row, column, whatever their order in the file.
+    The axes have the order time, depth, row, column, whatever their order in the file. Contrast
+    limits and colors are those that the model is shown by the command line.
 
     Returns
     -------
     list of layer data
-        For each channel a dask array, or a list of them for the levels of a pyramid, with the
-        layer's options and ``"image"``.
+        A dask array, or a list of them for the levels of a pyramid, with the layer's options and
+        ``"image"``.
 
     Raises
     ------
@@ -62,9 +63,29 @@ def read(path: str) -> list[LayerData]:
     }
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]
+    options |= _appearance(stack)
     if channel == "C":
-        return [(data, {**options, "channel_axis": stack.axes.index("C")}, "image")]
+        options["channel_axis"] = stack.axes.index("C")
+        if len(stack.source.channel_names) == stack.n_channels:
+            options["name"] = [f"{stack.name} - {name}" for name in stack.source.channel_names]
     return [(data, options, "image")]
+
+
+def _appearance(stack: Stack) -> dict[str, Any]:
+    """Return contrast limits, and colors of several channels; empty if no sample can be read."""
+    from napari.utils import Colormap
+
+    from napari_sam2.core.errors import StackReadError
+    from napari_sam2.images.intensity import choose_intensity
+
+    try:
+        intensity = choose_intensity(stack)
+    except StackReadError:
+        return {}
+    if stack.layout.channel_axis != "C":
+        return {"contrast_limits": intensity.limits[0]}
+    maps = [Colormap([(0, 0, 0), color]) for color in intensity.colors]
+    return {"contrast_limits": list(intensity.limits), "colormap": maps}
 
 
 def calibration(stack: Stack) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from sam2_model.training.synthetic.generator import LabelledStack
+    from sam2_model.training.synthetic.generator import LabeledStack
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -30,7 +30,7 @@ def moving_cells() -> list[LayerData]:
         shape=(256, 320),
         count=16,
         radius=15.0,
-        story=Lifecycle(speed=0.1, divided=0.3),
+        lifecycle=Lifecycle(speed=0.1, divided=0.3),
         encoding=Encoding.CAMERA,
     )
     stack = generate_movie(spec, seed=5)
@@ -73,7 +73,7 @@ def organ_volume() -> list[LayerData]:
     return _layers(generate_volume(spec, seed=1), "Organ-like volume", first=16)
 
 
-def _layers(stack: LabelledStack, name: str, first: int) -> list[LayerData]:
+def _layers(stack: LabeledStack, name: str, first: int) -> list[LayerData]:
     calibration = _calibration(stack)
     limits = [float(v) for v in np.percentile(stack.images, (0.1, 99.9))]
     return [
@@ -87,7 +87,7 @@ def _layers(stack: LabelledStack, name: str, first: int) -> list[LayerData]:
     ]
 
 
-def _calibration(stack: LabelledStack) -> dict[str, Any]:
+def _calibration(stack: LabeledStack) -> dict[str, Any]:
     axes = tuple(stack.axes.lower())
     return {"scale": stack.scale, "units": stack.units, "axis_labels": axes}
 
@@ -113,7 +113,7 @@ def _suggestion(labels: NDArray[np.uint16], frame: int, calibration: dict[str, A
     return [[frame, y, x]], {**calibration, **shown}, "points"
 
 
-def _tracks(stack: LabelledStack) -> LayerData:
+def _tracks(stack: LabeledStack) -> LayerData:
     """Return the true centers, (id, t, y, x), with the lineage as napari's graph."""
     from scipy import ndimage
 

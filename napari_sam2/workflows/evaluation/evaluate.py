@@ -16,7 +16,6 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
-from napari_sam2.inference.view_placement import ViewSizing
 from napari_sam2.masks.label_image import plane_reader
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
@@ -64,8 +63,6 @@ class EvaluationSettings:
         only the objects on the first frame of the stack.
     view : ViewPolicy
         Which windows of a plane the model is shown.
-    view_sizes : ViewSizing
-        Sizes of these windows.
     tracks : bool
         Whether to compute SEG, TRA and identity switches.
     max_objects : int or None
@@ -75,7 +72,6 @@ class EvaluationSettings:
     prompt: LabelPromptKind = LabelPromptKind.CENTER
     frame: PromptFrame = PromptFrame.AUTO
     view: ViewPolicy = _SETTINGS.view
-    view_sizes: ViewSizing = _SETTINGS.view_sizes
     tracks: bool = False
     max_objects: int | None = None
 
@@ -87,7 +83,7 @@ class EvaluationSettings:
 
     def session(self) -> SessionSettings:
         """Return the settings of the session."""
-        return SessionSettings(view=self.view, view_sizes=self.view_sizes)
+        return SessionSettings(view=self.view)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Changes of a clip's look that leave its objects where they are."""
+"""Random changes of intensities that do not move objects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Values = NDArray[np.float32]
 
 
 def clip(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Vary contrast, polarity, tint, blur, noise and bleaching, the same way for a whole clip.
+    """Return a clip with random contrast, polarity, tint, blur, noise and bleaching.
 
     Parameters
     ----------
     images : NDArray[np.uint8]
         (T, H, W) or (T, H, W, 3).
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def clip(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
 
 
 def _stretch(values: Values, rng: np.random.Generator) -> None:
-    """Set black, white and gamma, once for all frames: from dim to saturated."""
+    """Set random black level, white level and gamma, the same for all frames."""
     low, high = np.percentile(values[0, ::2, ::2], (0.5, 99.7))
     high = max(high, low + 0.02)
     if rng.random() < 0.7:
@@ -54,7 +54,7 @@ def _stretch(values: Values, rng: np.random.Generator) -> None:
         values *= np.float32(1 / max(high - low, 0.02))
     values.clip(0, 1, out=values)
     gamma = np.exp(rng.normal(0, 0.35))
-    # A table is several times as quick as the power, and as fine as the pictures are.
+    # A table is several times as fast as a power, and as precise as 8-bit images.
     table = (np.arange(1025, dtype=np.float32) / 1024) ** np.float32(gamma)
     values[...] = table[(values * 1024).astype(np.int16)]
 
@@ -66,7 +66,7 @@ def _bleach(values: Values, rng: np.random.Generator) -> None:
 
 
 def _blur(values: Values, rng: np.random.Generator) -> None:
-    """Defocus all frames, or a few of them."""
+    """Blur all frames or some of them."""
     sigma = rng.uniform(0.4, 1.8)
     hit = rng.random(len(values)) < (1.0 if rng.random() < 0.5 else 0.25)
     tail = [0.0] * (values.ndim - 3)
@@ -75,11 +75,11 @@ def _blur(values: Values, rng: np.random.Generator) -> None:
 
 
 def _add_noise(values: Values, rng: np.random.Generator) -> None:
-    """Add read noise, and shot noise, which is stronger where it is bright."""
+    """Add read noise or shot noise."""
     strength = rng.uniform(0.005, 0.06)
     size = values[0].size
     pool = rng.standard_normal(2 * size, np.float32)
-    # Drawing normal numbers takes long; frames share them at different places.
+    # Normal random numbers are slow to draw: frames share them with different offsets.
     starts = rng.integers(0, size, len(values))
     grains = np.stack([pool[s : s + size].reshape(values.shape[1:]) for s in starts])
     if rng.random() < 0.5:
@@ -89,11 +89,11 @@ def _add_noise(values: Values, rng: np.random.Generator) -> None:
 
 
 def _tinted(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Grey to RGB, now and then in a fluorophore's colour; swap the channels of colour, rarely."""
+    """Return RGB images: some gray ones are tinted, some color ones have channels swapped."""
     if images.ndim == 4:
         return images[..., rng.permutation(3)] if rng.random() < 0.1 else images
-    grey = np.repeat(images[..., None], 3, axis=-1)
+    gray = np.repeat(images[..., None], 3, axis=-1)
     if rng.random() >= 0.1:
-        return grey
-    colour = (np.eye(3) + 0.1).clip(0, 1)[rng.integers(3)]
-    return (grey * colour.astype(np.float32)).astype(np.uint8)
+        return gray
+    color = (np.eye(3) + 0.1).clip(0, 1)[rng.integers(3)]
+    return (gray * color.astype(np.float32)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Clips put together for one training step."""
+"""Batches of clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sam2_model.training.data.samples import ClipSample
 from sam2_model.transforms import normalize
 
 LOSS_STRIDE = 2
-"""Input pixels per pixel of the masks that losses see."""
+"""Pixels of the square input per pixel of the masks in losses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Batch:
     Parameters
     ----------
     pixels : Tensor
-        (C, T, 3, S, S) float32, normalised.
+        (C, T, 3, S, S) float32, normalized.
     masks : Tensor
         (B, T, S, S) bool, all objects of all clips.
     coverage : Tensor
-        (B, T, S/2, S/2) float32 in 0..1, for the losses.
+        (B, T, S/2, S/2) float32, the fraction of each pixel that is covered, for the losses.
     clip_of : Tensor
         (B,) int64, each object's clip.
     """
@@ -40,17 +40,17 @@ class Batch:
     clip_of: Tensor
 
     def __len__(self) -> int:
-        """Objects in the batch."""
+        """Return the number of objects."""
         return len(self.clip_of)
 
     @property
     def frames(self) -> int:
-        """Frames per clip."""
+        """Number of frames of each clip."""
         return self.pixels.shape[1]
 
     @property
     def present(self) -> Tensor:
-        """(B, T) bool, where each object is seen."""
+        """Whether each object is visible on each frame, (B, T) bool."""
         return self.masks.flatten(2).any(2)
 
     def seen_on(self, frame: int) -> Batch:
@@ -72,7 +72,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """Clips of equal length and size as they were made, put together.
+    """Clips of equal length and size, before they are prepared for a model.
 
     Parameters
     ----------
@@ -89,18 +89,18 @@ class Clips:
     clip_of: Tensor
 
     def pin_memory(self) -> Clips:
-        """Return the same clips in memory that a GPU reads while it works."""
+        """Return the clips in page-locked memory, for asynchronous copies to a GPU."""
         return Clips(self.images.pin_memory(), self.masks.pin_memory(), self.clip_of.pin_memory())
 
     def batch(self, size: int | None = None, device: torch.device | None = None) -> Batch:
-        """Prepare the clips for a model.
+        """Return the clips as a batch for a model.
 
         Parameters
         ----------
         size : int, optional
-            Side in pixels to which images and masks are resized, as a predictor does it.
+            Side of the model's square input in pixels.
         device : torch.device, optional
-            Where to.
+            Device of the batch.
         """
         images, masks, owners = (
             tensor.to(device, non_blocking=True)
@@ -118,7 +118,7 @@ class Clips:
 
 
 def stack(samples: Sequence[ClipSample]) -> Clips:
-    """Put clips of equal length and size together; at least one."""
+    """Return clips of equal length and size as one object."""
     images: NDArray[np.uint8] = np.stack([sample.images for sample in samples])
     masks = np.concatenate([np.moveaxis(sample.masks, 1, 0) for sample in samples])
     owners = np.repeat(np.arange(len(samples)), [sample.masks.shape[1] for sample in samples])

@@ -1,4 +1,4 @@
-"""Objects cut out of real pictures, and the background that they leave."""
+"""Objects cut out of real images, and images without their objects."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ _BLOCK = 8
 Box = tuple[slice, ...]
 
 
-def cut(picture: Image, labels: Labels, number: int, box: Box) -> Sprite:
-    """Cut one object out, with the light around it but without its neighbours.
+def cut_sprite(image: Image, labels: Labels, number: int, box: Box) -> Sprite:
+    """Return an object with the light around it, without its neighbors.
 
     Parameters
     ----------
-    picture : NDArray[np.float32]
+    image : NDArray[np.float32]
         (H, W, C) in 0..1.
     labels : NDArray[np.uint16]
         (H, W).
     number : int
-        Of the object.
+        Label of the object.
     box : tuple of slice
-        That bounds the object, from :func:`scipy.ndimage.find_objects`.
+        Bounding box of the object, from :func:`scipy.ndimage.find_objects`.
     """
-    part = widened(box, labels.shape)
+    part = widen_box(box, labels.shape)
     near = labels[part]
     inside = (near == number).astype(np.float32)
     soft = 2 * ndimage.gaussian_filter(inside, _EDGE, truncate=3, mode="nearest")
     alpha = np.where(inside > 0, 1, soft.clip(0, 1) * (near == 0))
-    return Sprite(picture[part].copy(), alpha.astype(np.float32), inside)
+    return Sprite(image[part].copy(), alpha.astype(np.float32), inside)
 
 
-def widened(box: Box, shape: tuple[int, ...]) -> Box:
-    """Widen an object's box for the light around it."""
+def widen_box(box: Box, shape: tuple[int, ...]) -> Box:
+    """Return an object's box, enlarged by the light around it."""
     return tuple(
         slice(max(0, s.start - _REACH), min(n, s.stop + _REACH))
         for s, n in zip(box, shape, strict=True)
     )
 
 
-def emptied(picture: Image, covered: NDArray[Any], glow: int) -> Image:
-    """Fill some objects' places with what is around them, at its own graininess.
+def erase_objects(image: Image, covered: NDArray[Any], glow: int) -> Image:
+    """Return an image in which objects are replaced by background with the same texture.
 
     Parameters
     ----------
-    picture : NDArray[np.float32]
+    image : NDArray[np.float32]
         (H, W, C) in 0..1.
     covered : NDArray
-        (H, W), not 0 on objects.
+        (H, W), not 0 on objects to replace.
     glow : int
-        Width in pixels of the light around objects that goes too.
+        Width in pixels of the light around objects, which is replaced too.
 
     Returns
     -------
@@ -66,22 +66,22 @@ def emptied(picture: Image, covered: NDArray[Any], glow: int) -> Image:
     near = ndimage.uniform_filter((covered != 0).astype(np.float32), 2 * glow + 1) > 1e-4
     free = ~near
     if not free.any():
-        return np.broadcast_to(np.percentile(picture, 10, axis=(0, 1)), picture.shape).astype("f4")
-    smooth = np.stack([_spread(plane, free) for plane in np.moveaxis(picture, -1, 0)], axis=-1)
-    rough = picture - smooth
+        return np.broadcast_to(np.percentile(image, 10, axis=(0, 1)), image.shape).astype("f4")
+    smooth = np.stack([_spread(plane, free) for plane in np.moveaxis(image, -1, 0)], axis=-1)
+    rough = image - smooth
     grains = rough[free]
-    # Grain from anywhere else is the right amount and kind, but for its neighbourhood.
+    # The texture of another part of the image.
     shift = np.roll(rough, (37, 53), axis=(0, 1))
     known = np.roll(free, (37, 53), axis=(0, 1))[..., None]
     spread = np.abs(grains).mean(0) * 2
     filled = smooth + np.where(known, shift, 0).clip(-spread, spread)
     soft = ndimage.uniform_filter(near.astype(np.float32), 5)[..., None]
-    mixed: Image = picture + soft * (filled - picture)
+    mixed: Image = image + soft * (filled - image)
     return np.where(near[..., None], filled, mixed).astype(np.float32)
 
 
 def _spread(plane: Image, free: NDArray[np.bool_]) -> Image:
-    """Average the free pixels around every place, over farther ones where there are few."""
+    """Return local means of the free pixels, over larger distances where they are few."""
     weight, total = (_blocks(p) for p in (free.astype(np.float32), plane * free))
     mean = float(total.sum() / weight.sum())
     value = np.full_like(total, mean)
@@ -94,7 +94,7 @@ def _spread(plane: Image, free: NDArray[np.bool_]) -> Image:
 
 
 def _blocks(plane: Image) -> Image:
-    """Average blocks of 8 x 8 pixels."""
+    """Return the means of blocks of 8 x 8 pixels."""
     pad = [(0, -n % _BLOCK) for n in plane.shape]
     whole = np.pad(plane, pad, mode="edge")
     rows, columns = (n // _BLOCK for n in whole.shape)

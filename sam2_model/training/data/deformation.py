@@ -1,4 +1,4 @@
-"""Smooth deformations of whole pictures."""
+"""Smooth deformations of images."""
 
 from __future__ import annotations
 
@@ -12,64 +12,64 @@ from sam2_model.training.synthetic.motion import Numbers, sway, wander
 from sam2_model.training.synthetic.noise import noise
 from sam2_model.training.synthetic.rendering import Image, Labels, sampled
 
-# Widths of the two fields' features, and how much these move at most from frame to frame.
+# Widths of the features of the two fields, and their largest change from frame to frame.
 _GRAINS = 25.0, 60.0
 _CHANGES = 1.2, 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class Deformation:
-    """Where a 256 px window's pixels lie in a larger picture, over time.
+    """The motion of a deformed 256 px window over a larger image.
 
     Parameters
     ----------
-    centre : NDArray[np.float64]
-        (T, 2) y and x of the window's middle in the picture.
+    center : NDArray[np.float64]
+        (T, 2), (y, x) of the window's center in the image.
     turn : NDArray[np.float64]
-        (T, 2, 2) from window to picture pixels.
+        (T, 2, 2) matrices from window pixels to image pixels.
     bend : NDArray[np.float32]
         (T, K) strengths of the fields.
     fields : NDArray[np.float32]
-        (K, 2, 256, 256) displacements in picture pixels.
+        (K, 2, 256, 256) displacements in image pixels.
     """
 
-    centre: Numbers
+    center: Numbers
     turn: Numbers
     bend: Image
     fields: Image
 
     @property
     def frames(self) -> int:
-        """Length in frames."""
-        return len(self.centre)
+        """Number of frames."""
+        return len(self.center)
 
     def points(self, t: int) -> tuple[Image, Image]:
-        """Return y and x (256, 256) in the picture for frame ``t``."""
+        """Return the coordinates y and x (256, 256) in the image of frame ``t``."""
         across = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
-        turn, centre = self.turn[t].astype(np.float32), self.centre[t].astype(np.float32)
+        turn, center = self.turn[t].astype(np.float32), self.center[t].astype(np.float32)
         bent = np.tensordot(self.bend[t], self.fields, 1)
-        y = turn[0, 0] * across[:, None] + turn[0, 1] * across + centre[0] + bent[0]
-        x = turn[1, 0] * across[:, None] + turn[1, 1] * across + centre[1] + bent[1]
+        y = turn[0, 0] * across[:, None] + turn[0, 1] * across + center[0] + bent[0]
+        x = turn[1, 0] * across[:, None] + turn[1, 1] * across + center[1] + bent[1]
         return y, x
 
 
 def draw_deformation(
-    rng: np.random.Generator, centre: Numbers, zoom: float, frames: int, pan: float
+    rng: np.random.Generator, center: Numbers, zoom: float, frames: int, pan: float
 ) -> Deformation:
-    """Draw a window that is turned, stretched and bent, and how this changes.
+    """Return a random motion of a rotated, stretched and bent window.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
-    centre : NDArray[np.float64]
-        (2,) where it looks first.
+        Random generator.
+    center : NDArray[np.float64]
+        (2,), (y, x) of the window's center on the first frame.
     zoom : float
-        Window pixels per picture pixel.
+        Window pixels per image pixel.
     frames : int
         Number of frames.
     pan : float
-        How far it moves from frame to frame, in window pixels.
+        Motion from frame to frame in window pixels.
     """
     angle = rng.uniform(-np.pi, np.pi) + 0.3 * sway(rng, frames, 0.08)
     size = np.exp(sway(rng, frames, 0.02)) / zoom
@@ -82,32 +82,32 @@ def draw_deformation(
     fine, coarse = (sway(rng, frames, rng.uniform(0, most) / zoom) for most in _CHANGES)
     bend = np.stack((fine, first + coarse), axis=1)
     return Deformation(
-        centre + wander(rng, frames, pan / zoom),
+        center + wander(rng, frames, pan / zoom),
         rotation @ shear * size[:, None, None],
         bend.astype(np.float32),
         fields.astype(np.float32),
     )
 
 
-def seen_through(
+def warp_image(
     warp: Deformation,
     t: int,
-    picture: NDArray[np.uint8],
+    image: NDArray[np.uint8],
     labels: Labels,
     outside: NDArray[np.float32],
 ) -> tuple[Image, Labels]:
-    """Look at a picture (H, W, C) and its labels (H, W) through one frame of a warp.
+    """Return the view of an image (H, W, C) and its labels (H, W) on one frame of a deformation.
 
     Returns
     -------
     values : NDArray[np.float32]
-        (256, 256, C) of the picture's range; ``outside`` (C,) beyond its edges.
+        (256, 256, C) in the range of the image; ``outside`` (C,) beyond its edges.
     labels : NDArray[np.uint16]
         (256, 256).
     """
     y, x = warp.points(t)
     beyond = (y < -0.5) | (x < -0.5) | (y > labels.shape[0] - 0.5) | (x > labels.shape[1] - 0.5)
-    values = sampled(picture, y, x)
+    values = sampled(image, y, x)
     rows, columns = (
         np.rint(p).clip(0, n - 1).astype(np.int32)
         for p, n in zip((y, x), labels.shape, strict=True)

@@ -1,4 +1,4 @@
-"""Real, labelled images on disk, and which of them are held out."""
+"""Labeled images on disk, and their split into training and validation images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VALIDATION_SHARE = 0.15
 
 
 class Part(Enum):
-    """Which side of a split."""
+    """Part of a data set."""
 
     TRAINING = "training"
     VALIDATION = "validation"
@@ -26,14 +26,14 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedImage:
-    """A labelled image on disk.
+    """A labeled image on disk.
 
     Parameters
     ----------
-    image, mask : pathlib.Path
-        8-bit grey or RGB picture, and 16-bit instance labels.
+    image, mask : Path
+        Files of the 8-bit gray or RGB image and of the 16-bit instance labels.
     group : str
-        Kind of picture, e.g. ``"fluo_256x256"``.
+        Kind of image, e.g. ``"fluo_256x256"``.
     """
 
     image: Path
@@ -42,23 +42,23 @@ class AnnotatedImage:
 
 
 def read_image(still: AnnotatedImage) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Read an image (H, W) or (H, W, 3) and its labels (H, W)."""
+    """Return an image (H, W) or (H, W, 3) and its labels (H, W)."""
     picture = Image.open(still.image)
     image = np.asarray(picture.convert("L" if picture.mode == "L" else "RGB"))
     return image, np.asarray(Image.open(still.mask)).astype(np.uint16)
 
 
 def dsb_images(folder: Path, part: Part, prefix: str = "") -> list[AnnotatedImage]:
-    """List the images of a part of dsb2018; parts share no mosaic component.
+    """Return the images of a part of dsb2018; parts share no mosaic component.
 
     Parameters
     ----------
-    folder : pathlib.Path
-        The data set, with its manifest.json.
+    folder : Path
+        Folder of the data set, with its manifest.json.
     part : Part
         Training or validation (about 15 % of the components).
     prefix : str
-        Only groups that start so, e.g. ``"fluo"``.
+        Start of the names of groups to include, e.g. ``"fluo"``.
     """
     entries = json.loads((folder / "manifest.json").read_text())
     held_out = validation_components([(e["component"], e["group"]) for e in entries])
@@ -73,12 +73,12 @@ def dsb_images(folder: Path, part: Part, prefix: str = "") -> list[AnnotatedImag
 
 
 def validation_components(images: Sequence[tuple[int, str]]) -> frozenset[int]:
-    """Choose whole components to hold out, about 15 % of each group's images.
+    """Return the components for validation, with about 15 % of each group's images.
 
     Parameters
     ----------
     images : sequence of (int, str)
-        Every image's component and group.
+        Component and group of each image.
     """
     sizes = Counter(group for _, group in images)
     inside: dict[int, Counter[str]] = {}
@@ -95,7 +95,7 @@ def validation_components(images: Sequence[tuple[int, str]]) -> frozenset[int]:
 
 
 def t98g_images(folder: Path, part: Part) -> list[AnnotatedImage]:
-    """List the phase contrast stills; every sixth is for validation."""
+    """Return the phase contrast images of a part; every sixth image is for validation."""
     images = sorted((folder / "images").glob("*.png"))
     wanted = [i for i in range(len(images)) if (i % 6 == 5) is (part is Part.VALIDATION)]
     return [AnnotatedImage(images[i], folder / "masks" / images[i].name, "t98g") for i in wanted]

@@ -1,4 +1,4 @@
-"""Clips made ahead of time in other processes, the same ones for the same seed."""
+"""Loading of clips, which worker processes make in advance."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _PREFETCHED_BY_MANY = 2
 class RequestedClips(Dataset[Clips]):
     """Clips indexed by requests: the same request always gives the same clips.
 
-    One process makes samples more slowly than a model learns from them. So samples are numbered,
-    a step draws numbers from a window that slides on, and what was made lately is used again,
-    flipped or turned.
+    One process makes samples more slowly than a model is trained on them. Samples are therefore
+    numbered, a step draws numbers from a sliding window, and samples in memory are reused with
+    random flips and rotations.
 
     Parameters
     ----------
     source : ClipSource
-        Of samples.
+        Source of samples.
     seed : int
-        Of the run.
+        Seed of the run.
     window : int
-        Samples to choose from at each step.
+        Number of samples that a step draws from.
     reuse : float
-        How often a sample is used on average; at 1, every sample is a new one.
+        Mean number of uses of a sample; with 1, no sample is reused.
     """
 
     def __init__(
@@ -49,9 +49,10 @@ class RequestedClips(Dataset[Clips]):
         self._made: OrderedDict[tuple[int, int, int], ClipSample] = OrderedDict()
 
     def __getitem__(self, request: Request) -> Clips:
-        """Make the clips for a request."""
+        """Return the clips of a request."""
         rng = np.random.default_rng((self.seed, request.step))
-        return stack([turned(self._sample(n, request), rng) for n in self._numbers(request, rng)])
+        numbers = self._numbers(request, rng)
+        return stack([random_flip(self._sample(n, request), rng) for n in numbers])
 
     def _numbers(self, request: Request, rng: np.random.Generator) -> list[int]:
         first = int(request.step * request.clips / self.reuse)
@@ -81,13 +82,13 @@ def requested(
     Parameters
     ----------
     dataset : RequestedClips
-        Makes them.
+        Clips by request.
     requests : iterable of Request
-        May be endless; drawn some steps ahead where there are workers.
+        Requests, which workers read some steps ahead; may have no end.
     workers : int
-        Processes that make them; 0 for this one.
+        Number of worker processes; 0 for this process.
     pinned : bool
-        In memory that a GPU reads while it works.
+        Whether clips are in page-locked memory, for asynchronous copies to a GPU.
     """
     if workers == 0:
         yield from (dataset[request] for request in requests)
@@ -102,8 +103,8 @@ def requested(
     )
 
 
-def turned(sample: ClipSample, rng: np.random.Generator) -> ClipSample:
-    """Flip a clip in space and in time, and turn it by quarters, at random."""
+def random_flip(sample: ClipSample, rng: np.random.Generator) -> ClipSample:
+    """Return a clip with random flips in space and time and a random rotation by quarter turns."""
     images, masks, visible = sample.images, sample.masks, sample.visible
     if rng.random() < 0.5:
         images, masks, visible = images[::-1], masks[::-1], visible[::-1]

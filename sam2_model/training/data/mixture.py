@@ -1,4 +1,4 @@
-"""What the bundled model is trained and validated on."""
+"""Training and validation data of the bundled model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sam2_model.training.data.samples import (
     ClipSample,
     ClipSource,
     MixedSource,
-    choose_objects,
+    select_objects,
 )
 from sam2_model.training.evaluation.scores import clip_scores, image_iou
 from sam2_model.training.prompts.sampling import PromptKind
@@ -36,7 +36,7 @@ _BRIGHTEST = 99.8
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How often each kind of data is drawn, relative to the others."""
+    """Relative probability of each kind of data."""
 
     fluorescence: float = 0.28
     histology: float = 0.04
@@ -45,14 +45,14 @@ class Shares:
 
 
 def training_source(data: Path, shares: Shares | None = None) -> ClipSource:
-    """Mix the training parts of dsb2018 and t98g_stills with synthetic clips.
+    """Return a mixture of the training parts of dsb2018 and t98g_stills and of synthetic clips.
 
     Parameters
     ----------
     data : Path
-        Folder that holds ``dsb2018`` and ``t98g_stills``.
+        Folder with ``dsb2018`` and ``t98g_stills``.
     shares : Shares, optional
-        Of each kind.
+        Relative probability of each kind of data.
     """
     mix = shares or Shares()
     dsb = data / "dsb2018"
@@ -70,16 +70,16 @@ def training_source(data: Path, shares: Shares | None = None) -> ClipSource:
 def native_windows(
     stills: Sequence[AnnotatedImage], rng: np.random.Generator, objects: int
 ) -> list[ClipSample]:
-    """Cut one 256 px window of each image, at its own scale.
+    """Return one 256 px window of each image at native scale.
 
     Parameters
     ----------
     stills : sequence of AnnotatedImage
-        Labelled images; dim ones are stretched to the full range.
+        Labeled images, whose intensities are stretched to the full range.
     rng : numpy.random.Generator
-        Chooses windows and objects.
+        Random generator for windows and objects.
     objects : int
-        The most objects of a window, each of 24 pixels or more.
+        Largest number of objects of a window, each of 24 pixels or more.
     """
     windows = (_native_window(still, rng, objects) for still in stills)
     return [window for window in windows if window is not None]
@@ -97,7 +97,7 @@ def _native_window(
     part = part if part.ndim == 3 else np.repeat(part[..., None], 3, axis=-1)
     brightest = max(1.0, float(np.percentile(image, _BRIGHTEST)))
     stretched = (part * (255 / brightest)).clip(0, 255).astype(np.uint8)
-    chosen = [v for v in choose_objects(labels[None], rng, objects) if _area(labels, v) >= MIN_AREA]
+    chosen = [v for v in select_objects(labels[None], rng, objects) if _area(labels, v) >= MIN_AREA]
     if not chosen:
         return None
     masks = np.stack([labels == value for value in chosen])[None]
@@ -111,19 +111,19 @@ def _area(labels: np.ndarray, value: int) -> int:
 def validation(
     data: Path, images: int = 24, clips: int = 6, frames: int = 12
 ) -> Callable[[SAM2], Mapping[str, float]]:
-    """Prepare the figures that a run logs, on images that it never trains on.
+    """Return a function that computes the validation figures of a run.
 
     Parameters
     ----------
     data : Path
-        Folder that holds ``dsb2018``.
+        Folder with ``dsb2018``.
     images, clips, frames : int
-        Windows, clips, and the clips' length.
+        Numbers of image windows, of clips, and of frames of each clip.
 
     Returns
     -------
     callable
-        From a model in eval mode to mean IoU by prompt, for images and clips.
+        Function from a model in eval mode to the mean IoU by prompt, for images and clips.
     """
     rng = np.random.default_rng(7)
     stills = dsb_images(data / "dsb2018", Part.VALIDATION, _FLUORESCENCE)

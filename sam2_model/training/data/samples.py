@@ -1,4 +1,4 @@
-"""What one training step sees, and where it comes from."""
+"""Training samples and their sources."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ MIN_AREA = 24
 
 @dataclass(frozen=True, slots=True)
 class ClipSample:
-    """A short clip with the true masks of some of its objects.
+    """A short clip with the ground-truth masks of some of its objects.
 
     Parameters
     ----------
     images : NDArray[np.uint8]
         (T, 256, 256, 3) RGB.
     masks : NDArray[np.bool_]
-        (T, K, 256, 256), empty where an object is not visible.
+        (T, K, 256, 256), empty on frames where an object is not visible.
     visible : NDArray[np.bool_]
-        (T, K); every object is visible on some frame.
+        (T, K); each object is visible on at least one frame.
     """
 
     images: NDArray[np.uint8]
@@ -34,52 +34,52 @@ class ClipSample:
 
 @runtime_checkable
 class ClipSource(Protocol):
-    """Where clips come from; the same generator state gives the same clip."""
+    """A source of clips; the same state of the random generator gives the same clip."""
 
     def sample(self, rng: np.random.Generator, frames: int, objects: int) -> ClipSample:
-        """Make a clip of ``frames`` frames that shows at most ``objects`` objects' masks."""
+        """Return a clip of ``frames`` frames with the masks of at most ``objects`` objects."""
 
 
 @dataclass(frozen=True)
 class MixedSource:
-    """Draw from several sources.
+    """A random choice of several sources.
 
     Parameters
     ----------
     sources : sequence of ClipSource
-        To draw from.
+        The sources.
     weights : sequence of float
-        How often each is drawn, relative to the others.
+        Relative probability of each source.
     """
 
     sources: Sequence[ClipSource]
     weights: Sequence[float]
 
     def sample(self, rng: np.random.Generator, frames: int, objects: int) -> ClipSample:
-        """Make a clip with one source, chosen at random."""
+        """Return a clip of a random source."""
         share = np.asarray(self.weights, float)
         chosen = self.sources[rng.choice(len(self.sources), p=share / share.sum())]
         return chosen.sample(rng, frames, objects)
 
 
-def choose_objects(labels: NDArray[np.integer], rng: np.random.Generator, count: int) -> list[int]:
-    """Pick label values for prompts: one at random, then mostly its nearest neighbours.
+def select_objects(labels: NDArray[np.integer], rng: np.random.Generator, count: int) -> list[int]:
+    """Return the labels of objects for prompts: a random one, and mostly its nearest neighbors.
 
-    Neighbours are what teaches a model that a click means one object and not all of a kind.
+    Neighbors train the model to segment one object and not all similar ones.
 
     Parameters
     ----------
     labels : NDArray
         (T, H, W), 0 is background.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     count : int
-        How many at most.
+        Largest number of objects.
 
     Returns
     -------
     list of int
-        Perhaps empty: objects need 24 visible pixels on some frame.
+        Objects with 24 pixels or more on at least one frame; an empty list if there are none.
     """
     sizes = np.stack(
         [np.bincount(plane.ravel(), minlength=int(labels.max()) + 1) for plane in labels]
@@ -88,24 +88,24 @@ def choose_objects(labels: NDArray[np.integer], rng: np.random.Generator, count:
     if len(fit) == 0:
         return []
     best = {int(v): int(sizes[:, v].argmax()) for v in fit}
-    centres = {v: np.argwhere(labels[t] == v).mean(0) for v, t in best.items()}
+    centers = {v: np.argwhere(labels[t] == v).mean(0) for v, t in best.items()}
     first = int(rng.choice(fit))
-    others = [v for v in centres if v != first]
+    others = [v for v in centers if v != first]
     if rng.random() < 0.7:
-        others.sort(key=lambda v: float(np.hypot(*(centres[v] - centres[first]))))
+        others.sort(key=lambda v: float(np.hypot(*(centers[v] - centers[first]))))
     else:
         rng.shuffle(others)
     return [first, *others[: count - 1]]
 
 
-def sample_of(
+def make_sample(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer],
     rng: np.random.Generator,
     objects: int,
 ) -> ClipSample | None:
-    """Make a sample of a labelled clip, or None where no object is large enough."""
-    chosen = choose_objects(labels, rng, objects)
+    """Return a sample of a labeled clip, or None if no object is large enough."""
+    chosen = select_objects(labels, rng, objects)
     if not chosen:
         return None
     masks: NDArray[np.bool_] = np.stack([labels == value for value in chosen], axis=1)

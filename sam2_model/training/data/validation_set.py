@@ -1,4 +1,4 @@
-"""Clips for scoring only: made of held-out stills, and of seeds that no training run draws."""
+"""Clips for evaluation, made of validation images and of seeds that training does not use."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from scipy import ndimage
 from sam2_model.training.data.image_dataset import Part, dsb_images
 from sam2_model.training.data.real_images import ImageClips
 from sam2_model.training.data.samples import MIN_AREA, SIDE, ClipSample
-from sam2_model.training.synthetic.appearance import Style, coloured
+from sam2_model.training.synthetic.appearance import Style, colored
 from sam2_model.training.synthetic.lifecycle import Lifecycle
 from sam2_model.training.synthetic.rendering import Clip
 from sam2_model.training.synthetic.scene_generator import draw_scene
 
-# Training streams begin with the run's seed, a small number, so theirs never equal these.
+# Random streams of training begin with the seed of the run, a small number.
 _STILLS, _SYNTHETIC = 0x5EED_0001, 0x5EED_0002
 _TRIES = 60
 _LONGEST_GAP = 4
 _BLURRED = 2
 _BRIGHTEST = 99.8
 STYLES = tuple(style for style in Style if style is not Style.MEMBRANES)
-"""Tiles fill the picture, so none of them can be gone for a while."""
+"""Styles in which objects can disappear; cells between membranes cannot."""
 
 
 def validation_images(
     folder: Path, count: int, frames: int = 24, objects: int = 3, first: int = 0
 ) -> list[ClipSample]:
-    """Make clips of dsb2018's validation part (fluorescence), at native scale.
+    """Return clips of the fluorescence images for validation of dsb2018, at native scale.
 
-    In every clip the first object is gone for one to four frames and comes back; the others are
-    its nearest neighbours. All are there on the first frame. Some frames are out of focus.
+    In each clip, the first object disappears for one to four frames; the others are its nearest
+    neighbors. All are visible on the first frame. Some frames are out of focus.
 
     Parameters
     ----------
-    folder : pathlib.Path
-        Of dsb2018.
+    folder : Path
+        Folder of dsb2018.
     count : int
-        Clips; each is the same, however many are asked for.
+        Number of clips; a clip depends on its number only.
     frames : int
-        Length, 8 or more.
+        Number of frames, 8 or more.
     objects : int
-        The most objects of a clip.
+        Largest number of objects of a clip.
     first : int
         Number of the first clip, counted from 0.
 
     Returns
     -------
     list of ClipSample
-        ``visible[t, k]`` tells whether object k is on frame t.
+        The clips.
     """
     source = ImageClips(dsb_images(folder, Part.VALIDATION, "fluo"), (1.0, 1.0), volumes=0.0)
 
     def make(rng: np.random.Generator) -> Clip:
-        values, labels = source.clip(rng, frames, _story(rng, frames))
+        values, labels = source.clip(rng, frames, _draw_lifecycle(rng, frames))
         brightest = max(1.0, float(np.percentile(values[0], _BRIGHTEST)))
         return Clip(values / np.float32(brightest), labels)
 
@@ -68,16 +68,16 @@ def validation_images(
 def validation_synthetic(
     count: int, frames: int = 24, objects: int = 3, first: int = 0
 ) -> list[ClipSample]:
-    """Make clips of unseen seeds of the generator, all styles but membranes in turn.
+    """Return clips of the synthetic generator, of all styles but membranes in turn.
 
-    Parameters and what happens in a clip are those of :func:`validation_images`.
+    Parameters and properties of the clips are those of :func:`validation_images`.
     """
 
     def maker(style: Style) -> Callable[[np.random.Generator], Clip]:
         def make(rng: np.random.Generator) -> Clip:
-            scene = draw_scene(style, rng, frames, _story(rng, frames), (SIDE, SIDE))
+            scene = draw_scene(style, rng, frames, _draw_lifecycle(rng, frames), (SIDE, SIDE))
             values, labels = scene.render()
-            return Clip(coloured(values, style, rng), labels)
+            return Clip(colored(values, style, rng), labels)
 
         return make
 
@@ -87,7 +87,7 @@ def validation_synthetic(
     ]
 
 
-def _story(rng: np.random.Generator, frames: int) -> Lifecycle:
+def _draw_lifecycle(rng: np.random.Generator, frames: int) -> Lifecycle:
     return Lifecycle(
         speed=float(rng.uniform(0.03, 0.2)),
         drift=float(rng.choice((0.0, 0.5))),
@@ -99,7 +99,7 @@ def _story(rng: np.random.Generator, frames: int) -> Lifecycle:
 def _staged(
     make: Callable[[np.random.Generator], Clip], seed: tuple[int, ...], objects: int
 ) -> ClipSample:
-    """Make clips until one has an object that goes and comes back, beside another one."""
+    """Return the first clip in which an object disappears and reappears beside another one."""
     rng = np.random.default_rng(seed)
     for _ in range(_TRIES):
         values, labels = make(rng)
@@ -107,11 +107,11 @@ def _staged(
         if len(chosen) >= min(2, objects):
             masks: NDArray[np.bool_] = np.stack([labels == value for value in chosen], axis=1)
             return ClipSample(_photographed(values, rng), masks, np.asarray(masks.any((2, 3))))
-    raise ValueError("No object of these pictures goes and comes back")
+    raise ValueError("No object of these images disappears and reappears")
 
 
 def _returning(labels: NDArray[np.uint16], objects: int) -> list[int]:
-    """Choose an object with one gap and its nearest neighbours, all there on the first frame."""
+    """Return an object with one gap and its nearest neighbors, visible on the first frame."""
     count = int(labels.max()) + 1
     sizes = np.stack([np.bincount(plane.ravel(), minlength=count) for plane in labels])
     seen = sizes > 0
@@ -123,14 +123,14 @@ def _returning(labels: NDArray[np.uint16], objects: int) -> list[int]:
     if len(targets) == 0:
         return []
     present = np.flatnonzero(there)
-    centres = np.array(ndimage.center_of_mass(labels[0] > 0, labels[0], present))
+    centers = np.array(ndimage.center_of_mass(labels[0] > 0, labels[0], present))
     largest = targets[sizes[0, targets].argmax()]
-    away = np.linalg.norm(centres - centres[present == largest], axis=1)
+    away = np.linalg.norm(centers - centers[present == largest], axis=1)
     return [int(v) for v in present[np.argsort(away)][:objects]]
 
 
 def _photographed(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Defocus two runs of frames, add noise, store as RGB; a last axis of colours is optional."""
+    """Return values (T, H, W) or (T, H, W, 3) as RGB, with noise and two blurred runs of frames."""
     values = values[..., 0] if values.shape[-1] == 1 else values
     values = values.copy()
     for start in rng.integers(1, len(values) - _BLURRED, 2):

@@ -1,1 +1,1 @@
-"""Scores of models during and after training."""
+"""Evaluation of models during and after training."""

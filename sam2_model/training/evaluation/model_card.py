@@ -25,16 +25,16 @@ from sam2_model.training.data.image_dataset import Part, dsb_images, t98g_images
 from sam2_model.training.data.mixture import native_windows
 from sam2_model.training.data.samples import ClipSample
 from sam2_model.training.data.validation_set import validation_images, validation_synthetic
-from sam2_model.training.evaluation.scores import clip_scores, follow, image_iou, iou
+from sam2_model.training.evaluation.scores import clip_scores, image_iou, iou, track_objects
 from sam2_model.training.prompts.sampling import PromptKind
 from sam2_model.training.prompts.simulated_clicks import tight_box
 
 WINDOWS_SEED = 20_000
-"""Of the choice of windows in held-out images."""
+"""Seed of the windows in validation images."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print one JSON object per line, as figures become known."""
+    """Print the figures, one JSON object a line."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     model = load_model(options.weights, device="cpu")
@@ -51,25 +51,25 @@ def scores(
     first: int = 0,
     settings: TrackerSettings | None = None,
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Score on images that were held out and on clips made of them.
+    """Yield scores on validation images and on clips made of them.
 
     Parameters
     ----------
     model : SAM2
-        In eval mode.
+        Model in eval mode.
     data : Path
         Folder with ``dsb2018`` and ``t98g_stills``.
     clips : int
-        Clips of each kind.
+        Number of clips of each kind.
     first : int
         Number of the first clip, counted from 0.
     settings : TrackerSettings, optional
-        How objects are followed along clips.
+        How prompts and memories are used in clips.
 
     Yields
     ------
     tuple of (str, dict)
-        What was scored, and its figures.
+        Name of the data and prompts, and their figures.
     """
     for group in ("fluo", "hist"):
         stills = dsb_images(data / "dsb2018", Part.VALIDATION, group)
@@ -82,12 +82,12 @@ def scores(
     for name, movies in (("dsb2018", dsb), ("synthetic", validation_synthetic(clips, first=first))):
         for kind in PromptKind:
             yield f"{name} clips, {kind.value}", asdict(clip_scores(model, movies, kind, settings))
-        yield f"{name} clips, no memory", {"mean_iou": without_memory(model, movies)}
+        yield f"{name} clips, no memory", {"mean_iou": iou_without_memory(model, movies)}
     yield "milliseconds", _speed(model, dsb[0])
 
 
-def without_memory(model: SAM2, samples: list[ClipSample]) -> float:
-    """Segment each frame alone, prompted by the box of the mask before it."""
+def iou_without_memory(model: SAM2, samples: list[ClipSample]) -> float:
+    """Return the mean IoU if each frame is prompted by the box of the mask of the frame before."""
     predictor = ImagePredictor(model)
     found: list[float] = []
     for sample in samples:
@@ -121,7 +121,7 @@ def _speed(model: SAM2, sample: ClipSample) -> dict[str, float]:
     first = sample.masks[0, present]
 
     def track() -> None:
-        follow(model, sample.images, first, PromptKind.MASK)
+        track_objects(model, sample.images, first, PromptKind.MASK)
 
     return {"click": _median(click), "tracked frame": _median(track) / len(sample.images)}
 
@@ -140,9 +140,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Score the bundled model.")
     parser.add_argument("data", type=Path, help="folder with dsb2018 and t98g_stills")
     parser.add_argument("weights", help="name or file")
-    parser.add_argument("--clips", type=int, default=20, help="of each kind")
+    parser.add_argument("--clips", type=int, default=20, help="number of clips of each kind")
     parser.add_argument("--first", type=int, default=0, help="number of the first clip")
-    parser.add_argument("--presence", type=float, help="object score above which one is visible")
+    parser.add_argument(
+        "--presence", type=float, default=0.0, help="object score above which an object is visible"
+    )
     parser.add_argument("--threads", type=int, default=2)
     return parser
 

@@ -1,4 +1,4 @@
-"""Scores on held-out samples, got through the predictors that users call."""
+"""Scores of the public predictors on samples with ground truth."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from sam2_model.video_predictor import VideoPredictor, VideoSession
 
 @dataclass(frozen=True, slots=True)
 class ClipScores:
-    """How well objects were followed, over all objects of some clips.
+    """Scores of tracking, over all objects of some clips.
 
     Parameters
     ----------
     mean_iou : float
-        Over later frames on which the object is seen (J of DAVIS).
+        Mean over frames after the first on which the object is visible (J of DAVIS).
     first_mask : float
-        The same if the first frame's true mask were copied to all frames.
+        ``mean_iou`` of copies of the ground-truth mask of the first frame.
     reappeared : float
-        Share of reappearances found with IoU of 0.5 or more; nan where nothing reappears.
+        Fraction of reappearances found with an IoU of 0.5 or more; nan if there are none.
     empty_when_absent : float
-        Share of frames without the object that are left empty; nan where it is always there.
+        Fraction of frames without the object that have an empty mask; nan if there are none.
     """
 
     mean_iou: float
@@ -40,27 +40,27 @@ class ClipScores:
 
 
 def iou(predicted: Mask, truth: Mask) -> float:
-    """Intersection over union of two masks; 1 when both are empty."""
+    """Return the intersection over union of two masks, which is 1 if both are empty."""
     union = np.count_nonzero(predicted | truth)
     return 1.0 if union == 0 else np.count_nonzero(predicted & truth) / union
 
 
 def image_iou(model: SAM2, samples: Sequence[ClipSample], kind: PromptKind) -> float:
-    """Mean IoU over objects from one click at the deepest point, or one tight box.
+    """Return the mean IoU over objects for one click in the middle, or one exact box.
 
     Parameters
     ----------
     model : SAM2
-        In eval mode.
+        Model in eval mode.
     samples : sequence of ClipSample
-        Their first frames are used.
+        Samples, of which the first frames are used.
     kind : PromptKind
         ``POINT`` or ``BOX``.
 
     Returns
     -------
     float
-        nan without objects.
+        Mean IoU; nan without objects.
     """
     predictor = ImagePredictor(model)
     scores: list[float] = []
@@ -77,18 +77,18 @@ def clip_scores(
     kind: PromptKind,
     settings: TrackerSettings | None = None,
 ) -> ClipScores:
-    """Prompt each object on the first frame only and follow it to the end.
+    """Return the scores of objects that are prompted on the first frame and tracked to the last.
 
     Parameters
     ----------
     model : SAM2
-        In eval mode.
+        Model in eval mode.
     samples : sequence of ClipSample
-        Objects that are absent on the first frame are left out.
+        Clips; objects that are absent on the first frame are ignored.
     kind : PromptKind
-        How objects are prompted.
+        Kind of the prompts.
     settings : TrackerSettings, optional
-        How the model is used.
+        How prompts and memories are used.
     """
     overlaps: list[float] = []
     copied: list[float] = []
@@ -98,7 +98,7 @@ def clip_scores(
         present = [k for k in range(sample.masks.shape[1]) if sample.masks[0, k].any()]
         if not present:
             continue
-        predicted = follow(model, sample.images, sample.masks[0, present], kind, settings)
+        predicted = track_objects(model, sample.images, sample.masks[0, present], kind, settings)
         true = np.moveaxis(sample.masks[:, present], 1, 0)
         for truth, tracked in zip(true, predicted, strict=True):
             seen = truth.reshape(len(truth), -1).any(1)
@@ -111,27 +111,27 @@ def clip_scores(
     return ClipScores(_mean(overlaps), _mean(copied), _mean(found), _mean(empty))
 
 
-def follow(
+def track_objects(
     model: SAM2,
     images: NDArray[np.uint8],
     masks: NDArray[np.bool_],
     kind: PromptKind,
     settings: TrackerSettings | None = None,
 ) -> NDArray[np.bool_]:
-    """Track objects from their masks on the first frame.
+    """Return masks of objects that are prompted on the first frame and tracked to the last.
 
     Parameters
     ----------
     model : SAM2
-        In eval mode.
+        Model in eval mode.
     images : ndarray of uint8
         (T, H, W, 3).
     masks : ndarray of bool
-        (K, H, W) on the first frame, none empty.
+        (K, H, W) ground truth of the first frame, none empty.
     kind : PromptKind
-        Whether the model gets the mask, one click in it, or its box.
+        Kind of the prompts, which are made from ``masks``.
     settings : TrackerSettings, optional
-        How the model is used.
+        How prompts and memories are used.
 
     Returns
     -------

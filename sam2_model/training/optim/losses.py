@@ -1,4 +1,4 @@
-"""What the network is punished for: masks, their predicted quality, the object's presence."""
+"""Losses of masks, of their predicted IoU and of the object score."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _HEAVIEST_FOREGROUND = 20.0
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """How the terms are added up.
+    """Weights of the loss terms.
 
     Parameters
     ----------
     cross_entropy, dice : float
-        Of the mask. A focal term in place of the first collapsed to empty masks in trials.
+        Of the mask. With a focal loss instead of cross-entropy, masks collapsed to empty ones.
     iou : float
-        Mean absolute error of the predicted IoU, over all four hypotheses.
+        Mean absolute error of the predicted IoU, over all four masks.
     presence : float
         Cross-entropy of the object score.
     inactive : float
-        Share of the mask loss for the hypothesis that the prompt does not ask for: number 0, or
-        the best of the three.
+        Fraction of the mask loss for the mask that the prompt does not select: mask 0, or the best
+        of masks 1 to 3.
     losers : float
-        Share of the mask loss for the two others of the three. Without it the predicted IoU, late
-        to learn, picks masks that were never taught.
+        Fraction of the mask loss for the two other masks of 1 to 3. Without it, the predicted IoU,
+        which is learned late, selects masks that were never trained.
     """
 
     cross_entropy: float = 2.0
@@ -44,7 +44,7 @@ class LossWeights:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Mean over objects of each term, unweighted, and their weighted sum.
+    """Means of the unweighted terms over objects, and their weighted sum.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Losses:
 
 
 def mean_losses(parts: list[Losses]) -> Losses:
-    """Average the losses of several frames or rounds, term by term."""
+    """Return the mean losses of several frames or rounds."""
     names = ("total", "cross_entropy", "dice", "iou", "presence")
     return Losses(*(torch.stack([getattr(part, name) for part in parts]).mean() for name in names))
 
@@ -68,26 +68,21 @@ def mean_losses(parts: list[Losses]) -> Losses:
 def mask_loss(
     decoded: DecodedMasks, truth: Tensor, *, ambiguous: bool, weights: LossWeights
 ) -> Losses:
-    """Compare all hypotheses with the truth (SAM 2 paper, appendix D.2.2).
+    """Return the losses of all four masks (SAM 2 paper, appendix D.2.2).
 
-    Of the three hypotheses for ambiguous prompts the best one learns its mask, the two others
-    hardly; all predict their IoU. Objects that are absent count for the object score alone.
+    Of masks 1 to 3, the best has the full mask loss and the others a small fraction of it; all
+    predict their IoU. Absent objects contribute to the loss of the object score only.
 
     Parameters
     ----------
     decoded : DecodedMasks
-        B objects.
+        Masks of B objects.
     truth : Tensor
-        (B, 1, R, R) in 0..1, coverage of each pixel at the resolution of the comparison; nothing
-        but zeros where the object is absent.
+        (B, 1, R, R) ground truth: fraction of each pixel that is covered, 0 for absent objects.
     ambiguous : bool
-        Whether the prompt asks for the best of three rather than for hypothesis 0.
+        Whether the prompt selects the best of masks 1 to 3 rather than mask 0.
     weights : LossWeights
-        How the terms are added up.
-
-    Returns
-    -------
-    Losses
+        Weights of the loss terms.
     """
     present = truth.flatten(1).amax(1) > 0
     logits = upsample(decoded.logits.float(), (truth.shape[-2], truth.shape[-1]))
@@ -96,25 +91,27 @@ def mask_loss(
     cost = weights.cross_entropy * entropy + weights.dice * overlap
     best = cost[:, 1:].detach().argmin(1) + 1
     rows = torch.arange(len(best), device=best.device)
-    asked, other = (best, torch.zeros_like(best)) if ambiguous else (torch.zeros_like(best), best)
+    selected, other = (
+        (best, torch.zeros_like(best)) if ambiguous else (torch.zeros_like(best), best)
+    )
     quality = (decoded.ious.float() - hard_iou(logits, truth)).abs().mean(1)
     score = F.binary_cross_entropy_with_logits(decoded.object_score.float()[:, 0], present.float())
-    masks = cost[rows, asked] + weights.inactive * cost[rows, other]
+    masks = cost[rows, selected] + weights.inactive * cost[rows, other]
     masks = masks + weights.losers * (cost[:, 1:].sum(1) - cost[rows, best])
     share = present.float()
     count = share.sum().clamp(min=1)
     total = ((masks + weights.iou * quality) * share).sum() / count + weights.presence * score
     return Losses(
         total,
-        (entropy[rows, asked] * share).sum().detach() / count,
-        (overlap[rows, asked] * share).sum().detach() / count,
+        (entropy[rows, selected] * share).sum().detach() / count,
+        (overlap[rows, selected] * share).sum().detach() / count,
         (quality * share).sum().detach() / count,
         score.detach(),
     )
 
 
 def weighted_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy in which a small object's pixels weigh more.
+    """Return the cross-entropy with larger weights for the pixels of small objects.
 
     Parameters
     ----------
@@ -126,7 +123,8 @@ def weighted_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (B, M), means over pixels; foreground weighs as the root of background to foreground area.
+        (B, M), means over pixels; the weight of foreground pixels is the square root of the ratio
+        of background to foreground area.
     """
     share = truth.mean((-2, -1), keepdim=True).clamp(1e-5, 1.0)
     heavy = ((1 - share) / share).sqrt().clamp(1.0, _HEAVIEST_FOREGROUND)
@@ -137,14 +135,14 @@ def weighted_cross_entropy(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """One minus the soft Dice coefficient of (B, M, R, R) and (B, 1, R, R): (B, M)."""
+    """Return 1 minus the soft Dice coefficient of (B, M, R, R) and (B, 1, R, R), (B, M)."""
     probability = logits.sigmoid()
     shared = (probability * truth).sum((-2, -1))
     return 1 - (2 * shared + 1) / (probability.sum((-2, -1)) + truth.sum((-2, -1)) + 1)
 
 
 def hard_iou(logits: Tensor, truth: Tensor) -> Tensor:
-    """IoU of (B, M, R, R) logits above 0 and (B, 1, R, R) coverage above one half: (B, M)."""
+    """Return the IoU of logits (B, M, R, R) > 0 and coverage (B, 1, R, R) > 0.5, (B, M)."""
     predicted, true = logits.detach() > 0, truth > 0.5
     shared = (predicted & true).sum((-2, -1)).float()
     return shared / (predicted | true).sum((-2, -1)).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Weight updates, and a running mean of the weights that is what gets used."""
+"""Optimizers, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import nn
 
 _BETAS = (0.9, 0.98)
 _MOMENTUM = 0.95
-# Orthogonalising a matrix of a few rows says little about its direction.
+# Orthogonalizing a matrix of few rows hardly changes its direction.
 _FEWEST_ROWS = 16
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
 
 
 class Method(Enum):
-    """How gradients become steps."""
+    """Optimization method."""
 
     ADAMW = "adamw"
     MUON = "muon"
@@ -28,49 +28,49 @@ class Method(Enum):
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """What the training loop needs of an optimiser."""
+    """An optimizer as the training loop uses it."""
 
     @property
     def param_groups(self) -> Sequence[dict[str, Any]]:
-        """Groups of parameters; the loop sets ``"lr"`` of each."""
+        """Parameter groups; the loop sets ``"lr"`` of each."""
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients."""
+        """Reset the gradients."""
 
     def step(self) -> Any:
-        """Change the weights."""
+        """Update the weights."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the next sitting needs."""
+        """Return the state that a resumed run needs."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` gave."""
+        """Restore the state that :meth:`state_dict` returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizerGroup:
-    """Several optimisers, each of its own parameters, used as one.
+    """Several optimizers with disjoint parameters, used as one.
 
     Parameters
     ----------
     parts : mapping of str to torch.optim.Optimizer
-        By name.
+        Optimizers by name.
     """
 
     parts: Mapping[str, torch.optim.Optimizer]
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups of all parts; setting a value in one changes the optimiser."""
+        """Parameter groups of all parts."""
         return [group for part in self.parts.values() for group in part.param_groups]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parts."""
+        """Reset the gradients of all parts."""
         for part in self.parts.values():
             part.zero_grad(set_to_none)
 
     def step(self) -> None:
-        """Let every part change its weights."""
+        """Update the weights of all parts."""
         for part in self.parts.values():
             part.step()
 
@@ -85,38 +85,38 @@ class OptimizerGroup:
 
 
 def make_optimizer(model: nn.Module, method: Method, weight_decay: float) -> Optimizer:
-    """Build the optimiser of a model's trainable parameters.
+    """Return the optimizer of a model's trainable parameters.
 
     Parameters
     ----------
     model : nn.Module
         Parameters that do not require gradients are left out.
     method : Method
-        ``MUON`` takes the matrices of linear layers, and leaves the rest to AdamW.
+        ``MUON`` updates the matrices of linear layers, and AdamW the rest.
     weight_decay : float
-        For matrices and kernels, embeddings excepted.
+        Weight decay of matrices and kernels, without embeddings.
     """
     return adamw(model, weight_decay) if method is Method.ADAMW else muon(model, weight_decay)
 
 
 def adamw(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """Build AdamW that decays matrices and kernels only (Loshchilov and Hutter 2019).
+    """Return AdamW with decay of matrices and kernels only (Loshchilov and Hutter 2019).
 
     Parameters
     ----------
     model : nn.Module
         Parameters that do not require gradients are left out.
     weight_decay : float
-        For parameters of two dimensions and more, embeddings excepted.
+        Weight decay of parameters with two dimensions or more, without embeddings.
     """
     decayed, free = _sorted(model)
     return _adamw(list(decayed.values()), free, weight_decay)
 
 
 def muon(model: nn.Module, weight_decay: float) -> OptimizerGroup:
-    """Build Muon for matrices and AdamW for all else (Jordan et al. 2024; Liu et al. 2025).
+    """Return Muon for matrices and AdamW for the rest (Jordan et al. 2024; Liu et al. 2025).
 
-    Steps are scaled to the size of AdamW's, so that one learning rate fits both.
+    Steps of Muon are scaled to the size of those of AdamW, so that both use one learning rate.
 
     Parameters
     ----------
@@ -128,11 +128,11 @@ def muon(model: nn.Module, weight_decay: float) -> OptimizerGroup:
     Raises
     ------
     RuntimeError
-        If this PyTorch has no Muon (it came with 2.9).
+        If PyTorch is older than 2.9 and has no Muon.
     """
     if not hasattr(torch.optim, "Muon"):
         raise RuntimeError(
-            f"PyTorch {torch.__version__} has no Muon optimiser: install 2.9 or newer, or train "
+            f"PyTorch {torch.__version__} has no Muon optimizer: install 2.9 or newer, or train "
             "with AdamW."
         )
     decayed, free = _sorted(model)
@@ -186,9 +186,9 @@ class AverageWeights(Generic[ModelT]):
     Parameters
     ----------
     model : nn.Module
-        Copied.
+        Model, which is copied.
     decay : float
-        Share of the old average kept at each step, once enough steps were made.
+        Weight of the old average in each step; the first steps use a smaller one.
     """
 
     def __init__(self, model: ModelT, decay: float = 0.999) -> None:
@@ -197,7 +197,7 @@ class AverageWeights(Generic[ModelT]):
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
-        """Take in the weights after a step, counted from 0."""
+        """Update the average with the weights after a step (counted from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         mine = [p for p in self.model.state_dict().values() if p.is_floating_point()]
         new = [p for p in model.state_dict().values() if p.is_floating_point()]

@@ -1,4 +1,4 @@
-"""What is trained when: the learning rate and the mixture of batches over a run."""
+"""Schedule of a run: learning rate, and mixture of batches and prompts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sam2_model.training.rollout import ClipPlan
 
 @dataclass(frozen=True, slots=True)
 class LearningRate:
-    """Linear warm-up, a plateau, and a cosine descent to zero.
+    """Learning rate with linear warm-up, a plateau, and a cosine descent to zero.
 
     Parameters
     ----------
     peak : float
-        On the plateau.
+        Learning rate of the plateau.
     warmup : int
-        Steps to reach it.
+        Number of steps of the warm-up.
     descent : float
-        Share of the run, at its end, that the descent takes.
+        Fraction of the run for the descent.
     """
 
     peak: float = 6e-4
@@ -31,7 +31,7 @@ class LearningRate:
     descent: float = 0.3
 
     def at(self, step: int, progress: float) -> float:
-        """Return the rate for a step (from 0) at a share ``progress`` of the run."""
+        """Return the learning rate of a step (from 0) after a fraction ``progress`` of the run."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
         left = min(1.0, max(0.0, 1.0 - progress) / max(self.descent, 1e-9))
         return self.peak * rise * 0.5 * (1 - math.cos(math.pi * left))
@@ -39,14 +39,14 @@ class LearningRate:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The data of one step.
+    """Size of the batch of one step.
 
     Parameters
     ----------
     step : int
         Number of the step.
     clips, frames, objects : int
-        How many clips, their length, and the most objects of each.
+        Number of clips, frames of each clip, and largest number of objects of each clip.
     """
 
     step: int
@@ -57,28 +57,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """Images first, then clips mixed with images, growing in length.
+    """Sizes of batches: images first, then images and clips of growing length.
 
     Parameters
     ----------
     clips_from : float
-        Share of the run after which clips are mixed in.
+        Fraction of the run after which steps with clips begin.
     clip_share : float
-        Share of steps with clips from then on.
+        Fraction of steps with clips from then on.
     images, image_objects : int
-        Images per step, objects per image.
+        Number of images of a step, and of objects of an image.
     clips, clip_objects : int
-        Clips per step, at least, and objects per clip.
+        Smallest number of clips of a step, and number of objects of a clip.
     clip_frames : int
-        Frames per step up to which there are more clips.
+        Number of frames of a step, which raises the number of clips.
     shortest, longest : int
-        Frames per clip.
+        Range of the lengths of clips in frames.
     long_share : float
-        Share of clips whose first frames are tracked without being learnt from.
+        Fraction of long clips, whose first frames are tracked without a loss.
     farthest : int
-        Frames of the longest of these.
+        Length of the longest of these clips.
     frame_step : int
-        Lengths are multiples of this: a GPU is slow on sizes that it has not seen.
+        Lengths are multiples of this number: a GPU is slow for sizes that are new to it.
     """
 
     clips_from: float = 0.3
@@ -95,13 +95,13 @@ class Curriculum:
     frame_step: int = 1
 
     def request(self, step: int, progress: float, rng: np.random.Generator) -> Request:
-        """Draw what a step trains on."""
+        """Return a random batch size for a step."""
         if progress < self.clips_from or rng.random() >= self.clip_share:
             return Request(step, self.images, 1, self.image_objects)
         since = (progress - self.clips_from) / max(1e-9, 1 - self.clips_from)
         longest = round(self.shortest + min(1.0, 3 * since) * (self.longest - self.shortest))
         frames = int(rng.integers(self.shortest, longest + 1))
-        # Before clips have their full length, there is nothing worth tracking far.
+        # Long clips begin when clips have reached their full length.
         if longest == self.longest and rng.random() < self.long_share:
             frames = int(rng.integers(longest + 1, self.farthest + 1))
         frames = max(self.frame_step, frames - frames % self.frame_step)
@@ -111,22 +111,22 @@ class Curriculum:
 
 @dataclass(frozen=True, slots=True)
 class PromptMix:
-    """How often objects are pointed out in which way.
+    """Probabilities of the kinds of prompts.
 
     Parameters
     ----------
     image_point : float
-        Share of image steps that start from a click; the others start from a box.
+        Fraction of image steps with a click as the first prompt; the others have a box.
     clip_mask, clip_point : float
-        Shares of clip steps that start from a mask and from a click; the others from a box.
+        Fractions of clip steps with a mask and with a click; the others have a box.
     corrections : int
-        Most corrective clicks after the first prompt.
+        Largest number of corrective clicks after the first prompt.
     corrected_clip : float
-        Share of clip steps with a corrective click on a tracked frame.
+        Fraction of clip steps with a corrective click on a tracked frame.
     first_frame : float
-        Share of clips prompted on their first frame; the others on any frame.
-    learnt : int
-        The most frames after the prompted one that are learnt from: the last ones.
+        Fraction of clips that are prompted on their first frame; the others on any frame.
+    learned : int
+        Largest number of tracked frames with a loss; these are the last frames.
     """
 
     image_point: float = 0.6
@@ -135,26 +135,26 @@ class PromptMix:
     corrections: int = 1
     corrected_clip: float = 0.3
     first_frame: float = 0.6
-    learnt: int = 7
+    learned: int = 7
 
     def image_plan(self, rng: np.random.Generator) -> tuple[PromptKind, int]:
-        """Draw the first prompt and the number of corrections for an image step."""
+        """Return a random first prompt and number of corrections for an image step."""
         kind = PromptKind.POINT if rng.random() < self.image_point else PromptKind.BOX
         return kind, int(rng.integers(0, self.corrections + 1))
 
     def clip_plan(self, frames: int, rng: np.random.Generator) -> ClipPlan:
-        """Draw what happens along a clip."""
+        """Return a random plan for a clip."""
         prompted = 0 if rng.random() < self.first_frame else int(rng.integers(frames))
         others = [frame for frame in range(frames) if frame != prompted]
         corrected = int(rng.choice(others)) if rng.random() < self.corrected_clip else None
-        # A clip's own length is the reference's divisor; long videos all have the largest one.
+        # Meta's predictor divides by the length of the video, and by 15 for long videos.
         longest = MAX_POINTERS - 1
         if rng.random() >= 0.6:
             longest = int(rng.integers(min(frames, MAX_POINTERS) - 1, MAX_POINTERS))
         rounds = int(rng.integers(0, 2))
-        learnt = int(rng.integers(self.learnt - 2, self.learnt + 1))
-        unlearnt = frames - 1 - learnt if frames - 1 > self.learnt else 0
-        return ClipPlan(self._clip_kind(rng), prompted, rounds, corrected, longest, unlearnt)
+        learned = int(rng.integers(self.learned - 2, self.learned + 1))
+        unlearned = frames - 1 - learned if frames - 1 > self.learned else 0
+        return ClipPlan(self._clip_kind(rng), prompted, rounds, corrected, longest, unlearned)
 
     def _clip_kind(self, rng: np.random.Generator) -> PromptKind:
         draw = rng.random()

@@ -1,30 +1,31 @@
-"""How deep points lie within masks, for many masks at once, on whatever device they are."""
+"""Distances to the edges of masks, for many masks at once, on any device."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Looking whether anything is left stops a GPU, so it is done now and then only.
+# The check for remaining pixels synchronizes with the GPU, so it is done in few steps only.
 _CHECK_EVERY = 4
 
 
-def depths(cover: Tensor) -> Tensor:
-    """Return distances to the edge, in pixels, rising by one from rim to middle.
+def interior_depths(cover: Tensor) -> Tensor:
+    """Return the distances of pixels to the edges of masks.
 
-    Masks are eroded until they vanish, by a cross and by a square in turn, whose octagonal
-    distance is near the Euclidean one (Rosenfeld and Pfaltz, Pattern Recognit. 1:33, 1968).
+    Masks are eroded by a cross and by a square in turn until they are empty. The result is the
+    octagonal distance, which is near the Euclidean one (Rosenfeld and Pfaltz, Pattern Recognit.
+    1:33, 1968).
 
     Parameters
     ----------
     cover : Tensor
-        (B, H, W) bool, or share of each pixel that is covered, in 0..1; where it is less than one
-        half, a pixel lies outside, but still deeper than one that is not covered at all.
+        (B, H, W) bool, or the fraction of each pixel that is covered. Pixels below one half are
+        outside, with the fraction as their distance.
 
     Returns
     -------
     Tensor
-        (B, H, W) float32; the picture's border counts as an edge.
+        (B, H, W) float32 in pixels; the border of the image is an edge.
     """
     left = cover >= 0.5 if cover.is_floating_point() else cover
     depth = cover.float().clone()
@@ -37,32 +38,32 @@ def depths(cover: Tensor) -> Tensor:
     return depth
 
 
-def deepest(depth: Tensor) -> Tensor:
+def deepest_pixels(depth: Tensor) -> Tensor:
     """Return the row and column (B, 2) of the largest value of each (B, H, W) plane."""
     flat = depth.flatten(1).argmax(1)
     return torch.stack((flat // depth.shape[-1], flat % depth.shape[-1]), 1)
 
 
-def anywhere(depth: Tensor, share: float, chance: torch.Generator) -> Tensor:
-    """Return a random row and column (B, 2), at least one pixel and a ``share`` of the peak deep.
+def random_pixels(depth: Tensor, share: float, chance: torch.Generator) -> Tensor:
+    """Return random pixels (row, column), (B, 2), away from the edges of masks.
 
     Parameters
     ----------
     depth : Tensor
-        (B, H, W) of :func:`depths`.
+        (B, H, W) distances of :func:`interior_depths`.
     share : float
-        Of each plane's largest depth.
+        Smallest distance, as a fraction of the largest distance of each mask, and at least 1 pixel.
     chance : torch.Generator
-        On the depths' device.
+        Random generator on the device of ``depth``.
     """
     peak = depth.flatten(1).amax(1)
     floor = torch.minimum((share * peak).clamp(min=1), peak)
     draws = torch.rand(depth.shape, generator=chance, device=depth.device)
-    return deepest(draws.masked_fill(depth < floor[:, None, None], -1))
+    return deepest_pixels(draws.masked_fill(depth < floor[:, None, None], -1))
 
 
 def _eroded(inside: Tensor, axis: int) -> Tensor:
-    """Keep the pixels of (B, H, W) bool with both neighbours along an axis inside."""
+    """Return pixels of (B, H, W) bool whose two neighbors along an axis are inside."""
     kept = torch.zeros_like(inside)
     length = inside.shape[axis] - 2
     if length > 0:

@@ -1,4 +1,4 @@
-"""From true masks to the tensors that the prompt encoder takes, for many objects at once."""
+"""Random prompts of ground-truth masks, for many objects at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sam2_model.modeling.prompt_encoder import PointLabel
-from sam2_model.training.prompts.distance import anywhere, deepest, depths
+from sam2_model.training.prompts.distance import deepest_pixels, interior_depths, random_pixels
 
 _EXACT_SHARE = 0.5
 _INNER_SHARE = 0.3
@@ -19,7 +19,7 @@ _LONGEST_JITTER = 20.0
 
 
 class PromptKind(Enum):
-    """What an object is first pointed out with."""
+    """Kind of the first prompt of an object."""
 
     POINT = "point"
     BOX = "box"
@@ -28,12 +28,12 @@ class PromptKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PointPrompts:
-    """Equally many points on each of B objects.
+    """N points for each of B objects.
 
     Parameters
     ----------
     points : Tensor
-        (B, N, 2) float32, x and y in pixels of the square input, pixel corners at integers.
+        (B, N, 2) float32, (x, y) in pixels of the square input; integers are pixel corners.
     labels : Tensor
         (B, N) int, :class:`sam2_model.modeling.prompt_encoder.PointLabel` values.
     """
@@ -43,7 +43,7 @@ class PointPrompts:
 
     @property
     def ambiguous(self) -> bool:
-        """Whether so few points leave several masks possible."""
+        """Whether the points are ambiguous: one point at most."""
         return self.points.shape[1] <= 1
 
     def joined(self, later: PointPrompts) -> PointPrompts:
@@ -56,67 +56,69 @@ class PointPrompts:
 def first_prompts(
     cover: Tensor, kind: PromptKind, rng: np.random.Generator, stride: int = 2
 ) -> PointPrompts:
-    """Point out objects by one click or one box each, half of them exact.
+    """Return one click or one box for each object, half of them exact.
 
     Parameters
     ----------
     cover : Tensor
-        (B, R, R) float32, the share of each pixel that an object covers; none is empty.
+        (B, R, R) float32, the fraction of each pixel that the object covers; none is empty.
     kind : PromptKind
         ``POINT`` or ``BOX``.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     stride : int
-        Input pixels per pixel of ``cover``.
+        Pixels of the square input per pixel of ``cover``.
 
     Returns
     -------
     PointPrompts
-        On the masks' device.
+        Prompts on the device of ``cover``.
 
     Raises
     ------
     ValueError
-        For another kind, or an empty mask.
+        If ``kind`` is ``MASK``, or a mask is empty.
     """
     if not bool(cover.flatten(1).any(1).all()):
-        raise ValueError("An empty mask has no point to click and no box")
+        raise ValueError("An empty mask has no point and no box")
     chance = torch.Generator(cover.device).manual_seed(int(rng.integers(2**62)))
     if kind is PromptKind.POINT:
         return _clicks(cover, chance, stride)
     if kind is PromptKind.BOX:
         return _boxes(cover, chance, stride)
-    raise ValueError(f"{kind} is not made of points")
+    raise ValueError(f"{kind} has no points: use POINT or BOX")
 
 
 def corrections(predicted: Tensor, truth: Tensor, stride: int = 2) -> PointPrompts:
-    """Click the middle of each object's deepest error, as interactive segmentation is evaluated.
+    """Return a click in the middle of each object's largest error.
+
+    Interactive segmentation is usually evaluated with such clicks.
 
     Parameters
     ----------
     predicted, truth : Tensor
         (B, R, R) bool.
     stride : int
-        Input pixels per pixel of the masks.
+        Pixels of the square input per pixel of the masks.
 
     Returns
     -------
     PointPrompts
-        One click each: inside where the object was missed, outside where it was exceeded;
-        padding without errors.
+        One click for each object: inside on missed pixels, outside on wrong ones, or padding if
+        there is no error.
     """
-    missed, excess = depths(truth & ~predicted), depths(predicted & ~truth)
+    missed, excess = interior_depths(truth & ~predicted), interior_depths(predicted & ~truth)
     lacking, spare = (depth.flatten(1).amax(1) for depth in (missed, excess))
     inside = lacking >= spare
-    place = torch.where(inside[:, None], deepest(missed), deepest(excess))
+    pixel = torch.where(inside[:, None], deepest_pixels(missed), deepest_pixels(excess))
     labels = torch.where(inside, int(PointLabel.INSIDE), int(PointLabel.OUTSIDE))
     right = torch.maximum(lacking, spare) == 0
     labels = labels.masked_fill(right, int(PointLabel.PADDING))
-    return _points(place, labels, stride)
+    return _points(pixel, labels, stride)
 
 
 def tight_boxes(inside: Tensor) -> Tensor:
-    """Bound (B, R, R) bool masks, none empty: (B, 4) float32 x0, y0, x1, y1, pixel corners."""
+    """Return the boxes (x0, y0, x1, y1), (B, 4) float32, of masks (B, R, R), none empty."""
     sides = []
     for axis in (1, 2):
         line = inside.any(axis).to(torch.uint8)
@@ -126,22 +128,23 @@ def tight_boxes(inside: Tensor) -> Tensor:
 
 
 def _clicks(cover: Tensor, chance: torch.Generator, stride: int) -> PointPrompts:
-    depth = depths(cover)
+    depth = interior_depths(cover)
     exact = _drawn(len(cover), chance) < _EXACT_SHARE
-    place = torch.where(exact[:, None], deepest(depth), anywhere(depth, _INNER_SHARE, chance))
-    return _points(place, torch.full_like(place[:, 0], int(PointLabel.INSIDE)), stride)
+    inner = random_pixels(depth, _INNER_SHARE, chance)
+    pixel = torch.where(exact[:, None], deepest_pixels(depth), inner)
+    return _points(pixel, torch.full_like(pixel[:, 0], int(PointLabel.INSIDE)), stride)
 
 
-def _points(place: Tensor, labels: Tensor, stride: int) -> PointPrompts:
-    """Turn one row and column (B, 2) per object into points in the middle of their pixels."""
-    points = (place.flip(1).float() + 0.5) * stride
+def _points(pixel: Tensor, labels: Tensor, stride: int) -> PointPrompts:
+    """Return the centers of pixels (row, column), (B, 2), as points of the square input."""
+    points = (pixel.flip(1).float() + 0.5) * stride
     return PointPrompts(points[:, None], labels.int()[:, None])
 
 
 def _boxes(cover: Tensor, chance: torch.Generator, stride: int) -> PointPrompts:
-    """Bound masks, half of them inexactly: each side moves by about a tenth of the box's size.
+    """Return boxes of masks, half of them with sides moved by about a tenth of the box's size.
 
-    SAM paper, appendix A, "Training algorithm".
+    Source: SAM paper, appendix A, "Training algorithm".
     """
     size = float(cover.shape[-1] * stride)
     boxes = tight_boxes(cover > 0) * stride

@@ -1,4 +1,4 @@
-"""Clicks and boxes as a person would give them, made from true masks, for scoring."""
+"""Clicks and boxes of ground-truth masks, as a user would give them, for evaluation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A point on a pixel of an object.
+    """A click on a pixel.
 
     Parameters
     ----------
     y, x : int
-        The pixel's row and column.
+        Row and column.
     """
 
     y: int
@@ -26,16 +26,12 @@ class Click:
 
 
 def deepest_point(mask: Mask) -> Click:
-    """Click the pixel farthest from the mask's edge.
+    """Return the pixel that is farthest from the mask's edge.
 
     Parameters
     ----------
     mask : ndarray of bool
-        (H, W), not empty; the picture's border counts as an edge.
-
-    Returns
-    -------
-    Click
+        (H, W), not empty; the border of the image is an edge.
 
     Raises
     ------
@@ -49,7 +45,7 @@ def deepest_point(mask: Mask) -> Click:
 
 
 def tight_box(mask: Mask) -> NDArray[np.float32]:
-    """Bound a mask.
+    """Return the bounding box of a mask.
 
     Parameters
     ----------
@@ -59,7 +55,7 @@ def tight_box(mask: Mask) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of float32
-        (x0, y0, x1, y1), pixel corners.
+        (x0, y0, x1, y1) of the outer pixel corners.
 
     Raises
     ------
@@ -73,5 +69,5 @@ def tight_box(mask: Mask) -> NDArray[np.float32]:
 def _bounds(mask: Mask) -> tuple[slice, slice]:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if len(rows) == 0:
-        raise ValueError("An empty mask has no point to click and no box")
+        raise ValueError("An empty mask has no point and no box")
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -1,1 +1,1 @@
-"""Synthetic training samples."""
+"""Synthetic movies and volumes with ground truth."""

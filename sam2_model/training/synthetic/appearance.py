@@ -1,4 +1,4 @@
-"""What pictures of each style have in common: intensities, textures, sizes, numbers."""
+"""Styles of scenes: intensities, textures, and sizes and numbers of objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sam2_model.training.synthetic.rendering import Blend, Image
 
 
 class Style(Enum):
-    """How a scene looks."""
+    """Style of a scene."""
 
     FLUORESCENCE = "fluorescence"
     PHASE_CONTRAST = "phase contrast"
@@ -25,28 +25,28 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """Drawn anew for every scene, within its style's limits; intensities in 0..1.
+    """Appearance of one scene, drawn within the limits of its style; intensities in 0..1.
 
     Parameters
     ----------
     ground, body : float
         Mean intensity of the background and of the objects.
     ground_texture, body_texture : float
-        Spread of either.
+        Standard deviation of their textures.
     ground_grain, body_grain : float
-        Width of their features in pixels.
+        Width of the textures' features in pixels.
     rim, halo, haze : float
-        Intensity added along the outline: inside, just outside, and far outside.
+        Intensity added along the outline: inside, near the outside, and far outside.
     nucleus, spots : float
-        Intensity added by one large and by several small spots within an object.
+        Intensity added by one large and by several small spots in an object.
     roughness : float
-        How far outlines are from ellipses.
+        Deviation of outlines from ellipses.
     softness : float
         Width of the edge in pixels.
     variety : float
-        How much objects differ in intensity.
+        Standard deviation of the objects' intensities, relative to their mean.
     clutter : float
-        Contrast of shapes in the background that are no objects.
+        Contrast of shapes in the background that are not objects.
     """
 
     ground: float
@@ -65,14 +65,14 @@ class Appearance:
     variety: float
     clutter: float
 
-    def stands_out(self, body: float) -> bool:
-        """Whether an object of mean intensity ``body`` can be told from the background."""
+    def is_visible(self, body: float) -> bool:
+        """Return whether an object of mean intensity ``body`` differs from the background."""
         inside = body, body + self.rim
         levels = np.clip([*inside, self.ground + self.halo], 0, 1) - np.clip(self.ground, 0, 1)
         return bool(np.abs(levels).max() > _CONTRAST + self.ground_texture)
 
 
-# Lowest and highest value of every field of Look, in their order.
+# Lowest and highest value of each field of Appearance, in their order.
 _LIMITS: Mapping[Style, tuple[tuple[float, float], ...]] = {
     Style.FLUORESCENCE: (
         (0.01, 0.15), (0.2, 0.9), (0.0, 0.02), (0.01, 0.09), (20, 80), (2, 7),
@@ -116,20 +116,20 @@ _LARGE = {Style.ORGANS, Style.SHAPES}
 _CONTRAST = 0.12
 
 
-def blend_of(style: Style) -> Blend:
-    """Return how objects of a style add to what is behind them."""
+def blend_mode(style: Style) -> Blend:
+    """Return how objects of a style are drawn over the background."""
     return Blend.LIGHT if style is Style.FLUORESCENCE else Blend.OVER
 
 
 def draw_appearance(style: Style, rng: np.random.Generator) -> Appearance:
-    """Draw a look within a style's limits; objects always stand out from the background."""
+    """Return a random appearance of a style, in which objects differ from the background."""
     limits = zip(fields(Appearance), _LIMITS[style], strict=True)
-    look = Appearance(**{field.name: float(rng.uniform(*span)) for field, span in limits})
-    return look if look.stands_out(look.body) else draw_appearance(style, rng)
+    appearance = Appearance(**{field.name: float(rng.uniform(*span)) for field, span in limits})
+    return appearance if appearance.is_visible(appearance.body) else draw_appearance(style, rng)
 
 
 def draw_radius(style: Style, rng: np.random.Generator) -> float:
-    """Draw the typical radius of a scene's objects in pixels: 4.5 to 60, most near 15."""
+    """Return a random typical radius of a scene's objects: 4.5 to 60 pixels, mostly near 15."""
     if style in _LARGE:
         return float(np.exp(rng.uniform(np.log(9), np.log(60))))
     smallest = 10 if style is Style.MEMBRANES else 4.5
@@ -137,24 +137,24 @@ def draw_radius(style: Style, rng: np.random.Generator) -> float:
 
 
 def draw_count(style: Style, radius: float, area: int, rng: np.random.Generator) -> int:
-    """Draw how many objects of a radius a picture of ``area`` pixels holds: 1 to 60 per 256 px."""
+    """Return a random number of objects for ``area`` pixels: 1 to 60 per 256 x 256 pixels."""
     room = area / (np.pi * radius**2)
     share = rng.uniform(0.3, 0.7) if style in _CROWDED else rng.uniform(0.03, 0.45)
     return int(np.clip(round(room * share), 1, max(1, 60 * area // 256**2)))
 
 
-def coloured(values: Image, style: Style, rng: np.random.Generator) -> Image:
-    """Stain histology, and drop the only channel of grey pictures (T, H, W, C)."""
+def colored(values: Image, style: Style, rng: np.random.Generator) -> Image:
+    """Return images of values (T, H, W, C): stained histology, and gray without channel axis."""
     if style is Style.HISTOLOGY:
         return stained(values[..., 0], rng)
     return values if values.shape[-1] == 3 else values[..., 0]
 
 
 def stained(values: Image, rng: np.random.Generator) -> Image:
-    """Colour grey tissue (..., H, W) from purple nuclei over pink to white gaps."""
+    """Return gray tissue (..., H, W) in colors from purple nuclei over pink to white gaps."""
     stops = np.array(((0.3, 0.15, 0.5), (0.8, 0.55, 0.75), (0.95, 0.93, 0.95)))
     stops = (stops + rng.normal(0, 0.07, stops.shape)).clip(0, 1)
     levels = np.linspace(0, 1, 256)
     table = np.stack([np.interp(levels, (0.1, 0.65, 1), stop) for stop in stops.T], axis=1)
-    coloured: Image = table.astype(np.float32)[(values.clip(0, 1) * 255).astype(np.uint8)]
-    return coloured
+    colored: Image = table.astype(np.float32)[(values.clip(0, 1) * 255).astype(np.uint8)]
+    return colored

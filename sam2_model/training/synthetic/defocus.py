@@ -1,4 +1,4 @@
-"""Light from out of focus: slices of a fluorescent volume also show what lies above and below."""
+"""Out-of-focus light: slices of a fluorescent volume also show the slices above and below."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sam2_model.training.synthetic.rendering import Image
 
 @dataclass(frozen=True, slots=True)
 class Defocus:
-    """How a microscope spreads light along z.
+    """Axial spread of light in a microscope.
 
-    The axial profile is a Gaussian core with exponential tails, a usual approximation of a
-    confocal point spread function; the farther the light comes, the more it is blurred in plane.
+    The axial profile is a Gaussian core with exponential tails, a common approximation of a
+    confocal point spread function. Light of distant slices is blurred more within the slice.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Defocus:
     tail : float
         Distance in slices over which the tails fall to 1/e.
     share : float
-        Share of the light that is in the tails.
+        Fraction of the light in the tails.
     blur : float
         Standard deviation in pixels of the blur one slice away.
     margin : int
-        Slices beyond the first and the last one whose light is still seen.
+        Number of slices before the first and after the last whose light is visible.
     """
 
     core: float
@@ -39,30 +39,30 @@ class Defocus:
     margin: int = 5
 
     def profile(self) -> NDArray[np.float32]:
-        """Return the weights (2 margin + 1,) of the slices around one; they sum to 1."""
+        """Return the weights (2 margin + 1,) of a slice and its neighbors, which sum to 1."""
         away = np.abs(np.arange(-self.margin, self.margin + 1))
         core = np.exp(-0.5 * (away / self.core) ** 2)
         tails = np.exp(-away / self.tail)
         weights = (1 - self.share) * core / core.sum() + self.share * tails / tails.sum()
         return weights.astype(np.float32)
 
-    def seen_through(self, values: Image) -> Image:
-        """Mix the light of slices.
+    def apply(self, values: Image) -> Image:
+        """Return slices with the out-of-focus light of their neighbors.
 
         Parameters
         ----------
         values : NDArray[np.float32]
-            (Z + 2 margin, H, W, C) light that each slice emits.
+            (Z + 2 margin, H, W, C) light of each slice.
 
         Returns
         -------
         NDArray[np.float32]
-            (Z, H, W, C) light that each slice but those of the margins shows.
+            (Z, H, W, C) visible light of each slice, without the margins.
         """
         away, weights = np.arange(-self.margin, self.margin + 1), self.profile()
         inner = slice(self.margin, len(values) - self.margin)
         out = weights[self.margin] * values[inner]
-        # Three widths stand for one per distance, which nobody could tell apart.
+        # Three widths instead of one for each distance give the same result.
         blurred = values
         for nearest, farthest, sigma in ((1, 2, self.blur), (3, self.margin, 2.5 * self.blur)):
             blurred = ndimage.gaussian_filter(blurred, sigma, axes=(1, 2), truncate=2.5)
@@ -72,7 +72,7 @@ class Defocus:
 
 
 def draw_defocus(rng: np.random.Generator) -> Defocus:
-    """Draw a microscope, from nearly perfect sections to light from many slices."""
+    """Return a random spread, from nearly perfect sections to light from many slices."""
     return Defocus(
         core=float(rng.uniform(0.3, 1.5)),
         tail=float(rng.uniform(1.0, 4.0)),

@@ -1,6 +1,6 @@
-"""The synthetic generator: movies and volumes with their truth, and training clips.
+"""The synthetic generator: movies and volumes with ground truth, and training clips.
 
-It is napari's sample data and the demo's input too, and needs numpy and scipy only.
+It also makes the sample data and the demo's input, and needs numpy and scipy only.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sam2_model.training.data import augmentation as augment
-from sam2_model.training.data.samples import SIDE, ClipSample, sample_of
-from sam2_model.training.synthetic.appearance import Style, blend_of, coloured
+from sam2_model.training.data.samples import SIDE, ClipSample, make_sample
+from sam2_model.training.synthetic.appearance import Style, blend_mode, colored
 from sam2_model.training.synthetic.defocus import draw_defocus
 from sam2_model.training.synthetic.lifecycle import draw_lifecycle
 from sam2_model.training.synthetic.rendering import Blend
 from sam2_model.training.synthetic.scene_generator import draw_scene
 from sam2_model.training.synthetic.stacks import (
     Encoding,
-    LabelledStack,
+    LabeledStack,
     MovieSpec,
     VolumeSpec,
     generate_movie,
@@ -28,7 +28,7 @@ from sam2_model.training.synthetic.stacks import (
 
 __all__ = [
     "Encoding",
-    "LabelledStack",
+    "LabeledStack",
     "MovieSpec",
     "Style",
     "SyntheticClips",
@@ -45,27 +45,27 @@ class SyntheticClips:
     Parameters
     ----------
     styles : sequence of Style
-        To draw from.
+        Styles of clips.
     volumes : float
-        Share of clips in which objects swell, shrink and end, as in a volume's slices.
+        Fraction of clips whose frames are slices of a volume.
     """
 
     styles: Sequence[Style] = tuple(Style)
     volumes: float = 0.25
 
     def sample(self, rng: np.random.Generator, frames: int, objects: int) -> ClipSample:
-        """Make a clip; see :class:`sam2_model.training.data.samples.ClipSource`."""
+        """Return a clip; see :class:`sam2_model.training.data.samples.ClipSource`."""
         while True:
             style = self.styles[int(rng.integers(len(self.styles)))]
-            story = draw_lifecycle(rng, frames, self.volumes)
-            light = blend_of(style) is Blend.LIGHT
-            haze = draw_defocus(rng) if story.volume and light else None
-            length = frames + (2 * haze.margin if haze else 0)
-            values, labels = draw_scene(style, rng, length, story, (SIDE, SIDE)).render()
-            if haze:
-                values = haze.seen_through(values)
-                labels = labels[haze.margin : -haze.margin]
-            images = (coloured(values, style, rng).clip(0, 1) * 255).astype(np.uint8)
-            sample = sample_of(augment.clip(images, rng), labels, rng, objects)
+            lifecycle = draw_lifecycle(rng, frames, self.volumes)
+            light = blend_mode(style) is Blend.LIGHT
+            defocus = draw_defocus(rng) if lifecycle.volume and light else None
+            length = frames + (2 * defocus.margin if defocus else 0)
+            values, labels = draw_scene(style, rng, length, lifecycle, (SIDE, SIDE)).render()
+            if defocus:
+                values = defocus.apply(values)
+                labels = labels[defocus.margin : -defocus.margin]
+            images = (colored(values, style, rng).clip(0, 1) * 255).astype(np.uint8)
+            sample = make_sample(augment.clip(images, rng), labels, rng, objects)
             if sample is not None:
                 return sample

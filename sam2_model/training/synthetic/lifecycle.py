@@ -1,4 +1,4 @@
-"""What happens in a clip: motion, divisions, disappearances, or slices of a volume."""
+"""Events of a clip: motion, divisions and disappearances, or slices of a volume."""
 
 from __future__ import annotations
 
@@ -6,38 +6,45 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sam2_model.training.synthetic.motion import Motion, Numbers, ellipsoid, hidden, living, tube
+from sam2_model.training.synthetic.motion import (
+    Motion,
+    Numbers,
+    ellipsoid,
+    hide,
+    living_motion,
+    tube,
+)
 
 _FASTEST = 14.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """What happens in a clip.
+    """Events of a clip.
 
     Parameters
     ----------
     volume : bool
-        Frames are slices: objects begin, swell, shrink and end along z.
+        Whether frames are slices: objects begin, grow, shrink and end along z.
     speed : float
         Typical motion in radii per frame.
     drift : float
-        Motion common to everything in pixels per frame.
+        Common motion of objects and background in pixels per frame.
     divided, hidden : float
-        Shares of the objects that divide, and that are gone for a while.
+        Fractions of the objects that divide, and that disappear for a while.
     longest_gap : float
-        Share of the frames for which they may be gone.
+        Longest disappearance as a fraction of the frames.
     step : float
-        Distance of a volume's slices in pixels, so that solids are about as deep as wide; 0 for
-        solids of any depth.
+        Distance of a volume's slices in pixels, for objects that are about as deep as wide; 0 for
+        objects of any depth.
     tubes : float
-        Share of a volume's solids that are tubes, the others being ellipsoids.
+        Fraction of a volume's objects that are tubes; the others are ellipsoids.
     occluder : bool
-        Whether something passes in front.
+        Whether a large object passes in front of all others.
     crossing : bool
-        Whether objects pass over each other; those of one plane push each other aside.
+        Whether objects pass over each other; otherwise they push each other aside.
     packed : bool
-        Whether objects begin in touch with each other.
+        Whether objects touch each other on the first frame.
     """
 
     volume: bool = False
@@ -55,15 +62,15 @@ class Lifecycle:
     def motion(
         self, rng: np.random.Generator, start: Numbers, frames: int, radius: float
     ) -> Motion:
-        """Draw what one object does, given its place and radius in pixels."""
+        """Return a random motion of an object, given its position (y, x) and radius in pixels."""
         if self.volume:
             if rng.random() < self.tubes:
                 return tube(rng, start, frames, radius)
             return ellipsoid(rng, start, frames, radius, self._depth(rng, frames, radius))
         pace = min(radius * self.speed, _FASTEST) * rng.uniform(0.5, 1.5)
-        motion = living(rng, start, frames, pace)
+        motion = living_motion(rng, start, frames, pace)
         if self.hidden and rng.random() < self.hidden:
-            return hidden(motion, rng, max(1, round(self.longest_gap * frames)))
+            return hide(motion, rng, max(1, round(self.longest_gap * frames)))
         return motion
 
     def _depth(self, rng: np.random.Generator, frames: int, radius: float) -> float:
@@ -73,7 +80,7 @@ class Lifecycle:
 
 
 def draw_lifecycle(rng: np.random.Generator, frames: int, volumes: float = 0.25) -> Lifecycle:
-    """Draw what happens in a training clip of some frames; a share is ``volumes``."""
+    """Return random events of a training clip; a fraction ``volumes`` of clips are volumes."""
     packed = rng.random() < 0.25
     if frames == 1:
         return Lifecycle(packed=packed)

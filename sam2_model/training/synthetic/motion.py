@@ -1,4 +1,4 @@
-"""How objects move, change, divide, hide, and begin and end along z."""
+"""Motions of objects: wandering, growth, division, disappearance, and extent along z."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Where an object is and how it looks, one entry per frame.
+    """Position and shape of an object on each frame.
 
     Parameters
     ----------
-    centre : NDArray[np.float64]
-        (T, 2) y and x in pixels.
+    center : NDArray[np.float64]
+        (T, 2), (y, x) in pixels.
     angle : NDArray[np.float64]
-        (T,) rotation in radians, relative to the sprite, like the two that follow.
+        (T,) rotation of the sprite in radians.
     scale : NDArray[np.float64]
-        (T,) size; 0 where nothing is seen.
+        (T,) size relative to the sprite; 0 on frames where the object is not visible.
     squeeze : NDArray[np.float64]
         (T,) elongation along the sprite's rows.
     bend, taper : NDArray[np.float64]
         (T,) curvature along the rows, and widening from first to last row; 0 for none.
     fade : NDArray[np.float64]
-        (T,) opacity in 0..1; a faded object is still there.
+        (T,) opacity in 0..1; a faded object is still labeled.
     """
 
-    centre: Numbers
+    center: Numbers
     angle: Numbers
     scale: Numbers
     squeeze: Numbers
@@ -40,24 +40,24 @@ class Motion:
 
     @property
     def frames(self) -> int:
-        """Length in frames."""
+        """Number of frames."""
         return len(self.scale)
 
     def only(self, seen: NDArray[np.bool_]) -> Motion:
-        """Return the motion with nothing seen outside the frames ``seen`` (T,)."""
+        """Return the motion of an object that is visible on the frames ``seen`` (T,) only."""
         return replace(self, scale=self.scale * seen)
 
     def without(self, start: int, length: int) -> Motion:
-        """Return the motion with a gap in which nothing is seen."""
+        """Return the motion of an object that is not visible on ``length`` frames."""
         at = np.arange(self.frames)
         return self.only((at < start) | (at >= start + length))
 
 
-def still(start: Numbers, frames: int) -> Motion:
-    """Stay in place."""
+def static_motion(start: Numbers, frames: int) -> Motion:
+    """Return the motion of an object that does not move or change."""
     zeros, ones = np.zeros(frames), np.ones(frames)
-    centre = np.tile(start, (frames, 1)).astype(float)
-    return Motion(centre, zeros, ones, ones, zeros, zeros, ones)
+    center = np.tile(start, (frames, 1)).astype(float)
+    return Motion(center, zeros, ones, ones, zeros, zeros, ones)
 
 
 def wander(rng: np.random.Generator, frames: int, speed: float) -> Numbers:
@@ -70,7 +70,7 @@ def wander(rng: np.random.Generator, frames: int, speed: float) -> Numbers:
 
 
 def sway(rng: np.random.Generator, frames: int, strength: float) -> Numbers:
-    """Return a slow change (T,) that starts at 0 and is pulled back to it."""
+    """Return a slow random change (T,) that starts at 0 and returns towards it."""
     steps = rng.normal(0, strength, frames)
     value = np.zeros(frames)
     for t in range(1, frames):
@@ -78,8 +78,8 @@ def sway(rng: np.random.Generator, frames: int, strength: float) -> Numbers:
     return value
 
 
-def living(rng: np.random.Generator, start: Numbers, frames: int, speed: float) -> Motion:
-    """Return a living object's motion: it wanders, turns, grows and changes shape slowly."""
+def living_motion(rng: np.random.Generator, start: Numbers, frames: int, speed: float) -> Motion:
+    """Return the motion of a living object, which wanders, rotates and changes its shape."""
     return Motion(
         start + wander(rng, frames, speed),
         sway(rng, frames, 0.08),
@@ -91,8 +91,8 @@ def living(rng: np.random.Generator, start: Numbers, frames: int, speed: float) 
     )
 
 
-def hidden(motion: Motion, rng: np.random.Generator, longest: int) -> Motion:
-    """Return the motion with a gap of one to ``longest`` frames."""
+def hide(motion: Motion, rng: np.random.Generator, longest: int) -> Motion:
+    """Return the motion of an object that disappears for 1 to ``longest`` frames."""
     length = int(rng.integers(1, min(longest, motion.frames) + 1))
     start = int(rng.integers(0, motion.frames - length + 1))
     return motion.without(start, length)
@@ -101,71 +101,71 @@ def hidden(motion: Motion, rng: np.random.Generator, longest: int) -> Motion:
 def ellipsoid(
     rng: np.random.Generator, start: Numbers, slices: int, radius: float, depth: float
 ) -> Motion:
-    """Return the cuts of an ellipsoid through a volume, one per slice.
+    """Return the cross-sections of an ellipsoid, one for each slice of a volume.
 
-    Parallel cuts of an ellipsoid are similar ellipses on a straight line, whose size follows a
-    half circle, so that a cut that shrinks and shifts is exact.
+    Parallel cross-sections of an ellipsoid are similar ellipses with centers on a line and sizes
+    on a half circle, so that a motion describes them exactly.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     start : NDArray[np.float64]
-        (2,) y and x of its middle in pixels.
+        (2,), (y, x) of its center in pixels.
     slices : int
         Number of slices.
     radius : float
-        Of the largest cut in pixels.
+        Radius of the largest cross-section in pixels.
     depth : float
-        From its first to its last cut in slices.
+        Extent along z in slices.
     """
-    place = (np.arange(slices) - rng.uniform(0, slices - 1)) / (depth / 2)
-    scale = np.sqrt(np.clip(1 - place**2, 0, 1))
+    position = (np.arange(slices) - rng.uniform(0, slices - 1)) / (depth / 2)
+    scale = np.sqrt(np.clip(1 - position**2, 0, 1))
     tilt = rng.normal(0, 0.25 * radius, 2)
-    upright = replace(still(start, slices), scale=scale, fade=np.clip(1.6 * scale, 0, 1))
-    return replace(upright, centre=start + place[:, None] * tilt)
+    upright = replace(static_motion(start, slices), scale=scale, fade=np.clip(1.6 * scale, 0, 1))
+    return replace(upright, center=start + position[:, None] * tilt)
 
 
 def tube(rng: np.random.Generator, start: Numbers, slices: int, radius: float) -> Motion:
-    """Return the cuts of a tube that winds through a volume, begins and ends."""
+    """Return the cross-sections of a winding tube, one for each slice of a volume."""
     course = wander(rng, slices, radius * rng.uniform(0, 0.25))
     length = int(rng.integers(max(2, slices // 3), 2 * slices + 2))
     first = int(rng.integers(-length // 2, max(1, slices - 1)))
     at = np.arange(slices)
     whole = replace(
-        still(start, slices),
-        centre=start + course - course[slices // 2],
+        static_motion(start, slices),
+        center=start + course - course[slices // 2],
         scale=np.exp(sway(rng, slices, 0.05)),
         squeeze=np.exp(sway(rng, slices, 0.05)),
     )
     return whole.only((at >= first) & (at < first + length))
 
 
-def divided(
+def divide(
     motion: Motion, at: int, radius: float, rng: np.random.Generator
 ) -> tuple[Motion, Motion, Motion]:
-    """Let an object become two.
+    """Return the motions of a dividing object and its two daughters.
 
     Parameters
     ----------
     motion : Motion
-        Of the object if it did not divide.
+        Motion of the object without division.
     at : int
         First frame of the daughters.
     radius : float
-        Of the object in pixels.
+        Radius of the object in pixels.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
 
     Returns
     -------
     tuple of Motion
-        The mother, which grows long and ends, and the daughters, which move apart and grow.
+        The mother, which becomes longer and ends, and the daughters, which move apart and grow.
     """
     frames = np.arange(motion.frames)
     turn = rng.uniform(0, 2 * np.pi)
     axis = np.array((np.sin(turn), np.cos(turn)))
-    # Rows of the sprite point along the axis, so that it grows long towards its daughters.
+    # The rows of the sprite are along the axis, so that the mother grows towards its daughters.
     angle = motion.angle * (frames < at - 4) + turn - np.pi / 2
     longer = np.where(frames < at - 2, 1.0, 1.12)
     mother = replace(motion, squeeze=motion.squeeze * longer).only(frames < at)
@@ -174,7 +174,7 @@ def divided(
     first, second = (
         replace(
             motion,
-            centre=motion.centre + sign * apart[:, None] * axis,
+            center=motion.center + sign * apart[:, None] * axis,
             angle=angle,
             scale=motion.scale * size,
             squeeze=motion.squeeze * 0.9,

@@ -1,4 +1,4 @@
-"""Smooth random fields, quick enough for every training sample."""
+"""Smooth random fields."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ Field = NDArray[np.float32]
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Field:
-    """Draw a smooth field of zero mean and unit spread.
+    """Return a smooth random field with mean 0 and standard deviation 1.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     shape : tuple of int
         Height and width in pixels.
     grain : float
-        Width of its features in pixels; 1 or less gives white noise.
+        Width of the features in pixels; 1 or less gives white noise.
 
     Returns
     -------
     NDArray[np.float32]
-        (H, W); a field of random spline coefficients, one every ``grain`` pixels.
+        (H, W), a cubic spline with random coefficients every ``grain`` pixels.
     """
     if grain <= 1:
         return rng.standard_normal(shape, np.float32)
@@ -34,16 +34,16 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> Fie
 
 
 def _splines(n: int, grain: float, phase: float) -> tuple[NDArray[np.int64], Field]:
-    """First of the four knots around each of n pixels, and their cubic B-spline weights (4, n)."""
-    place = np.arange(n) / grain + phase
-    first = place.astype(np.int64)
-    u = place - first
+    """Return the first of four knots around each of n pixels, and their spline weights (4, n)."""
+    position = np.arange(n) / grain + phase
+    first = position.astype(np.int64)
+    u = position - first
     weights = ((1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3)
     return first, (np.stack(weights) / 6).astype(np.float32)
 
 
 def _blended(coarse: Field, first: NDArray[np.int64], weights: Field) -> Field:
-    """Blend rows; a product of matrices would be as quick but for BLAS threads on busy cores."""
+    """Return weighted sums of rows, faster than a matrix product when cores are busy."""
     field = weights[0][:, None] * coarse[first]
     for k in range(1, 4):
         field += weights[k][:, None] * coarse[first + k]

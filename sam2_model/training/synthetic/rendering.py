@@ -1,4 +1,4 @@
-"""Moving pictures of cut-out objects on a background, with their true labels."""
+"""Rendering of sprites on a background, with ground-truth labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SMALLEST = 0.08
 
 
 class Blend(Enum):
-    """How an object adds to what is behind it: as a solid, or as light."""
+    """How an object is drawn over the background: as a solid, or as light."""
 
     OVER = "over"
     LIGHT = "light"
@@ -27,16 +27,16 @@ class Blend(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """An object cut out of its surroundings.
+    """An image of one object without its background.
 
     Parameters
     ----------
     values : NDArray[np.float32]
         (h, w, C) intensities in 0..1.
     alpha : NDArray[np.float32]
-        (h, w) opacity in 0..1; of its halo and of the light around it too.
+        (h, w) opacity in 0..1, of the halo and the light around the object too.
     cover : NDArray[np.float32]
-        (h, w) in 0..1; the true mask is where it exceeds one half.
+        (h, w) in 0..1; the ground-truth mask is where it exceeds 0.5.
     """
 
     values: Image
@@ -53,22 +53,22 @@ class Clip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything a clip shows.
+    """Background, objects and motions of a clip.
 
     Parameters
     ----------
     background : NDArray[np.float32]
         (H, W, C) in 0..1.
     sprites : sequence of Sprite
-        Later ones lie in front; the label of each is its position, counted from 1.
+        Objects; later ones are in front, and the label of each is its index plus 1.
     motions : sequence of Motion
-        One per sprite.
+        Motion of each object.
     drift : NDArray[np.float64]
         (T, 2) motion of the background in pixels.
     blend : Blend
-        How objects add to what is behind.
+        How objects are drawn over the background.
     parents : mapping of int to int
-        From a daughter's label to its mother's.
+        Label of the mother, by label of the daughter.
     """
 
     background: Image
@@ -79,7 +79,7 @@ class Scene:
     parents: Mapping[int, int] = field(default_factory=dict)
 
     def render(self) -> Clip:
-        """Draw all frames."""
+        """Return all frames and labels."""
         shape = (len(self.drift), *self.background.shape)
         values, labels = np.empty(shape, np.float32), np.zeros(shape[:3], np.uint16)
         for frame, shift in zip(values, self.drift, strict=True):
@@ -93,7 +93,7 @@ class Scene:
     def _draw(
         self, canvas: Image, labels: Labels, number: int, planes: Image, motion: Motion, t: int
     ) -> None:
-        patch, (rows, columns) = posed(planes, motion, t, labels.shape)
+        patch, (rows, columns) = transform_sprite(planes, motion, t, labels.shape)
         if patch.size == 0:
             return
         alpha, target = patch[..., -2:-1], canvas[rows, columns]
@@ -106,7 +106,7 @@ class Scene:
 
 
 def shifted(image: Image, shift: Numbers) -> Image:
-    """Move an image by whole pixels, mirrored at its edges."""
+    """Return an image moved by whole pixels and mirrored at its edges."""
     dy, dx = np.round(shift).astype(int)
     if not (dy or dx):
         return image
@@ -122,23 +122,23 @@ def _mirrored(index: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 
 
 def _planes(sprite: Sprite) -> Image:
-    """Put values, alpha and cover together, with a transparent rim."""
+    """Return values, alpha and cover as one array (h, w, C + 2) with a transparent rim."""
     values = np.pad(sprite.values, ((1, 1), (1, 1), (0, 0)), mode="edge")
     rest = (np.pad(plane, 1)[..., None] for plane in (sprite.alpha, sprite.cover))
     return np.concatenate((values, *rest), axis=2, dtype=np.float32)
 
 
-def posed(
+def transform_sprite(
     planes: Image, motion: Motion, t: int, shape: tuple[int, ...]
 ) -> tuple[Image, tuple[slice, slice]]:
-    """Turn, scale, stretch, bend and place a sprite.
+    """Return a sprite rotated, scaled, stretched, bent and moved to its position on a frame.
 
     Parameters
     ----------
     planes : NDArray[np.float32]
         (h, w, C + 2), transparent at its rim.
     motion : Motion
-        Of the object.
+        Motion of the object.
     t : int
         Frame.
     shape : tuple of int
@@ -147,24 +147,24 @@ def posed(
     Returns
     -------
     patch : NDArray[np.float32]
-        (h', w', C + 2), the part that lies on the canvas; perhaps empty.
+        (h', w', C + 2), the part within the canvas, which may be empty.
     where : tuple of slice
-        Its place on the canvas.
+        Rows and columns of the canvas.
     """
     scale, squeeze = motion.scale[t], motion.squeeze[t]
     cos, sin = np.cos(motion.angle[t]), np.sin(motion.angle[t])
     forward = np.array(((cos, -sin), (sin, cos))) * (scale * squeeze, scale / squeeze)
     stretched = 1 + abs(motion.bend[t]) + abs(motion.taper[t])
     half = stretched * np.abs(forward) @ (np.array(planes.shape[:2]) / 2)
-    low = np.maximum(np.floor(motion.centre[t] - half), 0).astype(int)
-    high = np.minimum(np.ceil(motion.centre[t] + half) + 1, shape[:2]).astype(int)
+    low = np.maximum(np.floor(motion.center[t] - half), 0).astype(int)
+    high = np.minimum(np.ceil(motion.center[t] + half) + 1, shape[:2]).astype(int)
     where = slice(low[0], high[0]), slice(low[1], high[1])
     if (high <= low).any():
         return planes[:0], where
     inverse = np.linalg.inv(forward).astype(np.float32)
     rows, columns = (
         np.arange(a, b, dtype=np.float32) - np.float32(c)
-        for a, b, c in zip(low, high, motion.centre[t], strict=True)
+        for a, b, c in zip(low, high, motion.center[t], strict=True)
     )
     y = inverse[0, 0] * rows[:, None] + inverse[0, 1] * columns
     x = inverse[1, 0] * rows[:, None] + inverse[1, 1] * columns
@@ -174,7 +174,7 @@ def posed(
 
 
 def _deformed(y: Image, x: Image, half: float, bend: float, taper: float) -> Image:
-    """Shift and stretch columns, the more the farther from the middle row; return new columns."""
+    """Return columns that are shifted and stretched with the distance from the middle row."""
     if not (bend or taper):
         return x
     along = y * np.float32(1 / half)
@@ -182,9 +182,9 @@ def _deformed(y: Image, x: Image, half: float, bend: float, taper: float) -> Ima
 
 
 def sampled(planes: Image | NDArray[np.uint8], y: Image, x: Image) -> Image:
-    """Interpolate (H, W, C) linearly at points of one shape, clamped to its edges.
+    """Return linear interpolation of (H, W, C) at coordinates y and x, clamped to the edges.
 
-    Much quicker than :func:`scipy.ndimage.map_coordinates` for many small images.
+    Faster than :func:`scipy.ndimage.map_coordinates` for many small images.
     """
     height, width = planes.shape[:2]
     y = np.clip(y, 0, height - 1.001, dtype=np.float32)
@@ -206,8 +206,8 @@ def sampled(planes: Image | NDArray[np.uint8], y: Image, x: Image) -> Image:
     return top
 
 
-def glowing(values: Image, share: float) -> Image:
-    """Let each slice of a light volume (T, H, W, C) receive a share of its neighbours' light."""
+def add_glow(values: Image, share: float) -> Image:
+    """Return a volume of light (Z, H, W, C), with a fraction of each slice in its neighbors."""
     kernel = np.array((share, 1 - 2 * share, share), np.float32)
     mixed: Image = ndimage.convolve1d(values, kernel, axis=0, mode="nearest")
     return mixed

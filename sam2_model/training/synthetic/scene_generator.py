@@ -1,4 +1,4 @@
-"""Synthetic scenes: what is where, what happens, and how it is drawn."""
+"""Random scenes: positions, motions and appearance of objects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from sam2_model.training.synthetic.appearance import (
     Appearance,
     Style,
-    blend_of,
+    blend_mode,
     draw_appearance,
     draw_count,
     draw_radius,
 )
 from sam2_model.training.synthetic.lifecycle import Lifecycle
-from sam2_model.training.synthetic.motion import Motion, divided, living, wander
-from sam2_model.training.synthetic.placement import packed, placed, separate_objects
+from sam2_model.training.synthetic.motion import Motion, divide, living_motion, wander
+from sam2_model.training.synthetic.placement import pack, scatter, separate_objects
 from sam2_model.training.synthetic.rendering import Clip, Scene, Sprite
 from sam2_model.training.synthetic.sprites import draw_background, draw_sprite
 from sam2_model.training.synthetic.tissue import draw_tiling
@@ -29,20 +29,20 @@ _TINTED = 0.5
 
 @runtime_checkable
 class Drawable(Protocol):
-    """Something with frames and labels."""
+    """A scene that can be rendered."""
 
     def render(self) -> Clip:
-        """Draw all frames."""
+        """Return all frames and labels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """How many objects of which size; what is None is drawn.
+class ObjectCount:
+    """Number and size of a scene's objects; None for random ones.
 
     Parameters
     ----------
     count : int, optional
-        Objects in the first frame, or in the volume.
+        Number of objects on the first frame, or in the volume.
     radius : float, optional
         Typical radius in pixels.
     """
@@ -55,66 +55,67 @@ def draw_scene(
     style: Style,
     rng: np.random.Generator,
     frames: int,
-    story: Lifecycle,
+    lifecycle: Lifecycle,
     shape: tuple[int, int],
-    cast: Cast | None = None,
+    objects: ObjectCount | None = None,
 ) -> Drawable:
-    """Draw a scene with its objects and what happens to them.
+    """Return a random scene.
 
     Parameters
     ----------
     style : Style
-        How it looks.
+        Style of the scene.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     frames : int
         Number of frames or slices.
-    story : Lifecycle
-        What happens.
+    lifecycle : Lifecycle
+        Events of the clip.
     shape : tuple of int
         Height and width in pixels.
-    cast : Cast, optional
-        Objects; membranes use the radius only.
+    objects : ObjectCount, optional
+        Number and size of objects; membranes use the radius only.
     """
-    cast = cast or Cast()
-    look = draw_appearance(style, rng)
-    radius = cast.radius or draw_radius(style, rng)
-    drift = wander(rng, frames, story.drift)
+    objects = objects or ObjectCount()
+    appearance = draw_appearance(style, rng)
+    radius = objects.radius or draw_radius(style, rng)
+    drift = wander(rng, frames, lifecycle.drift)
     if style is Style.MEMBRANES:
-        return draw_tiling(look, radius, rng, frames, shape, drift, volume=story.volume)
-    count = cast.count or draw_count(style, radius, shape[0] * shape[1], rng)
+        return draw_tiling(appearance, radius, rng, frames, shape, drift, volume=lifecycle.volume)
+    count = objects.count or draw_count(style, radius, shape[0] * shape[1], rng)
     radii = radius * np.exp(rng.normal(0, 0.18, count))
-    places = packed(radii, shape, rng) if story.packed else placed(radii, shape, rng)
+    positions = pack(radii, shape, rng) if lifecycle.packed else scatter(radii, shape, rng)
     motions = [
-        story.motion(rng, start, frames, float(r)) for start, r in zip(places, radii, strict=True)
+        lifecycle.motion(rng, start, frames, float(r))
+        for start, r in zip(positions, radii, strict=True)
     ]
-    if not (story.volume or story.crossing):
+    if not (lifecycle.volume or lifecycle.crossing):
         motions = separate_objects(motions, radii)
-    sprites = [draw_sprite(float(r), look, rng) for r in radii]
-    background = draw_background(style, shape, look, rng)[..., None]
+    sprites = [draw_sprite(float(r), appearance, rng) for r in radii]
+    background = draw_background(style, shape, appearance, rng)[..., None]
     parents: dict[int, int] = {}
-    if story.divided:
-        sprites, motions, parents = _with_daughters(sprites, motions, radii, story, rng)
-    if story.occluder:
-        sprites, motions = _with_occluder(sprites, motions, look, rng, shape)
-    motions = [replace(m, centre=m.centre + drift) for m in motions]
+    if lifecycle.divided:
+        sprites, motions, parents = _with_daughters(sprites, motions, radii, lifecycle, rng)
+    if lifecycle.occluder:
+        sprites, motions = _with_occluder(sprites, motions, appearance, rng, shape)
+    motions = [replace(m, center=m.center + drift) for m in motions]
     if style is Style.SHAPES and rng.random() < _TINTED:
         background, sprites = background * _tint(rng), [_tinted(s, rng) for s in sprites]
-    return Scene(background, sprites, motions, drift, blend_of(style), parents)
+    return Scene(background, sprites, motions, drift, blend_mode(style), parents)
 
 
 def _with_daughters(
     sprites: Sequence[Sprite],
     motions: Sequence[Motion],
     radii: NDArray[np.float64],
-    story: Lifecycle,
+    lifecycle: Lifecycle,
     rng: np.random.Generator,
 ) -> tuple[list[Sprite], list[Motion], dict[int, int]]:
     sprites, motions, parents = list(sprites), list(motions), {}
     frames = motions[0].frames
-    for number in np.flatnonzero(rng.random(len(radii)) < story.divided):
+    for number in np.flatnonzero(rng.random(len(radii)) < lifecycle.divided):
         at = int(rng.integers(2, max(3, frames - 1)))
-        mother, *daughters = divided(motions[number], at, float(radii[number]), rng)
+        mother, *daughters = divide(motions[number], at, float(radii[number]), rng)
         motions[number] = mother
         for daughter in daughters:
             sprites.append(sprites[number])
@@ -126,15 +127,15 @@ def _with_daughters(
 def _with_occluder(
     sprites: Sequence[Sprite],
     motions: Sequence[Motion],
-    look: Appearance,
+    appearance: Appearance,
     rng: np.random.Generator,
     shape: tuple[int, int],
 ) -> tuple[list[Sprite], list[Motion]]:
-    """Pass something large in front of everything."""
-    plain = replace(look, halo=0.0, haze=0.0)
+    """Return sprites and motions with a large object that passes in front of all others."""
+    plain = replace(appearance, halo=0.0, haze=0.0)
     occluder = draw_sprite(float(rng.uniform(15, 40)), plain, rng)
     start = rng.uniform(0, 1, 2) * shape
-    path = living(rng, start, motions[0].frames, float(rng.uniform(6, 20)))
+    path = living_motion(rng, start, motions[0].frames, float(rng.uniform(6, 20)))
     return [*sprites, occluder], [*motions, path]
 
 

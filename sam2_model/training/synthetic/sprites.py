@@ -1,4 +1,4 @@
-"""Objects and backgrounds drawn from nothing: cells, nuclei, organs, shapes."""
+"""Random objects and backgrounds: cells, nuclei, organs, shapes."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ Real = NDArray[np.floating]
 _TRIES = 10
 
 
-def draw_sprite(radius: float, look: Appearance, rng: np.random.Generator) -> Sprite:
-    """Draw one grey object.
+def draw_sprite(radius: float, appearance: Appearance, rng: np.random.Generator) -> Sprite:
+    """Return a random gray object.
 
     Parameters
     ----------
     radius : float
         Mean radius in pixels.
-    look : Appearance
-        Of the scene.
+    appearance : Appearance
+        Appearance of the scene.
     rng : numpy.random.Generator
-        Source of chance.
+        Random generator.
     """
-    distance = _signed_distance(radius, look, rng)
-    body = _draw_body(look, rng)
-    grain = max(look.body_grain, rng.uniform(0.05, 0.25) * radius)
-    values = body + look.body_texture * noise(rng, _shape(distance), grain)
-    values += look.rim * np.exp(-(((distance - 1.5) / 1.5) ** 2))
+    distance = _signed_distance(radius, appearance, rng)
+    body = _draw_body(appearance, rng)
+    grain = max(appearance.body_grain, rng.uniform(0.05, 0.25) * radius)
+    values = body + appearance.body_texture * noise(rng, _shape(distance), grain)
+    values += appearance.rim * np.exp(-(((distance - 1.5) / 1.5) ** 2))
     if rng.random() < 0.5:
         values += rng.uniform(-0.1, 0.25) * body * (distance / radius).clip(0, 1)
-    if look.nucleus:
-        _add_spot(values, 0.2 * radius, 0.45 * radius, look.nucleus, rng)
-    for _ in range(int(rng.integers(0, 6)) if look.spots else 0):
-        _add_spot(values, 0.7 * radius, radius * rng.uniform(0.08, 0.2), look.spots, rng)
-    cover = (0.5 + distance / (2 * look.softness)).clip(0, 1)
-    values, alpha = _surrounded(values.clip(0.02, 1), cover, distance, radius, look)
+    if appearance.nucleus:
+        _add_spot(values, 0.2 * radius, 0.45 * radius, appearance.nucleus, rng)
+    for _ in range(int(rng.integers(0, 6)) if appearance.spots else 0):
+        _add_spot(values, 0.7 * radius, radius * rng.uniform(0.08, 0.2), appearance.spots, rng)
+    cover = (0.5 + distance / (2 * appearance.softness)).clip(0, 1)
+    values, alpha = _surrounded(values.clip(0.02, 1), cover, distance, radius, appearance)
     planes = (plane.astype(np.float32) for plane in (values[..., None], alpha, cover))
     return Sprite(*planes)
 
 
-def _draw_body(look: Appearance, rng: np.random.Generator) -> float:
-    """Draw an object's own intensity, one that does not hide it."""
+def _draw_body(appearance: Appearance, rng: np.random.Generator) -> float:
+    """Return a random intensity of an object that differs from the background."""
     for _ in range(_TRIES):
-        body = look.body * (1 + look.variety * float(rng.normal()))
-        if look.stands_out(body):
+        body = appearance.body * (1 + appearance.variety * float(rng.normal()))
+        if appearance.is_visible(body):
             return body
-    return look.body
+    return appearance.body
 
 
 def _shape(distance: Real) -> tuple[int, int]:
@@ -61,7 +61,7 @@ def _shape(distance: Real) -> tuple[int, int]:
 def _add_spot(
     values: Real, reach: float, size: float, strength: float, rng: np.random.Generator
 ) -> None:
-    """Brighten or darken a round spot within ``reach`` of the middle."""
+    """Brighten or darken a round spot within ``reach`` pixels of the center."""
     y, x = np.array(values.shape) / 2 + rng.uniform(-reach, reach, 2)
     top, left, wide = max(int(y - size) - 1, 0), max(int(x - size) - 1, 0), int(2 * size) + 4
     part = values[top : top + wide, left : left + wide]
@@ -71,35 +71,35 @@ def _add_spot(
 
 
 def _surrounded(
-    values: Real, cover: Real, distance: Real, radius: float, look: Appearance
+    values: Real, cover: Real, distance: Real, radius: float, appearance: Appearance
 ) -> tuple[Real, Real]:
-    """Add the halo and the haze, both outside the outline; return values and opacity."""
-    if not (look.halo or look.haze):
+    """Return values and opacity with halo and haze around the object."""
+    if not (appearance.halo or appearance.haze):
         return values, cover
     near = np.exp(-(((distance + 2.5) / 1.6) ** 2))
     far = np.exp(np.minimum(distance, 0) / (0.35 * radius))
-    light = look.halo * near + look.haze * far
+    light = appearance.halo * near + appearance.haze * far
     glow = (np.abs(light) / 0.03).clip(0, 0.9) * (distance < 1)
-    # A thin glow lets the background through, so its value must be the brighter.
-    lit = (look.ground + light / np.maximum(glow, 0.1)).clip(0, 1)
+    # A glow with low opacity needs a higher value for the same light.
+    lit = (appearance.ground + light / np.maximum(glow, 0.1)).clip(0, 1)
     alpha = cover + glow * (1 - cover)
     mixed = (values * cover + lit * (alpha - cover)) / np.maximum(alpha, 1e-3)
     return mixed, alpha
 
 
-def _signed_distance(radius: float, look: Appearance, rng: np.random.Generator) -> Real:
-    """Distance to a wavy ellipse's outline in pixels, positive inside, on a square."""
-    stretch = float(np.exp(abs(rng.normal(0, 0.2 + 0.5 * look.roughness))))
-    waves = look.roughness * rng.normal(size=4) / np.arange(2, 6)
+def _signed_distance(radius: float, appearance: Appearance, rng: np.random.Generator) -> Real:
+    """Return the distance to the outline of a random wavy ellipse in pixels, positive inside."""
+    stretch = float(np.exp(abs(rng.normal(0, 0.2 + 0.5 * appearance.roughness))))
+    waves = appearance.roughness * rng.normal(size=4) / np.arange(2, 6)
     phases = rng.uniform(0, 2 * np.pi, 4)
-    reach = radius * (stretch * (1 + np.abs(waves).sum()) + (0.8 if look.haze > 0.02 else 0))
-    half = int(np.ceil(min(reach, 4 * radius))) + 3 + (3 if look.halo else 0)
+    reach = radius * (stretch * (1 + np.abs(waves).sum()) + (0.8 if appearance.haze > 0.02 else 0))
+    half = int(np.ceil(min(reach, 4 * radius))) + 3 + (3 if appearance.halo else 0)
     across = np.arange(-half, half + 1, dtype=np.float32)
     turn = np.float32(rng.uniform(0, np.pi))
     u = (across * np.cos(turn) + across[:, None] * np.sin(turn)) / np.float32(stretch)
     v = (across[:, None] * np.cos(turn) - across * np.sin(turn)) * np.float32(stretch**0.5)
     away = np.hypot(u, v)
-    # Powers of a unit complex number are the cosines of an angle's multiples.
+    # The real parts of powers of a unit complex number are cosines of multiples of its angle.
     direction = (u + 1j * v) / np.maximum(away, 1e-6)
     power, outline = direction, np.full_like(u, radius)
     for wave, phase in zip(waves, phases, strict=True):
@@ -110,34 +110,37 @@ def _signed_distance(radius: float, look: Appearance, rng: np.random.Generator) 
 
 
 def draw_background(
-    style: Style, shape: tuple[int, int], look: Appearance, rng: np.random.Generator
+    style: Style, shape: tuple[int, int], appearance: Appearance, rng: np.random.Generator
 ) -> Image:
-    """Draw an empty scene (H, W) with uneven light, clutter and debris."""
-    picture = look.ground + look.ground_texture * noise(rng, shape, look.ground_grain)
+    """Return a random background (H, W) with uneven light, clutter and debris."""
+    image = appearance.ground + appearance.ground_texture * noise(
+        rng, shape, appearance.ground_grain
+    )
     if rng.random() < 0.5:
-        picture += 0.5 * look.ground_texture * noise(rng, shape, 3)
+        image += 0.5 * appearance.ground_texture * noise(rng, shape, 3)
     if style is Style.ORGANS:
-        picture = _within_a_body(picture, look, rng)
-    for _ in range(int(rng.integers(0, 10)) if look.clutter else 0):
-        _add_clutter(picture, look, rng)
+        image = _add_body(image, appearance, rng)
+    for _ in range(int(rng.integers(0, 10)) if appearance.clutter else 0):
+        _add_clutter(image, appearance, rng)
     if rng.random() < 0.4:
-        picture *= 1 + rng.uniform(0, 0.25) * noise(rng, shape, 150)
+        image *= 1 + rng.uniform(0, 0.25) * noise(rng, shape, 150)
     for _ in range(int(rng.integers(0, 12)) if rng.random() < 0.3 else 0):
-        _add_debris(picture, rng)
-    return picture.astype(np.float32)
+        _add_debris(image, rng)
+    return image.astype(np.float32)
 
 
-def _add_clutter(picture: Image, look: Appearance, rng: np.random.Generator) -> None:
-    """Blend a faint, blurred shape into the background: something out of focus."""
+def _add_clutter(image: Image, appearance: Appearance, rng: np.random.Generator) -> None:
+    """Add a faint, blurred shape to the background, like an object out of focus."""
+    body = appearance.ground + appearance.clutter * rng.uniform(-1, 1)
     faint = replace(
-        look, body=look.ground + look.clutter * rng.uniform(-1, 1), softness=6.0, rim=0.0,
-        halo=0.0, haze=0.0, nucleus=0.0, spots=0.0, variety=0.0,
+        appearance, body=body, softness=6.0, rim=0.0, halo=0.0, haze=0.0, nucleus=0.0, spots=0.0,
+        variety=0.0,
     )  # fmt: skip
     sprite = draw_sprite(float(rng.uniform(5, 30)), faint, rng)
     height, width = sprite.alpha.shape
-    y = int(rng.integers(-height // 2, picture.shape[0]))
-    x = int(rng.integers(-width // 2, picture.shape[1]))
-    target = picture[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+    y = int(rng.integers(-height // 2, image.shape[0]))
+    x = int(rng.integers(-width // 2, image.shape[1]))
+    target = image[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
     part = (
         slice(max(-y, 0), max(-y, 0) + target.shape[0]),
         slice(max(-x, 0), max(-x, 0) + target.shape[1]),
@@ -145,24 +148,24 @@ def _add_clutter(picture: Image, look: Appearance, rng: np.random.Generator) -> 
     target += sprite.alpha[part] * (sprite.values[part][..., 0] - target)
 
 
-def _within_a_body(picture: Image, look: Appearance, rng: np.random.Generator) -> Image:
-    """Leave air around a large body with a bright skin, most of the time."""
+def _add_body(image: Image, appearance: Appearance, rng: np.random.Generator) -> Image:
+    """Return the image with air around a large body with a bright skin, in 60 % of cases."""
     if rng.random() < 0.4:
-        return picture
-    size = min(picture.shape)
-    flat = replace(look, roughness=0.08, softness=1.5, haze=0.0, halo=0.0)
+        return image
+    size = min(image.shape)
+    flat = replace(appearance, roughness=0.08, softness=1.5, haze=0.0, halo=0.0)
     distance = _signed_distance(size * rng.uniform(0.42, 0.7), flat, rng)
-    y, x = (np.linspace(-0.5, 0.5, n) * n + distance.shape[0] / 2 for n in picture.shape)
+    y, x = (np.linspace(-0.5, 0.5, n) * n + distance.shape[0] / 2 for n in image.shape)
     y, x = (p.clip(0, distance.shape[0] - 1).astype(int) for p in (y, x))
     depth = distance[y[:, None], x]
     skin = 0.2 * np.exp(-((depth / 3) ** 2))
-    return np.where(depth > 0, picture + skin, rng.uniform(0, 0.08)).astype(np.float32)
+    return np.where(depth > 0, image + skin, rng.uniform(0, 0.08)).astype(np.float32)
 
 
-def _add_debris(picture: Image, rng: np.random.Generator) -> None:
-    """Add a small round piece of dirt."""
-    y, x = (int(rng.integers(n)) for n in picture.shape)
+def _add_debris(image: Image, rng: np.random.Generator) -> None:
+    """Add a small round piece of debris."""
+    y, x = (int(rng.integers(n)) for n in image.shape)
     size = int(rng.integers(1, 5))
-    part = picture[max(y - size, 0) : y + size + 1, max(x - size, 0) : x + size + 1]
+    part = image[max(y - size, 0) : y + size + 1, max(x - size, 0) : x + size + 1]
     rows, columns = (np.arange(n) - (n - 1) / 2 for n in part.shape)
     part += rng.normal(0, 0.3) * (size - np.hypot(rows[:, None], columns)).clip(0, 1)

@@ -1,4 +1,4 @@
-"""Synthetic movies and volumes with their true labels."""
+"""Synthetic movies and volumes with ground-truth labels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sam2_model.training.synthetic.appearance import Style, coloured
+from sam2_model.training.synthetic.appearance import Style, colored
 from sam2_model.training.synthetic.lifecycle import Lifecycle
 from sam2_model.training.synthetic.noise import noise
-from sam2_model.training.synthetic.rendering import Image, Labels, Scene, glowing
-from sam2_model.training.synthetic.scene_generator import Cast, draw_scene
+from sam2_model.training.synthetic.rendering import Image, Labels, Scene, add_glow
+from sam2_model.training.synthetic.scene_generator import ObjectCount, draw_scene
 
 _GLOW = 0.12
 _PHOTONS = 400.0
 
 
 class Encoding(Enum):
-    """Numbers that intensities are stored as.
+    """Dtype and range of stored intensities.
 
     ``BYTES``: uint8. ``CAMERA``: uint16, an offset of 100 and up to 4000 counts above it.
     ``HOUNSFIELD``: int16, -1000 (air) to 400.
@@ -35,30 +35,31 @@ class Encoding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MovieSpec:
-    """A time-lapse.
+    """Properties of a synthetic time-lapse.
 
     Parameters
     ----------
     style : Style
-        How it looks.
+        Style of the scene.
     frames : int
-        Length.
+        Number of frames.
     shape : tuple of int
         Height and width in pixels.
     count, radius : int and float, optional
-        Objects in the first frame and their typical radius in pixels; drawn if None.
-    story : Lifecycle
-        What happens.
+        Number of objects on the first frame, and their typical radius in pixels; None for random
+        ones.
+    lifecycle : Lifecycle
+        Events of the movie.
     blur : float
-        Share of the frames that are out of focus.
+        Fraction of the frames that are out of focus.
     bleaching : float
-        Share of the signal lost from frame to frame.
+        Fraction of the signal that is lost from frame to frame.
     shading : float
         Unevenness of the light, 0 for none.
     noise : float
-        Noise of the camera, 0 for none, 1 for a lot.
+        Noise of the camera, 0 for none, 1 for strong noise.
     encoding : Encoding
-        Numbers that intensities are stored as.
+        Dtype and range of stored intensities.
     scale : tuple of float
         Minutes per frame, micrometres per pixel (y, x).
     """
@@ -68,7 +69,7 @@ class MovieSpec:
     shape: tuple[int, int] = (256, 256)
     count: int | None = None
     radius: float | None = None
-    story: Lifecycle = field(
+    lifecycle: Lifecycle = field(
         default_factory=lambda: Lifecycle(speed=0.12, divided=0.15, hidden=0.1)
     )
     blur: float = 0.0
@@ -81,14 +82,14 @@ class MovieSpec:
 
 @dataclass(frozen=True, slots=True)
 class VolumeSpec:
-    """A volume; parameters that are not listed are those of :class:`MovieSpec`.
+    """Properties of a synthetic volume; other parameters are those of :class:`MovieSpec`.
 
     Parameters
     ----------
     slices : int
         Number of slices.
     tubes : float
-        Share of the objects that are tubes; the others are ellipsoids, as deep as wide.
+        Fraction of the objects that are tubes; the others are ellipsoids, as deep as wide.
     scale : tuple of float
         Distance of the slices and of the pixels (y, x), in micrometres, or in millimetres for
         organs.
@@ -107,23 +108,23 @@ class VolumeSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledStack:
-    """A movie or a volume with its truth.
+class LabeledStack:
+    """A movie or a volume with ground truth.
 
     Parameters
     ----------
     images : NDArray
-        (T, H, W) or (Z, H, W), with a last axis of 3 colours for histology and some shapes.
+        (T, H, W) or (Z, H, W), or with a last axis of 3 colors for histology and some shapes.
     labels : NDArray[np.uint16]
-        (T, H, W) or (Z, H, W); an object keeps its number, 0 is background.
+        (T, H, W) or (Z, H, W); an object has the same label on all frames, 0 is background.
     parents : mapping of int to int
-        From a daughter's number to its mother's.
+        Label of the mother, by label of the daughter.
     axes : str
         ``"TYX"``, ``"ZYX"``, or these with ``"C"`` last.
     scale : tuple of float
         Step along each of the three axes.
     units : tuple of str
-        Of ``scale``, as pint names.
+        Units of ``scale``, as names of pint.
     """
 
     images: NDArray[Any]
@@ -134,50 +135,50 @@ class LabelledStack:
     units: tuple[str, str, str]
 
 
-def generate_movie(spec: MovieSpec, seed: int) -> LabelledStack:
-    """Make a time-lapse; the same spec and seed give the same one.
+def generate_movie(spec: MovieSpec, seed: int) -> LabeledStack:
+    """Return a time-lapse; the same spec and seed give the same result.
 
     Parameters
     ----------
     spec : MovieSpec
-        What to make.
+        Properties of the result.
     seed : int
-        Not negative.
+        Random seed, not negative.
     """
     rng = np.random.default_rng((seed, spec.frames))
-    cast = Cast(spec.count, spec.radius)
-    scene = draw_scene(spec.style, rng, spec.frames, spec.story, spec.shape, cast)
+    objects = ObjectCount(spec.count, spec.radius)
+    scene = draw_scene(spec.style, rng, spec.frames, spec.lifecycle, spec.shape, objects)
     values, labels = scene.render()
     values = _faded(values, spec.bleaching, spec.shading, rng)
     for t in np.flatnonzero(rng.random(spec.frames) < spec.blur):
         values[t] = ndimage.gaussian_filter(values[t], (2.0, 2.0, 0), truncate=2.5)
-    images = _recorded(coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
+    images = _recorded(colored(values, spec.style, rng), spec.noise, spec.encoding, rng)
     parents = scene.parents if isinstance(scene, Scene) else {}
     axes = "TYXC" if images.ndim == 4 else "TYX"
     units = ("minute", "micrometer", "micrometer")
-    return LabelledStack(images, labels, parents, axes, spec.scale, units)
+    return LabeledStack(images, labels, parents, axes, spec.scale, units)
 
 
-def generate_volume(spec: VolumeSpec, seed: int) -> LabelledStack:
-    """Make a volume of ellipsoids and tubes; the same spec and seed give the same one.
+def generate_volume(spec: VolumeSpec, seed: int) -> LabeledStack:
+    """Return a volume of ellipsoids and tubes; the same spec and seed give the same result.
 
     Parameters
     ----------
     spec : VolumeSpec
-        What to make.
+        Properties of the result.
     seed : int
-        Not negative.
+        Random seed, not negative.
     """
     rng = np.random.default_rng((seed, spec.slices, 1))
-    cast = Cast(spec.count, spec.radius)
-    story = Lifecycle(volume=True, step=spec.scale[0] / spec.scale[2], tubes=spec.tubes)
-    scene = draw_scene(spec.style, rng, spec.slices, story, spec.shape, cast)
+    objects = ObjectCount(spec.count, spec.radius)
+    lifecycle = Lifecycle(volume=True, step=spec.scale[0] / spec.scale[2], tubes=spec.tubes)
+    scene = draw_scene(spec.style, rng, spec.slices, lifecycle, spec.shape, objects)
     values, labels = scene.render()
-    values = _faded(glowing(values, _GLOW), 0.0, spec.shading, rng)
-    images = _recorded(coloured(values, spec.style, rng), spec.noise, spec.encoding, rng)
+    values = _faded(add_glow(values, _GLOW), 0.0, spec.shading, rng)
+    images = _recorded(colored(values, spec.style, rng), spec.noise, spec.encoding, rng)
     axes = "ZYXC" if images.ndim == 4 else "ZYX"
     unit = "millimeter" if spec.style is Style.ORGANS else "micrometer"
-    return LabelledStack(images, labels, {}, axes, spec.scale, (unit, unit, unit))
+    return LabeledStack(images, labels, {}, axes, spec.scale, (unit, unit, unit))
 
 
 def _faded(values: Image, bleaching: float, shading: float, rng: np.random.Generator) -> Image:
@@ -189,7 +190,7 @@ def _faded(values: Image, bleaching: float, shading: float, rng: np.random.Gener
 def _recorded(
     values: Image, strength: float, encoding: Encoding, rng: np.random.Generator
 ) -> NDArray[Any]:
-    """Add shot and read noise, and store."""
+    """Return values with shot and read noise, in the dtype of the encoding."""
     values = values.clip(0, 1)
     if strength:
         spread = strength * (0.02 + np.sqrt(values / _PHOTONS))

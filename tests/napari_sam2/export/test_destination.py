@@ -69,7 +69,7 @@ def test_output_must_not_touch_the_input(tmp_path):
             output.check_apart([bad])
 
 
-def test_too_little_disk_is_said_before(tmp_path, monkeypatch):
+def test_too_little_disk_is_reported_before(tmp_path, monkeypatch):
     output, stack = OutputDestination.parse(tmp_path / "new" / "out.ome.zarr"), stack_of()
     check_disk(output, stack, 4, 10**6)
     usage = namedtuple("usage", "total used free")

@@ -22,7 +22,7 @@ from napari_sam2.images.axes import axes_from_names, complete_axes, parse_at, pa
         ((5, 2, 20, 8, 9), "u2", None, "TCZYX"),
     ],
 )
-def test_unnamed_axes_are_guessed_aloud(shape, dtype, along, expected):
+def test_unnamed_axes_are_guessed_with_a_note(shape, dtype, along, expected):
     axes, notes = complete_axes(None, shape, np.dtype(dtype), along)
     if expected == "CZYX":
         assert set(axes[:2]) == {"Z", "C"}

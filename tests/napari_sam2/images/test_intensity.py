@@ -91,7 +91,7 @@ def test_nan_is_the_minimum_and_infinities_the_limits():
 
 
 @pytest.mark.parametrize("value", [0, -1000, 65535, 1e30, np.nan, np.inf])
-def test_constant_stacks_are_shown_without_ado(value):
+def test_constant_stacks_are_shown(value):
     stack = open_stack(np.full((3, 8, 9), value, np.float64))
     rule = choose_intensity(stack)
     assert (rule.to_rgb(stack.read((0,))) == rule.to_rgb(stack.read((0,)))[0, 0]).all()

@@ -37,7 +37,7 @@ def test_frames_run_along_any_axis(volume, along, at, plane, index):
     assert stack.shape == tuple(array.shape["tczyx".index(axis)] for axis in plane)
 
 
-def test_unfixed_axes_are_said(volume):
+def test_unfixed_axes_are_reported(volume):
     assert any("z is fixed at 0 of 0..3" in note for note in volume.notes)
     assert not volume.with_along("t", ["z=2"]).notes
 
@@ -78,7 +78,7 @@ def test_channels_are_picked_in_order(volume):
             open_stack(array, axes="TCZYX", channels=bad)
 
 
-def test_alpha_is_dropped_and_single_samples_are_grey():
+def test_alpha_is_dropped_and_single_samples_are_gray():
     rgba = np.arange(3 * 4 * 5 * 4, dtype=np.uint8).reshape(3, 4, 5, 4)
     stack = open_stack(rgba, axes="TYXS")
     assert stack.rgb

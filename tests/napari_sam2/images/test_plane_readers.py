@@ -151,7 +151,7 @@ def test_it_reads_what_the_stack_reads(steps, size):
 
 
 @pytest.mark.parametrize("ahead", [False, True])
-def test_nan_is_said_once(ahead):
+def test_nan_is_reported_once(ahead):
     array = noise((4, 8, 9), "float32")
     array[1:, 3] = np.nan
     array[2] = np.nan
@@ -165,7 +165,7 @@ def test_nan_is_said_once(ahead):
     assert said == ["Plane (1) holds some NaN, which is shown as black on all planes."]
 
 
-def test_a_plane_of_nan_is_said_to_be_one():
+def test_a_plane_of_nan_is_reported_as_such():
     said = []
     array = np.full((2, 8, 9), np.nan)
     MissingValueMonitor(open_stack(array, axes="TYX"), said.append).read((1,))

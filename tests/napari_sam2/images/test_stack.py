@@ -168,7 +168,7 @@ def test_a_list_of_arrays_is_a_pyramid():
         open_stack(list(full))
 
 
-def test_levels_that_shrink_other_axes_are_left_out_aloud():
+def test_levels_that_shrink_other_axes_are_left_out_with_a_note():
     full = noise((8, 32, 32))
     stack = open_stack([full, full[:, ::4, ::4], full[::2, ::8, ::8]], axes="ZYX", along="z")
     assert stack.levels == (1, 4)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from napari_sam2.inference.postprocess import ContourSmoothing
-
-OUTLINES = ContourSmoothing(0.05)
+from napari_sam2.inference.contours import smooth_contour
 
 
 def logits(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -33,22 +29,22 @@ def test_jitter_at_the_size_of_a_mask_pixel_goes_and_the_object_stays() -> None:
     blocks = np.kron(rng.random((43, 43)) < 0.5, np.ones((3, 3), bool))[:128, :128]
     rim = disc(43) & ~disc(37)
     jagged = np.where(rim, blocks, true)
-    found = OUTLINES.smooth(logits(jagged), mask_pixel=3.0) > 0
+    found = smooth_contour(logits(jagged), mask_pixel=3.0) > 0
     assert iou(found, true) > iou(jagged, true) + 0.03
 
 
 @pytest.mark.parametrize("radius", [3, 5, 8])
 def test_small_objects_keep_their_pixels(radius: int) -> None:
     mask = disc(radius)
-    assert iou(OUTLINES.smooth(logits(mask), mask_pixel=3.0) > 0, mask) > 0.97
+    assert iou(smooth_contour(logits(mask), mask_pixel=3.0) > 0, mask) > 0.97
 
 
 def test_a_fine_mask_pixel_limits_what_is_smoothed() -> None:
     line = np.zeros((128, 128), bool)
     line[20:100, 20:100] = True
     line[60:64, 100:120] = True
-    assert OUTLINES.smooth(logits(line), mask_pixel=0.75)[62, 115] > 0
-    assert OUTLINES.smooth(logits(line), mask_pixel=8.0)[62, 115] < 0
+    assert smooth_contour(logits(line), mask_pixel=0.75)[62, 115] > 0
+    assert smooth_contour(logits(line), mask_pixel=8.0)[62, 115] < 0
 
 
 @given(arrays(np.float32, (12, 14), elements=st.floats(-20, 20, width=32)), st.floats(0, 9))
@@ -56,7 +52,7 @@ def test_a_mask_never_vanishes_and_its_surroundings_stay(
     values: NDArray[np.float32], grain: float
 ) -> None:
     before = values.copy()
-    found = ContourSmoothing(0.5).smooth(values, grain)
+    found = smooth_contour(values, grain)
     assert np.array_equal(values, before)
     assert (found > 0).any() == (values > 0).any()
     assert found.dtype == np.float32
@@ -65,8 +61,6 @@ def test_a_mask_never_vanishes_and_its_surroundings_stay(
 
 def test_nothing_is_done_without_reason() -> None:
     mask = logits(disc(20))
-    assert ContourSmoothing().smooth(mask, 3.0) is mask
-    assert OUTLINES.smooth(mask, 0.1) is mask
+    assert smooth_contour(mask, 0.1) is mask
     empty = np.full((8, 8), -1, np.float32)
-    assert OUTLINES.smooth(empty, 3.0) is empty
-    assert replace(OUTLINES, share=0.0) == ContourSmoothing()
+    assert smooth_contour(empty, 3.0) is empty

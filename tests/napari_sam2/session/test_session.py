@@ -193,7 +193,7 @@ def test_nothing_to_propagate():
         session.propagate(PropagationRequest(frames=(0, 7)))
 
 
-def test_stop_rule_ends_an_organ_but_not_a_cell():
+def test_a_track_ends_in_depth_but_not_in_time():
     path = straight((40, 40), (0, 0), 20)
     path[8:] = np.nan
     data = movie((96, 96), [path])

@@ -53,7 +53,7 @@ def test_everything_is_seen_at_the_start() -> None:
             model.add_no_memory_embedding(features),
             features.high_res,
             points,
-            torch.ones(2, 1),
+            torch.ones(2, 1, dtype=torch.int64),
             None,
         )
     assert (decoded.object_score > 0).all()

@@ -149,5 +149,5 @@ def test_long_clips_come_last_and_are_learnt_from_at_their_end() -> None:
     assert max(lengths[1]) == 16
     assert 8 in lengths[1]
     for frames in set(lengths[1]) - {1}:
-        learnt = {frames - 1 - mix.clip_plan(frames, rng).unlearnt for _ in range(40)}
-        assert learnt == ({frames - 1} if frames <= 8 else {5, 6, 7})
+        learned = {frames - 1 - mix.clip_plan(frames, rng).unlearned for _ in range(40)}
+        assert learned == ({frames - 1} if frames <= 8 else {5, 6, 7})

@@ -20,15 +20,15 @@ from tests.helpers.discs import Discs, batch, fresh
 
 def losses_over(steps: int, run) -> list[float]:
     model = fresh()
-    optimiser = adamw(model, 0.0)
+    optimizer = adamw(model, 0.0)
     totals = []
     for _ in range(steps):
         losses = run(Rollout(model, LossWeights()))
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         losses.total.backward()
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = 2e-3
-        optimiser.step()
+        optimizer.step()
         totals.append(float(losses.total.detach()))
     return totals
 
@@ -70,8 +70,8 @@ def test_every_plan_gives_finite_gradients(kind: PromptKind, mixed: bool) -> Non
 def test_early_frames_are_tracked_but_not_learnt_from(prompted: int) -> None:
     clips = batch(frames=6).seen_on(prompted)
     clips.pixels.requires_grad_()
-    plan = ClipPlan(PromptKind.MASK, prompted=prompted, unlearnt=3)
-    whole = replace(plan, unlearnt=0)
+    plan = ClipPlan(PromptKind.MASK, prompted=prompted, unlearned=3)
+    whole = replace(plan, unlearned=0)
     rollout = Rollout(fresh(), LossWeights())
     rollout.clip(clips, plan, np.random.default_rng(0)).total.backward()
     reached = clips.pixels.grad.abs().amax((0, 2, 3, 4)) > 0

@@ -11,6 +11,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.orientation import AS_STORED
 from napari_sam2.images.readers.raster import pillow_files, tiff_files
 from napari_sam2.images.readers.raster.image_header import ImageHeader
+from napari_sam2.images.readers.recognition import FileKind, kind_by_content
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -106,4 +107,6 @@ def _has_transparency(path: Path) -> bool:
 
 
 def _is_tiff(path: Path) -> bool:
-    return path.suffix.lower() in (".tif", ".tiff") and tiff_files.is_tiff(path)
+    content = kind_by_content(path)
+    named = path.suffix.lower() in (".tif", ".tiff")
+    return content is FileKind.TIFF or (content is None and named)

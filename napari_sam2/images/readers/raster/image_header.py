@@ -11,17 +11,17 @@ import numpy as np
 
 from napari_sam2.images.calibration import AxisStep
 from napari_sam2.images.readers.orientation import AS_STORED, Orientation
+from napari_sam2.images.readers.recognition import SUFFIXES, FileKind
 
-SUFFIXES = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
-    *(".jp2", ".j2k", ".jpx", ".jpf", ".avif", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),
-)
-"""Suffixes of the image files that are read."""
+_TIFF_SUFFIXES = (".tif", ".tiff")
 
 
 def is_image(path: Path) -> bool:
     """Return whether the file name is that of a visible image file."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in (
+        *SUFFIXES[FileKind.PICTURE],
+        *_TIFF_SUFFIXES,
+    ) and not path.name.startswith(".")
 
 
 @dataclass(frozen=True, eq=False)

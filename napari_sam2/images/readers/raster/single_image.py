@@ -14,7 +14,7 @@ from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import FrameArray, Source
 from napari_sam2.images.readers.raster import pillow_files
 from napari_sam2.images.readers.raster.image_files import header_notes, load, read_header
-from napari_sam2.images.readers.raster.image_header import ImageHeader, is_image
+from napari_sam2.images.readers.raster.image_header import ImageHeader
 
 _REGULAR = 0.1
 """Relative deviation of a duration from the mean up to which frames are evenly spaced."""
@@ -26,13 +26,8 @@ def read_one_image(path: Path) -> Source:
     Raises
     ------
     UserError
-        If the file is not an image of a known format, or is damaged.
+        If the file is not an image, is damaged, or needs a codec that is not installed.
     """
-    if not is_image(path):
-        raise UserError(
-            f"{path.name} has no known format: use Zarr, TIFF, NIfTI, a video, an image or a "
-            "folder of images."
-        )
     header = read_header(path)
     notes = header_notes([path], [header])
     if header.frames > 1:

@@ -16,14 +16,7 @@ from napari_sam2.images.readers.tiff.metadata import read_calibration
 if TYPE_CHECKING:
     import tifffile
 
-_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _FRAME_AXES = "CZYXS"
-
-
-def is_tiff(path: Path) -> bool:
-    """Return whether the content of a file is TIFF or BigTIFF, by its first bytes."""
-    with path.open("rb") as file:
-        return file.read(4) in _MAGIC
 
 
 def read_header(path: Path) -> ImageHeader:

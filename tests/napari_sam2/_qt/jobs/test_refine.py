@@ -60,7 +60,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _closer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Accept any refinement, as objects of small images are in a close view at once."""
-    monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", np.inf)
+    monkeypatch.setattr("napari_sam2.inference.preview.is_closer", lambda side, view: True)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_masks_from_an_equally_close_view_are_kept_and_reported(
 ) -> None:
     user = followed
     before = user.drafts().copy()
-    monkeypatch.setattr("napari_sam2.inference.preview.CLOSER", 0)
+    monkeypatch.setattr("napari_sam2.inference.preview.is_closer", lambda side, view: False)
     user.widget.refinement.track.click()
     user.settle()
     assert _notice(user) == "0 masks refined, 8 unchanged: the earlier view was as close."

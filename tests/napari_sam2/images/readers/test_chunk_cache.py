@@ -84,7 +84,7 @@ def test_what_is_read_may_be_changed_by_the_reader():
     np.testing.assert_array_equal(stack.read((1,)), before)
 
 
-def test_large_chunks_are_said():
+def test_large_chunks_are_reported():
     huge = np.broadcast_to(np.uint16(0), (2, 8192, 8192))
     notes = open_stack(Counted(huge, (1, 8192, 8192)), axes="TYX").notes
     assert any("are large (1 x 8192 x 8192, 134 MB)" in note for note in notes)

@@ -42,7 +42,7 @@ def test_planes_are_rows_of_y_and_columns_of_x(tmp_path, name, dtype):
     assert plane.dtype == dtype
 
 
-def test_a_compressed_file_says_that_it_is_unpacked(tmp_path):
+def test_a_note_states_that_a_compressed_file_is_unpacked(tmp_path):
     stack = open_stack(save(tmp_path / "a.nii.gz", noise((6, 7, 5), "int16")))
     assert any("unpacked whole" in note for note in stack.notes)
     assert not open_stack(save(tmp_path / "b.nii", noise((6, 7, 5), "int16"))).notes

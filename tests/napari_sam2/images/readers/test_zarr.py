@@ -26,7 +26,7 @@ def pyramid():
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_ome_zarr_says_all_there_is(tmp_path, pyramid, version):
+def test_ome_zarr_metadata_are_read(tmp_path, pyramid, version):
     write_ome_zarr(tmp_path / "a.ome.zarr", pyramid, version)
     stack = open_stack(tmp_path / "a.ome.zarr", at={"z": 1})
     assert (stack.axes, stack.levels, stack.notes) == ("TCZYX", (1, 2, 4), ())
@@ -106,7 +106,7 @@ def test_layout_of_bioformats2raw(tmp_path, pyramid):
     assert open_stack(tmp_path / "b.zarr").levels == (1, 2, 4)
 
 
-def test_plates_say_how_to_open_a_field(tmp_path):
+def test_a_plate_error_shows_how_to_open_a_field(tmp_path):
     group = zarr.open_group(tmp_path / "p.zarr", mode="w", zarr_format=2)
     group.attrs["plate"] = {"rows": []}
     with pytest.raises(UserError, match="open one field"):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sam2_model.training.data.cutouts import cut, emptied
-from sam2_model.training.data.deformation import draw_deformation, seen_through
+from sam2_model.training.data.cutouts import cut_sprite, erase_objects
+from sam2_model.training.data.deformation import draw_deformation, warp_image
 from sam2_model.training.data.image_dataset import (
     AnnotatedImage,
     Part,
@@ -26,25 +26,25 @@ from sam2_model.training.data.validation_set import validation_images
 from sam2_model.training.synthetic.lifecycle import Lifecycle
 
 
-def blobs(folder: Path, side: int = 300, colours: int = 1, radius: int = 14) -> AnnotatedImage:
+def blobs(folder: Path, side: int = 300, colors: int = 1, radius: int = 14) -> AnnotatedImage:
     """Write bright discs on dark ground, numbered as in a label image."""
     image = np.full((side, side), 20, np.uint8)
     labels = np.zeros((side, side), np.uint16)
     y, x = np.mgrid[:side, :side]
-    centres = [(40, 40), (40, 80), (150, 150), (150, 182), (side - 60, side - 70)]
-    for number, (cy, cx) in enumerate(centres, 7):
+    centers = [(40, 40), (40, 80), (150, 150), (150, 182), (side - 60, side - 70)]
+    for number, (cy, cx) in enumerate(centers, 7):
         inside = (y - cy) ** 2 + (x - cx) ** 2 < radius**2
         image[inside], labels[inside] = 180, number
-    picture = np.repeat(image[..., None], 3, -1) if colours == 3 else image
+    picture = np.repeat(image[..., None], 3, -1) if colors == 3 else image
     Image.fromarray(picture).save(folder / "image.png")
     Image.fromarray(labels).save(folder / "mask.png")
     return AnnotatedImage(folder / "image.png", folder / "mask.png", "discs")
 
 
-@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("colors", [1, 3])
 @pytest.mark.parametrize("frames", [1, 6])
-def test_clips_of_stills(tmp_path: Path, colours: int, frames: int) -> None:
-    source = ImageClips([blobs(tmp_path, colours=colours)], (0.5, 3.0), volumes=0.4)
+def test_clips_of_stills(tmp_path: Path, colors: int, frames: int) -> None:
+    source = ImageClips([blobs(tmp_path, colors=colors)], (0.5, 3.0), volumes=0.4)
     for seed in range(8):
         sample = source.sample(np.random.default_rng(seed), frames, 3)
         assert sample.images.shape == (frames, SIDE, SIDE, 3)
@@ -56,9 +56,9 @@ def test_clips_of_stills(tmp_path: Path, colours: int, frames: int) -> None:
 
 def test_masks_follow_what_they_mark(tmp_path: Path) -> None:
     source = ImageClips([blobs(tmp_path)], (0.9, 2.0), volumes=0.2)
-    story = Lifecycle(speed=0.2, hidden=0.3)
+    lifecycle = Lifecycle(speed=0.2, hidden=0.3)
     for seed in range(12):
-        values, labels = source.clip(np.random.default_rng(seed), 6, story)
+        values, labels = source.clip(np.random.default_rng(seed), 6, lifecycle)
         bright = values[..., 0] > 100
         marked = labels > 0
         both = np.count_nonzero(bright & marked)
@@ -74,7 +74,7 @@ def test_one_state_of_chance_gives_one_clip_in_any_order(tmp_path: Path) -> None
 
 
 def test_stills_without_objects_or_none_at_all_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no stills"):
+    with pytest.raises(ValueError, match="no images"):
         ImageClips([])
     Image.fromarray(np.zeros((40, 60), np.uint8)).save(tmp_path / "empty.png")
     Image.fromarray(np.zeros((40, 60), np.uint16)).save(tmp_path / "none.png")
@@ -110,17 +110,17 @@ def test_what_is_erased_looks_like_its_surroundings() -> None:
     labels = np.zeros((128, 128), np.uint16)
     labels[40:70, 30:80] = 1
     painted = picture + 120 * (labels > 0)[..., None]
-    filled = emptied(painted, labels, 4)
+    filled = erase_objects(painted, labels, 4)
     assert np.abs(filled - ground)[labels > 0].mean() < 6
     np.testing.assert_array_equal(filled[:20], painted[:20])
-    assert np.isfinite(emptied(painted, np.ones_like(labels), 4)).all()
+    assert np.isfinite(erase_objects(painted, np.ones_like(labels), 4)).all()
 
 
-def test_neighbours_are_not_cut_out_too() -> None:
+def test_neighbors_are_not_cut_out_too() -> None:
     labels = np.zeros((40, 40), np.uint16)
     labels[10:30, 10:20], labels[10:30, 20:30] = 1, 2
     picture = np.ones((40, 40, 1), np.float32)
-    sprite = cut(picture, labels, 1, (slice(10, 30), slice(10, 20)))
+    sprite = cut_sprite(picture, labels, 1, (slice(10, 30), slice(10, 20)))
     np.testing.assert_array_equal(sprite.cover > 0.5, labels[5:35, 5:25] == 1)
     assert sprite.alpha[labels[5:35, 5:25] == 2].max() == 0
 
@@ -133,7 +133,7 @@ def test_a_warp_keeps_labels_on_their_picture() -> None:
         rng = np.random.default_rng(seed)
         warp = draw_deformation(rng, np.array((145.0, 160.0)), 1.3, 4, 3.0)
         for t in range(warp.frames):
-            values, found = seen_through(warp, t, picture, labels, np.zeros(1, np.float32))
+            values, found = warp_image(warp, t, picture, labels, np.zeros(1, np.float32))
             wrong = (values[..., 0] > 100) != (found == 4)
             assert np.count_nonzero(wrong) < 0.1 * max(1, np.count_nonzero(found))
 

@@ -14,7 +14,7 @@ from tests.helpers.networks import network
 
 @pytest.fixture(scope="module")
 def sample() -> ClipSample:
-    """A square on grey that is gone on the third of five frames."""
+    """A square on gray that is gone on the third of five frames."""
     masks = np.zeros((5, 1, SIDE, SIDE), bool)
     masks[:, 0, 100:140, 80:130] = True
     masks[2] = False

@@ -10,7 +10,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from sam2_model.modeling.prompt_encoder import PointLabel
-from sam2_model.training.prompts.distance import anywhere, deepest, depths
+from sam2_model.training.prompts.distance import deepest_pixels, interior_depths, random_pixels
 from sam2_model.training.prompts.sampling import PromptKind, corrections, first_prompts, tight_boxes
 from tests.helpers.discs import disc
 
@@ -28,7 +28,7 @@ def chance(seed: int = 0) -> torch.Generator:
 
 @given(planes)
 def test_depths_lie_between_the_distances_of_squares_and_diamonds(masks: np.ndarray) -> None:
-    found = depths(tensor(*masks)).numpy()
+    found = interior_depths(tensor(*masks)).numpy()
     for mask, depth in zip(masks, found, strict=True):
         framed = np.pad(mask, 1)
         square = ndimage.distance_transform_cdt(framed, "chessboard")[1:-1, 1:-1]
@@ -39,27 +39,27 @@ def test_depths_lie_between_the_distances_of_squares_and_diamonds(masks: np.ndar
 def test_depths_are_near_the_euclidean_distance() -> None:
     mask = disc(40, 32, 21)
     true = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    assert np.abs(depths(tensor(mask))[0].numpy() - true).max() <= 2.5
+    assert np.abs(interior_depths(tensor(mask))[0].numpy() - true).max() <= 2.5
 
 
 def test_a_pixel_that_is_hardly_covered_is_better_than_none() -> None:
     cover = torch.zeros(1, 8, 8)
     cover[0, 5, 2] = 0.25
-    assert deepest(depths(cover)).tolist() == [[5, 2]]
+    assert deepest_pixels(interior_depths(cover)).tolist() == [[5, 2]]
 
 
 @given(planes, seeds)
 def test_every_point_lies_in_its_mask(masks: np.ndarray, seed: int) -> None:
     if not masks.any((1, 2)).all():
         return
-    depth = depths(tensor(*masks))
-    for places in (deepest(depth), anywhere(depth, 0.3, chance(seed))):
+    depth = interior_depths(tensor(*masks))
+    for places in (deepest_pixels(depth), random_pixels(depth, 0.3, chance(seed))):
         assert all(mask[y, x] for mask, (y, x) in zip(masks, places.tolist(), strict=True))
 
 
 def test_random_points_differ_and_keep_off_the_rim() -> None:
-    depth = depths(tensor(*[disc(30, 20, 9)] * 60))
-    places = anywhere(depth, 0.3, chance())
+    depth = interior_depths(tensor(*[disc(30, 20, 9)] * 60))
+    places = random_pixels(depth, 0.3, chance())
     assert len(places.unique(dim=0)) > 20
     assert all(depth[0, y, x] >= 0.3 * depth.max() for y, x in places.tolist())
 
@@ -117,7 +117,7 @@ def test_prompts_become_tokens_in_pixel_corner_coordinates() -> None:
 
 
 def test_what_cannot_be_prompted_is_refused() -> None:
-    with pytest.raises(ValueError, match="not made of points"):
+    with pytest.raises(ValueError, match="has no points: use POINT or BOX"):
         first_prompts(torch.ones(1, 8, 8), PromptKind.MASK, np.random.default_rng(0))
     with pytest.raises(ValueError, match="empty mask"):
         first_prompts(torch.zeros(1, 8, 8), PromptKind.POINT, np.random.default_rng(0))

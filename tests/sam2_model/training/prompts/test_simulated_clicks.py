@@ -33,7 +33,7 @@ def test_a_tight_box_holds_all_and_nothing_more(mask: np.ndarray) -> None:
     assert mask[:, x1 - 1].any()
 
 
-def test_the_deepest_point_of_a_disc_is_its_centre() -> None:
+def test_the_deepest_point_of_a_disc_is_its_center() -> None:
     click = deepest_point(disc(30, 20, 9))
     assert (click.y, click.x) == (30, 20)
 

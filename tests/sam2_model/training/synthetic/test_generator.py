@@ -13,13 +13,13 @@ from sam2_model.training.data.samples import (
     SIDE,
     ClipSample,
     MixedSource,
-    choose_objects,
-    sample_of,
+    make_sample,
+    select_objects,
 )
 from sam2_model.training.data.validation_set import validation_synthetic
 from sam2_model.training.synthetic.generator import Style, SyntheticClips
 from sam2_model.training.synthetic.lifecycle import Lifecycle, draw_lifecycle
-from sam2_model.training.synthetic.motion import hidden, still
+from sam2_model.training.synthetic.motion import hide, static_motion
 from sam2_model.training.synthetic.rendering import Blend, Scene, Sprite
 
 
@@ -51,11 +51,11 @@ def test_one_state_of_chance_gives_one_clip(seed: int) -> None:
     np.testing.assert_array_equal(one.masks, two.masks)
 
 
-def test_neighbours_are_preferred() -> None:
+def test_neighbors_are_preferred() -> None:
     labels = np.zeros((1, 100, 300), np.uint16)
     for number, x in enumerate((10, 30, 50, 250, 270, 290), 1):
         labels[0, 40:50, x : x + 8] = number
-    picked = [set(choose_objects(labels, np.random.default_rng(s), 3)) for s in range(60)]
+    picked = [set(select_objects(labels, np.random.default_rng(s), 3)) for s in range(60)]
     together = sum(p in ({1, 2, 3}, {4, 5, 6}) for p in picked)
     assert together > 36
 
@@ -64,10 +64,10 @@ def test_specks_are_no_objects() -> None:
     labels = np.zeros((2, 64, 64), np.uint16)
     labels[:, :4, :5] = 1
     rng = np.random.default_rng(0)
-    assert choose_objects(labels, rng, 3) == []
-    assert sample_of(np.zeros((2, 64, 64), np.uint8), labels, rng, 3) is None
+    assert select_objects(labels, rng, 3) == []
+    assert make_sample(np.zeros((2, 64, 64), np.uint8), labels, rng, 3) is None
     labels[1, :5, :5] = 1
-    assert choose_objects(labels, rng, 3) == [1]
+    assert select_objects(labels, rng, 3) == [1]
 
 
 class _Flat:
@@ -96,7 +96,7 @@ def _square(value: float) -> Sprite:
 @pytest.mark.parametrize("blend", Blend)
 def test_a_still_sprite_is_drawn_where_it_is(blend: Blend) -> None:
     background = np.full((40, 50, 1), 0.2, np.float32)
-    motion = still(np.array((20.0, 30.0)), 2)
+    motion = static_motion(np.array((20.0, 30.0)), 2)
     values, labels = Scene(background, [_square(0.9)], [motion], np.zeros((2, 2)), blend).render()
     expected = np.zeros((40, 50), bool)
     expected[16:25, 26:35] = True
@@ -106,7 +106,7 @@ def test_a_still_sprite_is_drawn_where_it_is(blend: Blend) -> None:
 
 def test_a_dark_object_dims_nothing_where_light_adds_up() -> None:
     background = np.full((40, 40, 1), 0.5, np.float32)
-    motion = still(np.array((20.0, 20.0)), 1)
+    motion = static_motion(np.array((20.0, 20.0)), 1)
     scene = Scene(background, [_square(0.1)], [motion], np.zeros((1, 2)), Blend.LIGHT)
     assert scene.render().values.min() == pytest.approx(0.5)
 
@@ -125,7 +125,7 @@ def test_objects_may_lie_beyond_every_edge(seed: int, y: float, x: float) -> Non
 @given(seed=st.integers(0, 10**6), frames=st.integers(2, 30), longest=st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
 def test_gaps_are_no_longer_than_asked(seed: int, frames: int, longest: int) -> None:
-    motion = hidden(still(np.zeros(2), frames), np.random.default_rng(seed), longest)
+    motion = hide(static_motion(np.zeros(2), frames), np.random.default_rng(seed), longest)
     gone = np.flatnonzero(motion.scale == 0)
     assert 1 <= len(gone) <= min(longest, frames)
     assert gone[-1] - gone[0] == len(gone) - 1
@@ -136,10 +136,10 @@ def test_images_have_no_story() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6), colour=st.booleans(), frames=st.integers(1, 4))
-def test_looks_vary_within_bytes(seed: int, colour: bool, frames: int) -> None:
+@given(seed=st.integers(0, 10**6), color=st.booleans(), frames=st.integers(1, 4))
+def test_looks_vary_within_bytes(seed: int, color: bool, frames: int) -> None:
     rng = np.random.default_rng(seed)
-    shape = (frames, 32, 40, 3) if colour else (frames, 32, 40)
+    shape = (frames, 32, 40, 3) if color else (frames, 32, 40)
     images = rng.integers(0, 256, shape, dtype=np.uint8)
     before = images.copy()
     varied = augment.clip(images, rng)

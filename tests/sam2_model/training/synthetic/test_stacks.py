@@ -55,14 +55,14 @@ def test_numbers_are_stored_as_asked(encoding: Encoding, dtype: str) -> None:
 
 
 def test_labels_lie_where_the_light_is() -> None:
-    spec = MovieSpec(frames=3, count=8, radius=10.0, story=Lifecycle(), shading=0.0, noise=0.0)
+    spec = MovieSpec(frames=3, count=8, radius=10.0, lifecycle=Lifecycle(), shading=0.0, noise=0.0)
     stack = generate_movie(spec, 1)
     inside, outside = stack.images[stack.labels > 0], stack.images[stack.labels == 0]
     assert np.median(inside) > 2 * np.median(outside)
 
 
 def test_daughters_take_the_place_of_their_mother() -> None:
-    spec = MovieSpec(frames=16, count=12, radius=12.0, story=Lifecycle(speed=0.0, divided=1.0))
+    spec = MovieSpec(frames=16, count=12, radius=12.0, lifecycle=Lifecycle(speed=0.0, divided=1.0))
     stack = generate_movie(spec, 2)
     assert len(stack.parents) == 24
     frames = {v: set(np.flatnonzero((stack.labels == v).any((1, 2)))) for v in range(1, 37)}
@@ -73,8 +73,8 @@ def test_daughters_take_the_place_of_their_mother() -> None:
 
 
 def test_a_gap_hides_an_object_and_gives_it_back_its_number() -> None:
-    story = Lifecycle(speed=0.0, hidden=1.0, longest_gap=0.3)
-    spec = MovieSpec(frames=20, count=3, radius=8.0, shape=(256, 256), story=story)
+    lifecycle = Lifecycle(speed=0.0, hidden=1.0, longest_gap=0.3)
+    spec = MovieSpec(frames=20, count=3, radius=8.0, shape=(256, 256), lifecycle=lifecycle)
     labels = generate_movie(spec, 6).labels
     seen = np.stack([(labels == v).any((1, 2)) for v in (1, 2, 3)])
     assert (~seen).any(1).all()
@@ -93,11 +93,11 @@ def test_solids_begin_swell_and_end_along_z() -> None:
 
 
 def test_bleaching_and_defocus_change_the_picture_but_not_the_truth() -> None:
-    story = Lifecycle(speed=0.0)
-    plain = generate_movie(MovieSpec(frames=8, bleaching=0.0, noise=0.0, story=story), 4)
-    bleached = generate_movie(MovieSpec(frames=8, bleaching=0.1, noise=0.0, story=story), 4)
+    lifecycle = Lifecycle(speed=0.0)
+    plain = generate_movie(MovieSpec(frames=8, bleaching=0.0, noise=0.0, lifecycle=lifecycle), 4)
+    bleached = generate_movie(MovieSpec(frames=8, bleaching=0.1, noise=0.0, lifecycle=lifecycle), 4)
     blurred = generate_movie(
-        MovieSpec(frames=8, bleaching=0.0, blur=1.0, noise=0.0, story=story), 4
+        MovieSpec(frames=8, bleaching=0.0, blur=1.0, noise=0.0, lifecycle=lifecycle), 4
     )
     np.testing.assert_array_equal(plain.labels, bleached.labels)
     assert bleached.images[-1].mean() < 0.7 * plain.images[-1].mean()
@@ -108,7 +108,7 @@ def test_bleaching_and_defocus_change_the_picture_but_not_the_truth() -> None:
 
 
 def test_membranes_part_cells_that_fill_the_picture() -> None:
-    spec = MovieSpec(Style.MEMBRANES, frames=3, radius=20.0, story=Lifecycle())
+    spec = MovieSpec(Style.MEMBRANES, frames=3, radius=20.0, lifecycle=Lifecycle())
     labels = generate_movie(spec, 5).labels
     assert np.count_nonzero(labels) > 0.5 * labels.size
     right, left = labels[:, :, 1:], labels[:, :, :-1]

@@ -71,7 +71,7 @@ def test_rgb_palette_and_alpha(tmp_path):
         np.testing.assert_array_equal(stack.read((number,)), rgb[number].transpose(2, 0, 1))
 
 
-def test_gray_among_color_becomes_color_aloud(tmp_path):
+def test_gray_among_color_becomes_color_with_a_note(tmp_path):
     rgb, gray = noise((8, 9, 3), "uint8"), noise((8, 9), "uint8")
     stack = open_stack(save(tmp_path / "f", ["1.png", "2.png"], [rgb, gray]))
     assert any("1 of 2 images are RGB" in note for note in stack.notes)

@@ -68,7 +68,7 @@ def test_damage_is_a_user_error_or_harmless(tmp_path, place, value):
         pass
 
 
-def test_unnamed_axes_follow_the_wish(tmp_path):
+def test_unnamed_axes_follow_the_along_option(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", noise((4, 10, 12)), photometric="minisblack")
     assert open_stack(tmp_path / "a.tif").axes == "TYX"
     stack = open_stack(tmp_path / "a.tif", along="z")
@@ -136,7 +136,7 @@ def test_pyramids_in_tiff(tmp_path):
     np.testing.assert_array_equal(stack.read(())[0], full)
 
 
-def test_series_that_are_not_read_are_said(tmp_path):
+def test_series_that_are_not_read_are_reported(tmp_path):
     with tifffile.TiffWriter(tmp_path / "s.tif") as writer:
         writer.write(noise((5, 8, 9)), metadata={"axes": "TYX"})
         writer.write(noise((8, 20)))
