@@ -131,7 +131,7 @@ def _from_folder(path: Path, scene: str | int | None) -> Source:
         return read_dicom(path, scene)
     from napari_sam2.images.readers.raster import read_image_folder
 
-    return read_image_folder(path)
+    return read_image_folder(path, scene)
 
 
 def _from_file(path: Path, scene: str | int | None) -> Source:

@@ -34,14 +34,14 @@ SUFFIXES: dict[FileKind, tuple[str, ...]] = {
     FileKind.LIF: (".lif", ".lof", ".xlif", ".xlef"),
     FileKind.VIDEO: (
         *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"),
-        *(".mpg", ".mpeg", ".wmv", ".ogv", ".gif", ".ts", ".mts", ".m2ts", ".3gp", ".flv", ".mxf"),
-        *(".asf", ".vob", ".dv", ".nut", ".y4m"),
+        *(".mpg", ".mpeg", ".wmv", ".ogv", ".gif", ".ts", ".mts", ".m2ts"),
+        *(".3gp", ".flv", ".mxf", ".asf", ".vob", ".dv", ".nut", ".y4m"),
     ),
     FileKind.NUMPY: (".npy",),
     FileKind.ZIPPED_ZARR: (".zarr.zip", ".ozx", ".zip"),
     FileKind.PICTURE: (
-        *(".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2"),
-        *(".pgm", ".ppm", ".pnm", ".tga"),
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp"),
+        *(".jp2", ".j2k", ".jpx", ".jpf", ".avif", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),
     ),
 }
 """Lower-case suffixes of each format."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.atomic_files import read_text, write_text
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.raster import natural_key
+from napari_sam2.images.readers.raster.file_names import natural_key
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.label_image import open_label_image
 

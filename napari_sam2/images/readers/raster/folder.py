@@ -1,9 +1,10 @@
-"""Single images (PNG, JPEG, one-page TIFF, ...), and folders of images as frames."""
+"""Folders and lists of images as stacks, one file per plane."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Callable, Sequence
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -11,141 +12,109 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.arrays import WrappedArray
-from napari_sam2.images.readers.base import FrameArray, Source
-from napari_sam2.images.readers.recognition import FileKind, kind_by_content
+from napari_sam2.images.calibration import AxisStep, Calibration
+from napari_sam2.images.readers.base import Key, Source
+from napari_sam2.images.readers.raster.file_names import natural_key, without_masks
+from napari_sam2.images.readers.raster.image_files import header_notes, load, read_header
+from napari_sam2.images.readers.raster.image_header import ImageHeader, is_image
+from napari_sam2.images.readers.raster.name_grid import NameGrid, arrange, masks_note, sequence
 
-SUFFIXES = (
-    ".png .jpg .jpeg .bmp .tif .tiff .webp .jp2 .pgm .ppm .pnm .tga".split()  # noqa: SIM905
-)
-_TIFF = (".tif", ".tiff")
-_DTYPES = {"L": "u1", "RGB": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4", "1": "u1"}
+_LISTED = 5
+"""Number of file names in a message."""
+_JUNK = (".txt", ".json", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".log", ".ini", ".db")
+"""Suffixes of files that are not reported when they lie beside images."""
+_SAME_SIZE = 1e-4
+"""Relative difference up to which pixel sizes are the same."""
 
 
-def is_image(path: Path) -> bool:
-    """Return whether the file name is that of a visible image file."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+class ImageGrid:
+    """An array of images in separate files, which are read when needed; each is one chunk.
 
-
-def probe(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape, (H, W) or (H, W, 3), and dtype of an image from its header.
-
-    Raises
-    ------
-    UserError
-        If the file is not a readable image or holds several images.
+    Parameters
+    ----------
+    grid : tuple of int
+        Number of images along each leading axis.
+    image_shape : tuple of int
+        Shape of an image.
+    dtype : dtype
+        Type of the values.
+    load : callable
+        Returns the image of a number, the last axis of the grid varying fastest.
     """
-    try:
-        return _probe_tiff(path) if _is_tiff(path) else _probe_pillow(path)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{path.name} is not a readable image: {error}.") from error
+
+    def __init__(
+        self,
+        grid: tuple[int, ...],
+        image_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        load: Callable[[int], NDArray[Any]],
+    ) -> None:
+        self.shape = (*grid, *image_shape)
+        self.dtype = dtype
+        self.chunks = (*(1 for _ in grid), *image_shape)
+        self._numbers = np.arange(int(np.prod(grid))).reshape(grid)
+        self._load = load
+
+    def __getitem__(self, key: Key) -> NDArray[Any]:
+        leading, inside = key[: self._numbers.ndim], key[self._numbers.ndim :]
+        numbers = np.asarray(self._numbers[leading])
+        images = [self._image(int(number))[inside] for number in numbers.flat]
+        if not images:
+            return np.empty((*numbers.shape, *self._empty_shape(inside)), self.dtype)
+        return np.stack(images).reshape((*numbers.shape, *images[0].shape))
+
+    def _empty_shape(self, inside: Key) -> tuple[int, ...]:
+        return np.empty(self.shape[self._numbers.ndim :], np.uint8)[inside].shape
+
+    def _image(self, number: int) -> NDArray[Any]:
+        image = self._load(number)
+        expected = self.shape[self._numbers.ndim :]
+        if image.shape != expected:
+            raise ValueError(f"image {number} has shape {image.shape}, not {expected}")
+        return image
 
 
-def load(path: Path) -> NDArray[Any]:
-    """Return the pixels of an image, (H, W) or (H, W, 3); palettes and alpha become RGB.
+def read_image_folder(folder: Path, scene: str | int | None = None) -> Source:
+    """Open the images of a folder; frames, channels, slices and positions come from the names.
 
-    Raises
-    ------
-    OSError
-        If the pixels are damaged; the message gives the file name.
-    """
-    try:
-        return _load_tiff(path) if _is_tiff(path) else _load_pillow(path)
-    except Exception as error:
-        raise OSError(f"{path.name}: {error}") from error
-
-
-def _is_tiff(path: Path) -> bool:
-    content = kind_by_content(path)
-    return content is FileKind.TIFF or (content is None and path.suffix.lower() in _TIFF)
-
-
-def _target_mode(mode: str) -> str:
-    """Return the Pillow mode to convert to."""
-    if mode in _DTYPES:
-        return mode
-    return "L" if mode in ("LA", "La") else "RGB"
-
-
-def _probe_pillow(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        mode = _target_mode(image.mode)
-        shape = (image.height, image.width)
-    return (*shape, 3) if mode == "RGB" else shape, np.dtype(_DTYPES[mode])
-
-
-def _load_pillow(path: Path) -> NDArray[Any]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        mode = _target_mode(image.mode)
-        pixels = np.asarray(image.convert("L" if mode == "1" else mode))
-    return np.asarray(pixels, np.dtype(_DTYPES[mode]))
-
-
-def _probe_tiff(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        if len(file.pages) != 1:
-            raise UserError(
-                f"{path.name} holds {len(file.pages)} pages, but a folder is read as one plane per "
-                "file. Open that file itself."
-            )
-        page = file.pages.first
-        shape = tuple(n for n in page.shape[:2]) if page.axes in ("YX", "YXS") else ()
-        if not shape:
-            raise UserError(
-                f"{path.name} has axes {page.axes}, but a plane has axes YX, or YXS for RGB."
-            )
-        rgb = page.axes == "YXS" and page.shape[2] in (3, 4)
-        return (*shape, 3) if rgb else shape, np.dtype(page.dtype)
-
-
-def _load_tiff(path: Path) -> NDArray[Any]:
-    import tifffile
-
-    pixels = np.asarray(tifffile.imread(path))
-    if pixels.ndim == 2:
-        return pixels
-    return pixels[..., :3] if pixels.shape[2] in (3, 4) else pixels[..., 0]
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts ``img2`` before ``img10``."""
-    parts = [part for part in re.split(r"(\d+)", name.lower()) if part]
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-def read_image_folder(folder: Path) -> Source:
-    """Open the images of a folder as frames in natural order; other files are ignored.
+    Files in folders inside it and files that are not images are not read.
 
     Parameters
     ----------
     folder : Path
         A folder with at least one image; all images have the same size and type.
+    scene : str, int or None
+        Name or number of the position, where the names tell several apart; None opens the first.
 
     Raises
     ------
     UserError
-        If the folder holds no images, or their sizes or types differ.
+        If the folder cannot be read or holds no images, if their sizes or types differ, or if
+        one is missing from a grid of times, channels and slices.
     """
-    files = [path for path in folder.iterdir() if path.is_file() and is_image(path)]
+    try:
+        entries = sorted(folder.iterdir())
+    except PermissionError as error:
+        raise UserError(
+            f"The folder {folder.name} cannot be read: you have no permission to list it."
+        ) from error
+    files = [path for path in entries if is_image(path) and path.is_file()]
     if not files:
-        raise UserError(_no_images_message(folder))
-    return read_images(files, folder.name)
+        raise UserError(_no_images_message(folder, entries))
+    images, masks = without_masks(files)
+    images.sort(key=lambda path: natural_key(path.name))
+    rgb = len(images) > 1 and read_header(images[0]).rgb
+    grid = arrange(images, folder.name, rgb=rgb, scene=scene)
+    others = masks_note(masks) + _other_files_note(folder, entries)
+    return _source(grid, folder.name, others)
 
 
-def read_images(files: list[Path], name: str | None = None) -> Source:
+def read_images(files: Sequence[Path], name: str | None = None) -> Source:
     """Open images as frames in natural order of their names.
 
     Parameters
     ----------
-    files : list of Path
+    files : sequence of Path
         At least one image; all have the same size and type.
     name : str or None
         Short name for messages; None takes that of the first image.
@@ -155,63 +124,151 @@ def read_images(files: list[Path], name: str | None = None) -> Source:
     UserError
         If the sizes or types differ.
     """
-    files = sorted(files, key=lambda path: natural_key(path.name))
-    name = name or files[0].name
-    shape, dtype, notes = _common_type(files)
-    kinds = Counter(path.suffix.lower() for path in files)
-    if len(kinds) > 1:
-        counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        notes += (f"{name} mixes {counts}: all are read as frames.",)
+    ordered = sorted(files, key=lambda path: natural_key(path.name))
+    return _source(sequence(ordered), name or ordered[0].name)
 
-    def frame(number: int) -> NDArray[Any]:
-        pixels = load(files[number])
-        gray = len(shape) == 3 and pixels.ndim == 2
+
+def _source(grid: NameGrid, name: str, notes: tuple[str, ...] = ()) -> Source:
+    files = list(grid.files)
+    headers = _headers(files)
+    common, mixed = _common_header(files, headers)
+    steps, size_notes = _common_steps(files, headers)
+
+    def image(number: int) -> NDArray[Any]:
+        pixels = load(files[number], headers[number])
+        gray = common.rgb and pixels.ndim == 2
         return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
 
-    array = FrameArray(len(files), shape, dtype, frame)
-    axes = "?YXS" if len(shape) == 3 else "?YX"
-    return Source((array,), name, axes=axes, files=tuple(files), notes=notes)
+    return Source(
+        (ImageGrid(grid.shape, common.shape, common.dtype, image),),
+        name,
+        axes=_joined_axes(grid, common, files[0]),
+        calibration=Calibration(steps),
+        files=tuple(files),
+        notes=(
+            *grid.notes,
+            *notes,
+            *mixed,
+            *_suffix_note(files, name),
+            *header_notes(files, headers),
+            *size_notes,
+        ),
+        scenes=grid.scenes,
+        scene=grid.scene,
+        channel_names=grid.channel_names,
+    )
 
 
-def _no_images_message(folder: Path) -> str:
-    folders = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    hint = f"; did you mean one of its folders ({', '.join(folders[:5])})?" if folders else "."
-    return f"The folder {folder} holds no images and is not a Zarr{hint}"
+def _joined_axes(grid: NameGrid, common: ImageHeader, first: Path) -> str:
+    if repeated := set(grid.axes) & set(common.axes):
+        raise UserError(
+            f"{first.name} has an axis {repeated.pop()}, which the file names count too. Open the "
+            "files one by one."
+        )
+    return grid.axes + common.axes
 
 
-def _common_type(files: list[Path]) -> tuple[tuple[int, ...], np.dtype[Any], tuple[str, ...]]:
-    """Return the common shape and type of all images, and notes; gray among RGB becomes RGB."""
-    kinds = [probe(path) for path in files]
-    first_shape, first_dtype = kinds[0]
-    for path, (shape, dtype) in zip(files, kinds, strict=True):
-        if shape[:2] != first_shape[:2] or dtype != first_dtype:
-            raise UserError(
-                f"The images differ: {files[0].name} is {_describe(first_shape, first_dtype)}, "
-                f"{path.name} is {_describe(shape, dtype)}. A stack needs one size and type."
-            )
-    rgb = sum(len(shape) == 3 for shape, _ in kinds)
-    if rgb in (0, len(files)):
-        return first_shape, first_dtype, ()
-    note = f"{rgb} of {len(files)} images are RGB: the gray ones are read as RGB too."
-    return (*first_shape[:2], 3), first_dtype, (note,)
-
-
-def _describe(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
-    return f"{shape[1]} x {shape[0]} {dtype}"
-
-
-def read_one_image(path: Path) -> Source:
-    """Open a single image as one plane; it is decoded at once.
+def _headers(files: list[Path]) -> list[ImageHeader]:
+    """Return all headers.
 
     Raises
     ------
     UserError
-        If the file is not an image of a known format, or is damaged.
+        If images cannot be read: the reason for the first one, and the names of the others.
     """
-    probe(path)
-    try:
-        pixels = load(path)
-    except OSError as error:
-        raise UserError(f"Cannot read the image {error}.") from error
-    axes = "YXS" if pixels.ndim == 3 else "YX"
-    return Source((WrappedArray(pixels),), path.name, axes=axes, files=(path,))
+    headers, failed = [], []
+    for file in files:
+        try:
+            headers.append(read_header(file))
+        except UserError as error:
+            failed.append((file, error))
+    if failed:
+        others = [file for file, _ in failed[1:]]
+        more = f" {len(others)} more cannot be read: {_listed(others)}." if others else ""
+        raise UserError(f"{failed[0][1]}{more}") from failed[0][1]
+    return headers
+
+
+def _common_header(
+    files: list[Path], headers: list[ImageHeader]
+) -> tuple[ImageHeader, tuple[str, ...]]:
+    """Return a header that holds for all images, and notes; gray among RGB becomes RGB."""
+    counts = Counter(header.kind for header in headers)
+    usual = counts.most_common(1)[0][0]
+    odd = [i for i, header in enumerate(headers) if header.kind != usual]
+    common = next(header for header in headers if header.kind == usual)
+    if odd:
+        named = ", ".join(f"{files[i].name} is {headers[i]}" for i in odd[:_LISTED])
+        more = ", ..." if len(odd) > _LISTED else ""
+        raise UserError(
+            f"{len(odd)} of {len(files)} images differ from the others ({common}): {named}{more}. "
+            "A stack needs images of one size and type: move the others to another folder."
+        )
+    rgb = [header for header in headers if header.rgb]
+    if len(rgb) in (0, len(files)):
+        return common, ()
+    note = f"{len(rgb)} of {len(files)} images are RGB: the gray ones are read as RGB too."
+    return rgb[0], (note,)
+
+
+def _common_steps(
+    files: list[Path], headers: list[ImageHeader]
+) -> tuple[dict[str, AxisStep], tuple[str, ...]]:
+    """Return the pixel sizes that all images state, and a note if they differ."""
+    steps: dict[str, AxisStep] = {}
+    for axis in "TZYX":
+        stated = [header.steps.get(axis) for header in headers]
+        first = stated[0]
+        different = next((i for i, step in enumerate(stated) if not _same_step(first, step)), None)
+        if different is None:
+            steps |= {axis: first} if first else {}
+            continue
+        sizes = (
+            f"{files[i].name}: {f'{s.size:.6g} {s.unit}' if (s := stated[i]) else 'none'}"
+            for i in (0, different)
+        )
+        return {}, (
+            f"The images state different pixel sizes along {axis.lower()} ({', '.join(sizes)}): "
+            "none is used.",
+        )
+    return steps, ()
+
+
+def _same_step(one: AxisStep | None, other: AxisStep | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.unit == other.unit and isclose(one.size, other.size, rel_tol=_SAME_SIZE)
+
+
+def _suffix_note(files: list[Path], name: str) -> tuple[str, ...]:
+    kinds = Counter(path.suffix.lower() for path in files)
+    if len(kinds) < 2:
+        return ()
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return (f"{name} mixes {counts}: all are read as frames.",)
+
+
+def _other_files_note(folder: Path, entries: list[Path]) -> tuple[str, ...]:
+    """Return a note on files that are not read, unless they are hidden or texts."""
+    others = [
+        path
+        for path in entries
+        if not is_image(path)
+        and not path.name.startswith(".")
+        and path.suffix.lower() not in _JUNK
+        and path.is_file()
+    ]
+    if not others:
+        return ()
+    return (f"Not read in {folder.name}, as they are not images: {_listed(others)}.",)
+
+
+def _no_images_message(folder: Path, entries: list[Path]) -> str:
+    folders = [path.name for path in entries if path.is_dir()]
+    hint = f"; did you mean one of its folders ({', '.join(folders[:5])})?" if folders else "."
+    return f"The folder {folder} holds no images and is not a Zarr{hint}"
+
+
+def _listed(files: Sequence[Path]) -> str:
+    names = ", ".join(file.name for file in files[:_LISTED])
+    return names + (", ..." if len(files) > _LISTED else "")

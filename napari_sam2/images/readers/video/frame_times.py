@@ -84,7 +84,7 @@ class FrameTimes:
         return float(mean * base), regular
 
 
-def packet_times(packets: Iterator[Packet]) -> FrameTimes | None:
+def packet_times(packets: Iterator[Packet[VideoStream]]) -> FrameTimes | None:
     """Return the times of all frames from the packets; None if the packets do not state them.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Pixels of a decoded video frame: bit depth and orientation."""
+"""Pixels of a decoded video frame: bit depth and display matrix."""
 
 from __future__ import annotations
 
@@ -8,37 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.images.readers.orientation import AS_STORED, Orientation
+
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.video.format import VideoFormat
 
 _MATRIX_BYTES = 36
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """A transposition of rows and columns, followed by flips.
-
-    Parameters
-    ----------
-    transpose : bool
-        Whether rows become columns.
-    flip_rows, flip_columns : bool
-        Whether the result is turned upside down, or mirrored from left to right.
-    """
-
-    transpose: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
-
-    def apply(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return the oriented pixels of a plane (H, W) or (H, W, S); a view."""
-        if self.transpose:
-            pixels = pixels.swapaxes(0, 1)
-        return pixels[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
-
-
-AS_STORED = Orientation()
 
 
 def display_orientation(frame: VideoFrame) -> Orientation | None:
@@ -47,7 +23,7 @@ def display_orientation(frame: VideoFrame) -> Orientation | None:
     The display matrix (ISO 14496-12, 8.3.2) maps the column p and the row q of a stored pixel to
     the column a p + c q and the row b p + d q.
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return AS_STORED
     values = np.frombuffer(bytes(data)[:_MATRIX_BYTES], np.int32)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import FrameArray, Source, find_scene, scene_note
+from napari_sam2.images.readers.orientation import AS_STORED, Orientation
 from napari_sam2.images.readers.video.decoder import VideoDecoder, decode_frames
 from napari_sam2.images.readers.video.frame_times import (
     FrameTimes,
@@ -17,12 +18,7 @@ from napari_sam2.images.readers.video.frame_times import (
     undecodable_end,
     undecodable_start,
 )
-from napari_sam2.images.readers.video.pixels import (
-    AS_STORED,
-    Orientation,
-    PixelFormat,
-    display_orientation,
-)
+from napari_sam2.images.readers.video.pixels import PixelFormat, display_orientation
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -150,7 +146,7 @@ def _find_times(path: Path, index: int) -> tuple[FrameTimes, tuple[str, ...]]:
     with av.open(str(path)) as container:
         stream = _same_stream(container, index)
         end = undecodable_end(times, container, stream, decode_frames(container, stream))
-    notes = ()
+    notes: tuple[str, ...] = ()
     if start:
         notes += (
             f"The first {_frames(len(start))} of {path.name} cannot be decoded, as they refer to "
@@ -172,7 +168,8 @@ def _steps(
     times: FrameTimes, stream: VideoStream, orientation: Orientation
 ) -> tuple[dict[str, AxisStep], tuple[str, ...]]:
     """Return the frame interval and, for pixels that are not square, their sizes; and notes."""
-    steps, notes = {}, ()
+    steps: dict[str, AxisStep] = {}
+    notes: tuple[str, ...] = ()
     base = stream.time_base or Fraction(1)
     seconds, regular = times.interval(base, stream.average_rate)
     if seconds:
@@ -194,7 +191,7 @@ def _steps(
 
 
 def _pixel_notes(path: Path, stated: Orientation | None, pixels: PixelFormat) -> tuple[str, ...]:
-    notes = ()
+    notes: tuple[str, ...] = ()
     if stated is None:
         notes += (
             f"{path.name} is shown rotated by an angle that is not a multiple of 90 degrees: the "

@@ -1,4 +1,4 @@
-"""Folders of pictures and single pictures."""
+"""Folders of images and single images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.readers.raster import natural_key
+from napari_sam2.images.readers.raster.file_names import natural_key
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import noise
 
@@ -26,7 +26,7 @@ def save(folder, names, arrays):
 def test_frames_come_in_natural_order(tmp_path):
     arrays = noise((12, 8, 9), "uint8")
     folder = save(tmp_path / "f", [f"img{i}.png" for i in range(12)], arrays)
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     (folder / ".img3.png").write_text("hidden")
     (folder / "sub").mkdir()
     stack = open_stack(folder)
@@ -42,7 +42,7 @@ def test_numbers_sort_as_numbers(numbers, prefix):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "int32"])
-def test_types_of_pictures(tmp_path, dtype):
+def test_types_of_images(tmp_path, dtype):
     arrays = noise((2, 8, 9), dtype)
     folder = save(tmp_path / "f", ["1.tif", "2.tif"], arrays)
     stack = open_stack(folder)
@@ -71,27 +71,27 @@ def test_rgb_palette_and_alpha(tmp_path):
         np.testing.assert_array_equal(stack.read((number,)), rgb[number].transpose(2, 0, 1))
 
 
-def test_gray_among_colour_becomes_colour_with_a_note(tmp_path):
-    rgb, grey = noise((8, 9, 3), "uint8"), noise((8, 9), "uint8")
-    stack = open_stack(save(tmp_path / "f", ["1.png", "2.png"], [rgb, grey]))
+def test_gray_among_color_becomes_color_with_a_note(tmp_path):
+    rgb, gray = noise((8, 9, 3), "uint8"), noise((8, 9), "uint8")
+    stack = open_stack(save(tmp_path / "f", ["1.png", "2.png"], [rgb, gray]))
     assert any("1 of 2 images are RGB" in note for note in stack.notes)
-    np.testing.assert_array_equal(stack.read((1,)), np.stack([grey] * 3))
+    np.testing.assert_array_equal(stack.read((1,)), np.stack([gray] * 3))
 
 
-def test_mixed_sizes_name_the_first_that_differs(tmp_path):
+def test_mixed_sizes_name_the_images_that_differ(tmp_path):
     arrays = [noise((8, 9), "uint8"), noise((8, 9), "uint8"), noise((8, 10), "uint8")]
     folder = save(tmp_path / "f", ["a1.png", "a2.png", "a10.png"], arrays)
-    with pytest.raises(UserError, match=r"a1\.png is 9 x 8 uint8, a10\.png is 10 x 8"):
+    with pytest.raises(UserError, match=r"1 of 3 .*\(9 x 8 uint8\): a10\.png is 10 x 8"):
         open_stack(folder)
 
 
-def test_mixed_kinds_are_reported(tmp_path):
+def test_mixed_kinds_are_said(tmp_path):
     arrays = noise((2, 8, 9), "uint8")
     stack = open_stack(save(tmp_path / "f", ["1.png", "2.jpg"], arrays))
     assert any("1 .jpg" in note for note in stack.notes)
 
 
-def test_folders_without_pictures(tmp_path):
+def test_folders_without_images(tmp_path):
     (tmp_path / "frames").mkdir()
     with pytest.raises(UserError, match=r"did you mean .*frames"):
         open_stack(tmp_path)
@@ -118,7 +118,7 @@ def test_a_broken_header_is_refused_and_broken_pixels_name_the_file(tmp_path):
         open_stack(folder)
 
 
-def test_one_picture_is_a_plane(tmp_path):
+def test_one_image_is_a_plane(tmp_path):
     array = noise((8, 9, 3), "uint8")
     Image.fromarray(array).save(tmp_path / "a.png")
     stack = open_stack(tmp_path / "a.png")
