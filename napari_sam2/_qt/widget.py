@@ -216,7 +216,10 @@ class SegmentTrackWidget(QScrollArea):
         self.controller.accept_save.save()
 
     def _save_as(self) -> None:
-        kinds = "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr)"
+        kinds = (
+            "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr);;NIfTI (*.nii.gz *.nii);;"
+            "COCO (*.coco.json);;Folder of PNG (*.png)"
+        )
         path, _ = QFileDialog.getSaveFileName(self, "Save labels", "labels.tif", kinds)
         if path:
             self.controller.accept_save.save(Path(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from math import prod
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.readers.base import Source
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.session.run_folder import RunFolder
 
@@ -19,11 +21,29 @@ _ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
 class OutputKind(Enum):
-    """Formats of label files, by the ending of the name."""
+    """Formats of label files; the values are the endings of their names, the usual one first."""
 
-    OME_ZARR = ".ome.zarr"
-    ZARR = ".zarr"
-    TIFF = ".tif"
+    OME_ZARR = (".ome.zarr",)
+    ZARR = (".zarr",)
+    TIFF = (".tif", ".tiff")
+    NIFTI = (".nii.gz", ".nii")
+    COCO = (".coco.json",)
+    PNG = (".png",)
+
+    @property
+    def is_zarr(self) -> bool:
+        """Whether the labels are written in place, instead of converted at the end."""
+        return self in (OutputKind.ZARR, OutputKind.OME_ZARR)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the output is a folder."""
+        return self.is_zarr or self is OutputKind.PNG
+
+    def ending_of(self, name: str) -> str | None:
+        """Return the ending by which a file name has this format, None if it has not."""
+        lower = name.lower()
+        return next((e for e in self.value if lower.endswith(e) and lower != e), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +63,7 @@ class OutputDestination:
 
     @classmethod
     def parse(cls, path: Path | str) -> OutputDestination:
-        """Return the destination of a path ending in .zarr, .ome.zarr, .tif or .tiff.
+        """Return the destination of a path; the ending of its name is the format.
 
         Raises
         ------
@@ -51,22 +71,27 @@ class OutputDestination:
             If the path has another ending.
         """
         path = Path(path).expanduser()
-        name = path.name.lower()
-        if name.endswith(".tiff"):
-            return cls(path, OutputKind.TIFF)
         for kind in OutputKind:
-            if name.endswith(kind.value) and name != kind.value:
+            if kind.ending_of(path.name):
                 return cls(path, kind)
-        raise UserError(f"The output {path.name} must end in .zarr, .ome.zarr or .tif.")
+        raise UserError(
+            f"The output {path.name} must end in .zarr, .ome.zarr, .tif, .nii.gz, .nii, "
+            ".coco.json or .png (a folder with one PNG file per plane)."
+        )
+
+    @property
+    def ending(self) -> str:
+        """Ending of the name, e.g. ``".nii.gz"``."""
+        return self.kind.ending_of(self.path.name) or self.kind.value[0]
 
     @property
     def labels(self) -> Path:
         """The Zarr array that is written during the run."""
         if self.kind is OutputKind.OME_ZARR:
             return self.path / "labels" / LABEL_GROUP / "0"
-        if self.kind is OutputKind.TIFF:
-            return self.path.with_name(self.path.name + ".zarr")
-        return self.path
+        if self.kind is OutputKind.ZARR:
+            return self.path
+        return self.path.with_name(self.path.name + ".zarr")
 
     @property
     def run_folder(self) -> Path:
@@ -80,7 +105,7 @@ class OutputDestination:
 
     @property
     def _zarr_folder(self) -> Path:
-        return self.labels if self.kind is OutputKind.TIFF else self.path
+        return self.path if self.kind.is_zarr else self.labels
 
     def check_free(self) -> None:
         """Raise an error if the output exists.
@@ -98,6 +123,11 @@ class OutputDestination:
     def check_apart(self, inputs: Iterable[Path]) -> None:
         """Raise an error if writing the output would change an input.
 
+        Parameters
+        ----------
+        inputs : iterable of Path
+            Files and folders that are read.
+
         Raises
         ------
         UserError
@@ -105,12 +135,7 @@ class OutputDestination:
         """
         for written in (self.path, self._zarr_folder, self.run_folder):
             for read in inputs:
-                ours, theirs = written.resolve(), read.resolve()
-                if ours == theirs or ours in theirs.parents or theirs in ours.parents:
-                    raise UserError(
-                        f"The output {written} would change the input {read}: "
-                        "choose another output."
-                    )
+                check_outside(written, read)
 
     def check_removable(self) -> None:
         """Raise an error if something other than an earlier output would be overwritten.
@@ -120,14 +145,48 @@ class OutputDestination:
         UserError
             If a file or folder in the place of the output is of another kind.
         """
-        tiff = self.kind is OutputKind.TIFF
-        for zarr in {self._zarr_folder} if tiff else {self.path, self._zarr_folder}:
+        for zarr in {self._zarr_folder, self.path} if self.kind.is_zarr else {self._zarr_folder}:
             if zarr.is_file():
                 raise UserError(f"{zarr} is a file, not a Zarr folder: remove it first.")
             if zarr.is_dir() and any(zarr.iterdir()) and not _is_zarr(zarr):
                 raise UserError(f"{zarr} is a folder that holds no Zarr: remove it first.")
-        if tiff and self.path.is_dir():
+        self.check_type()
+
+    def check_type(self) -> None:
+        """Raise an error if a folder is in the place of a file, or another folder in that of PNGs.
+
+        Raises
+        ------
+        UserError
+            If this is so.
+        """
+        if not self.kind.is_folder and self.path.is_dir():
             raise UserError(f"{self.path} is a folder: remove it first.")
+        if self.kind is OutputKind.PNG and self.path.is_file():
+            raise UserError(f"{self.path} is a file, not a folder of PNG files: remove it first.")
+        if self.kind is OutputKind.PNG and self.path.is_dir():
+            others = [file.name for file in self.path.iterdir() if file.suffix != ".png"]
+            if others:
+                raise UserError(
+                    f"{self.path} holds other files than PNG, e.g. {others[0]}: remove it first."
+                )
+
+    def check_writable(self) -> None:
+        """Raise an error if no file can be created beside the output.
+
+        Raises
+        ------
+        UserError
+            If a parent is a file, or its folder is read-only.
+        """
+        folder = next(parent for parent in self.path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise UserError(f"{folder} is a file, so {self.path.name} cannot be written in it.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(
+                f"{folder} is read-only, so {self.path.name} cannot be written: "
+                "choose an output in another folder."
+            )
 
     def remove(self) -> None:
         """Delete an earlier output with its run folder; see :meth:`check_removable`."""
@@ -149,12 +208,46 @@ def _is_zarr(folder: Path) -> bool:
     return any((folder / name).exists() for name in _ZARR_METADATA)
 
 
+def check_outside(written: Path, read: Path) -> None:
+    """Raise an error if writing a file or folder would change an input.
+
+    Parameters
+    ----------
+    written, read : Path
+        The file or folder that is written, and the one that is read.
+
+    Raises
+    ------
+    UserError
+        If they are the same, or one contains the other.
+    """
+    ours, theirs = written.resolve(), read.resolve()
+    if theirs in ours.parents:
+        raise UserError(
+            f"The output {written} would change the input folder {read}, in which it lies: "
+            "choose an output in another folder."
+        )
+    if ours == theirs or ours in theirs.parents:
+        raise UserError(
+            f"The output {written} would change the input {read}: choose another output."
+        )
+
+
+def input_folder(source: Source) -> Path | None:
+    """Return the folder of an input that is a folder of images, None for other inputs."""
+    folders = {path.parent for path in source.files}
+    if len(folders) == 1 and (folder := next(iter(folders))).name == source.name:
+        return folder
+    return None
+
+
 def check_disk(
     output: OutputDestination, geometry: LabelGeometry, frames: int, image_bytes: int = 0
 ) -> None:
     """Raise an error if the output is unlikely to fit the disk.
 
-    Labels and masks are estimated at a tenth of a byte per pixel.
+    Labels and masks are estimated at a tenth of a byte per pixel; uncompressed NIfTI needs two
+    bytes per pixel of the whole stack.
 
     Parameters
     ----------
@@ -173,6 +266,8 @@ def check_disk(
         If the disk has less free space than needed.
     """
     copies = image_bytes * 4 // 3 if output.kind is OutputKind.OME_ZARR else 0
+    if output.ending == ".nii":
+        copies = 2 * prod(geometry.label_shape)
     needed = 2**24 + frames * prod(geometry.shape) // 10 + copies
     folder = next(parent for parent in output.path.resolve().parents if parent.exists())
     free = shutil.disk_usage(folder).free

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
-from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.export.destination import OutputDestination, OutputKind
-from napari_sam2.export.ngff import check_axis_order
+from napari_sam2.export.coco import write_label_coco
+from napari_sam2.export.destination import OutputDestination, OutputKind, input_folder
+from napari_sam2.export.nifti import write_label_nifti
 from napari_sam2.export.ome_zarr import OmeZarrWriter
+from napari_sam2.export.place import affine_origin, output_calibration
+from napari_sam2.export.png import check_png_ids, write_label_pngs
 from napari_sam2.export.tiff import write_label_tiff
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.mask import MaskStatus
@@ -51,29 +53,37 @@ def create_label_output(
     Raises
     ------
     UserError
-        If an id does not fit the type, or the format does not allow the order of the axes.
+        If an id does not fit the type or the format.
     """
     ids = tuple(ids)
-    if output.kind is OutputKind.OME_ZARR:
-        check_axis_order(stack.label_axes)
+    if output.kind is OutputKind.PNG:
+        check_png_ids(ids)
     plain = output.kind is OutputKind.ZARR
     axes = stack.native_label_axes if plain else stack.label_axes
-    sizes = {
-        "scale": list(stack.calibration.scale(axes)),
-        "units": list(stack.calibration.units(axes)),
-    }
     output.path.parent.mkdir(parents=True, exist_ok=True)
     labels = LabelArray.create(
         output.labels,
         stack,
         ids=ids,
         dtype=dtype,
-        attributes={**sizes, **(attributes or {})},
+        attributes={**_place(stack, axes), **(attributes or {})},
         axes=axes,
     )
     if output.kind is OutputKind.OME_ZARR:
         OmeZarrWriter(output.path, stack).begin(ids)
     return labels
+
+
+def _place(stack: Stack, axes: str) -> dict[str, Any]:
+    """Return sizes, units, origin and affine along axes, as JSON values."""
+    place: dict[str, Any] = {
+        "scale": list(stack.calibration.scale(axes)),
+        "units": list(stack.calibration.units(axes)),
+        "origin": list(stack.calibration.origin(axes)),
+    }
+    if stack.affine is not None:
+        place["affine"] = stack.affine.tolist()
+    return place
 
 
 def open_label_output(output: OutputDestination, stack: Stack, ids: Iterable[int]) -> LabelArray:
@@ -110,14 +120,40 @@ def finish_label_output(
     Raises
     ------
     UserError
-        If a folder is in the place of a TIFF file.
+        If a folder is in the place of a file, or an id does not fit the format.
     """
-    if output.kind is OutputKind.TIFF:
-        if output.path.is_dir():
-            raise UserError(f"{output.path} is a folder: remove it first.")
-        write_label_tiff(output.path, labels.array, stack.label_axes, stack.calibration, note)
-    elif output.kind is OutputKind.OME_ZARR:
-        OmeZarrWriter(output.path, stack).finish(labels, ids)
+    output.check_type()
+    match output.kind:
+        case OutputKind.ZARR:
+            pass
+        case OutputKind.OME_ZARR:
+            OmeZarrWriter(output.path, stack).finish(labels, ids)
+        case OutputKind.TIFF:
+            calibration = output_calibration(stack)
+            write_label_tiff(output.path, labels.array, stack.label_axes, calibration, note)
+        case OutputKind.NIFTI:
+            write_label_nifti(output.path, stack, labels.array, note)
+        case OutputKind.COCO:
+            write_label_coco(output.path, stack, labels.array, note)
+        case OutputKind.PNG:
+            write_label_pngs(output.path, stack, labels.array, ids)
+
+
+def output_notes(output: OutputDestination, stack: Stack) -> tuple[str, ...]:
+    """Return messages about what the format of the output cannot store of the input."""
+    kind, origin = output.kind, output_calibration(stack).origin(stack.label_axes)
+    tilted = stack.affine is not None and affine_origin(stack.affine, stack.calibration) is None
+    if tilted and kind not in (OutputKind.NIFTI, OutputKind.ZARR):
+        return (
+            f"{output.path.name} keeps the pixel sizes of {stack.name}, not its position and "
+            "orientation: write .nii.gz to keep them.",
+        )
+    if kind is OutputKind.PNG and (len(stack.label_axes) > 2 or any(origin)):
+        return (
+            f"The PNG files in {output.path.name} keep pixel sizes along y and x only: "
+            "write .tif, .ome.zarr or .nii.gz to keep the others.",
+        )
+    return ()
 
 
 def save_labels(
@@ -128,7 +164,7 @@ def save_labels(
     Parameters
     ----------
     path : Path
-        The output; its name ends in .tif, .zarr or .ome.zarr.
+        The output; the ending of its name is its format, see :class:`OutputDestination`.
     stack : Stack
         The image, for axes, pixel sizes and units.
     labels : LabelArray
@@ -146,8 +182,8 @@ def save_labels(
     Raises
     ------
     UserError
-        If the format does not allow the order of the axes, or if something other than an earlier
-        output is at ``path``.
+        If an id does not fit the format, or if something other than an earlier output is at
+        ``path``.
     OSError
         If the disk is full or cannot be written; an existing output is then unchanged.
     """
@@ -168,7 +204,7 @@ def save_labels(
 
 def _temporary_output(path: Path) -> OutputDestination:
     """Return a hidden output of the same format beside ``path``."""
-    ending = OutputDestination.parse(path).kind.value
+    ending = OutputDestination.parse(path).ending
     return OutputDestination.parse(path.with_name(f".{path.name.split('.')[0]}.part{ending}"))
 
 
@@ -198,13 +234,16 @@ def free_path(stack: Stack, ending: str = ".tif", folder: Path | None = None) ->
     stack : Stack
         The image.
     ending : str
-        ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the name, e.g. ``".tif"``.
     folder : Path or None
-        Folder of the path; None takes that of the image, or the home folder for arrays.
+        Folder of the path; None takes that of the image, which for a folder of images is the one
+        that contains it, or the home folder for arrays.
     """
     files = stack.source.files
-    folder = folder or (files[0].parent if files else Path.home())
-    stem = (files[0].name if files else stack.name).split(".")[0]
+    images = input_folder(stack.source)
+    beside = images or (files[0] if files else None)
+    folder = folder or (beside.parent if beside else Path.home())
+    stem = (beside.name if beside else stack.name).split(".")[0]
     clean = "".join(c if c.isalnum() or c in " -_" else "_" for c in stem).strip() or "image"
     number, path = 1, folder / f"{clean}-labels{ending}"
     while OutputDestination.parse(path).existing():

@@ -18,31 +18,11 @@ from ome_zarr_models.v05.image_label_types import Color, Label, Source
 from ome_zarr_models.v05.labels import LabelsAttrs
 from ome_zarr_models.v05.multiscales import Dataset, Multiscale
 
-from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 
 VERSION: Literal["0.5"] = "0.5"
 _TYPES = {"T": "time", "Z": "space", "Y": "space", "X": "space"}
 _GOLDEN_RATIO = 0.618033988749895
-
-
-def check_axis_order(axes: str) -> None:
-    """Raise an error for axes that OME-Zarr does not allow in this order.
-
-    Parameters
-    ----------
-    axes : str
-        Upper-case label axes.
-
-    Raises
-    ------
-    UserError
-        If time comes after space.
-    """
-    if "T" in axes[1:]:
-        raise UserError(
-            f"OME-Zarr needs time before space, but the axes are {axes}: write .zarr or .tif."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +34,7 @@ class PyramidMetadata:
     axes : str
         Upper-case label axes.
     calibration : Calibration
-        Pixel sizes of the full resolution.
+        Pixel sizes, units and origin of the full resolution.
     factors : sequence of tuple of int
         Downsampling factor of each level along each axis.
     channel : int or None
@@ -81,11 +61,12 @@ class PyramidMetadata:
         sizes = self.calibration.scale(self.axes)
         pairs = list(zip(sizes, self.factors[level], strict=True))
         scale = [size * factor for size, factor in pairs]
-        shift = [size * (factor - 1) / 2 for size, factor in pairs]
+        half = [size * (factor - 1) / 2 if self.mean else 0.0 for size, factor in pairs]
+        shift = [a + b for a, b in zip(self.calibration.origin(self.axes), half, strict=True)]
         if self.channel is not None:
             scale.insert(self.channel, 1.0)
             shift.insert(self.channel, 0.0)
-        translation = shift if self.mean and any(shift) else None
+        translation = shift if any(shift) else None
         return Dataset.build(path=str(level), scale=scale, translation=translation)
 
 

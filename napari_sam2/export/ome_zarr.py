@@ -16,12 +16,12 @@ from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.export.destination import LABEL_GROUP
 from napari_sam2.export.ngff import (
     PyramidMetadata,
-    check_axis_order,
     group_attributes,
     image_attributes,
     label_attributes,
     labels_attributes,
 )
+from napari_sam2.export.place import output_calibration
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.label_layout import label_chunks, tiles
 
@@ -57,13 +57,7 @@ class OmeZarrWriter:
         ----------
         ids : iterable of int
             Object ids, for their colors.
-
-        Raises
-        ------
-        UserError
-            If OME-Zarr does not allow the order of the axes.
         """
-        check_axis_order(self.stack.label_axes)
         self._write_attributes(".", group_attributes())
         self._write_attributes("labels", labels_attributes([LABEL_GROUP]))
         self._write_label_attributes(ids, levels=1)
@@ -96,7 +90,7 @@ class OmeZarrWriter:
 
     def _multiscale(self, name: str, levels: int, channel: int | None, *, mean: bool) -> Multiscale:
         factors = [self._factors(level) for level in range(levels)]
-        axes, calibration = self.stack.label_axes, self.stack.calibration
+        axes, calibration = self.stack.label_axes, output_calibration(self.stack)
         return PyramidMetadata(axes, calibration, factors, channel, mean).multiscale(name)
 
     def _write_attributes(self, group: str, attributes: BaseOMEAttrs) -> None:

@@ -12,16 +12,15 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.core.atomic_files import atomic_write
+from napari_sam2.export.units import size_in
 from napari_sam2.images.calibration import Calibration
 
 _TILE = 512
 """Side of a tile in pixels."""
 _MAX_MEMORY = 2**27
-"""Largest number of bytes of labels that are read at once."""
+"""Largest number of bytes of labels that are read at once; larger planes are stored in tiles."""
 _MAX_CLASSIC = 2**32 - 2**25
 """Largest size in bytes of pixels that are written as classic TIFF instead of BigTIFF."""
-_CENTIMETERS = {"nm": 1e-7, "µm": 1e-4, "mm": 0.1, "cm": 1.0, "m": 100.0}
-"""Length of each unit, by symbol."""
 
 
 def write_label_tiff(
@@ -29,8 +28,10 @@ def write_label_tiff(
 ) -> None:
     """Write a label array as a TIFF file that :func:`tifffile.imread` returns unchanged.
 
-    The file is OME-TIFF if the axes allow it, else tifffile's shaped TIFF, both with pixel sizes;
-    it is BigTIFF if the pixels may not fit 4 GB. It appears when it is complete.
+    The file is OME-TIFF with pixel sizes, frame interval and positions of the planes; arrays with
+    an axis of length 1 are tifffile's shaped TIFF, with the same values as JSON. Planes are stored
+    in strips, which plain ImageJ opens, and in tiles if they exceed 128 MB. The file is BigTIFF if
+    the pixels may not fit 4 GB. It appears when it is complete.
 
     Parameters
     ----------
@@ -39,23 +40,25 @@ def write_label_tiff(
     labels : zarr.Array or numpy.ndarray
         The labels; at most 128 MB of them are held in memory.
     axes : str
-        Upper-case letter of each axis of the labels.
+        Upper-case letter of each axis of the labels, in the order of ``"TZYX"``.
     calibration : Calibration
-        Pixel sizes and units.
+        Pixel sizes, units and origin.
     note : str
         Text that is stored in the metadata of the file.
     """
     size = prod(labels.shape) * labels.dtype.itemsize
+    page = prod(labels.shape[-2:]) * labels.dtype.itemsize
     options: dict[str, Any] = {}
     if resolution := _pixels_per_centimeter(calibration):
         options |= {"resolution": resolution, "resolutionunit": "CENTIMETER"}
+    if page > _MAX_MEMORY:
+        options |= {"tile": (_TILE, _TILE)}
     with atomic_write(path) as temporary:
         tifffile.imwrite(
             temporary,
-            _tiles(labels),
+            _tiles(labels) if page > _MAX_MEMORY else _pages(labels, page),
             shape=labels.shape,
             dtype=labels.dtype,
-            tile=(_TILE, _TILE),
             compression="zlib",
             photometric="minisblack",
             bigtiff=size > _MAX_CLASSIC,
@@ -68,58 +71,72 @@ def _metadata(
     shape: tuple[int, ...], axes: str, calibration: Calibration, note: str
 ) -> dict[str, Any]:
     # tifffile drops axes of length 1 when it reads OME-TIFF.
-    ome = axes in ("YX", "TYX", "ZYX", "TZYX") and 1 not in shape
+    ome = 1 not in shape
     text = {"Description": note} if note and ome else {"note": note} if note else {}
-    return {"ome": ome, "metadata": {"axes": axes, **_ome_sizes(axes, calibration), **text}}
+    sizes = _ome_sizes(axes, calibration)
+    planes = _ome_planes(shape, axes, calibration)
+    return {"ome": ome, "metadata": {"axes": axes, **sizes, **planes, **text}}
 
 
 def _ome_sizes(axes: str, calibration: Calibration) -> dict[str, Any]:
-    """Return pixel sizes and frame interval as OME attributes, where the unit is known."""
+    """Return pixel sizes and frame interval as OME attributes.
+
+    Spatial sizes without a known unit are written in the OME unit ``pixel``, so that their ratio
+    is kept.
+    """
     found: dict[str, Any] = {}
     names = {axis: f"PhysicalSize{axis}" for axis in "ZYX"} | {"T": "TimeIncrement"}
     for axis, name in names.items():
         step = calibration.step(axis)
-        if axis in axes and step.symbol is not None:
-            found[name], found[f"{name}Unit"] = step.size, step.symbol
+        symbol = step.symbol or (None if axis == "T" or step.size == 1 else "pixel")
+        if axis in axes and symbol is not None:
+            found[name], found[f"{name}Unit"] = step.size, symbol
     return found
+
+
+def _ome_planes(shape: tuple[int, ...], axes: str, calibration: Calibration) -> dict[str, Any]:
+    """Return positions and times of all planes if the origin is not 0, else nothing."""
+    if not any(calibration.origin(axes)):
+        return {}
+    count = prod(shape[:-2])
+    planes: dict[str, Any] = {}
+    for axis in axes:
+        step = calibration.step(axis)
+        if step.symbol is None or not step.origin:
+            continue
+        name = "DeltaT" if axis == "T" else f"Position{axis}"
+        if axis in "YX":
+            values = np.full(count, step.origin)
+        else:
+            indices = np.indices(shape[:-2])[axes.index(axis)].ravel()
+            values = step.origin + indices * step.size
+        planes[name], planes[f"{name}Unit"] = values.tolist(), [step.symbol] * count
+    return {"Plane": planes} if planes else {}
 
 
 def _pixels_per_centimeter(calibration: Calibration) -> tuple[float, float] | None:
     """Return the TIFF resolution along (x, y), or None if a size is unknown."""
-    centimeters = [
-        calibration.step(axis).size * _CENTIMETERS.get(calibration.step(axis).symbol or "", 0.0)
-        for axis in "XY"
-    ]
-    if min(centimeters) <= 0:
-        return None
-    return 1 / centimeters[0], 1 / centimeters[1]
+    x, y = (size_in(calibration.step(axis), "centimeter") for axis in "XY")
+    return (1 / x, 1 / y) if x and y and min(x, y) > 0 else None
+
+
+def _pages(labels: Any, page: int) -> Iterator[NDArray[Any]]:
+    """Yield all pages in the order of the file; small ones are read together."""
+    *leading, height, width = labels.shape
+    if not leading:
+        yield np.asarray(labels[...])
+        return
+    step = max(1, _MAX_MEMORY // page)
+    for lead in np.ndindex(*leading[:-1]):
+        for first in range(0, leading[-1], step):
+            many = slice(first, min(first + step, leading[-1]))
+            yield from np.asarray(labels[(*lead, many)]).reshape(-1, height, width)
 
 
 def _tiles(labels: Any) -> Iterator[NDArray[Any]]:
-    """Yield all tiles in the order of the file; small pages are read together."""
-    *leading, height, width = labels.shape
-    page = height * width * labels.dtype.itemsize
-    for lead in np.ndindex(*leading[:-1]):
-        pages = leading[-1] if leading else 1
-        step = max(1, _MAX_MEMORY // page)
-        for first in range(0, pages, step):
-            many = (slice(first, min(first + step, pages)),) if leading else ()
-            yield from _page_tiles(labels, (*lead, *many), page <= _MAX_MEMORY)
-
-
-def _page_tiles(labels: Any, where: tuple[Any, ...], whole: bool) -> Iterator[NDArray[Any]]:
-    height, width = labels.shape[-2:]
-    if whole:
-        block = np.asarray(labels[where])
-        for page in block.reshape(-1, height, width):
-            for y in range(0, height, _TILE):
-                yield from _row(page[y : y + _TILE])
-        return
-    for y in range(0, height, _TILE):
-        band = np.asarray(labels[(*where, slice(y, y + _TILE))])
-        yield from _row(band.reshape(-1, width))
-
-
-def _row(band: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for x in range(0, band.shape[1], _TILE):
-        yield np.ascontiguousarray(band[:, x : x + _TILE])
+    """Yield all tiles in the order of the file."""
+    for lead in np.ndindex(*labels.shape[:-2]):
+        for y in range(0, labels.shape[-2], _TILE):
+            band = np.asarray(labels[(*lead, slice(y, y + _TILE))])
+            for x in range(0, band.shape[1], _TILE):
+                yield np.ascontiguousarray(band[:, x : x + _TILE])

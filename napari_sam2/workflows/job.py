@@ -28,7 +28,8 @@ class SegmentationJob:
     prompts : Path
         A .json or .csv file of prompts, or a label image.
     output : Path
-        Labels to write; ends in .zarr, .ome.zarr or .tif.
+        Labels to write; ends in .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or .png (a
+        folder).
     model : str or Path
         A model name or a weights file, see :func:`napari_sam2.load_predictor`.
     device : str

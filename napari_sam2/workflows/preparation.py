@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
-from napari_sam2.export.ngff import check_axis_order
+from napari_sam2.export.destination import (
+    OutputDestination,
+    OutputKind,
+    check_disk,
+    check_outside,
+    input_folder,
+)
+from napari_sam2.export.png import check_png_ids
 from napari_sam2.images.intensity import Intensity, choose_intensity
+from napari_sam2.images.readers import local_path
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
@@ -96,6 +103,8 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     )
     check_points_inside(prompts)
     _check_destinations(job, output, stack, frames)
+    if output.kind is OutputKind.PNG:
+        check_png_ids(prompts.objects())
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = load_predictor(job.model, job.device)
@@ -175,19 +184,27 @@ def _check_free(output: OutputDestination) -> None:
 def _check_destinations(
     job: SegmentationJob, output: OutputDestination, stack: Stack, frames: tuple[int, int] | None
 ) -> None:
-    output.check_apart([*stack.source.files, job.prompts])
-    if output.kind is OutputKind.OME_ZARR:
-        check_axis_order(stack.label_axes)
+    output.check_apart([*_input_folders(job, stack), *stack.source.files, job.prompts])
+    output.check_writable()
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
     first, stop = frames or (0, stack.n_frames)
     check_disk(output, stack, stop - first, prod(stack.full_shape) * stack.dtype.itemsize)
 
 
+def _input_folders(job: SegmentationJob, stack: Stack) -> tuple[Path, ...]:
+    """Return the folders of images that are the input."""
+    given = local_path(str(job.source)) if isinstance(job.source, (str, Path)) else None
+    folders = (given if given is not None and given.is_dir() else None, input_folder(stack.source))
+    return tuple(folder for folder in folders if folder is not None)
+
+
 def _check_scores(job: SegmentationJob, scores: Path, stack: Stack) -> None:
     inputs = [path.resolve() for path in (*stack.source.files, job.prompts)]
     if scores.resolve() in inputs:
         raise UserError(f"The scores would replace the input {scores}. Choose another file.")
+    for folder in _input_folders(job, stack):
+        check_outside(scores, folder)
     check_csv_path(scores)
     if scores.exists() and not (job.overwrite or job.resume):
         raise UserError(f"{scores} exists. Choose another file for the scores, or --overwrite it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,12 @@ from typing import TYPE_CHECKING
 from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.labels import create_label_output, finish_label_output, open_label_output
+from napari_sam2.export.labels import (
+    create_label_output,
+    finish_label_output,
+    open_label_output,
+    output_notes,
+)
 from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
@@ -91,7 +97,12 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
     """
     recorder = RecordingReporter(reporter)
     prepared = prepare_segmentation(job)
-    notes = (*prepared.stack.notes, *prepared.prompts.notes, *prepared.intensity.notes)
+    notes = (
+        *prepared.stack.notes,
+        *prepared.prompts.notes,
+        *prepared.intensity.notes,
+        *output_notes(prepared.output, prepared.stack),
+    )
     for text in (*notes, model_summary(prepared.predictor.info)):
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
@@ -102,7 +113,7 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
     except UserError:
         raise
     except OSError as reason:
-        ending, error = RunEnding.STOPPED_PART_WAY, str(reason)
+        ending, error = RunEnding.STOPPED_PART_WAY, _describe_error(reason)
     return RunOutcome(
         ending=ending,
         output=prepared.output.path,
@@ -115,6 +126,14 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         messages=tuple(recorder.messages),
         error=error,
     )
+
+
+def _describe_error(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "The disk is full: make room on it"
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return f"{error.filename or 'The output folder'} cannot be written: {error.strerror}"
+    return str(error)
 
 
 def _open_folder(prepared: PreparedSegmentation) -> RunFolder:

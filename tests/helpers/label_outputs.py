@@ -16,6 +16,8 @@ from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.store import MaskRecord, MemoryMaskStore
 
 NAMES = ("out.zarr", "out.ome.zarr", "out.tif")
+"""Formats with an array."""
+ALL_NAMES = (*NAMES, "out.nii.gz", "out.nii", "out.coco.json", "out.png")
 
 
 def stack_of(shape=(4, 2, 300, 400), axes="TCYX", **options):

@@ -51,7 +51,12 @@ _Source = Annotated[
 _Prompts = Annotated[
     Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
 ]
-_Output = Annotated[Path, typer.Option(help="Labels: .zarr, .ome.zarr or .tif.")]
+_Output = Annotated[
+    Path,
+    typer.Option(
+        help="Labels: .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or .png (a folder)."
+    ),
+]
 _Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
 _Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]

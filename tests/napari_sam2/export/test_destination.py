@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections import namedtuple
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
-from tests.helpers.label_outputs import NAMES, stack_of, write
+from napari_sam2.export.destination import (
+    OutputDestination,
+    OutputKind,
+    check_disk,
+    input_folder,
+)
+from napari_sam2.export.labels import free_path
+from napari_sam2.images.stack import open_stack
+from tests.helpers.label_outputs import ALL_NAMES, stack_of, write
 
 
 @pytest.mark.parametrize(
@@ -17,19 +27,25 @@ from tests.helpers.label_outputs import NAMES, stack_of, write
         ("a.OME.zarr", OutputKind.OME_ZARR),
         ("a.tif", OutputKind.TIFF),
         ("a.b.TIFF", OutputKind.TIFF),
+        ("a.nii", OutputKind.NIFTI),
+        ("a.nii.gz", OutputKind.NIFTI),
+        ("a.coco.json", OutputKind.COCO),
+        ("a.png", OutputKind.PNG),
     ],
 )
 def test_the_ending_is_the_format(name, kind):
     assert OutputDestination.parse(name).kind is kind
 
 
-@pytest.mark.parametrize("name", ["a.png", "a", "zarr", ".zarr", ".tif", "a.zarr.zip"])
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "a", "a.json", "zarr", ".png", ".zarr", ".tif", "a.zarr.zip"]
+)
 def test_unknown_endings(name):
     with pytest.raises(UserError, match="must end in"):
         OutputDestination.parse(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_nothing_is_overwritten_unasked(tmp_path, name):
     output = OutputDestination.parse(tmp_path / name)
     output.check_free()
@@ -77,3 +93,41 @@ def test_too_little_disk_is_reported_before(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"1\.4 GB, but only 0\.1 GB"):
         check_disk(output, stack, 4, 10**9)
     check_disk(OutputDestination.parse(tmp_path / "out.zarr"), stack, 4, 10**9)
+
+
+def test_folder_of_other_files_is_not_replaced_by_pngs(tmp_path):
+    folder = tmp_path / "photos.png"
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    with pytest.raises(UserError, match="holds other files than PNG"):
+        OutputDestination.parse(folder).remove()
+    assert (folder / "notes.txt").exists()
+
+
+def test_read_only_folder_is_reported_before(tmp_path, monkeypatch):
+    output = OutputDestination.parse(tmp_path / "new" / "out.tif")
+    output.check_writable()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(UserError, match="is read-only"):
+        output.check_writable()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file"):
+        OutputDestination.parse(tmp_path / "file" / "out.tif").check_writable()
+
+
+@pytest.mark.parametrize("name", ["labels.tif", "labels.zarr", "sub/labels.nii.gz", "labels.png"])
+def test_outputs_in_the_folder_of_images_are_refused(tmp_path, name):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(2):
+        tifffile.imwrite(folder / f"{number}.tif", np.zeros((20, 30), np.uint8))
+    stack = open_stack(folder)
+    assert input_folder(stack.source) == folder
+    with pytest.raises(UserError, match="in which it lies"):
+        OutputDestination.parse(folder / name).check_apart([folder])
+    assert free_path(stack) == tmp_path / "frames-labels.tif"
+
+
+def test_folder_of_a_single_file_is_no_input(tmp_path):
+    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((5, 20, 30), np.uint8))
+    assert input_folder(open_stack(tmp_path / "movie.tif", axes="TYX").source) is None
