@@ -111,8 +111,8 @@ class ThresholdedMask:
 
 
 def restore_labels(
-    array: LazyArray, axes: str | None, path: Path
-) -> tuple[LazyArray | GraySamples | ThresholdedMask, str | None, tuple[str, ...]]:
+    array: Any, axes: str | None, path: Path
+) -> tuple[Any, str | None, tuple[str, ...]]:
     """Return labels as stored in a file in single numbers, their axes, and messages.
 
     Gray colors become their gray values. 8-bit masks of two gray levels are thresholded if they
@@ -120,7 +120,7 @@ def restore_labels(
 
     Parameters
     ----------
-    array : LazyArray
+    array : LazyArray or NDArray
         The values of the file.
     axes : str or None
         Upper-case letter of each axis, ``"S"`` for samples; None if unknown.
@@ -186,7 +186,7 @@ def _has_smooth_edges(labels: LazyArray | GraySamples) -> bool:
         values, counts = np.unique(plane[plane > 0], return_counts=True)
         if (
             len(values) >= _MANY_VALUES
-            and counts[values >= _BETWEEN[1]].sum() >= counts.sum() / 2
+            and counts[values >= _BETWEEN[1]].sum() >= counts.sum() / 3
             and values[np.argmax(counts)] >= _BETWEEN[1]
             and has_two_levels(plane)
         ):

@@ -14,7 +14,7 @@ from napari_sam2.core.atomic_files import read_text
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.prompts.csv_table import AXIS, CsvRow, LayerPositions, layer_positions, read_rows
-from napari_sam2.prompts.outlines import outline_prompt
+from napari_sam2.prompts.shapes import outline_prompt
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 

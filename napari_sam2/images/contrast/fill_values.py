@@ -98,7 +98,7 @@ def _is_fill(levels: NDArray[Any], counts: NDArray[Any], end: int, share: float)
     gap = _distance_in_ranges(exact[end], others, counts[1:] if end == 0 else counts[:-1])
     if gap >= _ABSURD:
         return True
-    if _is_code(levels[end]):
+    if _is_code(float(exact[end]), levels.dtype):
         return gap >= (_CODE_GAP if end == 0 else _FAR)
     return end == 0 and gap >= _FAR and _SHARES[0] <= share <= _SHARES[1]
 
@@ -115,17 +115,13 @@ def _distance_in_ranges(
         return float(np.min(np.abs(others[[0, -1]] - value)) / (high - low))
 
 
-def _is_code(value: np.generic) -> bool:
+def _is_code(number: float, dtype: np.dtype[Any]) -> bool:
     """Return whether a value is the extreme of its type, or -9999, 99999 and the like.
 
     0 of unsigned types does not count, because it is also the usual background.
     """
-    number = float(value)
-    kind = value.dtype.kind
-    if kind == "f":
-        extremes = (float(np.finfo(value.dtype).min), float(np.finfo(value.dtype).max))
-    else:
-        extremes = (float(np.iinfo(value.dtype).min), float(np.iinfo(value.dtype).max))
+    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    extremes = float(info.min), float(info.max)
     digits = f"{abs(number):.0f}"
     nines = number == int(number) and len(digits) >= _MIN_NINES and set(digits) == {"9"}
     return number != 0 and (number in extremes or nines)

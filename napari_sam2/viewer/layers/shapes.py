@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
-from napari_sam2.prompts.outlines import Vertices, is_box, outline_prompt
+from napari_sam2.prompts.shapes import Vertices, is_box, outline_prompt
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PromptKey
 
 if TYPE_CHECKING:
