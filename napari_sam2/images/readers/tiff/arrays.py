@@ -88,7 +88,8 @@ def _open(series: tifffile.TiffPageSeries, level: int, file: OpenFile) -> LazyAr
     import zarr
 
     store: Any = series.aszarr(level=level)
-    return WrappedArray(zarr.open_array(store, mode="r"), file)
+    # A store on a stream that can also be written, e.g. in memory, is not opened in mode "r".
+    return WrappedArray(zarr.open_array(store, mode="r" if store.read_only else "r+"), file)
 
 
 def _mapped(series: tifffile.TiffPageSeries, file: OpenFile) -> NDArray[Any]:
