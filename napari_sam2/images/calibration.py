@@ -120,8 +120,8 @@ class Calibration:
     def renamed(self, before: str, after: str) -> Calibration:
         """Return the calibration of the same pixels after their axes got other letters.
 
-        A step is kept where a spatial axis stays spatial, or the same letter stays; the affine
-        where this holds for all its axes.
+        A step is kept where a spatial axis stays spatial, or the same letter stays, or the letter
+        is new; the affine where this holds for all its axes.
 
         Parameters
         ----------
@@ -134,7 +134,9 @@ class Calibration:
             for old, new in pairs.items()
             if old == new or (old in SPATIAL and new in SPATIAL)
         }
-        steps = {kept[axis]: step for axis, step in self.steps.items() if axis in kept}
+        new = {axis: axis for axis in after if axis not in before and axis not in kept.values()}
+        names = {**kept, **new}
+        steps = {names[axis]: step for axis, step in self.steps.items() if axis in names}
         return Calibration(steps, self._renamed_affine(pairs, kept))
 
     def _renamed_affine(

@@ -137,47 +137,6 @@ def scene_note(scenes: tuple[str, ...], opened: int, name: str) -> tuple[str, ..
     )
 
 
-class FrameArray:
-    """An array of frames that are decoded one by one; each frame is one chunk.
-
-    Parameters
-    ----------
-    count : int
-        Number of frames.
-    frame_shape : tuple of int
-        Shape of a frame.
-    dtype : dtype
-        Type of the values.
-    load : callable
-        Returns the frame of a number from 0 to ``count - 1``.
-    """
-
-    def __init__(
-        self,
-        count: int,
-        frame_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        load: Callable[[int], NDArray[Any]],
-    ) -> None:
-        self.shape = (count, *frame_shape)
-        self.dtype = dtype
-        self.chunks = (1, *frame_shape)
-        self._load = load
-
-    def __getitem__(self, key: Key) -> NDArray[Any]:
-        first, inside = key[0], key[1:]
-        if isinstance(first, int):
-            return self._frame(first)[inside]
-        numbers = range(*first.indices(self.shape[0]))
-        return np.stack([self._frame(number)[inside] for number in numbers])
-
-    def _frame(self, number: int) -> NDArray[Any]:
-        frame = self._load(number)
-        if frame.shape != self.shape[1:]:
-            raise ValueError(f"frame {number} has shape {frame.shape}, not {self.shape[1:]}")
-        return frame
-
-
 class PlaneGrid:
     """An array whose last axes are a plane that is read at once, for files of planes.
 

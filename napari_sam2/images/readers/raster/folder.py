@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
-from napari_sam2.images.readers.base import Key, Source
+from napari_sam2.images.readers.base import PlaneGrid, Source
 from napari_sam2.images.readers.raster.file_names import natural_key, without_masks
 from napari_sam2.images.readers.raster.image_files import header_notes, load, read_header
 from napari_sam2.images.readers.raster.image_header import ImageHeader, is_image
@@ -25,53 +25,6 @@ _JUNK = (".txt", ".json", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".log"
 """Suffixes of files that are not reported when they lie beside images."""
 _SAME_SIZE = 1e-4
 """Relative difference up to which pixel sizes are the same."""
-
-
-class ImageGrid:
-    """An array of images in separate files, which are read when needed; each is one chunk.
-
-    Parameters
-    ----------
-    grid : tuple of int
-        Number of images along each leading axis.
-    image_shape : tuple of int
-        Shape of an image.
-    dtype : dtype
-        Type of the values.
-    load : callable
-        Returns the image of a number, the last axis of the grid varying fastest.
-    """
-
-    def __init__(
-        self,
-        grid: tuple[int, ...],
-        image_shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        load: Callable[[int], NDArray[Any]],
-    ) -> None:
-        self.shape = (*grid, *image_shape)
-        self.dtype = dtype
-        self.chunks = (*(1 for _ in grid), *image_shape)
-        self._numbers = np.arange(int(np.prod(grid))).reshape(grid)
-        self._load = load
-
-    def __getitem__(self, key: Key) -> NDArray[Any]:
-        leading, inside = key[: self._numbers.ndim], key[self._numbers.ndim :]
-        numbers = np.asarray(self._numbers[leading])
-        images = [self._image(int(number))[inside] for number in numbers.flat]
-        if not images:
-            return np.empty((*numbers.shape, *self._empty_shape(inside)), self.dtype)
-        return np.stack(images).reshape((*numbers.shape, *images[0].shape))
-
-    def _empty_shape(self, inside: Key) -> tuple[int, ...]:
-        return np.empty(self.shape[self._numbers.ndim :], np.uint8)[inside].shape
-
-    def _image(self, number: int) -> NDArray[Any]:
-        image = self._load(number)
-        expected = self.shape[self._numbers.ndim :]
-        if image.shape != expected:
-            raise ValueError(f"image {number} has shape {image.shape}, not {expected}")
-        return image
 
 
 def read_image_folder(folder: Path, scene: str | int | None = None) -> Source:
@@ -134,13 +87,14 @@ def _source(grid: NameGrid, name: str, notes: tuple[str, ...] = ()) -> Source:
     common, mixed = _common_header(files, headers)
     steps, size_notes = _common_steps(files, headers)
 
-    def image(number: int) -> NDArray[Any]:
+    def image(position: tuple[int, ...]) -> NDArray[Any]:
+        number = int(np.ravel_multi_index(position, grid.shape))
         pixels = load(files[number], headers[number])
         gray = common.rgb and pixels.ndim == 2
         return np.repeat(pixels[..., None], 3, axis=2) if gray else pixels
 
     return Source(
-        (ImageGrid(grid.shape, common.shape, common.dtype, image),),
+        (PlaneGrid(grid.shape, common.shape, common.dtype, image),),
         name,
         axes=_joined_axes(grid, common, files[0]),
         calibration=Calibration(steps),
@@ -265,8 +219,12 @@ def _other_files_note(folder: Path, entries: list[Path]) -> tuple[str, ...]:
 
 def _no_images_message(folder: Path, entries: list[Path]) -> str:
     folders = [path.name for path in entries if path.is_dir()]
-    hint = f"; did you mean one of its folders ({', '.join(folders[:5])})?" if folders else "."
-    return f"The folder {folder} holds no images and is not a Zarr{hint}"
+    files = [path for path in entries if path.is_file() and not path.name.startswith(".")]
+    hint = (
+        f"; did you mean one of its folders ({', '.join(folders[:_LISTED])})?" if folders else "."
+    )
+    held = f" It holds {_listed(files)}." if files else ""
+    return f"The folder {folder} holds no images and is not a Zarr{hint}{held}"
 
 
 def _listed(files: Sequence[Path]) -> str:

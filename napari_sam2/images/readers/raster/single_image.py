@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.arrays import WrappedArray
-from napari_sam2.images.readers.base import FrameArray, Source
+from napari_sam2.images.readers.base import PlaneGrid, Source
 from napari_sam2.images.readers.raster import pillow_files
 from napari_sam2.images.readers.raster.image_files import header_notes, load, read_header
 from napari_sam2.images.readers.raster.image_header import ImageHeader
@@ -41,8 +41,8 @@ def read_one_image(path: Path) -> Source:
 
 
 def _animation(path: Path, header: ImageHeader, notes: tuple[str, ...]) -> Source:
-    def frame(number: int) -> NDArray[Any]:
-        return load(path, header, number)
+    def frame(position: tuple[int, ...]) -> NDArray[Any]:
+        return load(path, header, *position)
 
     try:
         seconds = pillow_files.frame_seconds(path, header.frames)
@@ -57,5 +57,5 @@ def _animation(path: Path, header: ImageHeader, notes: tuple[str, ...]) -> Sourc
                 "The frames are not evenly spaced in time: the mean interval, "
                 f"{mean:.6g} s, is used.",
             )
-    array = FrameArray(header.frames, header.shape, header.dtype, frame)
+    array = PlaneGrid((header.frames,), header.shape, header.dtype, frame)
     return Source((array,), path.name, "T" + header.axes, Calibration(steps), (path,), notes)

@@ -70,14 +70,20 @@ class VideoDecoder:
         self._frames: Iterator[VideoFrame] = iter(())
         self._position: int | None = None
 
-    def load(self, number: int) -> NDArray[Any]:
-        """Return frame ``number`` as (H, W, 3), or (H, W) for a video without color.
+    def load(self, position: tuple[int, ...]) -> NDArray[Any]:
+        """Return a frame by its number as (H, W, 3), or (H, W) for a video without color.
+
+        Parameters
+        ----------
+        position : tuple of int
+            The number of the frame.
 
         Raises
         ------
         OSError
             If the frame cannot be decoded.
         """
+        (number,) = position
         with self._lock:
             time = self._times.shown[number]
             frame = self._decoded.get(time)

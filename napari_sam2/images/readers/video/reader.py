@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
-from napari_sam2.images.readers.base import FrameArray, Source, find_scene, scene_note
+from napari_sam2.images.readers.base import PlaneGrid, Source, find_scene, scene_note
 from napari_sam2.images.readers.orientation import AS_STORED, Orientation
 from napari_sam2.images.readers.video.decoder import VideoDecoder, decode_frames
 from napari_sam2.images.readers.video.frame_times import (
@@ -73,7 +73,7 @@ def _source(container: InputContainer, path: Path, scene: str | int | None) -> S
         path, stream.index, times, lambda frame: orientation.apply(pixels.pixels(frame))
     )
     frame_shape = orientation.apply(pixels.pixels(first)).shape
-    array = FrameArray(len(times.shown), frame_shape, pixels.dtype, decoder.load)
+    array = PlaneGrid((len(times.shown),), frame_shape, pixels.dtype, decoder.load)
     steps, size_notes = _steps(times, stream, orientation)
     return Source(
         (array,),

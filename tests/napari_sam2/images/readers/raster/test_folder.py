@@ -97,6 +97,9 @@ def test_folders_without_images(tmp_path):
         open_stack(tmp_path)
     with pytest.raises(UserError, match="holds no images"):
         open_stack(tmp_path / "frames")
+    (tmp_path / "frames" / "photo.heic").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"It holds photo\.heic"):
+        open_stack(tmp_path / "frames")
 
 
 def test_many_pages_in_one_file_of_a_folder(tmp_path):

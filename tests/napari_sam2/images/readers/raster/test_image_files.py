@@ -129,6 +129,20 @@ def test_a_folder_has_the_sizes_that_its_files_share(tmp_path):
     assert open_stack(tmp_path).scale[1:] == (0.25, 0.5)
 
 
+def test_the_distance_between_slices_of_a_folder(tmp_path):
+    for number in range(3):
+        metadata = {"axes": "YX", "unit": "um", "spacing": 2.0}
+        tifffile.imwrite(
+            tmp_path / f"{number}.tif",
+            noise((8, 9)),
+            imagej=True,
+            resolution=(4, 4),
+            metadata=metadata,
+        )
+    assert open_stack(tmp_path, along="z").scale == (2, 0.25, 0.25)
+    assert open_stack(tmp_path).scale == (1, 0.25, 0.25)
+
+
 def test_sizes_that_differ_are_reported_and_not_used(tmp_path):
     for number, dpi in enumerate((1270, 1270, 2540)):
         Image.fromarray(noise((8, 9), "uint8")).save(tmp_path / f"{number}.png", dpi=(dpi, dpi))

@@ -168,3 +168,11 @@ def test_several_streams_are_scenes(tmp_path):
     )
     with pytest.raises(UserError, match="has no scene"):
         open_stack(tmp_path / "both.mkv", scene=5)
+
+
+def test_a_codec_that_ffmpeg_lacks_is_named(tmp_path):
+    path = tmp_path / "a.avi"
+    write_video(path, movie()[:3], "mpeg4")
+    path.write_bytes(path.read_bytes().replace(b"FMP4", b"ZQZQ"))
+    with pytest.raises(UserError, match="Convert it to MP4"):
+        open_stack(path)
