@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.export.units import conversion, is_length, is_time
 from napari_sam2.images.calibration import SPATIAL, AxisStep, Calibration
-from napari_sam2.images.readers import NIFTI
+from napari_sam2.images.readers.recognition import FileKind, kind_by_suffix
 from napari_sam2.images.readers.transposed import transposed
 
 if TYPE_CHECKING:
@@ -98,13 +98,14 @@ def _file_axes(label_axes: str) -> str:
 def _input_header(stack: Stack) -> Any:
     """Return a copy of the header of a NIfTI input, None for other inputs."""
     files = stack.source.files
-    if not files or not files[0].name.lower().endswith(NIFTI):
+    if not files or kind_by_suffix(files[0].name) is not FileKind.NIFTI:
         return None
-    header: Any = nibabel.load(files[0]).header  # type: ignore[attr-defined]
+    header: Any = nibabel.load(files[0]).header
     if not isinstance(header, nibabel.Nifti1Header):
         return None
-    kind = nibabel.Nifti2Header if isinstance(header, nibabel.Nifti2Header) else None
-    kind = kind or nibabel.Nifti1Header
+    kind: Any = (
+        nibabel.Nifti2Header if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Header
+    )
     copied = kind(header.binaryblock, header.endianness, check=False).as_byteswapped("<")
     copied["intent_code"] = nibabel.nifti1.intent_codes["label"]
     copied["intent_p1"] = copied["intent_p2"] = copied["intent_p3"] = 0
@@ -116,7 +117,7 @@ def _input_header(stack: Stack) -> Any:
 def _header(template: Any, calibration: Calibration, axes: str, shape: tuple[int, ...]) -> Any:
     if template is not None:
         return template
-    kind = nibabel.Nifti2Header if max(shape) > _LONGEST else nibabel.Nifti1Header
+    kind: Any = nibabel.Nifti2Header if max(shape) > _LONGEST else nibabel.Nifti1Header
     header: Any = kind(endianness="<")
     header.set_data_shape(shape)
     header.set_intent("label")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.orientation import exif_orientation
 from napari_sam2.images.readers.raster.image_header import ImageHeader, turned_steps
-from napari_sam2.images.readers.tiff.metadata import read_calibration
+from napari_sam2.images.readers.tiff.metadata import read_metadata
 
 if TYPE_CHECKING:
     import tifffile
@@ -35,7 +35,7 @@ def read_header(path: Path) -> ImageHeader:
         orientation = exif_orientation(int(tag.value) if tag and axes in ("YX", "YXS") else 1)
         lengths = (shape[1], shape[0], *shape[2:]) if orientation.transpose else shape
         alpha = axes == "YXS" and shape[2] == 4
-        steps = turned_steps(read_calibration(file).steps, orientation)
+        steps = turned_steps(read_metadata(file, file.pages.first).calibration.steps, orientation)
         dtype = np.dtype(file.pages.first.dtype)
         return ImageHeader(
             (*lengths[:2], 3) if alpha else lengths,

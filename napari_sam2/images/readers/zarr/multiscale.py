@@ -113,7 +113,7 @@ def _combined(
     ignored = []
     for transform in transforms:
         kind = str(transform.get("type"))
-        values = transform.get(kind)
+        values: Any = transform.get(kind)
         if kind == "identity":
             continue
         if kind not in ("scale", "translation") or not _is_vector(values, dimensions):
