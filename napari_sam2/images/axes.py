@@ -15,6 +15,8 @@ CHANNEL_AXES = "CS"
 PLANE_ORDER = "TZYX"
 """Axes that frames can lie along; the last two of the others form the plane."""
 MAX_DIMENSIONS = 5
+_PLANE_TO_CHANNELS = 8
+"""Unnamed last axes are channels if both axes before are at least this many times as long."""
 _MEANING = "T (time), C (channel), Z (depth), Y, X and S (RGB samples, last)"
 _NAMES = {
     "T": ("t", "time", "frame", "frames"),
@@ -147,13 +149,22 @@ def _fill_unnamed(
 ) -> str:
     letters = list(known)
     if set(known) == {UNNAMED}:
-        rgb = len(shape) > 2 and shape[-1] in (3, 4) and dtype == np.uint8
-        tail = "YXS" if rgb and min(shape[-3:-1]) > 4 else "YX"
+        tail = _unnamed_tail(shape, dtype)
         letters[-len(tail) :] = tail
     free = [i for i, letter in enumerate(letters) if letter == UNNAMED]
     for i, letter in zip(free, _candidates(letters, [shape[i] for i in free], along), strict=True):
         letters[i] = letter
     return "".join(letters)
+
+
+def _unnamed_tail(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> str:
+    """Return YXS or YXC where the last axis is too short for columns, else YX."""
+    if len(shape) < 3:
+        return "YX"
+    shortest, last = min(shape[-3:-1]), shape[-1]
+    if last in (3, 4) and dtype == np.uint8 and shortest > 4:
+        return "YXS"
+    return "YXC" if last > 1 and shortest >= _PLANE_TO_CHANNELS * last else "YX"
 
 
 def _candidates(letters: list[str], lengths: list[int], along: str) -> str:

@@ -104,6 +104,10 @@ def _from_paths(paths: list[Path]) -> Source:
 
 
 def _from_url(url: str, scene: str | int | None) -> Source:
+    if urlsplit(url).path.lower().endswith(TIFF):
+        from napari_sam2.images.readers.tiff.reader import read_tiff_url
+
+        return read_tiff_url(url, scene)
     from napari_sam2.images.readers.zarr import read_zarr
 
     return read_zarr(url, url.rstrip("/").rpartition("/")[2], scene)

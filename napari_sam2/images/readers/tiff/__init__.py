@@ -1,1 +1,1 @@
-"""TIFF files: opening, pixel sizes, and the check that a file is complete."""
+"""TIFF files: choice of the image, sizes, and the check that a file is complete."""

@@ -1,32 +1,54 @@
-"""TIFF, BigTIFF, ImageJ and OME-TIFF files, read page by page or tile by tile."""
+"""TIFF, BigTIFF, ImageJ, OME-TIFF and slide files, read page by page or tile by tile."""
 
 from __future__ import annotations
 
-import weakref
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.arrays import WrappedArray
-from napari_sam2.images.readers.base import Source, find_scene, scene_note
-from napari_sam2.images.readers.tiff.metadata import read_calibration
-from napari_sam2.images.readers.tiff.validation import check_complete
+from napari_sam2.images.calibration import Calibration
+from napari_sam2.images.readers.base import Source, find_scene
+from napari_sam2.images.readers.tiff.arrays import (
+    OpenFile,
+    absent_planes,
+    existing_files,
+    open_levels,
+)
+from napari_sam2.images.readers.tiff.axes import named_axes
+from napari_sam2.images.readers.tiff.images import (
+    TiffImage,
+    default_image,
+    image_notes,
+    list_images,
+)
+from napari_sam2.images.readers.tiff.metadata import read_metadata
+from napari_sam2.images.readers.tiff.ome import (
+    OmeImage,
+    find_image,
+    image_metadata,
+    member_files,
+    parse_ome,
+)
+from napari_sam2.images.readers.tiff.validation import check_complete, check_pages
 
 if TYPE_CHECKING:
     import tifffile
+    from ome_types.model import OME
+
+_MOST_NAMES = 5
+"""Largest number of missing files that a message lists."""
 
 
 def read_tiff(path: Path, scene: str | int | None = None) -> Source:
-    """Open one series of a TIFF file; pixels are read later.
+    """Open one image of a TIFF file; pixels are read later.
 
     Parameters
     ----------
     path : Path
         The file.
     scene : str, int or None
-        Name or number of the series; None opens the first.
+        Name or number of the image; None opens the one with most planes.
 
     Raises
     ------
@@ -40,105 +62,178 @@ def read_tiff(path: Path, scene: str | int | None = None) -> Source:
         file = tifffile.TiffFile(path)
     except Exception as error:
         raise UserError(f"Cannot open {path.name} as TIFF: {error}.") from error
+    return _open(file, path.name, path, scene)
+
+
+def read_tiff_url(url: str, scene: str | int | None = None) -> Source:
+    """Open one image of a TIFF file by URL; only the bytes that are needed are fetched.
+
+    Parameters
+    ----------
+    url : str
+        Any URL that fsspec reads in parts, e.g. ``https://`` or ``s3://``.
+    scene : str, int or None
+        As for :func:`read_tiff`.
+
+    Raises
+    ------
+    UserError
+        If the server cannot send parts of the file, or as for :func:`read_tiff`.
+    """
+    import fsspec
+    import tifffile
+
+    name = url.rstrip("/").rpartition("/")[2]
     try:
-        return _source(file, path, scene)
+        stream: Any = fsspec.open(url, "rb").open()
+        if not stream.seekable():
+            raise ValueError("the server sends files only as a whole")
+        check_pages(stream, name)
+        stream.seek(0)
+        file = tifffile.TiffFile(stream, name=name)
+    except UserError:
+        raise
+    except ImportError as error:
+        raise UserError(
+            f"Cannot read {name} by URL: {error}. Install that package, or download the file and "
+            "open it from disk."
+        ) from error
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"Cannot read {name} by URL: {reason[0].rstrip('.')}. Download the file and open it "
+            "from disk."
+        ) from error
+    return _open(file, name, None, scene)
+
+
+def _open(file: tifffile.TiffFile, name: str, path: Path | None, scene: str | int | None) -> Source:
+    try:
+        return _source(OpenFile(file, name, local=path is not None), path, scene)
     except UserError:
         file.close()
         raise
     except Exception as error:
         file.close()
-        raise UserError(f"Cannot read {path.name}: {error}.") from error
+        raise UserError(f"Cannot read {name}: {error}.") from error
 
 
-def _source(file: tifffile.TiffFile, path: Path, scene: str | int | None) -> Source:
-    if not file.series:
-        raise UserError(f"{path.name} holds no image.")
-    _check_codec(file, path)
-    scenes = tuple(series.name or str(i) for i, series in enumerate(file.series))
-    opened = 0 if scene is None else find_scene(scenes, scene, path.name)
-    series, handle = file.series[opened], _FileHandle(file)
-    _check_imagej(file, series.size, path)
-    count = len(series.levels)
-    levels = tuple(_open_level(file, series, level, handle) for level in range(count))
-    notes = _axis_notes(series.axes, series.shape)
-    if scene is None:
-        notes += scene_note(scenes, opened, path.name)
+def _source(file: OpenFile, path: Path | None, scene: str | int | None) -> Source:
+    if not file.file.series:
+        raise UserError(f"{file.name} holds no image.")
+    images = list_images(file.file)
+    scenes = tuple(image.name for image in images)
+    opened = default_image(images) if scene is None else find_scene(scenes, scene, file.name)
+    image = images[opened]
+    _check_codec(image.series.keyframe, file.name)
+    _check_imagej(file.file, image.series.size, file.name)
+    stated = _metadata(file, image, path)
+    levels = open_levels(image, file, stated.missing)
+    axes, axis_notes = named_axes(image, file.file)
+    notes = image_notes(images, opened, scene is not None, file.name)
     return Source(
         levels,
-        path.name,
-        series.axes,
-        read_calibration(file),
-        (path,),
-        notes,
-        scenes=scenes,
-        scene=scenes[opened],
+        file.name,
+        axes,
+        stated.calibration,
+        stated.files,
+        notes + axis_notes + stated.notes,
+        scenes=scenes if len(scenes) > 1 else (),
+        scene=scenes[opened] if len(scenes) > 1 else None,
+        channel_names=stated.channel_names,
+        significant_bits=stated.significant_bits,
+        fill_value=stated.fill_value,
     )
 
 
-def _axis_notes(axes: str, shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Return a note for 3-D files whose first axis is S or C.
+@dataclass(frozen=True)
+class _Stated:
+    """Metadata of the opened image, the files that hold it, and why planes are missing."""
 
-    Writers that are given no axes store a movie of 3 or 4 frames as color samples and a longer
-    one as channels.
-    """
-    if len(axes) != 3 or axes[0] not in "SC" or axes[1:] != "YX":
-        return ()
-    kind = "color samples" if axes[0] == "S" else "channels"
-    return (
-        f"The file calls its {shape[0]} planes {kind} of one image ({axes}): if they are frames, "
-        "give the axes TYX or ZYX.",
+    calibration: Calibration = field(default_factory=Calibration)
+    channel_names: tuple[str, ...] = ()
+    significant_bits: int | None = None
+    fill_value: float | None = None
+    files: tuple[Path, ...] = ()
+    missing: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def _metadata(file: OpenFile, image: TiffImage, path: Path | None) -> _Stated:
+    own = (path,) if path is not None else ()
+    xml = file.file.ome_metadata if file.file.is_ome else None
+    if not xml:
+        found = read_metadata(file.file, image.series.keyframe)
+        return _Stated(
+            found.calibration,
+            found.channel_names,
+            fill_value=found.fill_value,
+            files=own,
+            notes=found.notes,
+        )
+    ome = parse_ome(xml)
+    if ome is None:
+        notes = (f"The OME metadata of {file.name} are damaged: sizes are not read from them.",)
+        return _Stated(files=own, notes=notes)
+    return _ome_metadata(ome, file, image, path)
+
+
+def _ome_metadata(ome: OME, file: OpenFile, image: TiffImage, path: Path | None) -> _Stated:
+    files, lost = (path,) if path is not None else (), list[str]()
+    names = member_files(ome)
+    if len(names) > 1:
+        found, lost = existing_files(path.parent, names) if path else ((), list(names))
+        files = tuple(dict.fromkeys((*files, *found)))
+    missing, notes = _missing(image, lost, file.name)
+    described = find_image(ome, image.number, len(file.file.series), image.series.name)
+    stated = OmeImage(Calibration()) if described is None else image_metadata(described)
+    if ome.binary_only is not None:
+        notes += (
+            f"{file.name} is one file of a set that {ome.binary_only.metadata_file} describes: "
+            "only the pages of this file are read, without sizes.",
+        )
+    return _Stated(
+        stated.calibration,
+        stated.channel_names,
+        stated.significant_bits,
+        None,
+        files,
+        missing,
+        notes + stated.notes,
     )
 
 
-def _check_codec(file: tifffile.TiffFile, path: Path) -> None:
+def _missing(image: TiffImage, lost: list[str], name: str) -> tuple[str, tuple[str, ...]]:
+    """Return why planes have no data, and a note for the user if there are such planes."""
+    absent = absent_planes(image.series)
+    if absent is None:
+        return "", ()
+    listed = ", ".join(lost[:_MOST_NAMES]) + (" ..." if len(lost) > _MOST_NAMES else "")
+    if not lost:
+        reason = f"{name} holds no data for it: the recording may have been stopped"
+        advice = "They cannot be read"
+    else:
+        reason = f"it is stored in a file that is missing: {listed}"
+        advice = f"Files of this set are missing ({listed}): copy them to the same folder"
+    return reason, (f"{int(absent.sum())} of {absent.size} planes are missing. {advice}.",)
+
+
+def _check_codec(page: tifffile.TiffPage, name: str) -> None:
     import tifffile
 
     try:
-        tifffile.TIFF.DECOMPRESSORS[file.pages.first.compression]
+        tifffile.TIFF.DECOMPRESSORS[page.compression]
+        tifffile.TIFF.UNPREDICTORS[page.predictor]
     except KeyError as error:
         hint = " Install it: pip install imagecodecs" if "imagecodecs" in str(error) else ""
-        raise UserError(f"{path.name} cannot be decompressed: {error.args[0]}.{hint}") from error
+        raise UserError(f"{name} cannot be decompressed: {error.args[0]}.{hint}") from error
 
 
-def _check_imagej(file: tifffile.TiffFile, pixels: int, path: Path) -> None:
+def _check_imagej(file: tifffile.TiffFile, pixels: int, name: str) -> None:
     """Refuse a truncated ImageJ file, whose number of planes is in its metadata only."""
-    planes = int((file.imagej_metadata or {}).get("images", 1))
+    planes = int((file.imagej_metadata or {}).get("images", 0))
     if pixels < planes * file.pages.first.size:
         raise UserError(
-            f"{path.name} is truncated: its metadata state {planes} planes, but it holds fewer. "
+            f"{name} is truncated: its metadata state {planes} planes, but it holds fewer. "
             "Copy or download it again."
         )
-
-
-class _FileHandle:
-    """Keeps a TIFF file open until no array uses it."""
-
-    def __init__(self, file: tifffile.TiffFile) -> None:
-        weakref.finalize(self, file.close)
-
-
-def _open_level(
-    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, level: int, handle: _FileHandle
-) -> WrappedArray:
-    import zarr
-
-    array: Any
-    stored = series.levels[level]
-    if stored.dataoffset is not None and not stored.is_multifile:
-        array = _memory_map(file, stored)
-    else:
-        array = zarr.open_array(series.aszarr(level=level), mode="r")
-    return WrappedArray(array, handle)
-
-
-def _memory_map(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> np.ndarray[Any, Any]:
-    """Map uncompressed, contiguous pixels, so that a window reads only its own rows."""
-    dtype = np.dtype(series.dtype).newbyteorder(file.byteorder)
-    offset = series.dataoffset or 0
-    path = file.filehandle.path
-    if offset + dtype.itemsize * int(np.prod(series.shape)) > file.filehandle.size:
-        raise UserError(
-            f"{Path(path).name} is truncated: it ends before its last plane. "
-            "Copy or download it again."
-        )
-    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=series.shape)

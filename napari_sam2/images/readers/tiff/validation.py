@@ -55,18 +55,37 @@ def check_complete(path: Path) -> None:
     UserError
         If the file is not TIFF or is truncated; the message gives the page and the sizes.
     """
-    size = path.stat().st_size
     with path.open("rb") as file:
-        layout, first = _header(file, path)
-        for number, end in enumerate(_page_ends(file, layout, first)):
-            if end > size:
-                raise UserError(
-                    f"{path.name} is truncated: page {number} ends at byte {end}, but the file "
-                    f"has {size}. Copy or download it again."
-                )
+        check_pages(file, path.name)
 
 
-def _header(file: BinaryIO, path: Path) -> tuple[_Layout, int]:
+def check_pages(file: BinaryIO, name: str) -> None:
+    """Raise an error as :func:`check_complete` does, for an open file.
+
+    Parameters
+    ----------
+    file : binary file
+        The file; it must be seekable.
+    name : str
+        Short name for messages.
+
+    Raises
+    ------
+    UserError
+        If the file is not TIFF or is truncated.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    layout, first = _header(file, name)
+    for number, end in enumerate(_page_ends(file, layout, first)):
+        if end > size:
+            raise UserError(
+                f"{name} is truncated: page {number} ends at byte {end}, but the file "
+                f"has {size}. Copy or download it again."
+            )
+
+
+def _header(file: BinaryIO, name: str) -> tuple[_Layout, int]:
     head = file.read(16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     version = struct.unpack(f"{order}H", head[2:4])[0] if order and len(head) >= 8 else 0
@@ -74,7 +93,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[_Layout, int]:
         return _Layout(order or "<", False), int(struct.unpack(f"{order}I", head[4:8])[0])
     if version == 43 and len(head) == 16:
         return _Layout(order or "<", True), int(struct.unpack(f"{order}Q", head[8:16])[0])
-    raise UserError(f"{path.name} is not a TIFF file, or its beginning is damaged.")
+    raise UserError(f"{name} is not a TIFF file, or its beginning is damaged.")
 
 
 def _page_ends(file: BinaryIO, layout: _Layout, offset: int) -> Iterator[int]:

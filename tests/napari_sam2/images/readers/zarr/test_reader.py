@@ -106,13 +106,6 @@ def test_layout_of_bioformats2raw(tmp_path, pyramid):
     assert open_stack(tmp_path / "b.zarr").levels == (1, 2, 4)
 
 
-def test_a_plate_error_shows_how_to_open_a_field(tmp_path):
-    group = zarr.open_group(tmp_path / "p.zarr", mode="w", zarr_format=2)
-    group.attrs["plate"] = {"rows": []}
-    with pytest.raises(UserError, match="open one field"):
-        open_stack(tmp_path / "p.zarr")
-
-
 def test_damaged_metadata(tmp_path, pyramid):
     path = tmp_path / "a.zarr"
     write_ome_zarr(path, pyramid, "0.5")

@@ -1,0 +1,63 @@
+"""Opening of Zarr stores, and the files that hold their metadata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.core.errors import UserError
+
+if TYPE_CHECKING:
+    import zarr
+
+_MARKERS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_zarr_folder(path: Path) -> bool:
+    """Return whether a folder is a Zarr array or group."""
+    return any((path / marker).is_file() for marker in _MARKERS)
+
+
+def open_node(location: str, name: str) -> zarr.Array[Any] | zarr.Group:
+    """Open a Zarr array or group for reading.
+
+    Parameters
+    ----------
+    location : str
+        A folder, a ``.zip`` or ``.ozx`` file, or an fsspec URL.
+    name : str
+        Short name for messages.
+
+    Raises
+    ------
+    UserError
+        If it cannot be opened.
+    """
+    import zarr
+    from zarr.storage import ZipStore
+
+    store: Any = location
+    try:
+        if location.endswith((".zip", ".ozx")) and "://" not in location:
+            store = ZipStore(location, mode="r")
+        return zarr.open(store, mode="r")
+    except ImportError as error:
+        raise UserError(f"Cannot open {name}: {error}. Install that package.") from error
+    except Exception as error:
+        raise UserError(f"Cannot open {name} as zarr: {_first_line(error)}.") from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__).rstrip(".")
+
+
+def metadata_files(location: str, *paths: str) -> tuple[Path, ...]:
+    """Return the local files with the metadata of a root and of nodes below it."""
+    if "://" in location:
+        return ()
+    root = Path(location)
+    if root.is_file():
+        return (root,)
+    places = {root, *(root / path for path in paths)}
+    return tuple(sorted(p / m for p in places for m in _MARKERS if (p / m).is_file()))
