@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.arrays import WrappedArray
-from napari_sam2.images.readers.base import FrameArray, Key, LazyArray
+from napari_sam2.images.readers.base import Key, LazyArray, PlaneGrid
 from napari_sam2.images.readers.tiff.images import TiffImage, joins_along_first
 
 if TYPE_CHECKING:
@@ -113,16 +113,16 @@ def _joined(image: TiffImage, file: OpenFile) -> LazyArray:
     return AppendedArray(counts, frame, lambda number: _open(image.parts[number], 0, file), first)
 
 
-def _paged(image: TiffImage, file: OpenFile) -> FrameArray:
+def _paged(image: TiffImage, file: OpenFile) -> PlaneGrid:
     """Return an array of the pages of series that differ in compression, in file order."""
     every = (page for part in image.parts for page in part if page is not None)
     pages = sorted(every, key=lambda page: page.index)
 
-    def load(number: int) -> NDArray[Any]:
+    def load(position: tuple[int, ...]) -> NDArray[Any]:
         with file.file.filehandle.lock:
-            return np.asarray(pages[number].asarray())
+            return np.asarray(pages[position[0]].asarray())
 
-    return FrameArray(len(pages), pages[0].shape, image.series.dtype, load)
+    return PlaneGrid((len(pages),), pages[0].shape, image.series.dtype, load)
 
 
 def _one_page_a_plane(image: TiffImage) -> bool:
