@@ -113,16 +113,16 @@ def _combined(
     ignored = []
     for transform in transforms:
         kind = str(transform.get("type"))
-        values = transform.get(kind)
+        values = _vector(transform.get(kind), dimensions)
         if kind == "identity":
             continue
-        if kind not in ("scale", "translation") or not _is_vector(values, dimensions):
+        if kind not in ("scale", "translation") or not values:
             ignored.append(kind)
         elif kind == "scale":
-            scale = [s * float(v) for s, v in zip(scale, values, strict=True)]
-            origin = [o * float(v) for o, v in zip(origin, values, strict=True)]
+            scale = [s * v for s, v in zip(scale, values, strict=True)]
+            origin = [o * v for o, v in zip(origin, values, strict=True)]
         else:
-            origin = [o + float(v) for o, v in zip(origin, values, strict=True)]
+            origin = [o + v for o, v in zip(origin, values, strict=True)]
     if not ignored:
         return scale, origin, ()
     return (
@@ -132,12 +132,12 @@ def _combined(
     )
 
 
-def _is_vector(values: Any, dimensions: int) -> bool:
-    return (
-        isinstance(values, (list, tuple))
-        and len(values) == dimensions
-        and all(isinstance(value, (int, float)) for value in values)
-    )
+def _vector(values: Any, dimensions: int) -> list[float]:
+    """Return numbers, one for each dimension; empty if the values are anything else."""
+    if not isinstance(values, (list, tuple)) or len(values) != dimensions:
+        return []
+    numbers = all(isinstance(value, (int, float)) for value in values)
+    return [float(value) for value in values] if numbers else []
 
 
 def _channel_names(attributes: Mapping[str, Any]) -> tuple[str, ...]:
