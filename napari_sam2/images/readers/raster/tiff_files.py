@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep
-from napari_sam2.images.readers.orientation import exif_orientation
-from napari_sam2.images.readers.raster.image_header import ImageHeader, turned_steps
+from napari_sam2.images.readers.orientation import exif_orientation, turned_steps
+from napari_sam2.images.readers.raster.image_header import ImageHeader
 from napari_sam2.images.readers.tiff.metadata import read_metadata
 from napari_sam2.images.readers.tiff.ome import image_metadata, parse_ome
 
