@@ -72,7 +72,7 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
     Parameters
     ----------
     path : Path
-        The file or folder.
+        The file or folder; of an OME-Zarr image with one label image, this is read.
     axes : str or None
         One letter per axis, e.g. ``"ZYX"``; None takes the axes that the file states.
 
@@ -100,8 +100,22 @@ def _open(path: Path) -> LabelImage:
             raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
 
-    source = read_source(path)
+    source = read_source(_inside_ome_zarr(path))
     return LabelImage(source.levels[0], source.axes)
+
+
+def _inside_ome_zarr(path: Path) -> Path:
+    """Return the only label image inside an OME-Zarr image, other paths as they are."""
+    labels = path / "labels"
+    if not any((labels / marker).is_file() for marker in ("zarr.json", ".zgroup")):
+        return path
+    names = sorted(child.name for child in labels.iterdir() if child.is_dir())
+    if len(names) > 1:
+        raise UserError(
+            f"{path.name} holds several label images ({', '.join(names)}). Give one of them, e.g. "
+            f"{labels / names[0]}."
+        )
+    return labels / names[0] if names else path
 
 
 def label_axes_of(labels: LabelSource) -> str | None:

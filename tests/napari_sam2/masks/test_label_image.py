@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import Window
+from napari_sam2.images.stack import open_stack
+from napari_sam2.masks.label_image import LabelImage, label_axes_of, open_label_image, plane_reader
+from tests.helpers.stack_files import noise, write_ome_zarr
+
+LABELS = np.arange(2 * 8 * 9, dtype=np.uint16).reshape(2, 8, 9)
+
+
+def write_with_labels(path, *names):
+    write_ome_zarr(path, [noise((2, 8, 9))], "0.5", axes="zyx")
+    zarr.open_group(path / "labels", mode="w").attrs["ome"] = {"labels": list(names)}
+    for name in names:
+        write_ome_zarr(path / "labels" / name, [LABELS], "0.5", axes="zyx")
+
+
+def test_the_label_image_of_an_ome_zarr_is_read(tmp_path):
+    write_with_labels(tmp_path / "a.ome.zarr", "cells")
+    labels = open_label_image(tmp_path / "a.ome.zarr")
+    assert labels.axes == "ZYX"
+    np.testing.assert_array_equal(labels[:, :, :], LABELS)
+
+
+def test_several_label_images_are_named(tmp_path):
+    write_with_labels(tmp_path / "a.ome.zarr", "cells", "nuclei")
+    with pytest.raises(UserError, match=r"several label images \(cells, nuclei\)"):
+        open_label_image(tmp_path / "a.ome.zarr")
+
+
+def test_axes_can_be_stated(tmp_path):
+    np.save(tmp_path / "a.npy", LABELS)
+    assert open_label_image(tmp_path / "a.npy").axes is None
+    assert open_label_image(tmp_path / "a.npy", "zyx").axes == "ZYX"
+    with pytest.raises(UserError, match="name 2 dimensions, but the data have 3"):
+        open_label_image(tmp_path / "a.npy", "YX")
+
+
+def test_the_dims_of_an_xarray_are_its_axes():
+    labels = xarray.DataArray(LABELS.T, dims=("x", "y", "z"))
+    assert label_axes_of(labels) == "XYZ"
+    assert label_axes_of(LABELS) is None
+    assert label_axes_of(LabelImage(LABELS, "ZYX")) == "ZYX"
+    stack = open_stack(np.zeros((2, 8, 9), np.uint8), axes="ZYX")
+    window = Window(1, 2, 5, 7)
+    np.testing.assert_array_equal(plane_reader(labels, stack, 1)(window), LABELS[1, 1:5, 2:7])
