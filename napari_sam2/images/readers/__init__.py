@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.base import LazyArray, Source, find_scene
-from napari_sam2.images.readers.recognition import SUFFIXES, FileKind, recognize
+from napari_sam2.images.readers.recognition import FileKind, kind_by_suffix, recognize
 
 __all__ = ["LazyArray", "Source", "read_source"]
 
@@ -104,7 +104,7 @@ def _from_paths(paths: list[Path]) -> Source:
 
 
 def _from_url(url: str, scene: str | int | None) -> Source:
-    if urlsplit(url).path.lower().endswith(SUFFIXES[FileKind.TIFF]):
+    if kind_by_suffix(urlsplit(url).path) is FileKind.TIFF:
         from napari_sam2.images.readers.tiff.reader import read_tiff_url
 
         return read_tiff_url(url, scene)

@@ -118,12 +118,13 @@ def find_scene(scenes: tuple[str, ...], wanted: str | int, name: str) -> int:
 
 def list_scenes(scenes: tuple[str, ...], most: int = 8) -> str:
     """Return the first scenes with their numbers, for messages: ``"0 (left), 1 (right)"``."""
-    shown = [
-        f"{i} ({name})" if name not in ("", str(i)) else str(i)
-        for i, name in enumerate(scenes[:most])
-    ]
+    shown = [_numbered(i, name) for i, name in enumerate(scenes[:most])]
     more = f", ... {len(scenes)} in all" if len(scenes) > most else ""
     return ", ".join(shown) + more
+
+
+def _numbered(number: int, name: str) -> str:
+    return str(number) if name in ("", str(number)) else f"{number} ({name})"
 
 
 def scene_note(scenes: tuple[str, ...], opened: int, name: str) -> tuple[str, ...]:
@@ -132,7 +133,7 @@ def scene_note(scenes: tuple[str, ...], opened: int, name: str) -> tuple[str, ..
         return ()
     return (
         f"{name} holds {len(scenes)} images: {list_scenes(scenes)}. "
-        f"{scenes[opened] or opened} is read; choose another with --scene NAME|N "
+        f"{_numbered(opened, scenes[opened])} is read; choose another with --scene NAME|N "
         "(scene= in Python).",
     )
 

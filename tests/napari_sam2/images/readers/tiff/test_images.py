@@ -90,7 +90,7 @@ def two_images(tmp_path):
 def test_the_image_with_most_planes_is_opened_and_others_are_named(two_images):
     stack = open_stack(two_images)
     assert (stack.source.scenes, stack.source.scene) == (("short", "long"), "long")
-    assert any("0 (short), 1 (long). long is read" in note for note in stack.notes)
+    assert any("0 (short), 1 (long). 1 (long) is read" in note for note in stack.notes)
     assert stack.calibration.step("X").size == 0.25
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -111,3 +113,26 @@ def test_planes_of_a_missing_file_cannot_be_read_and_the_file_is_named(tmp_path)
     with pytest.raises(StackReadError, match=r"t=2.*t2\.ome\.tif"):
         stack.read((2,))
     np.testing.assert_array_equal(stack.read((3,))[0], frames[3])
+
+
+OME = '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("xml", "words"),
+    [
+        (
+            f'{OME} UUID="{IDS[0]}"><BinaryOnly MetadataFile="x.companion.ome" UUID="{IDS[1]}"/>'
+            "</OME>",
+            r"x\.companion\.ome",
+        ),
+        (f"{OME}><Image></OME>", "metadata of a.ome.tif are damaged"),
+    ],
+)
+def test_pages_without_usable_ome_metadata_are_read_with_a_note(tmp_path, xml, words):
+    array = noise((20, 30))
+    tifffile.imwrite(tmp_path / "a.ome.tif", array, metadata=None, description=xml)
+    stack = open_stack(tmp_path / "a.ome.tif")
+    assert any(re.search(words, note) for note in stack.notes)
+    np.testing.assert_array_equal(stack.read(())[0], array)

@@ -78,7 +78,7 @@ def test_fields_of_a_plate_are_scenes_and_empty_wells_are_reported(tmp_path, ima
     assert any("1 wells" in note for note in stack.notes)
     np.testing.assert_array_equal(stack.read((2,))[0], images[2][2])
     default = open_stack(tmp_path / "p.zarr")
-    assert any("B/02/0 is read" in note for note in default.notes)
+    assert any("0 (B/02/0) is read" in note for note in default.notes)
     well = open_stack(tmp_path / "p.zarr" / "B" / "03", scene=1)
     np.testing.assert_array_equal(well.read((2,))[0], images[2][2])
 
