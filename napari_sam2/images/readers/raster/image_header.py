@@ -75,11 +75,3 @@ class ImageHeader:
         lengths = dict(zip(self.axes, self.shape, strict=True))
         others = "".join(f", {n} {a}" for a, n in lengths.items() if a not in "YXS")
         return f"{lengths['X']} x {lengths['Y']} {self.dtype.name}{others}"
-
-
-def turned_steps(steps: Mapping[str, AxisStep], orientation: Orientation) -> Mapping[str, AxisStep]:
-    """Return pixel sizes after an orientation was applied."""
-    if not orientation.transpose:
-        return steps
-    swapped = {"X": "Y", "Y": "X"}
-    return {swapped.get(axis, axis): step for axis, step in steps.items()}

@@ -10,8 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.images.calibration import AxisStep
-from napari_sam2.images.readers.orientation import AS_STORED, Orientation, exif_orientation
-from napari_sam2.images.readers.raster.image_header import ImageHeader, turned_steps
+from napari_sam2.images.readers.orientation import (
+    AS_STORED,
+    Orientation,
+    exif_orientation,
+    turned_steps,
+)
+from napari_sam2.images.readers.raster.image_header import ImageHeader
 
 if TYPE_CHECKING:
     from PIL.Image import Image

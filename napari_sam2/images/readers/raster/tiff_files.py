@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.orientation import exif_orientation
-from napari_sam2.images.readers.raster.image_header import ImageHeader, turned_steps
+from napari_sam2.images.calibration import AxisStep
+from napari_sam2.images.readers.orientation import exif_orientation, turned_steps
+from napari_sam2.images.readers.raster.image_header import ImageHeader
 from napari_sam2.images.readers.tiff.metadata import read_metadata
+from napari_sam2.images.readers.tiff.ome import image_metadata, parse_ome
 
 if TYPE_CHECKING:
     import tifffile
@@ -35,7 +38,7 @@ def read_header(path: Path) -> ImageHeader:
         orientation = exif_orientation(int(tag.value) if tag and axes in ("YX", "YXS") else 1)
         lengths = (shape[1], shape[0], *shape[2:]) if orientation.transpose else shape
         alpha = axes == "YXS" and shape[2] == 4
-        steps = turned_steps(read_metadata(file, file.pages.first).calibration.steps, orientation)
+        steps = turned_steps(_stated_steps(file), orientation)
         dtype = np.dtype(file.pages.first.dtype)
         return ImageHeader(
             (*lengths[:2], 3) if alpha else lengths,
@@ -71,6 +74,14 @@ def has_transparency(path: Path) -> bool:
         alpha = pixels[3] if page.axes == "SYX" else pixels[..., 3]
     highest = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1
     return bool(alpha.min() < highest)
+
+
+def _stated_steps(file: tifffile.TiffFile) -> Mapping[str, AxisStep]:
+    xml = file.ome_metadata if file.is_ome else None
+    if not xml:
+        return read_metadata(file, file.pages.first).calibration.steps
+    ome = parse_ome(xml)
+    return image_metadata(ome.images[0]).calibration.steps if ome and ome.images else {}
 
 
 def _axes(file: tifffile.TiffFile, path: Path) -> tuple[str, tuple[int, ...]]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import Calibration
-from napari_sam2.images.readers.base import Source, find_scene
+from napari_sam2.images.readers.base import LazyArray, Source, find_scene
+from napari_sam2.images.readers.orientation import (
+    AS_STORED,
+    OrientedArray,
+    exif_orientation,
+    turned_steps,
+)
 from napari_sam2.images.readers.tiff.arrays import (
     OpenFile,
     absent_planes,
@@ -131,19 +137,36 @@ def _source(file: OpenFile, path: Path | None, scene: str | int | None) -> Sourc
     levels = open_levels(image, file, stated.missing)
     axes, axis_notes = named_axes(image, file.file)
     notes = image_notes(images, opened, scene is not None, file.name)
+    levels, calibration, turned = _upright(levels, stated.calibration, image)
     return Source(
         levels,
         file.name,
         axes,
-        stated.calibration,
+        calibration,
         stated.files,
-        notes + axis_notes + stated.notes,
+        notes + axis_notes + stated.notes + turned,
         scenes=scenes if len(scenes) > 1 else (),
         scene=scenes[opened] if len(scenes) > 1 else None,
         channel_names=stated.channel_names,
         significant_bits=stated.significant_bits,
         fill_value=stated.fill_value,
     )
+
+
+def _upright(
+    levels: tuple[LazyArray, ...], calibration: Calibration, image: TiffImage
+) -> tuple[tuple[LazyArray, ...], Calibration, tuple[str, ...]]:
+    """Turn the arrays as the tag Orientation (TIFF 6.0) states; also return a note if it does."""
+    tag = image.series.keyframe.tags.get("Orientation")
+    orientation = exif_orientation(int(tag.value) if tag else 1)
+    row = image.series.axes.find("YX")
+    if orientation == AS_STORED or row < 0 or not levels:
+        return levels, calibration, ()
+    row += len(levels[0].shape) - len(image.series.axes)
+    steps = turned_steps(calibration.steps, orientation)
+    note = "The image is turned as its tag Orientation states; ImageJ shows the pixels as stored."
+    arrays = tuple(OrientedArray(level, orientation, row) for level in levels)
+    return arrays, replace(calibration, steps=steps), (note,)
 
 
 @dataclass(frozen=True)
