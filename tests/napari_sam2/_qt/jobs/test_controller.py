@@ -322,7 +322,7 @@ def test_a_script_and_the_widget_share_the_session(
 def test_large_chunks_of_a_lazy_image_are_reported(
     open_widget: OpenWidget, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pyramid, "LARGE", image.nbytes - 1)
+    monkeypatch.setattr(pyramid, "LARGE_CHUNK_BYTES", image.nbytes - 1)
     user = open_widget(da.from_array(image, chunks=image.shape))
     user.click(0, 20, 20)
     user.until(lambda: "chunks" in user.widget.status.notice.text())
