@@ -14,6 +14,7 @@ from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
+from napari_sam2._qt.panels.ct_window import CtWindowPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectTable
@@ -64,6 +65,7 @@ class SegmentTrackWidget(QScrollArea):
         self.keys = KeyBindings(self.viewer, preferences.keys)
         key = self.keys.key
         self.images = ImagePanel(self.viewer)
+        self.ct_window = CtWindowPanel(self.controller)
         self.model = ModelPanel(ModelChoice(preferences.model, preferences.device))
         catalog = catalog or (None if make_predictor else HubCatalog())
         self.models = ModelController(self.model, self.controller, catalog, make_predictor)
@@ -105,6 +107,7 @@ class SegmentTrackWidget(QScrollArea):
             self.status,
             self.hint,
             self.images,
+            self.ct_window,
             self.model,
             heading("Prompts"),
             self.tools,

@@ -47,7 +47,8 @@ class SegmentationJob:
     contrast : (float, float) or None
         Values shown as black and as white; None chooses them from a sample of the data.
     window : str or None
-        Name of a CT window, in place of ``contrast``.
+        Name of a CT window, in place of ``contrast``; ``"auto"`` is the window that the file
+        states, else soft tissue if the values are those of a CT.
     direction : PropagationDirection
         Directions to propagate in, from the prompted frames.
     frames : (int, int or None) or None

@@ -21,6 +21,7 @@ from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.images.contrast.automatic import AutomaticLimits, suggested_window
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
@@ -274,6 +275,12 @@ class SegmentationController(QObject):
 
         self._encoder.reset()
         self._clicks.submit(JobKey(JobKind.SHOW_MODEL_INPUT), work, show, JobPriority.CLICK)
+
+    def suggest_window(self, show: Callable[[AutomaticLimits | None], None]) -> None:
+        """Pass on the contrast limits of a CT window; None if the image is not a CT."""
+        if self.state.sync is not None:
+            work = partial(suggested_window, self.state.sync.session.stack)
+            self._clicks.submit(JobKey(JobKind.SUGGEST_WINDOW), work, show)
 
     def update(self) -> None:
         """Show what the threads have computed since the last update."""

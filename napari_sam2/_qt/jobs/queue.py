@@ -22,6 +22,7 @@ class JobKind(Enum):
     ENCODE_NEXT = auto()
     ENCODE_PREVIOUS = auto()
     SHOW_MODEL_INPUT = auto()
+    SUGGEST_WINDOW = auto()
     READ_LABELS = auto()
     RUN = auto()
     ACCEPT = auto()

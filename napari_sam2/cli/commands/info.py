@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
 
 _PERCENTILES = (0.1, 1, 50, 99, 99.9)
@@ -32,23 +34,25 @@ def info(
     """Show scenes, axes, channels, sizes, place and values of INPUT, and how it is read."""
     from rich.console import Console
 
+    from napari_sam2.images.intensity import choose_intensity
     from napari_sam2.images.stack import open_stack
 
     inputs = source[0] if len(source) == 1 else tuple(source)
     stack = open_stack(inputs, axes=axes, along=along, at=at, channels=channel, scene=scene)
     console = Console()
-    console.print(summary(stack))
-    for note in stack.notes:
+    intensity = choose_intensity(stack)
+    console.print(summary(stack, intensity))
+    for note in (*stack.notes, *intensity.notes):
         console.print(f"Note: {note}", markup=False, highlight=False)
 
 
-def summary(stack: Stack) -> Table:
+def summary(stack: Stack, intensity: Intensity) -> Table:
     """Return a table with the properties of a stack; reads at most 32 chunks."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=escape(stack.name), show_header=False, title_justify="left")
-    parts = (_array_rows, _place_rows, _layout_rows, _value_rows)
+    parts = (_array_rows, _place_rows, _layout_rows, partial(_value_rows, intensity=intensity))
     for name, value in (row for rows in parts for row in rows(stack)):
         table.add_row(name, escape(value))
     return table
@@ -127,18 +131,16 @@ def _channels(stack: Stack) -> str:
     return read if stack.n_channels == count else f"{read} of {count}"
 
 
-def _value_rows(stack: Stack) -> Iterator[tuple[str, str]]:
+def _value_rows(stack: Stack, intensity: Intensity) -> Iterator[tuple[str, str]]:
     import numpy as np
 
     from napari_sam2.images.contrast.sampling import sample_values
-    from napari_sam2.images.intensity import choose_intensity
 
     for number, values in zip(stack.layout.channels, sample_values(stack), strict=True):
         levels = np.percentile(values.astype(float), _PERCENTILES) if values.size else ()
         points = (f"{p:g} %: {value:g}" for p, value in zip(_PERCENTILES, levels, strict=False))
         title = f"percentiles{f' {number}' if stack.n_channels > 1 else ''}"
         yield title, ", ".join(points) or "no finite values"
-    intensity = choose_intensity(stack)
     pairs = ", ".join(f"{low:g} to {high:g}" for low, high in dict.fromkeys(intensity.limits))
     yield "shown", f"{pairs} ({intensity.origin})"
 

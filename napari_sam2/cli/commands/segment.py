@@ -70,7 +70,7 @@ _Scene = Annotated[
     _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
 ]
 _Contrast = Annotated[_Text, typer.Option(metavar="LO,HI", help="Values shown as black and white.")]
-_Window = Annotated[_Text, typer.Option(help="CT window, e.g. ct-abdomen.")]
+_Window = Annotated[_Text, typer.Option(help="CT window: auto, or e.g. ct-abdomen.")]
 _Direction = Annotated[
     DirectionChoice | None, typer.Option(help="Directions to propagate in, from the prompts.")
 ]

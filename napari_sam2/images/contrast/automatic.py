@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.core.errors import StackReadError
 from napari_sam2.images.contrast.ct_windows import (
     AUTOMATIC,
     CT_WINDOWS,
@@ -56,12 +57,16 @@ def full_range(stack: Stack) -> AutomaticLimits:
     Parameters
     ----------
     stack : Stack
-        The image; at most 4 chunks are read.
+        The image; at most 4 chunks are read, to find out whether few gray levels are used. The
+        limits do not depend on them, so chunks that cannot be read are no error here.
     """
     if stack.dtype == np.bool_:
         return AutomaticLimits(((0.0, 1.0),) * stack.n_channels, "the full range")
     limits = ((0.0, 255.0),) * stack.n_channels
-    values = sample_values(stack, _CHUNKS_OF_FULL_RANGE)
+    try:
+        values = sample_values(stack, _CHUNKS_OF_FULL_RANGE)
+    except StackReadError:
+        return AutomaticLimits(limits, "the full range")
     return AutomaticLimits(limits, "the full range", _gray_level_notes(values, limits))
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
+from scipy import ndimage
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference import sam2_predictor as loading
@@ -116,3 +118,42 @@ def test_a_range_without_a_stop_reaches_the_end(job: SegmentationJob) -> None:
     labels = tifffile.imread(job.output)
     assert not labels[:2].any()
     assert labels[-1].any()
+
+
+def _prompts(job: SegmentationJob, text: str) -> SegmentationJob:
+    path = job.prompts.with_name("clicks.csv")
+    path.write_text("object_id,frame,y,x,label\n" + text)
+    return replace(job, prompts=path)
+
+
+@pytest.mark.parametrize("text", ["1,0,30,30,0\n", "1,0,30,30,1\n1,2,5,5,0\n"])
+def test_only_clicks_outside_are_refused_before_anything_is_written(
+    job: SegmentationJob, text: str
+) -> None:
+    with pytest.raises(UserError, match=r"Object 1 has only clicks outside on frame \d"):
+        run_segmentation(_prompts(job, text))
+    assert not list(job.output.parent.glob("labels*"))
+
+
+def test_two_objects_at_one_place_are_reported(job: SegmentationJob) -> None:
+    source = tifffile.imread(job.source)
+    y, x = (int(i) for i in np.argwhere(source[0] > source[0].mean())[0])
+    both = f"1,0,{y},{x},1\n2,0,{y},{x},1\n"
+    outcome = run_segmentation(_prompts(job, both))
+    assert any("Objects 1 and 2 overlap" in text for text in outcome.messages)
+    alone = run_segmentation(replace(_prompts(job, f"1,0,{y},{x},1\n"), overwrite=True))
+    assert not any("overlap" in text for text in alone.messages)
+
+
+def test_notes_about_contrast_and_prompts_come_before_the_run(job: SegmentationJob) -> None:
+    movie = tifffile.imread(job.source).astype("i2")
+    movie[:, :3] = -32768
+    source = job.source.with_name("filled.tif")
+    tifffile.imwrite(source, movie, metadata={"axes": "TYX"})
+    mask = job.source.with_name("mask.png")
+    shown = np.clip(ndimage.gaussian_filter((movie[0] > 100) * 255.0, 1), 0, 255).astype("u1")
+    Image.fromarray(shown).save(mask)
+    outcome = run_segmentation(replace(job, source=source, prompts=mask))
+    told = " ".join(outcome.messages)
+    assert "-32768" in told
+    assert "mask.png is a mask of two gray levels" in told

@@ -8,6 +8,7 @@ import pytest
 
 import napari_sam2
 from napari_sam2.core.errors import UserError
+from napari_sam2.prompts.types import PointPrompt
 from sam2_model.errors import SAM2Error
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import click, iou, movie, straight
@@ -101,3 +102,19 @@ def test_core_imports_neither_torch_nor_qt_nor_napari():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_messages_report_the_contrast_and_objects_at_one_place():
+    data = DATA.astype("i2")
+    data[:, :4] = -32768
+    prompts = [click(1, 0, PATH), click(2, 0, PATH)]
+    result = napari_sam2.segment(data, prompts, axes="TYX", model=FakePredictor())
+    told = " ".join(result.messages)
+    assert "-32768" in told
+    assert "Objects 1 and 2 overlap" in told
+
+
+def test_only_clicks_outside_are_refused():
+    outside = PointPrompt(1, 0, PATH[0], 0)
+    with pytest.raises(UserError, match="Object 1 has only clicks outside on frame 0"):
+        napari_sam2.segment(DATA, [outside], axes="TYX", model=FakePredictor())

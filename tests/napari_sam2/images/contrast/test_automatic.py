@@ -123,3 +123,13 @@ def test_other_data_below_minus_900_are_no_ct(seed, kind):
         "unsigned": lambda: (_ct() + 1024).astype("u2"),
     }[kind]()
     assert "CT" not in " ".join(choose_intensity(_stack(data)).notes)
+
+
+def test_8_bit_chunks_that_cannot_be_read_are_no_error():
+    class Damaged:
+        shape, dtype, chunks = SHAPE, np.dtype("u1"), (1, 64, 64)
+
+        def __getitem__(self, key):
+            raise OSError("damaged")
+
+    assert choose_intensity(_stack(Damaged())).limits == ((0.0, 255.0),)
