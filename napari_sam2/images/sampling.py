@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.core.errors import StackReadError
 from napari_sam2.core.geometry import PlaneIndex, Window
 
 if TYPE_CHECKING:
@@ -57,11 +58,26 @@ def _cost(stack: Stack) -> int:
 
 
 def sample_values(stack: Stack, max_chunks: int = MAX_CHUNKS) -> list[NDArray[Any]]:
-    """Return the finite values of each channel from the sampled chunks, subsampled."""
+    """Return the finite values of each channel from the sampled chunks, subsampled.
+
+    Chunks of planes that cannot be read, e.g. of a file that is missing, are left out.
+
+    Raises
+    ------
+    StackReadError
+        If no chunk can be read.
+    """
     taken: list[NDArray[Any]] = []
+    errors: list[StackReadError] = []
     for index, window in sample_windows(stack, max_chunks):
-        planes = stack.read(index, window).reshape(stack.n_channels, -1)
+        try:
+            planes = stack.read(index, window).reshape(stack.n_channels, -1)
+        except StackReadError as error:
+            errors.append(error)
+            continue
         taken.append(planes[:, :: max(1, planes.shape[1] // _VALUES_PER_CHUNK)])
+    if errors and not taken:
+        raise errors[0]
     values = np.concatenate(taken, axis=1)
     return [channel[np.isfinite(channel)] for channel in values]
 

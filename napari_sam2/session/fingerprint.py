@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_sam2.core.errors import UserError
+from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.sampling import sample_windows
@@ -53,7 +53,7 @@ class Fingerprint:
         Raises
         ------
         StackReadError
-            If a sampled block cannot be read.
+            If no sampled block can be read.
         """
         return cls(
             axes=stack.axes,
@@ -123,9 +123,18 @@ def _hash_files(files: tuple[Path, ...]) -> str:
 
 
 def _hash_pixels(stack: Stack) -> str:
+    """Return the hash of the sampled blocks; a block that cannot be read counts as such."""
     digest = hashlib.sha256()
-    for index, window in sample_windows(stack, MAX_BLOCKS):
+    errors: list[StackReadError] = []
+    windows = list(sample_windows(stack, MAX_BLOCKS))
+    for index, window in windows:
         y0, x0 = window.offset
         corner = Window(y0, x0, y0 + _BLOCK_SIDE, x0 + _BLOCK_SIDE).intersect(window)
-        digest.update(stack.read(index, corner).tobytes())
+        try:
+            digest.update(stack.read(index, corner).tobytes())
+        except StackReadError as error:
+            errors.append(error)
+            digest.update(b"unreadable")
+    if len(errors) == len(windows):
+        raise errors[0]
     return digest.hexdigest()

@@ -17,7 +17,10 @@ _PERCENTILES = (0.1, 1, 50, 99, 99.9)
 
 
 def info(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="File, folder or URL.")],
+    source: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames."),
+    ],
     axes: Annotated[str | None, typer.Option(help="One letter per dimension: TCZYX.")] = None,
     along: Annotated[str | None, typer.Option(help="Axis to propagate along: t, z, y, x.")] = None,
     at: Annotated[list[str] | None, typer.Option(help="Fixed position, e.g. z=3.")] = None,
@@ -26,12 +29,13 @@ def info(
         str | None, typer.Option(metavar="NAME|N", help="Image of a file of several.")
     ] = None,
 ) -> None:
-    """Show axes, shape, type, scale and percentiles of INPUT, and how it is read."""
+    """Show scenes, axes, channels, sizes, place and values of INPUT, and how it is read."""
     from rich.console import Console
 
     from napari_sam2.images.stack import open_stack
 
-    stack = open_stack(source, axes=axes, along=along, at=at, channels=channel, scene=scene)
+    inputs = source[0] if len(source) == 1 else tuple(source)
+    stack = open_stack(inputs, axes=axes, along=along, at=at, channels=channel, scene=scene)
     console = Console()
     console.print(summary(stack))
     for note in stack.notes:
@@ -40,25 +44,61 @@ def info(
 
 def summary(stack: Stack) -> Table:
     """Return a table with the properties of a stack; reads at most 32 chunks."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=stack.name, show_header=False, title_justify="left")
-    for name, value in (*_array_rows(stack), *_layout_rows(stack), *_value_rows(stack)):
-        table.add_row(name, value)
+    table = Table(title=escape(stack.name), show_header=False, title_justify="left")
+    parts = (_array_rows, _place_rows, _layout_rows, _value_rows)
+    for name, value in (row for rows in parts for row in rows(stack)):
+        table.add_row(name, escape(value))
     return table
 
 
 def _array_rows(stack: Stack) -> Iterator[tuple[str, str]]:
+    from napari_sam2.images.readers.base import list_scenes
+
+    source = stack.source
+    if len(source.scenes) > 1:
+        chosen = "" if source.scene is None else f"; {source.scene} is read"
+        yield "scenes", f"{list_scenes(source.scenes, 20)}{chosen}"
+    turned = f", in the file {stack.native_axes}" if stack.native_axes != stack.axes else ""
+    yield "axes", f"{stack.axes}{turned}"
+    yield "shape", " x ".join(map(str, stack.full_shape))
+    size = float(math.prod(stack.full_shape)) * stack.dtype.itemsize
+    bits = f" ({source.significant_bits} bits used)" if source.significant_bits else ""
+    yield "type", f"{stack.dtype}{bits}{' RGB' if stack.rgb else ''}, {_bytes(size)} in all"
+    if source.fill_value is not None:
+        yield "no data", f"{source.fill_value:g}"
+    if source.display_window is not None:
+        yield "window of the file", "{:g} to {:g}".format(*source.display_window)
+
+
+def _place_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     import numpy as np
 
-    size = float(math.prod(stack.full_shape)) * stack.dtype.itemsize
-    yield "axes", stack.axes
-    yield "shape", " x ".join(map(str, stack.full_shape))
-    yield "type", f"{stack.dtype}{' RGB' if stack.rgb else ''}, {_bytes(size)} in all"
-    steps = zip(stack.label_axes.lower(), stack.scale, stack.units, strict=True)
+    axes = stack.label_axes.lower()
+    steps = zip(axes, stack.scale, stack.units, strict=True)
     yield "scale", ", ".join(f"{axis} {step:g} {unit}" for axis, step, unit in steps)
+    if any(stack.origin):
+        places = zip(axes, stack.origin, stack.units, strict=True)
+        yield "origin", ", ".join(f"{axis} {place:g} {unit}" for axis, place, unit in places)
     if stack.affine is not None:
+        yield "orientation", _orientation(stack)
         yield "affine", np.array2string(stack.affine, precision=4, suppress_small=True)
+
+
+def _orientation(stack: Stack) -> str:
+    """Return for each spatial axis the side of the body that lies nearest to its end."""
+    import numpy as np
+
+    assert stack.affine is not None
+    ends = (("left", "right"), ("back", "front"), ("feet", "head"))
+    found = []
+    for axis in (axis for axis in "ZYX" if axis in stack.axes):
+        direction = stack.affine[:3, "ZYX".index(axis)]
+        world = int(np.argmax(np.abs(direction)))
+        found.append(f"{axis.lower()} to the {ends[world][int(direction[world] > 0)]}")
+    return ", ".join(found)
 
 
 def _layout_rows(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -66,7 +106,7 @@ def _layout_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     height, width = stack.shape
     yield "frames", f"{stack.n_frames} along {stack.along}"
     yield "plane", f"{height} x {width} ({rows}, {columns})"
-    yield "channels", ", ".join(map(str, stack.layout.channels))
+    yield "channels", _channels(stack)
     yield (
         "read by",
         f"{' x '.join(map(str, stack.chunk_shape))} pixels, {_bytes(stack.chunk_bytes)}",
@@ -74,6 +114,17 @@ def _layout_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     if len(stack.levels) > 1:
         yield "pyramid", ", ".join(f"1/{factor}" for factor in stack.levels)
     yield "labels", f"{stack.label_axes}, {' x '.join(map(str, stack.label_shape))}"
+
+
+def _channels(stack: Stack) -> str:
+    names = stack.source.channel_names
+    read = ", ".join(
+        f"{number} ({names[number]})" if number < len(names) else str(number)
+        for number in stack.layout.channels
+    )
+    axis = stack.layout.channel_axis
+    count = stack.layout.length(axis) if axis else 1
+    return read if stack.n_channels == count else f"{read} of {count}"
 
 
 def _value_rows(stack: Stack) -> Iterator[tuple[str, str]]:

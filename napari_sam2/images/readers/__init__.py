@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,13 +11,9 @@ from urllib.request import url2pathname
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.base import LazyArray, Source, find_scene
+from napari_sam2.images.readers.recognition import FileKind, recognize
 
 __all__ = ["LazyArray", "Source", "read_source"]
-
-TIFF = (".tif", ".tiff", ".btf", ".tf8", ".lsm", ".qptiff", ".svs", ".ndpi", ".scn", ".stk")
-NIFTI = (".nii", ".nii.gz", ".hdr", ".img")
-VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv", ".gif")
-ZIPPED_ZARR = (".zarr.zip", ".ozx", ".zip")
 
 
 def read_source(source: Any, scene: str | int | None = None) -> Source:
@@ -25,9 +22,10 @@ def read_source(source: Any, scene: str | int | None = None) -> Source:
     Parameters
     ----------
     source : path, URL, array or list of arrays
-        Zarr or OME-Zarr (also by URL), TIFF, NIfTI, an image, a folder or a list of images, a
-        video, .npy, an array (numpy, dask, zarr, PyTorch, xarray), or a list of arrays that are
-        levels of one pyramid.
+        Zarr or OME-Zarr (also by URL), TIFF, NIfTI, DICOM (a file or a folder), files of
+        microscopes, an image, a folder or a list of images, a video, .npy, an array (numpy, dask,
+        zarr, PyTorch, xarray, a bioio.BioImage), or a list of arrays that are levels of one
+        pyramid.
     scene : str, int or None
         Name or number (from 0) of the image in a file of several; None opens the default one.
 
@@ -73,6 +71,10 @@ def _from_object(source: Any, scene: str | int | None) -> Source:
     levels = isinstance(source, (list, tuple)) or type(source).__name__ == "MultiScaleData"
     if is_array(source) or (levels and len(source) and all(map(is_array, source))):
         return read_array(source)
+    if hasattr(source, "xarray_dask_data") and hasattr(source, "set_scene"):
+        from napari_sam2.images.readers.microscopy.bioio import read_bioimage
+
+        return read_bioimage(source, scene)
     if hasattr(source, "keys") and hasattr(source, "store_path"):
         from napari_sam2.images.readers.zarr import read_group
 
@@ -112,37 +114,73 @@ def _from_folder(path: Path, scene: str | int | None) -> Source:
 
     if is_zarr_folder(path):
         return read_zarr(str(path), path.name, scene)
+    from napari_sam2.images.readers.dicom.files import is_dicom_folder
+
+    if is_dicom_folder(path):
+        from napari_sam2.images.readers.dicom.reader import read_dicom
+
+        return read_dicom(path, scene)
     from napari_sam2.images.readers.raster import read_image_folder
 
     return read_image_folder(path)
 
 
 def _from_file(path: Path, scene: str | int | None) -> Source:
-    name = path.name.lower()
     if path.stat().st_size == 0:
         raise UserError(f"{path.name} is empty (0 bytes).")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path.name} cannot be read: you have no permission to read it.")
-    if name.endswith(TIFF):
+    kind, notes = recognize(path)
+    found = _open_file(path, kind, scene)
+    return replace(found, notes=notes + found.notes) if notes else found
+
+
+def _open_file(path: Path, kind: FileKind, scene: str | int | None) -> Source:
+    if kind in (FileKind.DICOM, FileKind.CZI, FileKind.ND2, FileKind.LIF, FileKind.OTHER):
+        return _open_by_extra(path, kind, scene)
+    if kind is FileKind.TIFF:
         from napari_sam2.images.readers.tiff.reader import read_tiff
 
         return read_tiff(path, scene)
-    if name.endswith(NIFTI):
+    if kind is FileKind.NIFTI:
         from napari_sam2.images.readers.nifti import read_nifti
 
         return read_nifti(path)
-    if name.endswith(VIDEO):
+    if kind is FileKind.VIDEO:
         from napari_sam2.images.readers.video import read_video
 
         return read_video(path)
-    if name.endswith(".npy"):
+    if kind is FileKind.NUMPY:
         from napari_sam2.images.readers.arrays import read_npy
 
         return read_npy(path)
-    if name.endswith(ZIPPED_ZARR):
+    if kind is FileKind.ZIPPED_ZARR:
         from napari_sam2.images.readers.zarr import read_zarr
 
         return read_zarr(str(path), path.name, scene)
     from napari_sam2.images.readers.raster import read_one_image
 
     return read_one_image(path)
+
+
+def _open_by_extra(path: Path, kind: FileKind, scene: str | int | None) -> Source:
+    """Open a file by a library that an extra of this package installs."""
+    if kind is FileKind.DICOM:
+        from napari_sam2.images.readers.dicom.reader import read_dicom
+
+        return read_dicom(path, scene)
+    if kind is FileKind.CZI:
+        from napari_sam2.images.readers.microscopy.czi import read_czi
+
+        return read_czi(path, scene)
+    if kind is FileKind.ND2:
+        from napari_sam2.images.readers.microscopy.nd2 import read_nd2
+
+        return read_nd2(path, scene)
+    if kind is FileKind.LIF:
+        from napari_sam2.images.readers.microscopy.lif import read_lif
+
+        return read_lif(path, scene)
+    from napari_sam2.images.readers.microscopy.bioio import read_bioio
+
+    return read_bioio(path, scene)

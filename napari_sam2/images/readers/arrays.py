@@ -73,7 +73,7 @@ def read_array(source: Any) -> Source:
     """
     if not is_array(source):
         return Source(_pyramid([_checked(array) for array in source]), "the arrays")
-    if hasattr(source, "dims") and hasattr(source, "coords"):
+    if isinstance(getattr(source, "dims", None), tuple):
         return _read_xarray(source)
     return Source((WrappedArray(_checked(source)),), f"the {type(source).__name__}")
 
@@ -120,21 +120,24 @@ def _from_tensor(tensor: Any) -> NDArray[Any]:
 def _read_xarray(array: Any) -> Source:
     dims = tuple(map(str, array.dims))
     axes = axes_from_names(dims)
+    coords = getattr(array, "coords", {})
     steps: dict[str, AxisStep] = {}
     notes: list[str] = []
     for axis, dim in zip(axes, array.dims, strict=True):
-        if axis in "TZYX" and dim in array.coords and array.coords[dim].size > 1:
-            step, note = _coordinate_step(array.coords[dim], str(dim))
+        if axis in "TZYX" and dim in coords and coords[dim].size > 1:
+            step, note = _coordinate_step(coords[dim], str(dim))
             notes += [note] if note else []
             if step is not None:
                 steps[axis] = step
     names: tuple[str, ...] = ()
-    if "C" in axes and array.dims[axes.index("C")] in array.coords:
-        names = tuple(map(str, array.coords[array.dims[axes.index("C")]].values))
-    data = array if array.chunks is None else _checked(array.data)
+    if "C" in axes and array.dims[axes.index("C")] in coords:
+        names = tuple(map(str, coords[array.dims[axes.index("C")]].values))
+    # The data of an xarray without chunks may be in a file, which only indexing reads in part.
+    in_file = hasattr(array, "isel") and array.chunks is None
+    data = array if in_file else _checked(array.data)
     return Source(
         (WrappedArray(data),),
-        str(array.name or "the DataArray"),
+        str(getattr(array, "name", None) or f"the {type(array).__name__}"),
         axes,
         Calibration(steps),
         notes=tuple(notes),

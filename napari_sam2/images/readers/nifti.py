@@ -90,7 +90,10 @@ class NiftiArray:
 
 
 def read_nifti(path: Path) -> Source:
-    """Open a NIfTI or Analyze file, with axes XYZ(T) in nibabel's order.
+    """Open a NIfTI or Analyze file, with axes XYZ(T)(C) in the order of the file.
+
+    Sizes are those of the header; the affine is the one that nibabel chooses: sform, else qform
+    (https://nifti.nimh.nih.gov/nifti-1/documentation/nifti1fields).
 
     Parameters
     ----------
@@ -110,8 +113,16 @@ def read_nifti(path: Path) -> Source:
         image: Any = nibabel.load(path)
     except Exception as error:
         raise UserError(f"Cannot open {path.name} as NIfTI: {error}.") from error
-    if not 2 <= len(image.shape) <= 5 or image.dataobj.dtype.fields:
-        raise UserError(f"{path.name} is no stack: shape {image.shape}, {image.dataobj.dtype}.")
+    if not 2 <= len(image.shape) <= 5:
+        raise UserError(
+            f"{path.name} has {len(image.shape)} dimensions (shape {image.shape}); a stack has 2 "
+            "to 5. Remove axes of length 1, or save a part of it."
+        )
+    if image.dataobj.dtype.fields:
+        raise UserError(
+            f"{path.name} holds colors ({image.dataobj.dtype}). Save the colors as channels, in "
+            "the fifth dimension, or as gray values."
+        )
     array = NiftiArray(image.dataobj, Path(image.dataobj.file_like))
     notes = _check(array, Path(image.dataobj.file_like))
     axes = _AXES[len(array.shape)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import FrameArray, Source
+from napari_sam2.images.readers.recognition import FileKind, kind_by_content
 
 SUFFIXES = (
     ".png .jpg .jpeg .bmp .tif .tiff .webp .jp2 .pgm .ppm .pnm .tga".split()  # noqa: SIM905
@@ -35,7 +36,7 @@ def probe(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
         If the file is not a readable image or holds several images.
     """
     try:
-        return _probe_tiff(path) if path.suffix.lower() in _TIFF else _probe_pillow(path)
+        return _probe_tiff(path) if _is_tiff(path) else _probe_pillow(path)
     except UserError:
         raise
     except Exception as error:
@@ -51,9 +52,14 @@ def load(path: Path) -> NDArray[Any]:
         If the pixels are damaged; the message gives the file name.
     """
     try:
-        return _load_tiff(path) if path.suffix.lower() in _TIFF else _load_pillow(path)
+        return _load_tiff(path) if _is_tiff(path) else _load_pillow(path)
     except Exception as error:
         raise OSError(f"{path.name}: {error}") from error
+
+
+def _is_tiff(path: Path) -> bool:
+    content = kind_by_content(path)
+    return content is FileKind.TIFF or (content is None and path.suffix.lower() in _TIFF)
 
 
 def _target_mode(mode: str) -> str:
@@ -202,11 +208,6 @@ def read_one_image(path: Path) -> Source:
     UserError
         If the file is not an image of a known format, or is damaged.
     """
-    if not is_image(path):
-        raise UserError(
-            f"{path.name} has no known format: use Zarr, TIFF, NIfTI, a video, an image or a "
-            "folder of images."
-        )
     probe(path)
     try:
         pixels = load(path)

@@ -37,7 +37,8 @@ def read(path: str) -> list[LayerData]:
     """Open a file or folder as image layers, one for each channel, lazily and calibrated.
 
     The axes have the order time, depth, row, column, whatever their order in the file. Contrast
-    limits and colors are those that the model is shown by the command line.
+    limits and colors are those that the model is shown by the command line. Notes about what was
+    assumed or left out are shown as notifications.
 
     Returns
     -------
@@ -50,9 +51,13 @@ def read(path: str) -> list[LayerData]:
     UserError
         If the file cannot be opened.
     """
+    from napari.utils.notifications import show_info
+
     from napari_sam2.images.stack import open_stack
 
     stack = open_stack(path)
+    for note in stack.notes:
+        show_info(note)
     levels = [_dask(level, stack.axes) for level in stack.source.levels]
     channel = stack.layout.channel_axis
     data: Any = levels if len(levels) > 1 else levels[0]

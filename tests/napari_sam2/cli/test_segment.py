@@ -13,6 +13,7 @@ import pytest
 import tifffile
 import zarr
 
+from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.images.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
@@ -232,3 +233,24 @@ def test_an_interrupted_refinement_is_resumed(place, monkeypatch):
     assert place.segment(*options, "--resume") == ExitCode.DONE
     assert later.calls["refinements"] == 2 * len(FRAMES) - 5
     np.testing.assert_array_equal(place.labels(), place.labels("whole.zarr"))
+
+
+def test_several_images_are_the_frames_of_one_stack(place):
+    from PIL import Image
+
+    paths = [place.folder / f"frame{number}.png" for number in range(len(FRAMES))]
+    for path, frame in zip(paths, FRAMES, strict=True):
+        Image.fromarray(frame).save(path)
+    given = ["--prompts", str(place.prompts), "--output", str(place.folder / "o.zarr")]
+    assert run(["segment", *map(str, paths[::-1]), "--axes", "TYX", *given]) == ExitCode.DONE
+    assert np.mean((place.labels() > 0) == TRUTH) > 0.995
+
+
+def test_axes_of_labels_can_be_stated(place):
+    labels = np.zeros(FRAMES.shape, np.uint8)
+    labels[2] = TRUTH[2]
+    np.save(place.folder / "labels.npy", labels.transpose(2, 0, 1))
+    labels_file = place.folder / "labels.npy"
+    assert place.segment("--labels-axes", "XTY", prompts=labels_file) == ExitCode.DONE
+    assert np.mean((place.labels() > 0) == TRUTH) > 0.99
+    assert place.segment("--labels-axes", "TYX", out="p.zarr") == ExitCode.BAD_INPUT

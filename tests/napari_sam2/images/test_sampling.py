@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_sam2.core.errors import StackReadError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.intensity import Intensity, choose_intensity
-from napari_sam2.images.sampling import robust_limits, sample_windows
-from napari_sam2.images.stack import open_stack
+from napari_sam2.images.layout import choose_layout
+from napari_sam2.images.readers.base import PlaneGrid, Source
+from napari_sam2.images.sampling import robust_limits, sample_values, sample_windows
+from napari_sam2.images.stack import Stack, open_stack
 from tests.helpers.stack_files import CountingStore, noise
 
 
@@ -99,3 +102,24 @@ def test_every_chunk_is_sampled_where_there_are_few():
     taken = {(index, window) for index, window in sample_windows(open_stack(lazy, axes="TYX"))}
     assert len(taken) == 8
     assert ((1,), Window(32, 32, 60, 60)) in taken
+
+
+def unreadable_planes(*missing: int):
+    def plane(position):
+        if position[0] in missing:
+            raise OSError("this slice is missing")
+        return np.full((8, 9), position[0], np.uint16)
+
+    array = PlaneGrid((4,), (8, 9), np.dtype(np.uint16), plane)
+    layout, _ = choose_layout("ZYX", array.shape, None, {}, None)
+    return Stack.assemble(Source((array,), "test", "ZYX"), layout)
+
+
+def test_planes_that_cannot_be_read_are_left_out():
+    (values,) = sample_values(unreadable_planes(1, 2))
+    assert set(values) == {0, 3}
+
+
+def test_a_stack_without_a_readable_plane_is_an_error():
+    with pytest.raises(StackReadError, match="slice is missing"):
+        sample_values(unreadable_planes(0, 1, 2, 3))

@@ -6,6 +6,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 import tifffile
 import zarr
@@ -13,6 +14,7 @@ import zarr
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
 from napari_sam2.session.fingerprint import Fingerprint
+from tests.helpers.dicom_files import SeriesWriter
 from tests.helpers.stack_files import CountingStore, noise
 
 
@@ -69,3 +71,14 @@ def test_a_large_input_is_hardly_read(tmp_path):
 def test_damaged_fingerprints_are_user_errors(data):
     with pytest.raises(UserError, match="fingerprint"):
         Fingerprint.from_json(data)
+
+
+def test_a_missing_plane_is_part_of_the_fingerprint(tmp_path):
+    files = SeriesWriter(tmp_path).volume(noise((8, 20, 30)).astype(np.int16))
+    complete, slice_three = of(tmp_path), files[3].read_bytes()
+    files[3].unlink()
+    incomplete = of(tmp_path)
+    assert incomplete == of(tmp_path)
+    assert complete.differences(incomplete) == ("pixel values changed",)
+    files[3].write_bytes(slice_three)
+    assert incomplete.differences(of(tmp_path)) == ("pixel values changed",)

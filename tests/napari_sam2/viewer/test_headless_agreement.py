@@ -18,6 +18,7 @@ from napari_sam2.inference import sam2_predictor
 from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
 from napari_sam2.viewer.layer_sync import LayerSync
 from tests.helpers.command import RunFiles
+from tests.helpers.dicom_files import OBLIQUE, Geometry, SeriesWriter
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.stack_files import write_ome_zarr
 
@@ -50,6 +51,12 @@ def write_nifti(folder: Path) -> Path:
     return folder / "a.nii.gz"
 
 
+def write_dicom(folder: Path) -> Path:
+    (folder / "series").mkdir()
+    SeriesWriter(folder / "series", Geometry(orientation=OBLIQUE)).volume(volume())
+    return folder / "series"
+
+
 def write_cube(folder: Path) -> Path:
     """Write an isotropic cube, whose axes cannot be told apart by their lengths."""
     cube = np.pad(volume(), ((9, 9), (0, 0), (0, 0)), mode="edge")
@@ -75,7 +82,7 @@ def labels_of_the_viewer(viewer: ViewerModel, path: Path, predictor: Any) -> np.
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
-@pytest.mark.parametrize("write", [write_tiff, write_zarr, write_nifti, write_cube])
+@pytest.mark.parametrize("write", [write_tiff, write_zarr, write_nifti, write_dicom, write_cube])
 def test_widget_and_command_line_agree(
     viewer: ViewerModel,
     tmp_path: Path,

@@ -1,9 +1,11 @@
-"""What ``napari-sam2 info`` says."""
+"""The info command."""
 
 from __future__ import annotations
 
+import nibabel
 import numpy as np
 import pytest
+import tifffile
 import typer
 import zarr
 from typer.testing import CliRunner
@@ -20,7 +22,7 @@ def run():
     return lambda *args: CliRunner().invoke(app, [str(a) for a in args], terminal_width=120)
 
 
-def test_all_that_the_work_order_asks_is_said(tmp_path, run):
+def test_array_values_and_pyramid_are_shown(tmp_path, run):
     full = noise((3, 2, 4, 64, 96))
     write_ome_zarr(tmp_path / "a.zarr", [full, full[..., ::2, ::2]], "0.5")
     result = run(tmp_path / "a.zarr", "--at", "z=2")
@@ -48,3 +50,36 @@ def test_bad_input_is_a_user_error(tmp_path, run):
     assert isinstance(result.exception, UserError)
     result = run(tmp_path / "none.tif", "--axes", "QQ")
     assert isinstance(result.exception, UserError)
+
+
+def test_scenes_and_the_one_that_is_read_are_listed(tmp_path, run):
+    with tifffile.TiffWriter(tmp_path / "[s].tif") as writer:
+        writer.write(noise((5, 8, 9)), metadata={"axes": "TYX"})
+        writer.write(noise((8, 20)))
+    output = " ".join(run(tmp_path / "[s].tif", "--scene", "1").output.split())
+    assert "scenes" in output
+    assert "8 x 20" in output
+    assert "[s].tif" in output
+    assert "Note" not in output
+
+
+def test_orientation_and_axes_of_the_file_are_shown(tmp_path, run):
+    image = nibabel.Nifti1Image(noise((6, 7, 5), "int16"), np.diag([-2.0, 1.0, 3.0, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "a.nii")
+    output = " ".join(run(tmp_path / "a.nii").output.split())
+    assert "ZYX, in the file XYZ" in output
+    assert "z to the head, y to the front, x to the left" in output
+    assert "z 3 millimeter, y 1 millimeter, x 2 millimeter" in output
+
+
+def test_origin_and_channels_are_shown(tmp_path, run):
+    write_ome_zarr(tmp_path / "a.zarr", [noise((2, 3, 64, 96))], "0.5", axes="tcyx")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r+")
+    ome = dict(group.attrs["ome"])
+    moved = {"type": "translation", "translation": [5.0, 0.0, 10.0, 20.0]}
+    ome["multiscales"][0]["datasets"][0]["coordinateTransformations"].append(moved)
+    group.attrs["ome"] = ome
+    output = " ".join(run(tmp_path / "a.zarr", "--channel", "1").output.split())
+    assert "t 5 second, y 10 micrometer, x 20 micrometer" in output
+    assert "1 of 3" in output

@@ -6,6 +6,8 @@ import gzip
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
@@ -122,3 +124,54 @@ def test_colour_volumes_are_refused(tmp_path):
     nibabel.save(nibabel.Nifti1Image(rgb, np.eye(4)), tmp_path / "a.nii")
     with pytest.raises(UserError, match="no stack"):
         open_stack(tmp_path / "a.nii")
+
+
+DTYPES = ("uint8", "int16", "uint16", "int32", "float32", "float64")
+
+
+@given(
+    shape=st.lists(st.integers(1, 5), min_size=2, max_size=5).map(tuple),
+    dtype=st.sampled_from(DTYPES),
+    units=st.sampled_from([("mm", "sec"), ("micron", "msec"), ("meter", "usec"), (None, None)]),
+    zooms=st.lists(st.floats(0.125, 8, width=32), min_size=5, max_size=5),
+    seed=st.integers(0, 10**6),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_what_nibabel_writes_is_read_back(tmp_path, shape, dtype, units, zooms, seed):
+    rng = np.random.default_rng(seed)
+    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    affine = np.eye(4)
+    affine[:3, :3] = rotation * zooms[:3]
+    affine[:3, 3] = rng.normal(size=3) * 100
+    array = noise(shape, dtype, seed)
+    image = nibabel.Nifti1Image(array, affine)
+    image.header.set_xyzt_units(*units)
+    image.header.set_zooms(zooms[: len(shape)])
+    image.set_sform(affine)
+    nibabel.save(image, tmp_path / "a.nii")
+    stored = nibabel.load(tmp_path / "a.nii")
+
+    stack = open_stack(tmp_path / "a.nii")
+    assert stack.native_axes == "XYZTC"[: len(shape)]
+    assert stack.axes == "".join(a for a in "TCZYX" if a in stack.native_axes)
+    order = [stack.native_axes.index(axis) for axis in stack.axes]
+    whole = stack.source.levels[0][(slice(None),) * len(shape)]
+    np.testing.assert_array_equal(whole, np.asarray(stored.dataobj).transpose(order))
+    np.testing.assert_array_equal(stack.calibration.affine_from("XYZ"), stored.affine)
+    steps = dict(zip(stack.native_axes, stored.header.get_zooms(), strict=True))
+    assert stack.scale == tuple(float(steps[axis]) for axis in stack.label_axes)
+    names = {"mm": "millimeter", "micron": "micrometer", "meter": "meter", None: "pixel"}
+    names |= {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
+    expected = tuple(names[units[int(axis == "T")]] for axis in stack.label_axes)
+    assert stack.units == expected
+
+
+def test_colors_and_many_dimensions_are_refused(tmp_path):
+    colors = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nibabel.save(nibabel.Nifti1Image(colors, np.eye(4)), tmp_path / "rgb.nii")
+    with pytest.raises(UserError, match="Save the colors as channels"):
+        open_stack(tmp_path / "rgb.nii")
+    many = np.zeros((2, 2, 2, 2, 2, 2), np.uint8)
+    nibabel.save(nibabel.Nifti1Image(many, np.eye(4)), tmp_path / "six.nii")
+    with pytest.raises(UserError, match="has 6 dimensions"):
+        open_stack(tmp_path / "six.nii")

@@ -7,8 +7,12 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 
+from napari_sam2.images.intensity import choose_intensity
+from napari_sam2.images.stack import open_stack
+from napari_sam2.viewer.image_layers import intensity_from_layers
 from tests.helpers.stack_files import movie, noise, write_ome_zarr, write_video
 
 PLUGIN = "napari-sam2"
@@ -60,3 +64,29 @@ def test_an_unreadable_file_adds_no_layer(viewer: ViewerModel, tmp_path: Path) -
     with pytest.raises(ValueError, match="broken"):
         viewer.open(tmp_path / "broken.nii.gz", plugin=PLUGIN)
     assert len(viewer.layers) == 0
+
+
+def test_notes_about_the_file_are_notifications(
+    viewer: ViewerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari.utils import notifications
+
+    shown: list[str] = []
+    monkeypatch.setattr(notifications, "show_info", shown.append)
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        writer.write(noise((8, 9)), metadata={"axes": "YX"})
+        writer.write(noise((18, 20)), metadata={"axes": "YX"})
+    viewer.open(tmp_path / "two.tif", plugin=PLUGIN)
+    assert any("holds 2 images" in note for note in shown)
+
+
+def test_channels_have_the_colors_and_limits_of_the_command_line(
+    viewer: ViewerModel, tmp_path: Path
+) -> None:
+    data = noise((2, 3, 64, 96))
+    write_ome_zarr(tmp_path / "image.zarr", [data], "0.5", axes="tcyx")
+    layers = viewer.open(tmp_path / "image.zarr", plugin=PLUGIN)
+    expected = choose_intensity(open_stack(tmp_path / "image.zarr"))
+    found = intensity_from_layers(layers)
+    assert found.limits == expected.limits
+    assert found.colors == expected.colors

@@ -1,0 +1,1 @@
+"""Files of microscope makers, read by optional libraries."""
