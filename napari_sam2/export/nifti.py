@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.export.units import conversion, is_length, is_time
 from napari_sam2.images.calibration import SPATIAL, AxisStep, Calibration
-from napari_sam2.images.readers import NIFTI
+from napari_sam2.images.readers.recognition import FileKind, recognize
 from napari_sam2.images.readers.transposed import transposed
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _file_axes(label_axes: str) -> str:
 def _input_header(stack: Stack) -> Any:
     """Return a copy of the header of a NIfTI input, None for other inputs."""
     files = stack.source.files
-    if not files or not files[0].name.lower().endswith(NIFTI):
+    if not files or not files[0].is_file() or recognize(files[0])[0] is not FileKind.NIFTI:
         return None
     header: Any = nibabel.load(files[0]).header  # type: ignore[attr-defined]
     if not isinstance(header, nibabel.Nifti1Header):
