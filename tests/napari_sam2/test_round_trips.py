@@ -14,6 +14,7 @@ import tifffile
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari.layers import Layer
 from PIL import Image
 
 from napari_sam2.export.destination import OutputDestination
@@ -118,6 +119,7 @@ def test_ome_zarr_by_ome_zarr_py(given_labels):
         assert (size, origin) == pytest.approx(given_labels.of(axis))
 
 
+@pytest.mark.filterwarnings("ignore:color_dict did not provide a default:UserWarning")
 @settings(max_examples=4, deadline=None)
 @given(labels())
 def test_ome_zarr_in_napari(given_labels):
@@ -128,9 +130,10 @@ def test_ome_zarr_in_napari(given_labels):
         data, meta, kind = next(layer for layer in layers if layer[2] == "labels")
         assert kind == "labels"
         np.testing.assert_array_equal(np.asarray(data[0]), given_labels.values)
-        shift = meta.get("translate", [0.0] * len(given_labels.axes))
-        for axis, size, origin in zip(given_labels.axes, meta["scale"], shift, strict=True):
-            assert (size, origin) == pytest.approx(given_labels.of(axis))
+        layer = Layer.create(data, meta, kind)
+    first, second = (layer.data_to_world((i,) * layer.ndim) for i in (0, 1))
+    for axis, start, following in zip(given_labels.axes, first, second, strict=True):
+        assert (following - start, start) == pytest.approx(given_labels.of(axis))
 
 
 @_EXAMPLES
