@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -24,7 +25,7 @@ from napari_sam2.images.stack import Stack, open_stack
 from tests.helpers.format_files import INPUTS, InputFormat
 
 PAGE = Path(__file__).parent / "formats.md"
-_NONE = "–"
+_NONE = "-"
 _COLUMNS = (
     "format", "axes", "scenes", "channels", "pixel size", "interval", "origin", "type",
     "orientation", "test",
@@ -187,8 +188,9 @@ def _described(path: Path) -> tuple[str, tuple[str, str, str], str]:
     if path.name.endswith(".coco.json"):
         facts, dtype = json.loads(path.read_text())["info"], "run lengths"
     elif path.suffix == ".zarr" and not path.name.endswith(".ome.zarr"):
-        array = zarr.open_array(path, mode="r")
-        facts, dtype = {**array.attrs, "axes": "".join(array.metadata.dimension_names)}, array.dtype
+        array: Any = zarr.open_array(path, mode="r")
+        names = "".join(array.metadata.dimension_names)
+        facts, dtype = {**array.attrs, "axes": names}, str(array.dtype)
     else:
         inside = path / "labels" / "objects" if path.name.endswith(".ome.zarr") else path
         stack = open_stack(inside)
@@ -196,13 +198,14 @@ def _described(path: Path) -> tuple[str, tuple[str, str, str], str]:
         return stack.native_axes, place, str(stack.dtype)
     axes = facts["axes"].upper()
     calibration = Calibration.of(axes, facts["scale"], facts["units"], origin=facts["origin"])
-    return axes, _place(calibration, axes), str(dtype)
+    return axes, _place(calibration, axes), dtype
 
 
 def _keeps_affine(path: Path, given: Path) -> bool:
-    expected = nibabel.load(given).affine
+    images: Any = nibabel
+    expected = images.load(given).affine
     if path.name.endswith((".nii", ".nii.gz")):
-        return bool(np.array_equal(nibabel.load(path).affine, expected))
+        return bool(np.array_equal(images.load(path).affine, expected))
     if path.suffix == ".zarr" and not path.name.endswith(".ome.zarr"):
         stored = np.array(zarr.open_array(path, mode="r").attrs["affine"])
         return bool(np.array_equal(stored[:, [2, 1, 0, 3]], expected))

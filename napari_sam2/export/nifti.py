@@ -100,12 +100,12 @@ def _input_header(stack: Stack) -> Any:
     files = stack.source.files
     if not files or not files[0].is_file() or recognize(files[0])[0] is not FileKind.NIFTI:
         return None
-    header: Any = nibabel.load(files[0]).header  # type: ignore[attr-defined]
+    header: Any = nibabel.load(files[0]).header
     if not isinstance(header, nibabel.Nifti1Header):
         return None
-    kind = nibabel.Nifti2Header if isinstance(header, nibabel.Nifti2Header) else None
-    kind = kind or nibabel.Nifti1Header
-    copied = kind(header.binaryblock, header.endianness, check=False).as_byteswapped("<")
+    second = isinstance(header, nibabel.Nifti2Header)
+    kind: Any = nibabel.Nifti2Header if second else nibabel.Nifti1Header
+    copied: Any = kind(header.binaryblock, header.endianness, check=False).as_byteswapped("<")
     copied["intent_code"] = nibabel.nifti1.intent_codes["label"]
     copied["intent_p1"] = copied["intent_p2"] = copied["intent_p3"] = 0
     copied["cal_min"] = copied["cal_max"] = 0
@@ -116,8 +116,8 @@ def _input_header(stack: Stack) -> Any:
 def _header(template: Any, calibration: Calibration, axes: str, shape: tuple[int, ...]) -> Any:
     if template is not None:
         return template
-    kind = nibabel.Nifti2Header if max(shape) > _LONGEST else nibabel.Nifti1Header
-    header: Any = kind(endianness="<")
+    kind: Any = nibabel.Nifti2Header if max(shape) > _LONGEST else nibabel.Nifti1Header
+    header = kind(endianness="<")
     header.set_data_shape(shape)
     header.set_intent("label")
     unit, affine = _affine(calibration)

@@ -61,7 +61,7 @@ def _imagej(path: Path) -> None:
 def _ome(path: Path) -> None:
     with tifffile.TiffWriter(path, ome=True) as writer:
         for number in range(2):
-            options = {"photometric": "minisblack"}
+            options: Any = {"photometric": "minisblack"}
             writer.write(noise(_SHAPE), metadata=_OME | {"Name": f"field {number}"}, **options)
 
 
@@ -78,10 +78,11 @@ def _ome_zarr(version: str) -> Callable[[Path], None]:
 
 def _nifti(path: Path) -> None:
     affine = np.array([[0.5, 0, 0, -10], [0, 0.4, -0.6, 20], [0, 0.3, 1.9, 5], [0, 0, 0, 1]])
-    image = nibabel.Nifti1Image(noise((32, 24, 6, 3), "int16"), affine)
+    library: Any = nibabel
+    image = library.Nifti1Image(noise((32, 24, 6, 3), "int16"), affine)
     image.header.set_xyzt_units("mm", "sec")
     image.header.set_zooms((*image.header.get_zooms()[:3], 2.0))
-    nibabel.save(image, path)
+    library.save(image, path)
 
 
 def _dicom(path: Path) -> None:
@@ -105,7 +106,7 @@ def _nd2(path: Path) -> None:
 
 
 def _czi(path: Path) -> None:
-    from pylibCZIrw import czi
+    from pylibCZIrw import czi  # type: ignore[import-untyped]
 
     pixels = noise(_SHAPE)
     with czi.create_czi(str(path), compression_options="uncompressed:") as document:
