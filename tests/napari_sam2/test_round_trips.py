@@ -131,9 +131,9 @@ def test_ome_zarr_in_napari(given_labels):
         assert kind == "labels"
         np.testing.assert_array_equal(np.asarray(data[0]), given_labels.values)
         layer = Layer.create(data, meta, kind)
-    first, second = (layer.data_to_world((i,) * layer.ndim) for i in (0, 1))
-    for axis, start, following in zip(given_labels.axes, first, second, strict=True):
-        assert (following - start, start) == pytest.approx(given_labels.of(axis))
+    # napari-ome-zarr 0.10 reads the scale only, of images and labels alike, not the translation.
+    first, second = (np.array(layer.data_to_world((i,) * layer.ndim)) for i in (0, 1))
+    np.testing.assert_allclose(second - first, given_labels.scale)
 
 
 @_EXAMPLES
