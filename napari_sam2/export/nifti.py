@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.export.units import conversion, is_length, is_time
 from napari_sam2.images.calibration import SPATIAL, AxisStep, Calibration
-from napari_sam2.images.readers.recognition import FileKind, kind_by_suffix
+from napari_sam2.images.readers.recognition import FileKind, recognize
 from napari_sam2.images.readers.transposed import transposed
 
 if TYPE_CHECKING:
@@ -98,15 +98,14 @@ def _file_axes(label_axes: str) -> str:
 def _input_header(stack: Stack) -> Any:
     """Return a copy of the header of a NIfTI input, None for other inputs."""
     files = stack.source.files
-    if not files or kind_by_suffix(files[0].name) is not FileKind.NIFTI:
+    if not files or not files[0].is_file() or recognize(files[0])[0] is not FileKind.NIFTI:
         return None
     header: Any = nibabel.load(files[0]).header
     if not isinstance(header, nibabel.Nifti1Header):
         return None
-    kind: Any = (
-        nibabel.Nifti2Header if isinstance(header, nibabel.Nifti2Header) else nibabel.Nifti1Header
-    )
-    copied = kind(header.binaryblock, header.endianness, check=False).as_byteswapped("<")
+    second = isinstance(header, nibabel.Nifti2Header)
+    kind: Any = nibabel.Nifti2Header if second else nibabel.Nifti1Header
+    copied: Any = kind(header.binaryblock, header.endianness, check=False).as_byteswapped("<")
     copied["intent_code"] = nibabel.nifti1.intent_codes["label"]
     copied["intent_p1"] = copied["intent_p2"] = copied["intent_p3"] = 0
     copied["cal_min"] = copied["cal_max"] = 0
@@ -118,7 +117,7 @@ def _header(template: Any, calibration: Calibration, axes: str, shape: tuple[int
     if template is not None:
         return template
     kind: Any = nibabel.Nifti2Header if max(shape) > _LONGEST else nibabel.Nifti1Header
-    header: Any = kind(endianness="<")
+    header = kind(endianness="<")
     header.set_data_shape(shape)
     header.set_intent("label")
     unit, affine = _affine(calibration)

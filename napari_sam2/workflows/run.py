@@ -130,7 +130,7 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
 
 def _describe_error(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
-        return "The disk is full: make room on it"
+        return "No space left on the disk of the output: make room"
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return f"{error.filename or 'The output folder'} cannot be written: {error.strerror}"
     return str(error)

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as .tif or .zarr, with pixel sizes and units.
+    """Write a Labels layer with pixel sizes, units and origin, in any format of labels.
 
     Parameters
     ----------
     path : str
-        The file; its suffix is .tif, .tiff or .zarr.
+        The file; the ending of its name is its format, see :class:`OutputDestination`.
     data : array
         The labels; they are written plane by plane.
     meta : dict
-        The layer's metadata, of which scale, units and axis labels are written.
+        The layer's metadata, of which scale, units, translate and axis labels are written.
 
     Returns
     -------
@@ -62,10 +62,11 @@ def _calibrated(stack: Stack, meta: dict[str, Any]) -> Stack:
 
     from napari_sam2.images.calibration import Calibration
 
-    axes = stack.label_axes
+    axes = stack.native_label_axes
     scale = map(float, meta.get("scale", (1.0,) * len(axes)))
     units = map(str, meta.get("units", ("pixel",) * len(axes)))
-    calibration = Calibration.of(axes, scale, units)
+    origin = map(float, meta.get("translate", (0.0,) * len(axes)))
+    calibration = Calibration.of(axes, scale, units, origin=origin)
     return replace(stack, source=replace(stack.source, calibration=calibration))
 
 

@@ -33,6 +33,7 @@ def test_tiff_becomes_big_when_needed(tmp_path, monkeypatch):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "o.tif"), labels)
     with tifffile.TiffFile(tmp_path / "o.tif") as file:
         assert file.is_bigtiff
+        assert file.pages.first.is_tiled
 
 
 def test_failed_tiff_leaves_the_old_one(tmp_path):
