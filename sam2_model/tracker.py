@@ -46,10 +46,11 @@ class TrackerSettings:
         Dtype of stored spatial memories.
     retention : Retention
         Which memories of tracked frames are kept.
-    presence_threshold : float
+    presence_threshold : float or None
         Object score that a tracked object must exceed to count as visible (0 in Meta's
         predictor). A higher threshold leaves more frames without the object empty and misses the
-        object on more frames. Results and memories hold the score minus the threshold.
+        object on more frames. Results and memories hold the score minus the threshold. None uses
+        the network's own threshold on whole frames, and 0 in windows that follow the object.
     objects_per_batch : int or None
         Number of objects tracked in one batch. None uses all on a GPU and 4 on a CPU, where
         larger batches were measured to be slower.
@@ -65,7 +66,7 @@ class TrackerSettings:
     max_conditioning: int | None = None
     memory_dtype: torch.dtype = torch.bfloat16
     retention: Retention = Retention.WINDOW
-    presence_threshold: float = 0.0
+    presence_threshold: float | None = None
     objects_per_batch: int | None = None
 
 
@@ -169,7 +170,12 @@ class Tracker:
 
     @torch.inference_mode()
     def track(
-        self, features: Features, time: FrameTime, states: Sequence[TrackState]
+        self,
+        features: Features,
+        time: FrameTime,
+        states: Sequence[TrackState],
+        *,
+        zoomed: bool = False,
     ) -> list[tuple[SelectedMask, TrackState]]:
         """Segment tracked objects on a frame and write it into their memories.
 
@@ -181,6 +187,8 @@ class Tracker:
             The frame in time.
         states : sequence of TrackState
             The state of each object.
+        zoomed : bool
+            Whether the features are of a window that follows the objects, not of a whole frame.
 
         Returns
         -------
@@ -192,7 +200,7 @@ class Tracker:
         for group in self._groups(selections):
             image = self._condition(features, time, [selections[i] for i in group])
             decoded = self.model.decode_masks(image, features.high_res, None, None, None)
-            score = decoded.object_score - self.settings.presence_threshold
+            score = decoded.object_score - self._presence_threshold(zoomed)
             decoded = replace(decoded, object_score=score)
             selected = self.model.select_mask(decoded, ambiguous=True, dynamic=False)
             found |= {i: take(selected, slice(row, row + 1)) for row, i in enumerate(group)}
@@ -227,6 +235,11 @@ class Tracker:
             return spatial[..., y[:, None], x]
 
         return state.map_spatial(shifted)
+
+    def _presence_threshold(self, zoomed: bool) -> float:
+        if self.settings.presence_threshold is not None:
+            return self.settings.presence_threshold
+        return 0.0 if zoomed else self.model.config.presence_threshold
 
     def _advanced(self, state: TrackState, entry: MemoryEntry, time: FrameTime) -> TrackState:
         state = replace(state.with_non_conditioning(entry), reverse=time.reverse)

@@ -179,6 +179,7 @@ class Predictor(Protocol):
         states: Sequence[TrackState],
         *,
         reverse: bool,
+        zoomed: bool = False,
     ) -> list[TrackingResult]:
         """Return the mask of each object on the next frame, predicted from its memory.
 
@@ -192,6 +193,8 @@ class Predictor(Protocol):
             Memory of each object.
         reverse : bool
             Whether frames decrease.
+        zoomed : bool
+            Whether the embedding is of a view that follows the objects, not of a whole plane.
         """
 
     def add_masks(

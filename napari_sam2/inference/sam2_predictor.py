@@ -151,12 +151,13 @@ class SAM2Predictor:
         states: Sequence[TrackState],
         *,
         reverse: bool,
+        zoomed: bool = False,
     ) -> list[TrackingResult]:
-        """Segment tracked objects on a frame."""
+        """Segment tracked objects on a frame, in a view that follows them if ``zoomed``."""
         view = _own(encoding)
         memories = [_memories(state) for state in states]
         time = FrameTime(frame, reverse)
-        tracked = self.tracker.track(view.features, time, memories)
+        tracked = self.tracker.track(view.features, time, memories, zoomed=zoomed)
         return [_result(mask, state, view.shape) for mask, state in tracked]
 
     @torch.inference_mode()

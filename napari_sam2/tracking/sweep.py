@@ -170,7 +170,9 @@ class SweepRunner:
         tracks = [self._memory_transfer.to_view(self._tracks[o], view) for o in objects]
         embedding = self._encoder.encode(index, view)
         states = [track.state for track in tracks]
-        found = self._encoder.predictor.track(embedding, frame, states, reverse=self._sweep.reverse)
+        found = self._encoder.predictor.track(
+            embedding, frame, states, reverse=self._sweep.reverse, zoomed=view.zoomed
+        )
         return [
             self._advance(frame, index, track, tracking)
             for track, tracking in zip(tracks, found, strict=True)

@@ -69,6 +69,8 @@ class SAM2Config:
         Hidden channels of the MLPs of memory attention and mask decoder.
     decoder_heads : int
         Attention heads of the mask decoder.
+    presence_threshold : float
+        Object score that a tracked object must exceed on whole frames to count as visible.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class SAM2Config:
     memory_layers: int = 4
     feedforward_dim: int = 2048
     decoder_heads: int = 8
+    presence_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         if self.image_size < IMAGE_SIZE_MULTIPLE or self.image_size % IMAGE_SIZE_MULTIPLE:
@@ -152,4 +155,5 @@ MICRO = SAM2Config(
     memory_layers=2,
     feedforward_dim=512,
     decoder_heads=4,
+    presence_threshold=1.0,
 )

@@ -132,8 +132,10 @@ class FakePredictor:
         states: Sequence[FakeState],
         *,
         reverse: bool,
+        zoomed: bool = False,
     ) -> list[TrackingResult]:
         self.calls["track"] += len(states)
+        self.calls["zoomed"] += len(states) * zoomed
         self.calls["track calls"] += 1
         self.tracked.append((frame, reverse))
         return [self._track(encoding, frame, state) for state in states]

@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clips", type=int, default=20, help="number of clips of each kind")
     parser.add_argument("--first", type=int, default=0, help="number of the first clip")
     parser.add_argument(
-        "--presence", type=float, default=0.0, help="object score above which an object is visible"
+        "--presence", type=float, help="object score above which an object is visible"
     )
     parser.add_argument("--threads", type=int, default=2)
     return parser

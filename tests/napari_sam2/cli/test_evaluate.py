@@ -19,8 +19,8 @@ from tests.helpers.scenes import movie, straight
 class Overrunning(FakePredictor):
     """Predicts an object on all frames after it has disappeared."""
 
-    def track(self, encoding, frame, states, *, reverse):
-        steps = super().track(encoding, frame, states, reverse=reverse)
+    def track(self, encoding, frame, states, *, reverse, zoomed=False):
+        steps = super().track(encoding, frame, states, reverse=reverse, zoomed=zoomed)
         if all(step.object_score > 0 for step in steps):
             self.last = steps
         return self.last

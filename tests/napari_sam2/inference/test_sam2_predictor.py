@@ -123,13 +123,18 @@ def test_foreign_encodings_and_states_are_refused(predictor, data):
         predictor.serialize_state(object())
 
 
-def test_the_presence_threshold_lowers_the_score(predictor, data):
+def test_the_networks_presence_threshold_applies_to_whole_frames_only(predictor, data):
     encoded = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
     (first,) = predictor.add_prompts(encoded, 0, [points((20, 20))], [None])
+
+    def score(by, zoomed):
+        (result,) = by.track(encoded, 1, [first.state], reverse=False, zoomed=zoomed)
+        return result.object_score
+
+    window = score(predictor, True)
+    assert MICRO.presence_threshold > 0
+    assert score(predictor, False) == pytest.approx(window - MICRO.presence_threshold, abs=1e-5)
     settings = TrackerSettings(presence_threshold=0.25)
     strict = SAM2Predictor(predictor.model, "strict", "0", settings=settings)
-    usual, lowered = (
-        p.track(encoded, 1, [first.state], reverse=False)[0].object_score
-        for p in (predictor, strict)
-    )
-    assert lowered == pytest.approx(usual - 0.25, abs=1e-5)
+    for zoomed in (False, True):
+        assert score(strict, zoomed) == pytest.approx(window - 0.25, abs=1e-5)

@@ -100,6 +100,16 @@ def test_clicks_on_neighbors_share_encodings():
         assert iou(session.labels.read((2,)) == object_id, disc(path[2])) > 0.85
 
 
+@pytest.mark.parametrize(("view", "zoomed"), [("zoom", 4), ("full", 0)])
+def test_the_predictor_knows_which_views_follow_objects(view, zoomed):
+    path = straight((200, 200), (5, 6), 5)
+    data = movie((600, 600), [path], radius=10)
+    session = session_of(data, [click(1, 0, path)], settings=views(view))
+    list(session.propagate())
+    assert session.predictor.calls["track"] == 4
+    assert session.predictor.calls["zoomed"] == zoomed
+
+
 def test_the_view_of_a_size_estimate_is_reused():
     placement = ViewPlacement((2048, 2048), (1,), 384, 16, ViewPolicy.parse("zoom"))
     selector = InitialViewSelector(None, placement)
