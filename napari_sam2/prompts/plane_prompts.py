@@ -37,7 +37,7 @@ class PlanePrompts:
     Parameters
     ----------
     points : NDArray[np.float64]
-        (N, 2) as (y, x); integers are pixel centres of the plane.
+        (N, 2) as (y, x); integers are pixel centers of the plane.
     labels : NDArray[np.int64]
         (N,), 1 inside, 0 outside the object.
     box : NDArray[np.float64] or None

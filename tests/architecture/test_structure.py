@@ -30,12 +30,13 @@ RETIRED = frozenset(
     {
         *("allowance", "asking", "beginning", "claims", "contrast", "engine", "extras", "faults"),
         *("finding", "first_look", "guide", "hand_over", "haze", "held_out", "huge_chunks"),
-        *("initialise", "keeping", "lanes", "layer_family", "layer_grid", "look", "looking"),
-        *("looks", "model_shelf", "nan_watch", "optimiser", "outlines", "pace", "peers"),
-        *("pieces", "questions", "recognise", "recovery", "reduced", "refining", "results"),
+        *("keeping", "lanes", "layer_family", "layer_grid", "look", "looking"),
+        *("looks", "model_shelf", "nan_watch", "outlines", "pace", "peers"),
+        *("pieces", "questions", "recovery", "reduced", "refining", "results"),
         *("saving", "score", "settling", "sharpening", "split_labels", "stains", "stills"),
         *("stop_rule", "storing", "story", "tally", "view_plan", "viewer_place"),
         *("viewer_session", "views", "warps", "workshop"),
+        *("initialise", "optimiser", "recognise"),  # codespell:ignore
     }
 )
 

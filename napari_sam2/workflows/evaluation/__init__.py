@@ -1,1 +1,1 @@
-"""Scores of a model on labelled stacks."""
+"""Scores of a model on labeled stacks."""

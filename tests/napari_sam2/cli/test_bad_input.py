@@ -99,7 +99,7 @@ def at(frame: int = 2, y: float = 30, x: float = 20, **fields) -> dict:
         ([at(), at()], "1"),
         ([at(id=2**40)], str(2**40)),
         ([at(id=1.5)], "1.5"),
-        ([at(colour="red")], "colour"),
+        ([at(color="red")], "color"),
         ([], "no objects"),
         ([{"id": 1}], ""),
         ([at(points=[{"frame": 0, "yx": [1], "label": 1}])], "yx"),

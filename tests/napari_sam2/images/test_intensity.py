@@ -16,7 +16,7 @@ from tests.helpers.stack_files import noise
 TYPES = ("b1", "u1", "i1", "u2", "i2", "u4", "i4", "i8", "f2", "f4", "f8")
 finite = st.floats(-1e6, 1e6)
 placement = st.builds(
-    lambda low, width, gamma, colour: Intensity(((low, low + width),), (gamma,), (colour,)),
+    lambda low, width, gamma, color: Intensity(((low, low + width),), (gamma,), (color,)),
     finite,
     st.floats(1e-3, 1e6),
     st.floats(0.2, 5),
@@ -63,8 +63,8 @@ def test_the_table_for_small_integers_is_the_formula(kind):
 
 
 def test_eight_bit_passes_unchanged():
-    grey, rgb = noise((3, 8, 9), "uint8"), noise((3, 8, 9, 3), "uint8")
-    for array, expected in ((grey, np.stack([grey[1]] * 3, -1)), (rgb, rgb[1])):
+    gray, rgb = noise((3, 8, 9), "uint8"), noise((3, 8, 9, 3), "uint8")
+    for array, expected in ((gray, np.stack([gray[1]] * 3, -1)), (rgb, rgb[1])):
         stack = open_stack(array)
         shown = choose_intensity(stack).to_rgb(stack.read((1,)))
         np.testing.assert_array_equal(shown, expected)

@@ -83,8 +83,8 @@ def test_alpha_is_dropped_and_single_samples_are_gray():
     stack = open_stack(rgba, axes="TYXS")
     assert stack.rgb
     np.testing.assert_array_equal(stack.read((1,)), rgba[1].transpose(2, 0, 1)[:3])
-    grey = open_stack(rgba[..., :2], axes="TYXS")
-    assert (grey.n_channels, grey.rgb) == (1, False)
+    gray = open_stack(rgba[..., :2], axes="TYXS")
+    assert (gray.n_channels, gray.rgb) == (1, False)
 
 
 @given(

@@ -79,7 +79,7 @@ BAD = {
     "version as text": ({"version": "1", "objects": []}, "schema version '1'"),
     "no version": ({"objects": []}, "'version' is missing"),
     "unknown key": ({"version": 1, "objects": [], "name": 3}, "unknown key 'name'"),
-    "unknown key of an object": (one_object(colour="red"), "objects[0]: unknown key 'colour'"),
+    "unknown key of an object": (one_object(color="red"), "objects[0]: unknown key 'color'"),
     "unknown key of a point": (one_object(points=[POINT | {"t": 1}]), "points[0]: unknown key 't'"),
     "repeated key": ('{"version": 1, "version": 1}', "twice"),
     "axis": (one_object(points=[POINT]) | {"axis": "q"}, "one of t, z, y, x"),
