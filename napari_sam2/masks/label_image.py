@@ -88,13 +88,25 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
     if not path.exists():
         raise UserError(f"There is no label image {path}. Check the path.")
     labels = _restored(_open(path), path)
+    _check_channels(labels, path)
     if labels.dtype.kind not in "buif":
         raise UserError(f"{path.name} holds {labels.dtype}, not labels.")
     return labels if axes is None else replace(labels, axes=parse_axes(axes, labels.shape))
 
 
 def _restored(labels: LabelImage, path: Path) -> LabelImage:
-    return LabelImage(*restore_labels(labels.array, labels.axes, path))
+    array, axes, notes = restore_labels(labels.array, labels.axes, path)
+    return LabelImage(array, axes, labels.notes + notes)
+
+
+def _check_channels(labels: LabelImage, path: Path) -> None:
+    axis = (labels.axes or "").find("C")
+    count = labels.shape[axis] if axis >= 0 else 1
+    if count > 1:
+        raise UserError(
+            f"{path.name} has {count} channels, but labels have one. Save the channel with the "
+            "labels to a file of its own."
+        )
 
 
 def _open(path: Path) -> LabelImage:
@@ -110,7 +122,7 @@ def _open(path: Path) -> LabelImage:
     from napari_sam2.images.readers import read_source
 
     source = read_source(_inside_ome_zarr(path))
-    return LabelImage(source.levels[0], source.axes)
+    return LabelImage(source.levels[0], source.axes, source.notes if source.scenes else ())
 
 
 def _inside_ome_zarr(path: Path) -> Path:

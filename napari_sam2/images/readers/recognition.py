@@ -35,7 +35,7 @@ SUFFIXES: dict[FileKind, tuple[str, ...]] = {
     FileKind.VIDEO: (
         *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"),
         *(".mpg", ".mpeg", ".wmv", ".ogv", ".gif", ".ts", ".mts", ".m2ts"),
-        *(".3gp", ".flv", ".mxf", ".asf", ".vob", ".dv", ".nut", ".y4m"),
+        *(".3gp", ".flv", ".mxf", ".asf", ".vob", ".nut", ".y4m"),
     ),
     FileKind.NUMPY: (".npy",),
     FileKind.ZIPPED_ZARR: (".zarr.zip", ".ozx", ".zip"),

@@ -200,7 +200,7 @@ def test_wrong_options(place, capfd, options, message):
     refused(place, capfd, message, *options)
 
 
-@pytest.mark.parametrize("out", ["labels.png", "labels", ".zarr"])
+@pytest.mark.parametrize("out", ["labels.jpg", "labels", ".zarr"])
 def test_an_output_of_unknown_format(place, capfd, out):
     refused(place, capfd, ".ome.zarr", out=out)
 

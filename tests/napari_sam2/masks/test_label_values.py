@@ -97,8 +97,10 @@ def test_an_empty_frame_of_a_lossy_mask_is_empty():
     assert not has_two_levels(np.full((8, 8), 3, "u1"))
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [("RGB", ".png"), ("RGBA", ".png"), ("LA", ".png"), ("RGB", ".tif"), ("RGBA", ".tif")],
+)
 def test_gray_colors_give_their_gray_values(tmp_path, mode, suffix):
     path = tmp_path / f"mask{suffix}"
     labels = (DISC * 7).astype("u1")
@@ -106,6 +108,13 @@ def test_gray_colors_give_their_gray_values(tmp_path, mode, suffix):
     found, _ = _plane(path)
     np.testing.assert_array_equal(found, labels)
     assert [p.object_id for p in load_prompts(path, _stack())] == [7]
+
+
+def test_labels_with_channels_are_refused(tmp_path):
+    path = tmp_path / "mask.tif"
+    Image.fromarray((DISC * 7).astype("u1")).convert("LA").save(path)
+    with pytest.raises(UserError, match=r"mask\.tif has 2 channels, but labels have one"):
+        load_prompts(path, _stack())
 
 
 def test_transparent_pixels_are_background(tmp_path):

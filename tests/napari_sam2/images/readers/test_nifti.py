@@ -119,10 +119,10 @@ def test_files_that_are_no_nifti(tmp_path):
             open_stack(tmp_path / name)
 
 
-def test_colour_volumes_are_refused(tmp_path):
+def test_color_volumes_are_refused(tmp_path):
     rgb = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     nibabel.save(nibabel.Nifti1Image(rgb, np.eye(4)), tmp_path / "a.nii")
-    with pytest.raises(UserError, match="no stack"):
+    with pytest.raises(UserError, match="holds colors"):
         open_stack(tmp_path / "a.nii")
 
 
