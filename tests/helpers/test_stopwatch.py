@@ -8,7 +8,7 @@ from tests.helpers.stopwatch import Stopwatch
 
 
 class Clock:
-    """Goes on when it is told."""
+    """Waits until it is released."""
 
     def __init__(self) -> None:
         self.now = 0.0
