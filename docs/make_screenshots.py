@@ -108,12 +108,15 @@ def animation(session: Session, path: Path) -> None:
     """Write the canvas of each frame as a small animation."""
     from PIL import Image
 
-    frames = []
+    shots = []
     for frame in range(session.sync.sessions.stack.n_frames):
         session.viewer.dims.set_current_step(0, frame)
         QApplication.processEvents()
-        shot = Image.fromarray(session.viewer.screenshot(canvas_only=True, flash=False)[..., :3])
-        frames.append(shot.resize((shot.width // 2, shot.height // 2)).quantize(64))
+        shots.append(session.viewer.screenshot(canvas_only=True, flash=False)[..., :3])
+    # The canvas is black above and below the image.
+    rows = np.flatnonzero(np.max(shots, axis=(0, 2, 3)))
+    pictures = [Image.fromarray(shot[rows[0] : rows[-1] + 1]) for shot in shots]
+    frames = [p.resize((p.width // 2, p.height // 2)).quantize(64) for p in pictures]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=120, loop=0)
 
 
