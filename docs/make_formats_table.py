@@ -54,7 +54,8 @@ Each row is what is read from a small file that states everything that the test 
 format can. Scenes are several images in one file; choose one with `--scene NAME|N`.
 
 """
-_OUTPUT_TEXT = """## Output
+_OUTPUT_TEXT = """
+## Output
 
 The ending of `--output` is the format. The rows show what is written for a movie of volumes; the
 column `orientation` is for a rotated NIfTI volume, whose orientation only NIfTI and Zarr store.
