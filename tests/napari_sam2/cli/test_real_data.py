@@ -69,6 +69,7 @@ def test_a_time_lapse(here, monkeypatch):
     assert len(Path("cells.csv").read_text().splitlines()) == 1 + 3 * 3
 
 
+@pytest.mark.slow
 def test_a_volume_of_nuclei(here):
     follow(SCRIPTS[1], "--range", "16:29")
     group = zarr.open_group("nuclei.ome.zarr", mode="r")

@@ -70,6 +70,7 @@ def nuclei(frames=8):
     return paths[:40]
 
 
+@pytest.mark.slow
 def test_forty_nuclei_take_at_most_twenty_encodings_a_frame_and_read_only_windows():
     paths = nuclei()
     data = movie((2048, 2048), paths, radius=12)

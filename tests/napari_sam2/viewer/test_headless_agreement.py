@@ -105,6 +105,7 @@ def headless_labels(path: Path) -> np.ndarray:
     return array[...].transpose(order)
 
 
+@pytest.mark.slow
 def test_they_agree_with_a_network(viewer: ViewerModel, tmp_path: Path) -> None:
     path = write_cube(tmp_path)
     clicked = labels_of_the_viewer(viewer, path, "micro")

@@ -82,6 +82,7 @@ def zip_scene(scene):
     return zip(scene.sprites, scene.motions, strict=True)
 
 
+@pytest.mark.slow
 def test_movies_keep_objects_apart_unless_told_otherwise() -> None:
     assert covered(crossing=False) < 0.6 * covered(crossing=True)
 

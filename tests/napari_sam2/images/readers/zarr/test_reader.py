@@ -11,10 +11,13 @@ import threading
 import numpy as np
 import pytest
 import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from zarr.storage import ZipStore
 
 from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import Window
+from napari_sam2.images.axes import canonical
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import CountingStore, noise, write_ome_zarr
 
@@ -169,3 +172,36 @@ def test_a_url_where_nothing_lies(served):
         open_stack(f"{served}/nothing.zarr")
     with pytest.raises(UserError, match="Cannot open"):
         open_stack("nonsense://a/b.zarr")
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    axes=st.permutations("tczyx").flatmap(
+        lambda order: st.integers(2, 5).map(
+            lambda n: "".join(a for a in order if a in ("tcz"[: n - 2] + "yx"))
+        )
+    ),
+    named=st.booleans(),
+    dtype=st.sampled_from(["uint8", "int16", "uint16", "float32"]),
+    chunk=st.integers(1, 7),
+)
+def test_plain_arrays_of_any_order_type_and_chunks(tmp_path, axes, named, dtype, chunk):
+    """The axes are stated by the array, or by the caller."""
+    lengths = {"t": 3, "c": 2, "z": 4, "y": 7, "x": 6}
+    array = noise(tuple(lengths[a] for a in axes)).astype(dtype)
+    path = tmp_path / "plain.zarr"
+    zarr.create_array(
+        path,
+        data=array,
+        chunks=(chunk,) * array.ndim,
+        dimension_names=tuple(axes) if named else None,
+        overwrite=True,
+    )
+    stack = open_stack(path, axes=None if named else axes.upper())
+    wanted = canonical(axes.upper())
+    assert (stack.axes, stack.dtype) == (wanted, np.dtype(dtype))
+    found = stack.source.levels[0][(slice(None),) * array.ndim]
+    expected = array.transpose([axes.upper().index(a) for a in wanted])
+    np.testing.assert_array_equal(found, expected)
