@@ -69,7 +69,7 @@ def prepare(place: RunFiles) -> None:
     place.write_prompts([first, second])
 
 
-# tests/napari_sam2/session/test_killed.py kills a session with the fake predictor in the fast suite.
+# The fast suite kills a session with the fake predictor (session/test_killed.py).
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_kill_and_resume_give_identical_output(tmp_path, whole, seed):
