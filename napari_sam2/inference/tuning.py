@@ -1,7 +1,7 @@
 """Tuned constants of views, masks and tracks, with the evidence for each.
 
-A constant is kept only if it helps on at least two unrelated data sets. Figures are of ``micro``;
-the commands are in the page "Measured figures" of the documentation.
+Figures are of ``micro`` and were measured by changing one constant or rule at a time. Constants
+without figures were not measured one by one; they set limits that some value must set.
 """
 
 SMALL_SHARE = 1 / 16
