@@ -6,11 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import napari_sam2
 from napari_sam2.viewer.keys import Action, KeyBindings
-from napari_sam2.viewer.preferences import PluginPreferences
+from napari_sam2.viewer.preferences import (
+    PluginPreferences,
+    PreferencesFile,
+    read_preferences,
+    store_hint,
+    store_hover,
+)
 
 
 def _defaults(section: str) -> dict[str, Any]:
@@ -48,3 +55,48 @@ def test_keys_are_bound_and_given_back() -> None:
     assert pressed == ["save"]
     keys.release()
     assert not viewer.keymap
+
+
+def test_a_file_keeps_preferences_of_older_napari(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("napari.settings.get_plugin_settings", raising=False)
+    monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path / "config")
+    assert read_preferences() == PluginPreferences()
+    store_hint(False)
+    store_hover(True)
+    assert read_preferences() == PluginPreferences(hint=False, hover=True)
+
+
+def test_an_edited_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "preferences.json"
+    path.write_text('{"model": "tiny", "keys": {"save": "Shift-W"}}')
+    stored = PreferencesFile(path)
+    assert stored.read() == PluginPreferences(model="tiny", keys={Action.SAVE: "Shift-W"})
+    stored.store(hint=False)
+    assert stored.read().keys == {Action.SAVE: "Shift-W"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "broken JSON"),
+        ('{"modell": "tiny"}', "unknown key 'modell'"),
+        ('{"hint": "no"}', "expected true or false"),
+        ('{"keys": {"fly": "F"}}', "unknown key 'fly'"),
+    ],
+)
+def test_a_damaged_file_is_reported_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.delattr("napari.settings.get_plugin_settings", raising=False)
+    monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path)
+    warnings: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", warnings.append)
+    path = tmp_path / "preferences.json"
+    path.write_text(text)
+    assert read_preferences() == PluginPreferences()
+    store_hint(False)
+    assert path.read_text() == text
+    assert len(warnings) == 2
+    assert message in warnings[0]
