@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_sam2.masks.mask import FrameResult, MaskStatus
+from napari_sam2.core.errors import UserError
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.session.events import SessionEvents
+from napari_sam2.session.history.session_state import SessionState
+from napari_sam2.session.merging import move_prompts
 from napari_sam2.session.objects import ObjectList
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.store import PromptStore
+    from napari_sam2.prompts.types import Prompt
+    from napari_sam2.session.history.edit_history import EditHistory
     from napari_sam2.tracking.resume_state import Journal
+
+
+_VERBS = {
+    MaskStatus.DRAFT: "Reopen",
+    MaskStatus.FINAL: "Reopen",
+    MaskStatus.ACCEPTED: "Accept",
+    MaskStatus.LOCKED: "Lock",
+}
 
 
 class MaskEditor:
@@ -31,6 +44,13 @@ class MaskEditor:
         Records complete planes.
     objects : ObjectList
         Objects; those with prompts or masks are added.
+    history : EditHistory
+        Records all edits.
+
+    Attributes
+    ----------
+    scores : ScoreTable
+        Scores of all masks.
     """
 
     def __init__(
@@ -40,6 +60,7 @@ class MaskEditor:
         events: SessionEvents,
         journal: Journal,
         objects: ObjectList,
+        history: EditHistory,
     ) -> None:
         self.scores = ScoreTable()
         self.objects = objects
@@ -47,15 +68,22 @@ class MaskEditor:
         self._prompts = prompts
         self._store = store
         self._journal = journal
-        for object_id in {*prompts.objects(), *store.masks.objects()}:
-            objects.add(object_id)
+        self._history = history
+        state = SessionState(store, prompts, objects, self.scores, events, journal)
+        history.connect(prompts.position, state)
+        with history.unrecorded():
+            for object_id in {*prompts.objects(), *store.masks.objects()}:
+                objects.add(object_id)
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 
     def store(self, results: Sequence[FrameResult], *, replace: bool = False) -> None:
         """Store the masks of one frame; with ``replace`` also in place of accepted ones."""
-        for result in self._store.put(results, replace=replace):
-            self.scores.add(ScoreRow.from_result(result))
+        with self._history.edit("Store masks"):
+            for result in self._store.put(results, replace=replace):
+                self.scores.add(ScoreRow.from_result(result))
+                if result.origin is MaskOrigin.PROMPT:
+                    self._prompts.predictions.stored(result.object_id, result.frame)
         for origin in dict.fromkeys(result.origin for result in results):
             same = [result for result in results if result.origin is origin]
             self._journal.mark([result.object_id for result in same], origin, same[0].index)
@@ -78,28 +106,59 @@ class MaskEditor:
 
     def rename(self, object_id: int, name: str) -> None:
         """Set the name of an object."""
-        self.objects.change(object_id, name=name)
+        with self._history.step(f"Rename object {object_id}"):
+            self.objects.change(object_id, name=name)
         self._events.objects.emit()
 
     def hide(self, object_id: int, hidden: bool) -> None:
         """Hide or show an object."""
-        self.objects.change(object_id, hidden=hidden)
+        with self._history.step(f"{'Hide' if hidden else 'Show'} object {object_id}"):
+            self.objects.change(object_id, hidden=hidden)
+        self._events.objects.emit()
+
+    def set_class(self, object_id: int, name: str) -> None:
+        """Set the class of an object."""
+        with self._history.step(f"Set the class of object {object_id}"):
+            self.objects.change(object_id, label_class=name)
         self._events.objects.emit()
 
     def remove(self, object_id: int) -> None:
-        """Delete an object and its masks."""
-        self.clear(object_id, None)
-        if object_id in self.objects:
-            self.objects.remove(object_id)
+        """Delete an object with its prompts and masks."""
+        with self._history.step(f"Delete object {object_id}"):
+            self._prompts.clear(object_id)
+            self.clear(object_id, None)
+            if object_id in self.objects:
+                self.objects.remove(object_id)
         self._events.objects.emit()
+
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one; return the prompts that were dropped."""
+        if source_id == target_id:
+            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
+        with self._history.step(f"Merge object {source_id} into object {target_id}"):
+            self.add_prompted_objects()
+            for object_id in (source_id, target_id):
+                self.objects.check(object_id)
+            with self._history.edit("Merge"):
+                dropped = move_prompts(self._prompts, source_id, target_id)
+                merged = self._store.merge(source_id, target_id)
+                for frame, info in merged:
+                    self.scores.add(ScoreRow.from_info(frame, info))
+                    self._prompts.predictions.stored(target_id, frame)
+            self.remove(source_id)
+        for _, info in merged:
+            self._events.masks.emit(target_id, info.index)
+        return dropped
 
     def clear(self, object_id: int, frames: Iterable[int] | None) -> None:
         """Delete an object's masks on some frames, or on all."""
         chosen = None if frames is None else list(frames)
-        for index in self._store.delete(object_id, chosen):
+        with self._history.step(f"Clear masks of object {object_id}"):
+            deleted = self._store.delete(object_id, chosen)
+            for frame in [None] if chosen is None else chosen:
+                self.scores.drop(object_id, frame)
+        for index in deleted:
             self._events.masks.emit(object_id, index)
-        for frame in [None] if chosen is None else chosen:
-            self.scores.drop(object_id, frame)
 
     def set_status(
         self,
@@ -113,8 +172,10 @@ class MaskEditor:
 
         See :meth:`napari_sam2.masks.segmentation_store.SegmentationStore.set_status`.
         """
-        changed = self._store.set_status(object_id, frames, status, cover=cover)
-        for frame, info in changed:
-            self.scores.add(ScoreRow.from_info(frame, info))
+        with self._history.step(f"{_VERBS[status]} object {object_id}"):
+            changed = self._store.set_status(object_id, frames, status, cover=cover)
+            for frame, info in changed:
+                self.scores.add(ScoreRow.from_info(frame, info))
+        for _, info in changed:
             self._events.masks.emit(info.object_id, info.index)
         return sum(info.object_id == object_id for _, info in changed)

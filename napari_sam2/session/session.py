@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -11,12 +11,14 @@ from napari_sam2.inference.preview import Preview
 from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.masks.mask import FrameResult, MaskStatus
+from napari_sam2.masks.mask import FrameResult
 from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.prompts.plane_prompts import RunPrompts
 from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
+from napari_sam2.session.history.edit_history import EditHistory, EditToken
+from napari_sam2.session.object_edits import ObjectEdits
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.pipeline import InferencePipeline
 from napari_sam2.session.settings import SessionSettings
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from napari_sam2.prompts.types import PointPrompt
 
 
-class SegmentationSession:
+class SegmentationSession(ObjectEdits):
     """One stack, one model, the user's prompts, and the masks predicted from them.
 
     One thread may propagate while others preview and edit; calls of the model alternate.
@@ -64,6 +66,8 @@ class SegmentationSession:
         Reads planes in place of the stack, e.g. a ``MissingValueMonitor``.
     objects : ObjectList or None
         Objects shared with other sessions.
+    history : EditHistory or None
+        Steps shared with other sessions; None for steps of its own, in memory.
 
     Attributes
     ----------
@@ -73,6 +77,8 @@ class SegmentationSession:
         The objects.
     scores : ScoreTable
         Scores of all masks.
+    history : EditHistory
+        All edits, with undo and redo.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class SegmentationSession:
         drafts: MaskStore | None = None,
         reader: PlaneReader | None = None,
         objects: ObjectList | None = None,
+        history: EditHistory | None = None,
     ) -> None:
         self.stack, self.predictor = stack, predictor
         self.prompts, self.masks, self.labels = prompts, masks, labels
@@ -96,18 +103,21 @@ class SegmentationSession:
         self.events = SessionEvents()
         self._run = RunState(self.events)
         self._journal: Journal = journal or NullJournal()
-        self._store = SegmentationStore(stack, masks, labels, drafts)
+        self.history = EditHistory() if history is None else history
+        self.objects = ObjectList() if objects is None else objects
+        prompts.record_in(self.history)
+        self.objects.edits = self.history
+        self._store = SegmentationStore(stack, masks, labels, drafts, self.history)
         self._resolver = PromptResolver(prompts, self._store)
-        listed = ObjectList() if objects is None else objects
-        self._editor = MaskEditor(self._store, prompts, self.events, self._journal, listed)
-        self.objects, self.scores = listed, self._editor.scores
+        parts = (self._store, prompts, self.events, self._journal, self.objects, self.history)
+        super().__init__(MaskEditor(*parts), self._store)
+        self.scores = self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
         self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
         self._model_lock = RLock()
-        prompts.changed.connect(self._resolver.prompts_changed)
 
     @property
     def intensity(self) -> Intensity:
@@ -139,62 +149,6 @@ class SegmentationSession:
         """Sizes and positions of views on this stack."""
         return self._pipeline.placement
 
-    def add_object(self, name: str = "") -> int:
-        """Add an object and return its id."""
-        return self._editor.add_object(name)
-
-    def rename(self, object_id: int, name: str) -> None:
-        """Set the name of an object."""
-        self._editor.rename(object_id, name)
-
-    def hide(self, object_id: int, hidden: bool = True) -> None:
-        """Hide an object in viewers, or show it."""
-        self._editor.hide(object_id, hidden)
-
-    def accept(
-        self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False
-    ) -> int:
-        """Accept an object's masks, so that propagation and other objects do not change them.
-
-        The number of masks that were not accepted before is returned.
-
-        Parameters
-        ----------
-        object_id : int
-            The label value.
-        frames : iterable of int or None
-            Frames; None for all.
-        cover : bool
-            Whether to take pixels from masks that were accepted before where they overlap. By
-            default those keep their pixels. Locked masks always keep them.
-        """
-        return self._editor.set_status(object_id, frames, MaskStatus.ACCEPTED, cover=cover)
-
-    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Lock an object's masks: nothing replaces them, and propagation starts from them."""
-        return self._editor.set_status(object_id, frames, MaskStatus.LOCKED)
-
-    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Undo :meth:`accept` and :meth:`lock`; return the number of masks that changed."""
-        return self._editor.set_status(object_id, frames, MaskStatus.FINAL)
-
-    def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
-        """Delete an object's masks on some frames, or on all; its prompts stay."""
-        self._editor.clear(object_id, frames)
-
-    def delete_object(self, object_id: int) -> None:
-        """Delete an object with its prompts and masks; masks below it become visible."""
-        self._resolver.forget(object_id)
-        self._editor.remove(object_id)
-
-    def result(self, object_id: int, frame: int) -> FrameResult | None:
-        """Return the stored mask of an object on a frame, or None."""
-        return self._store.result(object_id, frame)
-
-    def restore(self, result: FrameResult) -> None:
-        """Store a mask again, e.g. to undo an edit; it replaces accepted and locked masks too."""
-        self._editor.store([result], replace=True)
-
     def warm(self, frame: int) -> None:
         """Encode a frame before the first click on it."""
         self._emit_notes()
@@ -203,6 +157,8 @@ class SegmentationSession:
 
     def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
         """Predict and store the mask for an object's prompts; return it with its alternatives.
+
+        It is not stored if another thread has changed these prompts meanwhile.
 
         Parameters
         ----------
@@ -219,11 +175,18 @@ class SegmentationSession:
             If the object has no prompt on the frame.
         """
         self._emit_notes()
-        prompts = None if trial is None else self._resolver.resolve_with_click(trial)
-        with self._model_lock:
-            preview = self._pipeline.click_predictor.predict(object_id, frame, prompts)
-        if trial is None:
-            self._editor.store([preview.result], replace=True)
+        if trial is not None:
+            with self._model_lock:
+                prompts = self._resolver.resolve_with_click(trial)
+                return self._pipeline.click_predictor.predict(object_id, frame, prompts)
+        # The step stays closed: an edit can be undone while its mask is computed.
+        with self.history.join(self.history.action(f"Predict object {object_id}")):
+            asked = self.prompts.get(object_id, frame)
+            with self._model_lock:
+                preview = self._pipeline.click_predictor.predict(object_id, frame)
+            with self.history.edit("Store a prediction"):
+                if self.prompts.get(object_id, frame) == asked:
+                    self._editor.store([preview.result], replace=True)
         return preview
 
     def choose(self, preview: Preview, number: int) -> Preview:
@@ -232,8 +195,9 @@ class SegmentationSession:
         Numbers past the last candidate start over from the first.
         """
         chosen = preview.choose(number)
-        self._resolver.choose(chosen.result, chosen.chosen)
-        self._editor.store([chosen.result], replace=True)
+        with self.history.step(f"Choose a mask of object {chosen.result.object_id}"):
+            self._resolver.choose(chosen.result, chosen.chosen)
+            self._editor.store([chosen.result], replace=True)
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
@@ -244,8 +208,9 @@ class SegmentationSession:
         UserError
             If there is no mask, the earlier view was as close, or the new mask differs too much.
         """
-        refined = self._refiner.refine(object_id, frame)
-        self._editor.store([refined], replace=True)
+        with self.history.step(f"Refine object {object_id}"):
+            refined = self._refiner.refine(object_id, frame)
+            self._editor.store([refined], replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -262,10 +227,12 @@ class SegmentationSession:
         """
         selection = self._refiner.select(objects, frames)
         self._run.reset()
-        with self._run.running(len(selection)):
+        token = self.history.action("Refine masks")
+        with self._run.running(len(selection)), self.history.keep_open(token):
             for done, refined in enumerate(self._refiner.refine_all(selection), 1):
                 if refined.outcome is RefinementOutcome.REFINED:
-                    self._editor.store([refined.result])
+                    with self.history.join(token):
+                        self._editor.store([refined.result])
                 self._run.advance(done)
                 yield refined
                 if self._run.cancelled():
@@ -307,26 +274,31 @@ class SegmentationSession:
         """
         self._emit_notes()
         request = request or PropagationRequest()
-        plan = self.plan(request)
-        prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
+        ids = request.objects or self.prompts.objects()
+        token = self.history.action(_run_title(ids))
+        with self.history.join(token):
+            plan = self.plan(request)
+            prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
         prompts.check()
         self._run.reset()
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
         run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
-        return self._propagate(plan, prompts, run_id, resume)
+        return self._propagate(plan, prompts, run_id, resume, token)
 
     def _propagate(
-        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool
+        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool, token: EditToken
     ) -> Iterator[FrameResult]:
-        every = self.settings.checkpoint_every
-        with self._run.running(plan.n_steps), self._pipeline.prefetcher() as prefetcher:
+        every, running = self.settings.checkpoint_every, self._run.running(plan.n_steps)
+        opened, prefetching = self.history.keep_open(token), self._pipeline.prefetcher()
+        with running, opened, prefetching as prefetcher:
             make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
             propagation = Propagation(make_runner, self._store, self._journal, every, run_id)
             frames = propagation.run(plan, self._run.cancelled, resume=resume)
             while (frame := self._next(frames)) is not None:
-                self._editor.store(frame.results)
+                with self.history.join(token):
+                    self._editor.store(frame.results)
                 self._run.advance(frame.done)
                 yield from frame.results
 
@@ -345,3 +317,7 @@ class SegmentationSession:
     def _emit_notes(self) -> None:
         while self._notes:
             self.events.notice.emit(self._notes.pop(0))
+
+
+def _run_title(objects: Sequence[int]) -> str:
+    return f"Propagate object {objects[0]}" if len(objects) == 1 else "Propagate objects"

@@ -9,14 +9,13 @@ from typing import Any
 from napari.layers.base import ActionType
 
 from napari_sam2.images.coordinates import FixedPosition
-from napari_sam2.prompts.history import PromptEdit
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.events import SyncEvents
 from napari_sam2.viewer.layers.labels import prompts_from_paint
 from napari_sam2.viewer.layers.layer_set import LayerRole, LayerSet
 from napari_sam2.viewer.layers.points import INSIDE, OUTSIDE
-from napari_sam2.viewer.prompt_controller import PromptController
+from napari_sam2.viewer.prompt_controller import PromptController, PromptEdit
 
 _FINISHED = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
 _Merge = Callable[[tuple[Prompt, ...], list[Any]], tuple[Prompt, ...]]
@@ -73,13 +72,23 @@ class PromptLayers:
         self._show_selection()
         self._events.selection.emit(self.current)
 
-    def replace(self, fixed: FixedPosition, prompts: Iterable[Prompt]) -> None:
-        """Give objects new prompts, in place of those they have on the same frames."""
+    def replace(self, fixed: FixedPosition, prompts: Iterable[Prompt], title: str) -> None:
+        """Give objects new prompts, in place of those they have on the same frames.
+
+        Parameters
+        ----------
+        fixed : FixedPosition
+            Position of the session.
+        prompts : iterable of Prompt
+            The prompts.
+        title : str
+            What the user did, for the history.
+        """
         grouped: dict[PromptKey, tuple[Prompt, ...]] = {}
         for prompt in prompts:
             key = PromptKey(fixed, prompt.object_id, prompt.frame)
             grouped[key] = (*grouped.get(key, ()), prompt)
-        self._prompts.edit(list(grouped.items()))
+        self._prompts.edit(list(grouped.items()), title)
         self.show()
 
     def show(self) -> None:
@@ -134,7 +143,8 @@ class PromptLayers:
         if self._updating or selected <= 0 or selected == self.current:
             return
         if selected not in self._sessions.objects:
-            self._sessions.objects.add(selected)
+            with self._sessions.history.unrecorded():
+                self._sessions.objects.add(selected)
             self._events.objects.emit()
         self.select(selected)
 
