@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.masks.mask import FrameResult, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.session.events import SessionEvents
@@ -13,6 +15,7 @@ from napari_sam2.session.objects import ObjectList
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.store import PromptStore
+    from napari_sam2.session.object_tracks import ObjectTracks
     from napari_sam2.tracking.resume_state import Journal
 
 
@@ -31,6 +34,8 @@ class MaskEditor:
         Records complete planes.
     objects : ObjectList
         Objects; those with prompts or masks are added.
+    tracks : ObjectTracks
+        What was tracked of them, and where they are absent.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class MaskEditor:
         events: SessionEvents,
         journal: Journal,
         objects: ObjectList,
+        tracks: ObjectTracks,
     ) -> None:
         self.scores = ScoreTable()
         self.objects = objects
@@ -47,14 +53,19 @@ class MaskEditor:
         self._prompts = prompts
         self._store = store
         self._journal = journal
+        self._tracks = tracks
         for object_id in {*prompts.objects(), *store.masks.objects()}:
             objects.add(object_id)
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 
     def store(self, results: Sequence[FrameResult], *, replace: bool = False) -> None:
-        """Store the masks of one frame; with ``replace`` also in place of accepted ones."""
-        for result in self._store.put(results, replace=replace):
+        """Store the masks of one frame; with ``replace`` also in place of accepted ones.
+
+        Without ``replace``, masks on frames without the object are not stored.
+        """
+        kept = [r for r in results if replace or not self._tracks.is_absent(r.object_id, r.frame)]
+        for result in self._store.put(kept, replace=replace):
             self.scores.add(ScoreRow.from_result(result))
         for origin in dict.fromkeys(result.origin for result in results):
             same = [result for result in results if result.origin is origin]
@@ -88,33 +99,92 @@ class MaskEditor:
 
     def remove(self, object_id: int) -> None:
         """Delete an object and its masks."""
-        self.clear(object_id, None)
+        self.delete(object_id, None)
         if object_id in self.objects:
             self.objects.remove(object_id)
         self._events.objects.emit()
 
-    def clear(self, object_id: int, frames: Iterable[int] | None) -> None:
-        """Delete an object's masks on some frames, or on all."""
+    def delete(self, object_id: int, frames: Iterable[int] | None) -> None:
+        """Delete an object's masks on some frames, or on all, whatever their status."""
         chosen = None if frames is None else list(frames)
         for index in self._store.delete(object_id, chosen):
             self._events.masks.emit(object_id, index)
         for frame in [None] if chosen is None else chosen:
             self.scores.drop(object_id, frame)
 
-    def set_status(
+    def clear(self, object_id: int, frames: FrameRanges) -> None:
+        """Delete an object's masks on some frames, where it gets none from now on."""
+        self._set_absent(object_id, self._tracks.absent(object_id) | frames, frames)
+
+    def set_extent(
+        self, object_id: int, *, first: int | None = None, stop: int | None = None
+    ) -> None:
+        """Set an object's first frame or the frame after its last one; delete masks outside."""
+        absent, n_frames = self._tracks.absent(object_id), self._store.n_frames
+        outside = FrameRanges(((0, first or 0), (n_frames if stop is None else stop, n_frames)))
+        before = [
+            (a, b)
+            for a, b in absent.ranges
+            if not ((first is not None and a == 0) or (stop is not None and b == n_frames))
+        ]
+        self._set_absent(object_id, FrameRanges(tuple(before)) | outside, outside)
+
+    def _set_absent(self, object_id: int, absent: FrameRanges, deleted: FrameRanges) -> None:
+        self._tracks.check_removable(object_id, deleted)
+        self._tracks.set_absent(object_id, absent)
+        self.delete(object_id, deleted & self._store.frames(object_id))
+
+    def check_unlocked(self, object_id: int, frame: int) -> None:
+        """Raise an error if an object's mask on a frame is locked."""
+        if self._store.is_locked(object_id, frame):
+            raise locked_error(object_id, frame)
+
+    def accept(self, object_id: int, frames: Iterable[int] | None, *, cover: bool) -> int:
+        """Accept an object's masks that are not locked; return how many changed."""
+        open_masks = frozenset({MaskStatus.DRAFT, MaskStatus.FINAL})
+        return self._set_status(object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover)
+
+    def reopen(self, object_id: int, frames: Iterable[int] | None) -> int:
+        """Make an object's accepted masks drafts again; return how many changed."""
+        accepted = frozenset({MaskStatus.ACCEPTED})
+        return self._set_status(object_id, frames, MaskStatus.FINAL, accepted)
+
+    def lock(self, object_id: int, frames: Iterable[int] | None) -> int:
+        """Lock an object's masks; return how many changed. UserError if there are none."""
+        masked = self._store.frames(object_id)
+        chosen = masked if frames is None else FrameRanges.of(frames)
+        if not chosen & masked:
+            where = f" on frames {chosen}" if chosen else ""
+            raise UserError(
+                f"Object {object_id} has no mask{where} to lock. Click it or propagate it first."
+            )
+        return self._set_status(
+            object_id, chosen, MaskStatus.LOCKED, frozenset(MaskStatus) - {MaskStatus.LOCKED}
+        )
+
+    def unlock(self, object_id: int, frames: Iterable[int] | None) -> int:
+        """Unlock an object's masks; return how many changed."""
+        locked = frozenset({MaskStatus.LOCKED})
+        return self._set_status(object_id, frames, MaskStatus.FINAL, locked)
+
+    def _set_status(
         self,
         object_id: int,
         frames: Iterable[int] | None,
         status: MaskStatus,
+        of: frozenset[MaskStatus],
         *,
         cover: bool = False,
     ) -> int:
-        """Change the status of an object's masks and return how many of them changed.
-
-        See :meth:`napari_sam2.masks.segmentation_store.SegmentationStore.set_status`.
-        """
-        changed = self._store.set_status(object_id, frames, status, cover=cover)
+        changed = self._store.set_status(object_id, frames, status, of=of, cover=cover)
         for frame, info in changed:
             self.scores.add(ScoreRow.from_info(frame, info))
             self._events.masks.emit(info.object_id, info.index)
         return sum(info.object_id == object_id for _, info in changed)
+
+
+def locked_error(object_id: int, frame: int) -> UserError:
+    """Return the error for a change of a locked mask."""
+    return UserError(
+        f"Object {object_id} is locked on frame {frame}. Unlock it there to change it."
+    )
