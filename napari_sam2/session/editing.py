@@ -114,7 +114,8 @@ class MaskEditor:
 
     def clear(self, object_id: int, frames: FrameRanges) -> None:
         """Delete an object's masks on some frames, where it gets none from now on."""
-        self._set_absent(object_id, self._tracks.absent(object_id) | frames, frames)
+        inside = frames & FrameRanges(((0, self._store.n_frames),))
+        self._set_absent(object_id, self._tracks.absent(object_id) | inside, inside)
 
     def set_extent(
         self, object_id: int, *, first: int | None = None, stop: int | None = None

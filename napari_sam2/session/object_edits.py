@@ -75,15 +75,19 @@ class ObjectEdits:
     def end_object(self, object_id: int, frame: int) -> None:
         """Delete an object's masks after a frame; from now on it gets none there.
 
-        An earlier end is replaced. UserError if there are prompts or locked masks after the frame.
+        An earlier end is replaced. UserError if there are prompts or locked masks after the frame,
+        IndexError if there is no such frame.
         """
+        self._store.index(frame)
         self._editor.set_extent(object_id, stop=frame + 1)
 
     def begin_object(self, object_id: int, frame: int) -> None:
         """Delete an object's masks before a frame; from now on it gets none there.
 
-        An earlier begin is replaced. UserError if there are prompts or locked masks before it.
+        An earlier begin is replaced. UserError if there are prompts or locked masks before the
+        frame, IndexError if there is no such frame.
         """
+        self._store.index(frame)
         self._editor.set_extent(object_id, first=frame)
 
     def clear(self, object_id: int, frames: Iterable[int]) -> None:
