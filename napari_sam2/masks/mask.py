@@ -131,6 +131,14 @@ class MaskCrop:
             np.maximum(part, crop.logits, out=part)
         return MaskCrop(window, logits)
 
+    def within(self, other: MaskCrop) -> MaskCrop:
+        """Return the pixels that are positive in both crops, with the lower of both logits."""
+        common = self.window.intersect(other.window)
+        if common.empty:
+            return MaskCrop.empty()
+        lower = MaskCrop(common, np.minimum(self.part(common), other.part(common)))
+        return lower if lower.area else MaskCrop.empty()
+
     def without(self, others: Iterable[MaskCrop]) -> MaskCrop:
         """Return this crop with the positive pixels of ``others`` set to certain background.
 

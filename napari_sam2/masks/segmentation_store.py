@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.edit_log import EditLog, NullEditLog
+from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.masks.label_layout import CHUNK
 from napari_sam2.masks.mask import FrameResult, MaskStatus
@@ -88,6 +89,16 @@ class SegmentationStore:
         frames = self._frames
         return [(frames[i.index], i) for i in self.masks.infos() if i.index in frames]
 
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of the stack."""
+        return len(self._indices)
+
+    def frames(self, object_id: int) -> FrameRanges:
+        """Return the frames on which an object has a mask, perhaps an empty one."""
+        frames = self._frames
+        return FrameRanges.of(frames[i] for i in self.masks.indices(object_id) if i in frames)
+
     def info(self, object_id: int, frame: int) -> MaskInfo | None:
         """Return an object's mask on a frame without decoding its pixels, or None."""
         return self.masks.get(object_id, self.index(frame))
@@ -117,12 +128,26 @@ class SegmentationStore:
         frames: Iterable[int] | None,
         status: MaskStatus,
         *,
+        of: Container[MaskStatus] = frozenset(MaskStatus),
         cover: bool = False,
     ) -> list[tuple[int, MaskInfo]]:
         """Change the status of an object's masks.
 
         A mask that becomes accepted or locked loses the pixels that it shares with masks accepted
         or locked before. With ``cover`` it takes them from accepted masks instead.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        frames : iterable of int or None
+            Frames; None for all.
+        status : MaskStatus
+            The new status.
+        of : container of MaskStatus
+            Only masks of these statuses change.
+        cover : bool
+            Whether to take shared pixels from accepted masks.
 
         Returns
         -------
@@ -134,7 +159,7 @@ class SegmentationStore:
             changes = [
                 change
                 for record in found
-                if record is not None and record.status is not status
+                if record is not None and record.status is not status and record.status in of
                 for change in self._with_status(record, status, cover)
             ]
             self._replace(changes)
@@ -206,6 +231,13 @@ class SegmentationStore:
     def frame(self, index: PlaneIndex) -> int:
         """Return the frame of a plane of the stack."""
         return self._frames[index]
+
+    def redraw(self, frame: int) -> None:
+        """Draw the labels of a frame again from the masks."""
+        index = self.index(frame)
+        with self._lock:
+            if self.labels is not None:
+                self.labels.refresh(index, Window.of(self.labels.geometry.shape), self.masks)
 
     def _planes(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
         chosen = self._frames if frames is None else {self.index(frame) for frame in frames}

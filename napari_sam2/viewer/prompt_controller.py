@@ -184,4 +184,4 @@ def execute_now(work: Work, done: Done = lambda _: None) -> None:
 def _delete_predicted(session: SegmentationSession, object_id: int, frame: int) -> None:
     result = session.result(object_id, frame)
     if result is not None and result.origin is MaskOrigin.PROMPT:
-        session.clear(object_id, [frame])
+        session.delete_masks(object_id, [frame])
