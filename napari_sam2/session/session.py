@@ -320,15 +320,17 @@ class SegmentationSession:
     def _propagate(
         self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool
     ) -> Iterator[FrameResult]:
-        every = self.settings.checkpoint_every
         with self._run.running(plan.n_steps), self._pipeline.prefetcher() as prefetcher:
             make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-            propagation = Propagation(make_runner, self._store, self._journal, every, run_id)
+            exclusion = self._pipeline.exclusion(plan, self._store)
+            store, every = self._store, self.settings.checkpoint_every
+            propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
             frames = propagation.run(plan, self._run.cancelled, resume=resume)
             while (frame := self._next(frames)) is not None:
-                self._editor.store(frame.results)
+                results = [*frame.results, *frame.revised]
+                self._editor.store(results)
                 self._run.advance(frame.done)
-                yield from frame.results
+                yield from results
 
     def cancel(self) -> None:
         """Stop a run after the current frame; any thread may call. Complete frames stay."""
