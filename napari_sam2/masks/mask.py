@@ -211,6 +211,15 @@ class FrameResult:
         return self.crop.area - (0 if self.lost is None else int(np.count_nonzero(self.lost)))
 
     @property
+    def own_crop(self) -> MaskCrop:
+        """The mask with the pixels of other objects as certain background."""
+        lost = self.lost if self.excluded is None else self.crop.logits > 0
+        if lost is None:
+            return self.crop
+        background = np.minimum(self.crop.logits, np.float32(-MAX_LOGIT))
+        return MaskCrop(self.crop.window, np.where(lost, background, self.crop.logits))
+
+    @property
     def visible(self) -> bool:
         """Whether the model found the object and other objects left it its pixels."""
         return self.object_score > 0 and self.excluded is None

@@ -21,7 +21,6 @@ from napari_sam2.masks.codec import (
     quantize,
 )
 from napari_sam2.masks.mask import (
-    MAX_LOGIT,
     FrameResult,
     MaskCrop,
     MaskOrigin,
@@ -161,14 +160,8 @@ class MaskRecord(MaskInfo):
 
     @property
     def own_crop(self) -> MaskCrop:
-        """The mask's logits with the pixels of other objects as certain background."""
-        crop, lost = self.crop, self.lost
-        if self.excluded is not None:
-            lost = crop.logits > 0
-        if lost is None:
-            return crop
-        background = np.minimum(crop.logits, np.float32(-MAX_LOGIT))
-        return MaskCrop(self.window, np.where(lost, background, crop.logits))
+        """The mask with the pixels of other objects as certain background."""
+        return self.result(frame=0).own_crop
 
     @property
     def info(self) -> MaskInfo:

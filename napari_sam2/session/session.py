@@ -314,7 +314,8 @@ class SegmentationSession:
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
-        run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
+        facts = f"{request} {self.settings} {self.predictor.info.weights_hash}"
+        run_id = prompts.digest(facts + " exclusion" * self.settings.exclusion)
         return self._propagate(plan, prompts, run_id, resume)
 
     def _propagate(

@@ -35,7 +35,8 @@ class SessionSettings:
     view: ViewPolicy = field(default_factory=ViewPolicy)
     smoothing: bool = True
     end_detection: bool = True
-    exclusion: bool = True
+    # Not in the text of the settings, so that runs from before it was added can be resumed.
+    exclusion: bool = field(default=True, repr=False)
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2
