@@ -89,10 +89,11 @@ class Exclusion:
         self, frame: int, results: Sequence[FrameResult], earlier: Sequence[MaskRecord]
     ) -> list[Contender]:
         protected = {r.object_id for r in self.store.records(frame) if _protected(r)}
-        shown = [r for r in results if r.object_id not in protected]
+        masks: list[FrameResult | MaskRecord] = list(earlier)
+        masks += [result for result in results if result.object_id not in protected]
         return [
-            Contender(r.object_id, r.crop, self._precedence(r.object_id, frame), r.object_score)
-            for r in (*shown, *earlier)
+            Contender(m.object_id, m.crop, self._precedence(m.object_id, frame), m.object_score)
+            for m in masks
         ]
 
     def _precedence(self, object_id: int, frame: int) -> Precedence:
