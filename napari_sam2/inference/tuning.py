@@ -38,3 +38,5 @@ ABSENT_AREA_SHARE = 0.02
 """A mask below this share of the object's usual area counts as absent."""
 AREA_MEMORY = 0.9
 """Weight of the earlier frames in the running mean of an object's area."""
+MIN_OWNED_SHARE = 0.5
+"""A tracked object that keeps a smaller share of its mask among its neighbors is excluded."""

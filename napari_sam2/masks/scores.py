@@ -43,7 +43,7 @@ class ScoreRow:
     object_score : float
         Logit of the object being visible; at most 0 means absent.
     area : int
-        Number of pixels inside the mask.
+        Number of pixels of the mask that belong to the object.
     origin : MaskOrigin
         How the mask was made.
     view : str
@@ -52,6 +52,8 @@ class ScoreRow:
         The plane's full index.
     accepted : bool
         Whether the mask is accepted or locked.
+    excluded : bool
+        Whether the object lost its pixels to other objects.
     """
 
     frame: int
@@ -63,6 +65,7 @@ class ScoreRow:
     view: str
     index: PlaneIndex
     accepted: bool = False
+    excluded: bool = False
 
     @classmethod
     def from_result(cls, result: FrameResult) -> ScoreRow:
@@ -74,8 +77,14 @@ class ScoreRow:
             object_score=round(result.object_score, _DIGITS),
             area=result.area,
             origin=result.origin,
-            view=format_view(result.view, refined=result.refined, ended=result.ended),
+            view=format_view(
+                result.view,
+                refined=result.refined,
+                ended=result.ended,
+                excluded=result.excluded is not None,
+            ),
             index=result.index,
+            excluded=result.excluded is not None,
         )
 
     @classmethod
@@ -88,10 +97,21 @@ class ScoreRow:
             object_score=round(info.object_score, _DIGITS),
             area=info.area,
             origin=info.origin,
-            view=info.view_text,
+            view=format_view(
+                info.view,
+                refined=info.refined,
+                ended=info.ended,
+                excluded=info.excluded is not None,
+            ),
             index=info.index,
             accepted=info.status >= MaskStatus.ACCEPTED,
+            excluded=info.excluded is not None,
         )
+
+    @property
+    def visible(self) -> bool:
+        """Whether the model found the object and other objects left it its pixels."""
+        return self.object_score > 0 and not self.excluded
 
     def csv_values(self) -> tuple[int | float | str, ...]:
         """Return the values of :data:`CSV_COLUMNS`."""
@@ -123,7 +143,7 @@ class ObjectProgress:
     @classmethod
     def from_rows(cls, rows: Iterable[ScoreRow]) -> ObjectProgress:
         """Return the summary of the rows of one object."""
-        visible = [row for row in rows if row.object_score > 0]
+        visible = [row for row in rows if row.visible]
         if not visible:
             return cls()
         worst = min(visible, key=lambda row: row.predicted_iou)
@@ -177,7 +197,7 @@ class ScoreTable:
 
     def worst(self, object_id: int) -> ScoreRow | None:
         """Return the row with the lowest predicted IoU among those where the object is visible."""
-        visible = [row for row in self.rows(object_id) if row.object_score > 0]
+        visible = [row for row in self.rows(object_id) if row.visible]
         return min(visible, key=lambda row: row.predicted_iou, default=None)
 
     def progress(self, object_id: int) -> ObjectProgress:

@@ -136,18 +136,19 @@ class SessionRuns:
         running, opened = self._state.running(plan.n_steps), self._history.keep_open(token)
         with running, opened, self._pipeline.prefetcher() as prefetcher:
             make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-            propagation = Propagation(
-                make_runner, self._store, self._journal, self._checkpoint_every, run_id
-            )
+            exclusion = self._pipeline.exclusion(plan, self._store)
+            store, every = self._store, self._checkpoint_every
+            propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
             frames = propagation.run(plan, self._state.cancelled, resume=resume)
             try:
                 while (frame := self._next(frames)) is not None:
+                    results = [*frame.results, *frame.revised]
                     with self._history.join(token):
-                        self._editor.store(frame.results)
+                        self._editor.store(results)
                     for result in frame.results:
                         recorders[result.object_id].add(result)
                     self._state.advance(frame.done)
-                    yield from frame.results
+                    yield from results
             finally:
                 with self._history.join(token):
                     for recorder in recorders.values():

@@ -312,7 +312,8 @@ class SegmentationSession(ObjectEdits):
         return self._runs.start(plan, self._context(str(request)), token, resume=resume)
 
     def _context(self, run: str) -> str:
-        return f"{run} {self.settings} {self.predictor.info.weights_hash}"
+        facts = f"{run} {self.settings} {self.predictor.info.weights_hash}"
+        return facts + " exclusion" * self.settings.exclusion
 
     def cancel(self) -> None:
         """Stop a run after the current frame; any thread may call. Complete frames stay."""

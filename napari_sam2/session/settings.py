@@ -20,6 +20,9 @@ class SessionSettings:
     end_detection : bool
         Whether a track ends after some frames without its object. It applies along z, y and x;
         along t an object may return.
+    exclusion : bool
+        Whether tracked objects exclude each other: each pixel of a frame belongs to one of them,
+        and one that keeps too few of its pixels ends there, or is lost on that frame along t.
     group_size : int
         Number of objects in one call of the model. It is fixed for a run and stored with it, as
         results may differ in the last bits between sizes.
@@ -32,6 +35,8 @@ class SessionSettings:
     view: ViewPolicy = field(default_factory=ViewPolicy)
     smoothing: bool = True
     end_detection: bool = True
+    # Not in the text of the settings, so that runs from before it was added can be resumed.
+    exclusion: bool = field(default=True, repr=False)
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2

@@ -56,6 +56,8 @@ class SegmentationJob:
         stack. None segments the whole stack.
     view : ViewPolicy
         Which windows of a plane the model is shown.
+    exclusion : bool
+        Whether tracked objects exclude each other, see :class:`napari_sam2.SessionSettings`.
     refine : bool
         Predict each mask a second time in a smaller window after the propagation.
     labels_as : LabelPromptKind
@@ -85,6 +87,7 @@ class SegmentationJob:
     direction: PropagationDirection = _REQUEST.direction
     frames: tuple[int, int | None] | None = _REQUEST.frames
     view: ViewPolicy = _SETTINGS.view
+    exclusion: bool = _SETTINGS.exclusion
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None

@@ -24,7 +24,7 @@ from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
-from napari_sam2.session.storage.run_folder import RunFolder, check_same_run
+from napari_sam2.session.storage.run_folder import RunFolder, check_same_run, stored_settings
 from napari_sam2.tracking.plan import PropagationRequest
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = load_predictor(job.model, job.device)
-    settings = SessionSettings(view=job.view, cache_bytes=_cache_bytes(predictor.info.image_size))
+    settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
         facts["refine"] = True
@@ -250,6 +250,18 @@ def _cache_bytes(image_size: int) -> int:
     return max(_MIN_CACHE_BYTES, _CACHE_BYTES_AT_1024 * image_size**2 // 1024**2)
 
 
+def _session_settings(
+    job: SegmentationJob, output: OutputDestination, image_size: int
+) -> SessionSettings:
+    exclusion = job.exclusion and not (job.resume and _precedes_exclusion(output.run_folder))
+    return SessionSettings(view=job.view, exclusion=exclusion, cache_bytes=_cache_bytes(image_size))
+
+
+def _precedes_exclusion(run_folder: Path) -> bool:
+    """Return whether a run was begun before there was exclusion, and is resumed without it."""
+    return RunFolder.exists(run_folder) and "exclusion" not in stored_settings(run_folder)
+
+
 def _settings_as_json(
     stack: Stack, intensity: Intensity, request: PropagationRequest, settings: SessionSettings
 ) -> dict[str, Any]:
@@ -262,4 +274,5 @@ def _settings_as_json(
         "range": request.frames,
         "view": str(settings.view),
         "group_size": settings.group_size,
+        "exclusion": settings.exclusion,
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import (
@@ -98,12 +98,14 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
     """
     recorder = RecordingReporter(reporter)
     prepared = prepare_segmentation(job)
-    notes = (
+    notes: tuple[str, ...] = (
         *prepared.stack.notes,
         *prepared.prompts.notes,
         *prepared.intensity.notes,
         *output_notes(prepared.output, prepared.stack),
     )
+    if prepared.settings.exclusion is not job.exclusion:
+        notes += ("The earlier run let masks overlap, so it is resumed without exclusion.",)
     for text in (*notes, model_summary(prepared.predictor.info)):
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
@@ -175,7 +177,7 @@ def _run(
             session.scores.write_csv(temporary)
     if session.run.cancelled:
         return RunEnding.INTERRUPTED
-    for text in duplicate_messages(find_duplicates(session.masks, session.stack)):
+    for text in overlap_messages(session.masks, session.stack):
         reporter.message(text)
     ids = prepared.prompts.objects()
     note = _label_note(prepared.predictor.info)

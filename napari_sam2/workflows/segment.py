@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.view import ViewPolicy
@@ -132,7 +132,7 @@ def _run(
     if session.labels is None:
         raise AssertionError("open_session always creates labels")
     session.events.notice.disconnect(add)
-    messages += duplicate_messages(find_duplicates(session.masks, session.stack))
+    messages += overlap_messages(session.masks, session.stack)
     return SegmentationResult(session.labels, session.scores, session, tuple(messages))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.viewer.layer_sync import LayerSync
@@ -123,8 +123,8 @@ class RunJobs:
                 self._state.unsaved = True
         finally:
             self._state.running = None
-        duplicates = find_duplicates(session.masks, session.stack)
-        return _Ending(session.run.cancelled, duplicate_messages(duplicates))
+        messages = overlap_messages(session.masks, session.stack)
+        return _Ending(session.run.cancelled, messages)
 
     def _ended(self, summary: Summary, ending: _Ending) -> None:
         stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""

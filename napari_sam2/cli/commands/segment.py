@@ -79,6 +79,10 @@ _View = Annotated[
     _Text,
     typer.Option(metavar="auto|full|zoom[:PIXELS]", help="Part of a plane shown to the model."),
 ]
+_Exclusion = Annotated[
+    bool | None,
+    typer.Option("--exclusion/--no-exclusion", help="One object per pixel on each frame."),
+]
 _Refine = Annotated[
     bool, typer.Option("--refine", help="Predict each mask again at higher zoom, at the end.")
 ]
@@ -107,6 +111,7 @@ def segment(
     direction: _Direction = None,
     frames: _Range = None,
     view: _View = None,
+    exclusion: _Exclusion = None,
     refine: _Refine = False,
     labels_as: _LabelsAs = None,
     labels_axes: _LabelsAxes = None,
@@ -135,6 +140,7 @@ def segment(
         direction=direction,
         frames=frames,
         view=view,
+        exclusion=exclusion,
         labels_as=labels_as,
         labels_axes=labels_axes,
         scores=scores,

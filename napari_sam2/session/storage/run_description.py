@@ -12,6 +12,8 @@ from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
+_FIRST_SETTINGS = {"exclusion": False}
+"""Values of settings that the first runs were computed with and did not store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _setting_differences(
     before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[RunDifference]:
     for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
+        old, new = (settings.get(name, _FIRST_SETTINGS.get(name)) for settings in (before, now))
         if _as_json(old) != _as_json(new):
             yield RunDifference(RunPart.SETTINGS, f"{name} was {old}, now {new}")
 

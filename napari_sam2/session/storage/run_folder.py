@@ -130,6 +130,17 @@ class RunFolder:
         self.close()
 
 
+def stored_settings(path: Path) -> dict[str, Any]:
+    """Return the settings of the run in a folder.
+
+    Raises
+    ------
+    UserError
+        If there is no run, or it is damaged or of another version.
+    """
+    return dict(_read_run(path)["settings"].value)
+
+
 def check_same_run(path: Path, now: RunDescription) -> None:
     """Check that the run in a folder has the same description; nothing is written.
 

@@ -169,7 +169,7 @@ def track_sequence(
         PromptStore(prompts, axis="t"),
         along="t",
         model=model,
-        settings=SessionSettings(view=ViewPolicy(ViewMode.FULL)),
+        settings=SessionSettings(view=ViewPolicy(ViewMode.FULL), exclusion=False),
     )
     planes = []
     results = session.propagate(PropagationRequest(direction=PropagationDirection.FORWARD))

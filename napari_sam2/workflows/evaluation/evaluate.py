@@ -63,6 +63,8 @@ class EvaluationSettings:
         only the objects on the first frame of the stack.
     view : ViewPolicy
         Which windows of a plane the model is shown.
+    exclusion : bool
+        Whether tracked objects exclude each other, see :class:`napari_sam2.SessionSettings`.
     tracks : bool
         Whether to compute SEG, TRA and identity switches.
     max_objects : int or None
@@ -72,6 +74,7 @@ class EvaluationSettings:
     prompt: LabelPromptKind = LabelPromptKind.CENTER
     frame: PromptFrame = PromptFrame.AUTO
     view: ViewPolicy = _SETTINGS.view
+    exclusion: bool = _SETTINGS.exclusion
     tracks: bool = False
     max_objects: int | None = None
 
@@ -83,7 +86,7 @@ class EvaluationSettings:
 
     def session(self) -> SessionSettings:
         """Return the settings of the session."""
-        return SessionSettings(view=self.view)
+        return SessionSettings(view=self.view, exclusion=self.exclusion)
 
 
 @dataclass(frozen=True, slots=True)

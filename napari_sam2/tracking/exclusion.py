@@ -1,0 +1,191 @@
+"""Neighboring objects exclude each other: on each frame a pixel belongs to one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
+from napari_sam2.masks.segmentation_store import SegmentationStore
+from napari_sam2.masks.store import MaskRecord
+from napari_sam2.tracking.ownership import Contender, Ownership, Precedence, settle
+from napari_sam2.tracking.plan import Plan, Sweep
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedFrame:
+    """The results of a frame after its objects have competed for pixels.
+
+    Parameters
+    ----------
+    results : tuple of FrameResult
+        The given results, with the pixels that they lost.
+    excluded : frozenset of int
+        Objects of ``results`` that lost so many that they have none.
+    revised : tuple of FrameResult
+        Results of earlier sweeps that changed, by frame.
+    """
+
+    results: tuple[FrameResult, ...]
+    excluded: frozenset[int]
+    revised: tuple[FrameResult, ...]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Decides which object has each pixel, on each frame of a run.
+
+    The objects of the run compete by :func:`napari_sam2.tracking.ownership.settle`; a mask that
+    comes from prompts takes precedence over tracked ones. Accepted and locked masks, and those
+    that the run does not compute, keep their pixels. In the second sweep the results of the first
+    one compete too, and change where they lose.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    store : SegmentationStore
+        The stored masks.
+    ends : bool
+        Whether a track ends where its object is excluded, as along axes of space. Otherwise the
+        object is lost on that frame only.
+    """
+
+    plan: Plan
+    store: SegmentationStore
+    ends: bool
+
+    def apply(self, number: int, frame: int, results: Sequence[FrameResult]) -> ExcludedFrame:
+        """Return the results of a frame after the competition.
+
+        Parameters
+        ----------
+        number : int
+            Number of the sweep in the plan.
+        frame : int
+            The frame.
+        results : sequence of FrameResult
+            The new results of the frame; the model's masks.
+        """
+        direction = self.plan.sweeps[number].direction
+        earlier = self._earlier(number, frame, {result.object_id for result in results})
+        competing = self._competing(frame, results, earlier)
+        ownership = settle([*competing, *self._fixed(frame)])
+        changed = [
+            _revised(record, frame, ownership, direction)
+            for record in earlier
+            if not _up_to_date(record, ownership)
+        ]
+        if self.ends:
+            ended = ownership.excluded & {record.object_id for record in earlier}
+            changed += self._after_end(number, frame, ended)
+        owned = tuple(_owned(result, ownership, direction) for result in results)
+        excluded = frozenset(result.object_id for result in owned if result.excluded is not None)
+        return ExcludedFrame(owned, excluded, tuple(changed))
+
+    def _competing(
+        self, frame: int, results: Sequence[FrameResult], earlier: Sequence[MaskRecord]
+    ) -> list[Contender]:
+        protected = {r.object_id for r in self.store.records(frame) if _protected(r)}
+        masks: list[FrameResult | MaskRecord] = list(earlier)
+        masks += [result for result in results if result.object_id not in protected]
+        return [
+            Contender(m.object_id, m.crop, self._precedence(m.object_id, frame), m.object_score)
+            for m in masks
+        ]
+
+    def _precedence(self, object_id: int, frame: int) -> Precedence:
+        prompted = any(frame in s.conditioning[object_id] for s in self.plan.sweeps)
+        return Precedence.PROMPTED if prompted else Precedence.TRACKED
+
+    def _earlier(self, number: int, frame: int, new: set[int]) -> list[MaskRecord]:
+        """Return the results of earlier sweeps that compete.
+
+        What an earlier sweep excluded does not compete again. What this sweep excluded does, as
+        the frame may be computed a second time after an interruption.
+        """
+        computed = _computed(self.plan.sweeps[:number], frame) - new
+        allowed = (None, self.plan.sweeps[number].direction)
+        return [
+            record
+            for record in self.store.records(frame)
+            if record.object_id in computed and not _protected(record)
+            if record.excluded in allowed
+        ]
+
+    def _fixed(self, frame: int) -> list[Contender]:
+        """Return the masks whose pixels the run cannot take."""
+        running = _computed(self.plan.sweeps, frame)
+        return [
+            Contender(record.object_id, record.own_crop, Precedence.FIXED)
+            for record in self.store.records(frame)
+            if record.excluded is None and (_protected(record) or record.object_id not in running)
+        ]
+
+    def _after_end(self, number: int, frame: int, ended: Iterable[int]) -> Iterator[FrameResult]:
+        """Yield what changes on later frames if tracks of the first sweep end on this one."""
+        direction, alive = self.plan.sweeps[number].direction, set(ended)
+        for later in range(frame + 1, self.plan.sweeps[0].frames.stop):
+            found = [record for record in self.store.records(later) if record.object_id in alive]
+            alive = {record.object_id for record in found if _continues(record)}
+            if not alive:
+                return
+            dropped = {r.object_id for r in found if r.area and r.object_id in alive}
+            if dropped:
+                yield from self._drop(later, dropped, direction)
+
+    def _drop(self, frame: int, dropped: set[int], direction: MaskOrigin) -> Iterator[FrameResult]:
+        """Yield the results of a frame that change if some objects have no pixel there."""
+        computed = [
+            record
+            for record in self.store.records(frame)
+            if record.object_id in _computed(self.plan.sweeps, frame)
+            if record.excluded is None and not _protected(record)
+        ]
+        kept = [record for record in computed if record.object_id not in dropped]
+        ownership = settle([*self._competing(frame, (), kept), *self._fixed(frame)])
+        ownership = replace(ownership, excluded=ownership.excluded | dropped)
+        for record in computed:
+            if not _up_to_date(record, ownership):
+                yield _revised(record, frame, ownership, direction)
+
+
+def _computed(sweeps: Sequence[Sweep], frame: int) -> set[int]:
+    """Return the objects that some sweeps compute on a frame."""
+    passing = [sweep for sweep in sweeps if frame in sweep.frames]
+    return {task.object_id for sweep in passing for task in sweep.tasks(frame)}
+
+
+def _protected(record: MaskRecord) -> bool:
+    return record.status >= MaskStatus.ACCEPTED
+
+
+def _continues(record: MaskRecord) -> bool:
+    return not (record.ended or record.excluded or _protected(record))
+
+
+def _owned(result: FrameResult, ownership: Ownership, direction: MaskOrigin) -> FrameResult:
+    """Return a result with the pixels that it lost; the same one if it lost none."""
+    excluded = direction if result.object_id in ownership.excluded else None
+    lost = None if excluded else ownership.lost.get(result.object_id)
+    if lost is None and excluded is None:
+        return result
+    return replace(result, lost=lost, excluded=excluded)
+
+
+def _up_to_date(record: MaskRecord, ownership: Ownership) -> bool:
+    if record.object_id in ownership.excluded:
+        return record.excluded is not None
+    lost, now = record.lost, ownership.lost.get(record.object_id)
+    if record.excluded is not None or lost is None or now is None:
+        return record.excluded is None and lost is now
+    return np.array_equal(lost, now)
+
+
+def _revised(
+    record: MaskRecord, frame: int, ownership: Ownership, direction: MaskOrigin
+) -> FrameResult:
+    bare = replace(record.result(frame), lost=None, excluded=None)
+    return _owned(bare, ownership, direction)
