@@ -26,11 +26,12 @@ from sam2_model import memory_bank
 from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
 from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
 from sam2_model.device import resolve_device
+from sam2_model.frame_time import FrameTime
 from sam2_model.modeling.config import MICRO, TOKEN_STRIDE, SAM2Config
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
-from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
+from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, PointTokens, frame_pixels, mask_to_square
 
 MAX_CONDITIONING = 8
