@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
+_UNSTATED: Mapping[str, Any] = {"memory": MemoryPolicy.PLAIN.value}
+"""Settings that earlier versions did not store, with the values that they used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def _setting_differences(
     before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[RunDifference]:
     for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
+        old, new = (one.get(name, _UNSTATED.get(name)) for one in (before, now))
         if _as_json(old) != _as_json(new):
             yield RunDifference(RunPart.SETTINGS, f"{name} was {old}, now {new}")
 

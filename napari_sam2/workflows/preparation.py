@@ -108,7 +108,9 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = load_predictor(job.model, job.device)
-    settings = SessionSettings(view=job.view, cache_bytes=_cache_bytes(predictor.info.image_size))
+    settings = SessionSettings(
+        view=job.view, memory=job.memory, cache_bytes=_cache_bytes(predictor.info.image_size)
+    )
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
         facts["refine"] = True
@@ -261,5 +263,6 @@ def _settings_as_json(
         "direction": request.direction.value,
         "range": request.frames,
         "view": str(settings.view),
+        "memory": settings.memory.value,
         "group_size": settings.group_size,
     }
