@@ -11,7 +11,6 @@ from statistics import median
 
 import numpy as np
 from jaxtyping import Bool
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from sam2_model.frame_time import FrameTime
@@ -28,7 +27,7 @@ from sam2_model.modeling.sam2 import SAM2, SPATIAL_MEMORIES, SelectedMask
 
 _AREAS = 10
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
-_Mask = Bool[NDArray[np.bool_], "h w"]
+_Mask = Bool[np.ndarray, "h w"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Memory policies compared: quality and time on long generated clips and on real data.
 
     python -m tests.benchmarks.memory_policies DATA
+    python -m tests.benchmarks.memory_policies DATA --input 256   # faster
     python -m tests.benchmarks.memory_policies DATA --sets fluorescence --frames 20   # a trial
 
 DATA is the folder of the public data sets. The generated clips have 210 frames: similar objects
@@ -40,6 +41,8 @@ from napari_sam2.workflows.evaluation.evaluate import (
     evaluate,
 )
 from napari_sam2.workflows.reporter import NullReporter
+from sam2_model.checkpoint import load_model, weights_hash
+from sam2_model.tracker import TrackerSettings
 from sam2_model.training.synthetic.generator import MovieSpec, Style, generate_movie
 from sam2_model.training.synthetic.lifecycle import Lifecycle
 from tests.benchmarks.measuring import Row, parser, report, use_threads
@@ -217,6 +220,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("data", type=Path)
     options.add_argument("--model", default="micro")
+    options.add_argument("--input", type=int, help="input size of the model in pixels")
     options.add_argument("--device", default="auto")
     options.add_argument("--sets", nargs="+", default=list(CLIPS), choices=list(CLIPS))
     names = [policy.value for policy in MemoryPolicy]
@@ -224,9 +228,15 @@ def main() -> None:
     options.add_argument("--frames", type=int, help="only so many frames of each clip")
     given = options.parse_args()
     use_threads(given.threads)
-    from napari_sam2.inference.sam2_predictor import load_predictor
+    from napari_sam2.inference.sam2_predictor import MAX_CONDITIONING, SAM2Predictor
 
-    given.predictor = load_predictor(given.model, given.device)
+    network = load_model(given.model, device=given.device, image_size=given.input)
+    given.predictor = SAM2Predictor(
+        network,
+        given.model,
+        weights_hash(network),
+        settings=TrackerSettings(max_conditioning=MAX_CONDITIONING),
+    )
     rows = [row for name in given.sets for row in measure(CLIPS[name](name, given), given)]
     report([*rows, *means(rows, given.policies)], given.csv)
 
