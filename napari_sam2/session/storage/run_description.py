@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
-from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.storage.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
 _UNSTATED: Mapping[str, Any] = {"memory": MemoryPolicy.PLAIN.value}
