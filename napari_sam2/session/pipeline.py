@@ -69,7 +69,7 @@ class InferencePipeline:
         self.encoder = ViewEncoder(
             reader,
             intensity,
-            predictor,
+            predictor.with_memory(settings.memory),
             FeatureCache(settings.cache_bytes),
             settings.smoothing and not full,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.protocol import MemoryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class SessionSettings:
     ----------
     view : ViewPolicy
         Which view of a plane the model is shown.
+    memory : MemoryPolicy
+        Which frames are remembered while an object is tracked.
     smoothing : bool
         Whether contours of tracked masks are smoothed. Masks of ``full`` views never are.
     end_detection : bool
@@ -33,6 +36,7 @@ class SessionSettings:
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
+    memory: MemoryPolicy = MemoryPolicy.PLAIN
     smoothing: bool = True
     end_detection: bool = True
     # Not in the text of the settings, so that runs from before it was added can be resumed.

@@ -254,7 +254,12 @@ def _session_settings(
     job: SegmentationJob, output: OutputDestination, image_size: int
 ) -> SessionSettings:
     exclusion = job.exclusion and not (job.resume and _precedes_exclusion(output.run_folder))
-    return SessionSettings(view=job.view, exclusion=exclusion, cache_bytes=_cache_bytes(image_size))
+    return SessionSettings(
+        view=job.view,
+        memory=job.memory,
+        exclusion=exclusion,
+        cache_bytes=_cache_bytes(image_size),
+    )
 
 
 def _precedes_exclusion(run_folder: Path) -> bool:
@@ -273,6 +278,7 @@ def _settings_as_json(
         "direction": request.direction.value,
         "range": request.frames,
         "view": str(settings.view),
+        "memory": settings.memory.value,
         "group_size": settings.group_size,
         "exclusion": settings.exclusion,
     }

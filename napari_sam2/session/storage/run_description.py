@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
-_FIRST_SETTINGS = {"exclusion": False}
+_FIRST_SETTINGS: Mapping[str, Any] = {"exclusion": False, "memory": MemoryPolicy.PLAIN.value}
 """Values of settings that the first runs were computed with and did not store."""
 
 

@@ -68,3 +68,12 @@ def test_settings_are_compared_as_json() -> None:
 def test_another_axis_of_the_prompts_is_a_difference() -> None:
     other = replace(RUN, prompts=replace(RUN.prompts, axis="z"))
     assert "axis was t, now z" in str(compare(RUN, other)[0])
+
+
+def test_a_run_that_states_no_memory_policy_is_plain() -> None:
+    plain, tree = (
+        replace(RUN, settings={**RUN.settings, "memory": name}) for name in ("plain", "memory-tree")
+    )
+    assert compare(RUN, plain) == ()
+    [difference] = compare(RUN, tree)
+    assert str(difference) == "settings: memory was plain, now memory-tree"
