@@ -147,6 +147,12 @@ class TrackReview:
         return ~np.isnan(self.confidence)
 
     @property
+    def mask_confidence(self) -> NDArray[np.float64]:
+        """(n_frames,) confidence of the masks; 0 where the object is lost, nan where absent."""
+        masks = np.where(self.found, self.confidence, np.nan)
+        return np.where(self.lost, 0.0, masks)
+
+    @property
     def to_review(self) -> Flags:
         """(n_frames,) whether the user should check the frame.
 

@@ -1,0 +1,78 @@
+"""Panel with the timeline of the session that the viewer shows."""
+
+from typing import Any
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2._qt.timeline.review import ReviewController
+from napari_sam2._qt.timeline.source import TimelineSource
+from napari_sam2._qt.timeline.timeline import Timeline
+from napari_sam2.images.coordinates import FixedPosition
+
+
+class TimelinePanel(QWidget):
+    """Shows the timeline, moves the viewer to chosen frames, and follows the viewer.
+
+    Parameters
+    ----------
+    state : ControllerState
+        The session and the viewer.
+    parent : QWidget or None
+        Owner.
+
+    Attributes
+    ----------
+    timeline : Timeline
+        The drawing.
+    review : ReviewController
+        The order in which frames are reviewed.
+    """
+
+    def __init__(self, state: ControllerState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._source = TimelineSource(state)
+        self._position: FixedPosition | None = None
+        self.timeline = Timeline()
+        self.review = ReviewController(state, self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.timeline)
+        self.timeline.frame_chosen.connect(self._show_frame)
+        self.review.reviewed_changed.connect(self._refresh_model)
+        state.viewer.dims.events.current_step.connect(self._frame_shown)
+        self.hide()
+
+    def refresh(self) -> None:
+        """Show the present scores; the panel is hidden without frames to choose from."""
+        self._refresh_model()
+        self.review.masks_changed()
+
+    def _refresh_model(self) -> None:
+        model = self._source.model(self.review.reviewed)
+        sync = self._state.sync
+        self._position = None if sync is None else sync.dims.fixed
+        self.setVisible(model is not None and model.n_frames > 1)
+        if model is not None:
+            self.timeline.show_model(model)
+
+    def _show_frame(self, frame: int) -> None:
+        sync = self._state.sync
+        if sync is not None and sync.alive:
+            sync.dims.show_plane(sync.session.stack.index(frame))
+
+    def _frame_shown(self, _: Any = None) -> None:
+        sync = self._state.sync
+        if sync is None or not sync.alive:
+            return
+        self.review.frame_shown()
+        if sync.dims.fixed == self._position:
+            self.timeline.show_frame(sync.dims.frame)
+        else:
+            self._refresh_model()
+
+    def release(self) -> None:
+        """Disconnect from the viewer."""
+        self._state.viewer.dims.events.current_step.disconnect(self._frame_shown)
+        self.review.release()
