@@ -192,6 +192,15 @@ def worst_unreviewed(track: TrackReview) -> int | None:
     return int(frames[np.argmin(track.confidence[frames])]) if len(frames) else None
 
 
+MaskIdentity = tuple[float, float, int, MaskOrigin, str]
+"""What tells the masks of one object on one frame apart, without their pixels."""
+
+
+def mask_identity(row: ScoreRow) -> MaskIdentity:
+    """Return the identity of the mask of a row; its status does not matter."""
+    return row.predicted_iou, row.object_score, row.area, row.origin, row.view
+
+
 class ReviewedFrames:
     """The masks that the user has looked at.
 
@@ -201,11 +210,11 @@ class ReviewedFrames:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[FixedPosition, int], dict[int, _Seen]] = {}
+        self._seen: dict[tuple[FixedPosition, int], dict[int, MaskIdentity]] = {}
 
     def add(self, position: FixedPosition, row: ScoreRow) -> None:
         """Add the mask of a row, on a position along the axes that are not propagated."""
-        self._seen.setdefault((position, row.object_id), {})[row.frame] = _seen(row)
+        self._seen.setdefault((position, row.object_id), {})[row.frame] = mask_identity(row)
 
     def frames(self, position: FixedPosition, rows: Collection[ScoreRow]) -> list[int]:
         """Return the frames of those rows that are reviewed."""
@@ -214,14 +223,7 @@ class ReviewedFrames:
     def includes(self, position: FixedPosition, row: ScoreRow) -> bool:
         """Return whether the mask of a row is reviewed."""
         seen = self._seen.get((position, row.object_id), {})
-        return seen.get(row.frame) == _seen(row)
-
-
-_Seen = tuple[float, float, int, MaskOrigin, str]
-
-
-def _seen(row: ScoreRow) -> _Seen:
-    return row.predicted_iou, row.object_score, row.area, row.origin, row.view
+        return seen.get(row.frame) == mask_identity(row)
 
 
 def _of_rows(n_frames: int, rows: Iterable[ScoreRow], has: Callable[[ScoreRow], bool]) -> Flags:

@@ -128,10 +128,11 @@ class RunJobs:
                 if isinstance(step, FrameResult):
                     computed[step.object_id].add(step.frame)
         finally:
-            self._state.running = None
+            # A run may have handed over to a session of its own.
+            ran, self._state.running = self._state.running or session, None
         duplicates = find_duplicates(session.masks, session.stack)
         run = RunSummary.of(session, computed)
-        return _Ending(session.run.cancelled, run, duplicate_messages(duplicates))
+        return _Ending(ran.run.cancelled, run, duplicate_messages(duplicates))
 
     def _ended(self, summary: Summary, ending: _Ending) -> None:
         stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""

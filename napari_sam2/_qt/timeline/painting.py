@@ -50,9 +50,14 @@ class TimelineColors:
 
 
 def _blend(first: QColor, second: QColor, share: float) -> QColor:
-    pairs = zip(first.getRgb()[:3], second.getRgb()[:3], strict=True)
-    red, green, blue = (round(a + (b - a) * share) for a, b in pairs)
-    return QColor(red, green, blue)
+    def mixed(one: int, other: int) -> int:
+        return round(one + (other - one) * share)
+
+    return QColor(
+        mixed(first.red(), second.red()),
+        mixed(first.green(), second.green()),
+        mixed(first.blue(), second.blue()),
+    )
 
 
 def _with_alpha(color: QColor, alpha: int) -> QColor:
@@ -175,4 +180,5 @@ class TimelinePainter:
 def _runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Yield (start, stop) of each run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
-    yield from edges.reshape(-1, 2).tolist()
+    for start, stop in edges.reshape(-1, 2):
+        yield int(start), int(stop)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QMenu, QVBoxLayout, QWidget
 
+from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline.review import ReviewController
 from napari_sam2._qt.timeline.source import TimelineSource
@@ -18,6 +20,8 @@ class TimelinePanel(QWidget):
     ----------
     state : ControllerState
         The session and the viewer.
+    runs : RunJobs
+        Tracks objects back on request.
     parent : QWidget or None
         Owner.
 
@@ -29,18 +33,22 @@ class TimelinePanel(QWidget):
         The order in which frames are reviewed.
     """
 
-    def __init__(self, state: ControllerState, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, state: ControllerState, runs: RunJobs, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._state = state
         self._source = TimelineSource(state)
         self._position: FixedPosition | None = None
         self.timeline = Timeline()
-        self.review = ReviewController(state, self)
+        self.review = ReviewController(state, runs, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.timeline)
         self.timeline.frame_chosen.connect(self._show_frame)
-        self.review.reviewed_changed.connect(self._refresh_model)
+        self.timeline.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.timeline.customContextMenuRequested.connect(self._open_menu)
+        self.review.changed.connect(self._refresh_model)
         state.viewer.dims.events.current_step.connect(self._frame_shown)
         self.hide()
 
@@ -50,7 +58,7 @@ class TimelinePanel(QWidget):
         self.review.masks_changed()
 
     def _refresh_model(self) -> None:
-        model = self._source.model(self.review.reviewed)
+        model = self._source.model(self.review.checks)
         sync = self._state.sync
         self._position = None if sync is None else sync.dims.fixed
         self.setVisible(model is not None and model.n_frames > 1)
@@ -58,9 +66,21 @@ class TimelinePanel(QWidget):
             self.timeline.show_model(model)
 
     def _show_frame(self, frame: int) -> None:
-        sync = self._state.sync
-        if sync is not None and sync.alive:
-            sync.dims.show_plane(sync.session.stack.index(frame))
+        session = self._state.session
+        if session is not None:
+            self.review.show_plane(session.stack.index(frame))
+
+    def menu(self) -> QMenu:
+        """Return the menu of the timeline."""
+        menu = QMenu(self)
+        menu.addAction("Go to the worst frame not reviewed", self.review.next_frame)
+        menu.addAction("Check by tracking back", self.review.track_back)
+        return menu
+
+    def _open_menu(self, position: QPoint) -> None:
+        menu = self.menu()
+        menu.exec(self.timeline.mapToGlobal(position))
+        menu.deleteLater()
 
     def _frame_shown(self, _: Any = None) -> None:
         sync = self._state.sync

@@ -1,16 +1,23 @@
 """Review of the current object's frames: the worst first, and which ones the user has seen."""
 
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2._qt.timeline.source import track_review
-from napari_sam2.analysis.review import ReviewedFrames, worst_unreviewed
+from napari_sam2._qt.timeline.source import FrameChecks, track_review
+from napari_sam2.analysis.agreement import return_tracks
+from napari_sam2.analysis.review import worst_unreviewed
+from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.scores import ScoreRow
+from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.viewer.layer_sync import LayerSync
 
 LOOK_MS = 600
 """Milliseconds for which a frame must be shown to count as reviewed."""
@@ -26,31 +33,37 @@ class ReviewController(QObject):
     ----------
     state : ControllerState
         The session, the current object and the frame that is shown.
+    runs : RunJobs
+        Tracks objects back on request.
     parent : QObject or None
         Owner.
     """
 
-    reviewed_changed = Signal()
-    """A frame was reviewed."""
+    changed = Signal()
+    """A frame was reviewed, or its agreement is known."""
 
-    def __init__(self, state: ControllerState, parent: QObject | None = None) -> None:
+    def __init__(
+        self, state: ControllerState, runs: RunJobs, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._state = state
-        self._reviewed: WeakKeyDictionary[SessionGroup, ReviewedFrames] = WeakKeyDictionary()
+        self._runs = runs
+        self._checks: WeakKeyDictionary[SessionGroup, FrameChecks] = WeakKeyDictionary()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
     @property
-    def reviewed(self) -> ReviewedFrames:
-        """The masks of the present image that the user has seen."""
+    def checks(self) -> FrameChecks:
+        """What is known of the masks of the present image beside their scores."""
         sync = self._state.sync
-        if sync is None:
-            return ReviewedFrames()
-        return self._reviewed.setdefault(sync.sessions, ReviewedFrames())
+        return FrameChecks() if sync is None else self._checks_of(sync)
 
-    def frame_shown(self, *_: Any) -> None:
+    def _checks_of(self, sync: LayerSync) -> FrameChecks:
+        return self._checks.setdefault(sync.sessions, FrameChecks())
+
+    def frame_shown(self) -> None:
         """Start to count the time for which a frame is shown."""
         self._timer.start()
 
@@ -59,15 +72,15 @@ class ReviewController(QObject):
         row, sync = self._shown_row(), self._state.sync
         if row is None or sync is None or self._timer.isActive():
             return
-        if not self.reviewed.includes(sync.dims.fixed, row):
+        if not self.checks.reviewed.includes(sync.dims.fixed, row):
             self._timer.start()
 
     def look(self) -> None:
         """Record that the user has seen the current object on the shown frame."""
         row, sync = self._shown_row(), self._state.sync
         if row is not None and sync is not None:
-            self.reviewed.add(sync.dims.fixed, row)
-            self.reviewed_changed.emit()
+            self.checks.reviewed.add(sync.dims.fixed, row)
+            self.changed.emit()
 
     def _shown_row(self) -> ScoreRow | None:
         state = self._state
@@ -90,24 +103,67 @@ class ReviewController(QObject):
             self.look()
         else:
             sync.prompt_layers.select(object_id)
-        current, session = self._state.current, sync.session
-        track = track_review(sync, current, self.reviewed)
+        current = self._state.current
+        track = track_review(sync, current, self.checks)
         frame = worst_unreviewed(track)
         if frame is None:
-            done = bool(track.visited.any())
-            rest = f"All frames of object {current} are reviewed."
+            done = f"All frames of object {current} are reviewed."
             missing = f"Object {current} has no mask yet. Click it, then propagate."
-            self._state.notice.emit(rest if done else missing)
+            self._state.notice.emit(done if track.visited.any() else missing)
             return
-        sync.dims.show_plane(session.stack.index(frame))
         left = int(np.count_nonzero(track.to_review)) - 1
-        state = track.state(frame)
+        self.show_plane(sync.session.stack.index(frame))
         self.look()
-        self._state.notice.emit(f"Object {current}. {state.text}. {_left(left)}")
+        self._state.notice.emit(f"Object {current}. {track.state(frame).text}. {_left(left)}")
+
+    def show_plane(self, index: PlaneIndex) -> None:
+        """Show a plane."""
+        if self._state.sync is not None and self._state.sync.alive:
+            self._state.sync.dims.show_plane(index)
+
+    def track_back(self) -> None:
+        """Track the current object back to its prompts; what disagrees loses confidence."""
+        sync, current = self._state.sync, self._state.current
+        if sync is not None and current:
+            found: dict[int, float] = {}
+            steps = partial(self._steps, sync, current, sync.dims.fixed, found)
+            self._runs.start(sync, steps, lambda _: _summary(current, found))
+
+    def _steps(
+        self,
+        sync: LayerSync,
+        object_id: int,
+        position: FixedPosition,
+        found: dict[int, float],
+        session: SegmentationSession,
+    ) -> Iterator[int]:
+        agreement = self._checks_of(sync).agreement
+        for track in return_tracks(session, object_id):
+            # So that the progress is that of this track, and Stop stops it.
+            self._state.running = track.session
+            for frame, iou in track.ious():
+                row = session.scores.get(object_id, frame)
+                if row is not None:
+                    found[frame] = iou
+                    agreement.add(position, row, iou)
+                yield frame
+            if track.session.run.cancelled:
+                return
 
     def release(self) -> None:
         """Stop counting time."""
         self._timer.stop()
+
+
+def _summary(object_id: int, found: dict[int, float]) -> str:
+    if not found:
+        return f"Object {object_id} has no track from a prompt to an end that could be checked."
+    worst = min(found, key=lambda frame: found[frame])
+    mean, frames = np.mean(list(found.values())), "frame" if len(found) == 1 else "frames"
+    return (
+        f"Object {object_id} was tracked back over {len(found)} {frames}. Mean agreement (IoU) "
+        f"{mean:.2f}, lowest {found[worst]:.2f} on frame {worst}."
+    )
 
 
 def _left(count: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline.model import Color, Confidence, TimelineModel
+from napari_sam2.analysis.agreement import AgreementTable
 from napari_sam2.analysis.review import ReviewedFrames, TrackReview
 from napari_sam2.masks.scores import ScoreTable
 
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
     from napari_sam2.viewer.layer_sync import LayerSync
 
 _GRAY: Color = (128, 128, 128)
+
+
+@dataclass(frozen=True)
+class FrameChecks:
+    """What is known of the masks of an image beside their scores.
+
+    Parameters
+    ----------
+    reviewed : ReviewedFrames
+        The masks that the user has seen.
+    agreement : AgreementTable
+        Their agreement with tracks in the opposite direction.
+    """
+
+    reviewed: ReviewedFrames = field(default_factory=ReviewedFrames)
+    agreement: AgreementTable = field(default_factory=AgreementTable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +58,7 @@ class TimelineSource:
         self._state = state
         self._computed: dict[int, _Computed] = {}
 
-    def model(self, reviewed: ReviewedFrames) -> TimelineModel | None:
+    def model(self, checks: FrameChecks) -> TimelineModel | None:
         """Return what to show for the position that the viewer shows; None without a session."""
         state, sync, session = self._state, self._state.sync, self._state.session
         if sync is None or session is None:
@@ -52,7 +69,7 @@ class TimelineSource:
         return TimelineModel(
             session.stack.n_frames,
             sync.dims.frame,
-            track_review(sync, current, reviewed) if current else None,
+            track_review(sync, current, checks) if current else None,
             _color(sync, current),
             tuple(self._confidence(session, object_id) for object_id in others),
         )
@@ -67,16 +84,17 @@ class TimelineSource:
         return known.confidence
 
 
-def track_review(sync: LayerSync, object_id: int, reviewed: ReviewedFrames) -> TrackReview:
+def track_review(sync: LayerSync, object_id: int, checks: FrameChecks) -> TrackReview:
     """Return the review of an object on the position that the viewer shows."""
     session = sync.session
-    rows = session.scores.rows(object_id)
+    rows, position = session.scores.rows(object_id), sync.dims.fixed
     return TrackReview.of(
         object_id,
         rows,
         session.stack.n_frames,
         prompted=session.prompts.frames(object_id),
-        reviewed=reviewed.frames(sync.dims.fixed, rows),
+        reviewed=checks.reviewed.frames(position, rows),
+        agreement=checks.agreement.of(position, rows),
     )
 
 

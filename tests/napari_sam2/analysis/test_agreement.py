@@ -5,10 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_sam2.analysis.agreement import backward_agreement
+from napari_sam2.analysis.agreement import (
+    AgreementTable,
+    backward_agreement,
+    return_tracks,
+)
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskCrop
 from tests.helpers.scenes import click, movie, session_of, straight
+from tests.helpers.score_rows import score_row
 
 
 @pytest.fixture
@@ -37,7 +42,28 @@ def test_a_mask_that_the_way_back_does_not_find_disagrees(session):
 
 
 def test_comparing_can_be_stopped(session):
-    assert len(backward_agreement(session, 1, lambda: True)) == 1
+    backward, forward = return_tracks(session, 1)
+    found = []
+    for frame, _ in backward.ious():
+        found.append(frame)
+        backward.session.cancel()
+    assert found == [6]
+    assert [frame for frame, _ in forward.ious()] == [1, 2]
+
+
+def test_a_mask_beside_its_prompt_needs_no_way_back():
+    path = straight((20, 20), (2, 3), 2)
+    session = session_of(movie((64, 96), [path]), [click(1, 0, path)])
+    list(session.propagate())
+    assert return_tracks(session, 1) == ()
+
+
+def test_agreement_is_known_until_the_mask_changes():
+    table, row = AgreementTable(), score_row(4)
+    table.add((), row, 0.5)
+    assert table.of((), [score_row(3), row]) == {4: 0.5}
+    assert table.of((("z", 1),), [row]) == {}
+    assert table.of((), [score_row(4, area=99)]) == {}
 
 
 def test_without_a_prompt_there_is_nothing_to_track_back_to(session):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_sam2._qt.jobs.queue import JobQueue
+from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline.panel import TimelinePanel
 from tests.helpers.scenes import movie, straight
@@ -27,7 +29,8 @@ class Reviewer:
         self.state.sync = self.sync
         self.notices: list[str] = []
         self.state.notice.connect(self.notices.append)
-        self.panel = TimelinePanel(self.state)
+        self.queue = JobQueue("napari-sam2 test")
+        self.panel = TimelinePanel(self.state, RunJobs(self.state, self.queue))
         self.panel.refresh()
 
     @property
@@ -64,6 +67,7 @@ def open_reviewer(qtbot: Any) -> Iterator[Callable[..., Reviewer]]:
     yield start
     for user in opened:
         user.panel.release()
+        user.queue.close()
 
 
 @pytest.fixture
@@ -170,3 +174,50 @@ def test_positions_of_a_volume_over_time_have_their_own_timelines(
     assert user.track.visited.any()
     user.viewer.dims.set_point(1, 1)
     assert not user.track.visited.any()
+
+
+def _choose(user: Reviewer, qtbot: Any, text: str) -> None:
+    """Choose an action of the menu, and wait for the run that it starts."""
+    menu = user.panel.menu()
+    (action,) = [action for action in menu.actions() if action.text() == text]
+    with qtbot.waitSignal(user.state.run_ended, timeout=60000):
+        action.trigger()
+    user.panel.refresh()
+
+
+def test_tracking_back_lowers_the_confidence_of_masks_that_it_does_not_find(
+    user: Reviewer, qtbot: Any
+) -> None:
+    before = user.track.confidence
+    _choose(user, qtbot, "Check by tracking back")
+    np.testing.assert_allclose(user.track.confidence[[0, 7]], before[[0, 7]])
+    assert np.all(user.track.confidence[1:7] <= before[1:7])
+    user.store(3, 0.9)
+    changed = user.track.confidence[3]
+    _choose(user, qtbot, "Check by tracking back")
+    assert user.track.confidence[3] < 0.9 * changed
+    assert "was tracked back over 6 frames" in user.notices[-1]
+    assert user.notices[-1].endswith("on frame 3.")
+
+
+def test_tracking_back_can_be_stopped(
+    user: Reviewer, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, runs = user.sync.sessions.predictor, RunJobs(user.state, user.queue)
+    usual = predictor.track
+
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        runs.stop()
+        return usual(*args, **kwargs)
+
+    monkeypatch.setattr(predictor, "track", stopped)
+    _choose(user, qtbot, "Check by tracking back")
+    assert user.notices[-1].startswith("Stopped")
+    assert "over 1 frame." in user.notices[-1]
+
+
+def test_an_object_without_a_prompt_cannot_be_tracked_back(user: Reviewer, qtbot: Any) -> None:
+    user.sync.start_object()
+    with qtbot.waitSignal(user.queue.failed, timeout=60000) as failed:
+        user.panel.review.track_back()
+    assert "has no mask from a prompt" in str(failed.args[0].error)
