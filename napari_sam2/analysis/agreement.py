@@ -111,14 +111,22 @@ def backward_agreement(session: SegmentationSession, object_id: int) -> dict[int
 
 
 class AgreementTable:
-    """The agreement of masks, until they change."""
+    """The agreement of masks, until they change.
+
+    Attributes
+    ----------
+    version : int
+        Number of changes.
+    """
 
     def __init__(self) -> None:
+        self.version = 0
         self._known: dict[tuple[FixedPosition, int, int], tuple[MaskIdentity, float]] = {}
 
     def add(self, position: FixedPosition, row: ScoreRow, iou: float) -> None:
         """Add the agreement of the mask of a row, in 0..1."""
         self._known[position, row.object_id, row.frame] = mask_identity(row), iou
+        self.version += 1
 
     def of(self, position: FixedPosition, rows: Collection[ScoreRow]) -> dict[int, float]:
         """Return the agreement by frame of those rows for which it is known."""

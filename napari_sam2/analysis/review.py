@@ -207,14 +207,21 @@ class ReviewedFrames:
     A mask is recognized by its scores, area, origin and view, so that a frame counts as not
     reviewed once its mask has changed, and as reviewed again once the change is undone. Accepting
     or locking a mask changes nothing.
+
+    Attributes
+    ----------
+    version : int
+        Number of changes.
     """
 
     def __init__(self) -> None:
+        self.version = 0
         self._seen: dict[tuple[FixedPosition, int], dict[int, MaskIdentity]] = {}
 
     def add(self, position: FixedPosition, row: ScoreRow) -> None:
         """Add the mask of a row, on a position along the axes that are not propagated."""
         self._seen.setdefault((position, row.object_id), {})[row.frame] = mask_identity(row)
+        self.version += 1
 
     def frames(self, position: FixedPosition, rows: Collection[ScoreRow]) -> list[int]:
         """Return the frames of those rows that are reviewed."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from napari_sam2._qt.jobs.runs import RunJobs
@@ -42,6 +42,9 @@ class TimelinePanel(QWidget):
         self._position: FixedPosition | None = None
         self.timeline = Timeline()
         self.review = ReviewController(state, runs, self)
+        self._more = QTimer(self)
+        self._more.setSingleShot(True)
+        self._more.timeout.connect(self._refresh_model)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.timeline)
@@ -64,6 +67,8 @@ class TimelinePanel(QWidget):
         self.setVisible(model is not None and model.n_frames > 1)
         if model is not None:
             self.timeline.show_model(model)
+        if not self._source.complete:
+            self._more.start()
 
     def _show_frame(self, frame: int) -> None:
         session = self._state.session
@@ -96,3 +101,4 @@ class TimelinePanel(QWidget):
         """Disconnect from the viewer."""
         self._state.viewer.dims.events.current_step.disconnect(self._frame_shown)
         self.review.release()
+        self._more.stop()

@@ -12,7 +12,9 @@ import pytest
 from napari_sam2._qt.jobs.queue import JobQueue
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2._qt.timeline import source
 from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.scenes import movie, straight
 from tests.helpers.viewer_model import ModelUser
 
@@ -102,6 +104,28 @@ def test_other_objects_are_shown_with_the_confidence_that_they_have_now(user: Re
     assert user.panel.timeline.model.others[0] is other
     user.store(3, 0.1)
     assert user.panel.timeline.model.others[0][3] < other[3]
+
+
+def test_many_objects_are_read_little_by_little(
+    user: Reviewer, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "ROWS_AT_ONCE", 1)
+    for object_id in (2, 3, 4):
+        user.sync.start_object()
+        user.model.click(0, 20, 20)
+        list(user.sync.session.propagate(PropagationRequest((object_id,))))
+    user.panel.refresh()
+    timeline = user.panel.timeline
+    assert len(timeline.model.others) == 1
+    qtbot.waitUntil(lambda: len(timeline.model.others) == 3, timeout=20000)
+
+
+def test_the_review_of_an_object_is_kept_until_something_changes(user: Reviewer) -> None:
+    before = user.track
+    user.panel.refresh()
+    assert user.track is before
+    user.panel.review.look()
+    assert user.track is not before
 
 
 def test_the_worst_frames_are_shown_one_after_the_other_until_all_are_reviewed(
