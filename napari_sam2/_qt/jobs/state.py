@@ -51,6 +51,8 @@ class ControllerState(QObject):
     """A session began or ended."""
     run_ended = Signal()
     """A propagation or a refinement of a track ended."""
+    run_summarized = Signal(object)
+    """The RunSummary of a run that ended."""
     notice = Signal(str)
     """A message for the user."""
     fault = Signal(object)

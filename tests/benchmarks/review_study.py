@@ -1,0 +1,302 @@
+"""Does the confidence show which frames are wrong, and is it worth correcting those?
+
+    python -m tests.benchmarks.review_study DATA
+    python -m tests.benchmarks.review_study DATA --sets nuclei --objects 2 --draws 1  # a trial
+
+DATA is the folder that holds t98g_movie, mouse_embryo_nuclei, msd_hippocampus and davis. Along
+time each object is prompted with its true mask on the first frame, in volumes with its true box on
+its middle slice. The frames to review are those with a mask or a loss and the empty ones beside
+them, without the prompted frame.
+
+The first table has Spearman's rank correlation with the true IoU over the frames to review: of the
+confidence, and of its parts alone. ``pooled`` is over the frames of all objects, ``confidence``
+is the mean over objects, as J compares the frames of one object. ``agreement`` is that of the
+confidence times the IoU with the track in the opposite direction (``--agreement``).
+
+The second table has the mean IoU before and after three corrections, over the frames where the
+object or the first mask is. A simulated user corrects a frame with the true mask, or deletes the
+mask if the object is absent there, and the object is propagated again: the three worst frames one
+after another as J shows them (``worst``), the three worst at once (``at once``), three random
+ones (mean of some draws), and three evenly spaced ones. ``others`` are the gains without the
+corrected frames themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.stats import spearmanr
+
+from napari_sam2.analysis.agreement import backward_agreement
+from napari_sam2.analysis.review import TrackReview, worst_unreviewed
+from napari_sam2.images.intensity import Intensity, choose_intensity
+from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.masks.scores import ScoreRow
+from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.prompts.types import MaskPrompt, Prompt
+from napari_sam2.session.factory import create_session
+from napari_sam2.session.session import SegmentationSession
+from napari_sam2.tracking.plan import PropagationRequest
+from tests.benchmarks.measuring import Row, parser, report, use_threads
+
+CORRECTIONS = 3
+VIDEOS = ("blackswan", "car-shadow", "dog", "camel")
+Choose = Callable[[NDArray[np.intp]], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One object of one stack, with its truth and the prompt that it starts from."""
+
+    stack: Stack
+    intensity: Intensity
+    truth: NDArray[np.bool_]
+    prompt: Prompt
+    predictor: Any
+
+    @property
+    def object_id(self) -> int:
+        return self.prompt.object_id
+
+    def track(self, corrected: Sequence[int] = ()) -> Track:
+        """Return the track from the prompt and the true masks of corrected frames."""
+        object_id = self.object_id
+        drawn = [MaskPrompt.of(object_id, f, self.truth[f]) for f in corrected if self._here(f)]
+        session = create_session(
+            self.stack,
+            self.predictor,
+            intensity=self.intensity,
+            prompts=PromptStore([self.prompt, *drawn], axis=self.stack.along),
+        )
+        list(session.propagate(PropagationRequest((object_id,))))
+        session.clear(object_id, [frame for frame in corrected if not self._here(frame)])
+        return Track(self, session, tuple(corrected))
+
+    def _here(self, frame: int) -> bool:
+        return bool(self.truth[frame].any())
+
+
+@dataclass(frozen=True)
+class Track:
+    """The masks of one object, and the frames that the user has corrected."""
+
+    case: Case
+    session: SegmentationSession
+    corrected: tuple[int, ...]
+
+    def rows(self) -> list[ScoreRow]:
+        return self.session.scores.rows(self.case.object_id)
+
+    def review(self, agreement: bool = False) -> TrackReview:
+        object_id, seen = self.case.object_id, (self.case.prompt.frame, *self.corrected)
+        checked = backward_agreement(self.session, object_id) if agreement else None
+        n_frames = self.case.stack.n_frames
+        return TrackReview.of(object_id, self.rows(), n_frames, reviewed=seen, agreement=checked)
+
+    def ious(self) -> NDArray[np.float64]:
+        """Return the IoU (n_frames,) with the truth; 1 where both are empty."""
+        return np.array([self._iou(frame) for frame in range(self.case.stack.n_frames)])
+
+    def _iou(self, frame: int) -> float:
+        true, mask = self.case.truth[frame], np.zeros(self.case.stack.shape, bool)
+        result = self.session.result(self.case.object_id, frame)
+        if result is not None and result.area:
+            mask[result.crop.window.slices] = result.crop.logits > 0
+        union = np.count_nonzero(true | mask)
+        return float(np.count_nonzero(true & mask) / union) if union else 1.0
+
+
+def cases(given: argparse.Namespace, name: str) -> Iterator[Case]:
+    """Yield the objects of a set."""
+    for image, labels, axes in SETS[name](given.data, given.objects):
+        stack = open_stack(image, axes=axes, along=axes[0].lower())
+        intensity = choose_intensity(stack)
+        along_time = stack.along == "t"
+        ids = np.unique(labels[0] if along_time else labels)
+        ids = ids[ids > 0]
+        for i in ids[np.linspace(0, len(ids) - 1, min(len(ids), given.objects)).astype(int)]:
+            truth = labels == i
+            frames = np.flatnonzero(truth.any(axis=(1, 2)))
+            frame = int(frames[0 if along_time else len(frames) // 2])
+            kind = LabelPromptKind.MASK if along_time else LabelPromptKind.BOX
+            plane = np.where(truth[frame], labels[frame], 0)
+            (prompt,) = prompts_from_labels(plane, stack, kind, frame)
+            yield Case(stack, intensity, truth, prompt, given.predictor)
+
+
+def _movie(data: Path, _: int) -> Iterator[tuple[Any, NDArray[Any], str]]:
+    folder = data / "t98g_movie"
+    yield _read(folder / "images.tif"), _read(folder / "masks_tracked.tif"), "TYX"
+
+
+def _nuclei(data: Path, _: int) -> Iterator[tuple[Any, NDArray[Any], str]]:
+    folder = data / "mouse_embryo_nuclei"
+    images, masks = (_read(folder / f"8_cell_stage_{part}.tif") for part in ("image", "masks"))
+    yield images, masks, "ZYX"
+
+
+def _hippocampus(data: Path, count: int) -> Iterator[tuple[Any, NDArray[Any], str]]:
+    folder = data / "msd_hippocampus"
+    for path in sorted((folder / "images").glob("*.tif"))[: -(-count // 2)]:
+        yield _read(path), _read(folder / "masks" / path.name), "ZYX"
+
+
+def _video(data: Path, count: int) -> Iterator[tuple[Any, NDArray[Any], str]]:
+    for name in VIDEOS[:count]:
+        parts = [sorted((data / "davis" / name / part).iterdir()) for part in ("frames", "masks")]
+        frames, masks = (np.stack([np.asarray(Image.open(p)) for p in part]) for part in parts)
+        yield frames, (masks > 0).astype(np.uint8), "TYXC"
+
+
+def _read(path: Path) -> NDArray[Any]:
+    found: NDArray[Any] = tifffile.imread(path)
+    return found
+
+
+SETS = {"movie": _movie, "nuclei": _nuclei, "hippocampus": _hippocampus, "video": _video}
+
+
+def ranks(name: str, tracks: Sequence[Track], agreement: bool) -> Row:
+    """Return the rank correlations of a set."""
+    parts: dict[str, list[NDArray[np.float64]]] = {}
+    true: list[NDArray[np.float64]] = []
+    for track in tracks:
+        review, rows = track.review(), track.rows()
+        frames = np.flatnonzero(review.to_review)
+        true.append(track.ious()[frames])
+        by_frame = {row.frame: row for row in rows}
+        shown = [by_frame[int(frame)] for frame in frames]
+        change = np.diff([row.area for row in rows])
+        change = np.abs(np.append(change, 0)) + np.abs(np.insert(change, 0, 0))
+        at = [rows.index(row) for row in shown]
+        values = {
+            "confidence": review.confidence[frames],
+            "predicted IoU": np.array([row.predicted_iou for row in shown]),
+            "object score": np.array([row.object_score for row in shown]),
+            "area change": -change[at] / max(np.median([row.area for row in shown]), 1),
+        }
+        if agreement:
+            values["agreement"] = track.review(agreement=True).confidence[frames]
+        for key, found in values.items():
+            parts.setdefault(key, []).append(found)
+    pooled = _spearman(np.concatenate(parts["confidence"]), np.concatenate(true))
+    means = {key: _mean_rank(found, true) for key, found in parts.items()}
+    counts = {"objects": len(tracks), "frames": sum(map(len, true))}
+    return {"data": name, **counts, "IoU": float(np.mean(np.concatenate(true)))} | {
+        "pooled": pooled,
+        **means,
+    }
+
+
+def _mean_rank(values: Sequence[NDArray[np.float64]], true: Sequence[NDArray[np.float64]]) -> float:
+    pairs = list(zip(values, true, strict=True))
+    found = [_spearman(*pair) for pair in pairs if min(map(np.ptp, pair)) > 0]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _spearman(values: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+    return float(spearmanr(values, true).statistic)
+
+
+def corrected_ious(track: Track, choose: Choose) -> Track:
+    """Return the track after corrections of frames chosen from those to review."""
+    frames = np.flatnonzero(track.review().to_review)
+    return track.case.track(sorted(choose(frames)))
+
+
+def one_after_another(track: Track) -> Track:
+    """Return the track after corrections of the worst frame, then of the worst one left, ..."""
+    for _ in range(CORRECTIONS):
+        worst = worst_unreviewed(track.review())
+        if worst is None:
+            break
+        track = track.case.track(sorted((*track.corrected, worst)))
+    return track
+
+
+def strategies(track: Track, draws: int) -> dict[str, list[Track]]:
+    """Return the corrected tracks of each way to choose frames."""
+    confidence = track.review().confidence
+    rng = np.random.default_rng(track.case.object_id)
+
+    def worst(frames: NDArray[np.intp]) -> Sequence[int]:
+        return [int(f) for f in frames[np.argsort(confidence[frames])][:CORRECTIONS]]
+
+    def random(frames: NDArray[np.intp]) -> Sequence[int]:
+        return [int(f) for f in rng.permutation(frames)[:CORRECTIONS]]
+
+    def even(frames: NDArray[np.intp]) -> Sequence[int]:
+        at = (np.arange(CORRECTIONS) + 0.5) / CORRECTIONS * len(frames)
+        return sorted({int(f) for f in frames[at.astype(int)]})
+
+    return {
+        "worst": [one_after_another(track)],
+        "at once": [corrected_ious(track, worst)],
+        "random": [corrected_ious(track, random) for _ in range(draws)],
+        "even": [corrected_ious(track, even)],
+    }
+
+
+def gains(name: str, tracks: Sequence[Track], draws: int) -> Row:
+    """Return the mean IoU of a set before corrections, and the gains of each way to choose."""
+    before, every, others = [], {}, {}
+    for track in tracks:
+        start, found = track.ious(), track.review().found
+        scored = found | track.case.truth.any(axis=(1, 2))
+        scored[track.case.prompt.frame] = False
+        before.append(float(start[scored].mean()))
+        for key, corrected in strategies(track, draws).items():
+            pairs = [_gain(start, done, scored) for done in corrected]
+            every.setdefault(key, []).append(np.mean([pair[0] for pair in pairs]))
+            others.setdefault(key, []).append(np.mean([pair[1] for pair in pairs]))
+    row = {"data": name, "objects": len(tracks), "before": float(np.mean(before))}
+    row |= {key: float(np.mean(found)) for key, found in every.items()}
+    return row | {f"{key}, others": float(np.mean(found)) for key, found in others.items()}
+
+
+def _gain(
+    start: NDArray[np.float64], corrected: Track, scored: NDArray[np.bool_]
+) -> tuple[float, float]:
+    change = corrected.ious() - start
+    rest = scored.copy()
+    rest[list(corrected.corrected)] = False
+    return float(change[scored].mean()), float(change[rest].mean()) if rest.any() else 0.0
+
+
+def main() -> None:
+    """Print both tables."""
+    options = parser(__doc__)
+    options.add_argument("data", type=Path)
+    options.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    options.add_argument("--objects", type=int, default=8, help="of a set, or fewer")
+    options.add_argument("--draws", type=int, default=3, help="of random frames")
+    options.add_argument("--agreement", action="store_true", help="also track each object back")
+    options.add_argument("--model", default="micro")
+    options.add_argument("--device", default="auto")
+    given = options.parse_args()
+    use_threads(given.threads)
+    from napari_sam2.inference.sam2_predictor import load_predictor
+
+    given.predictor = load_predictor(given.model, given.device)
+    tables: tuple[list[Row], list[Row]] = ([], [])
+    for name in given.sets:
+        tracks = [case.track() for case in cases(given, name)]
+        tables[0].append(ranks(name, tracks, given.agreement))
+        report(tables[0][-1:])
+        tables[1].append(gains(name, tracks, given.draws))
+        report(tables[1][-1:])
+    for table in tables:
+        report(table, given.csv if table is tables[1] else None)
+
+
+if __name__ == "__main__":
+    main()
