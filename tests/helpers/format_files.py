@@ -66,8 +66,18 @@ def _ome(path: Path) -> None:
 
 
 def _zarr(path: Path) -> None:
+    attributes = {
+        "scale": [5.0, 2.0, 1.0, 0.25, 0.25],
+        "units": ["second", "micrometer", "pixel", "micrometer", "micrometer"],
+        "origin": [0.0, 10.0, 0.0, -50.0, 100.0],
+    }
     array = zarr.create_array(
-        path, shape=_SHAPE, dtype="u2", chunks=(1, 1, 1, 24, 32), dimension_names="tzcyx"
+        path,
+        shape=_SHAPE,
+        dtype="u2",
+        chunks=(1, 1, 1, 24, 32),
+        dimension_names="tzcyx",
+        attributes=attributes,
     )
     array[...] = noise(_SHAPE)
 
