@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.base import Source
+from napari_sam2.images.input_files import check_outside
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.session.run_folder import RunFolder
 
@@ -107,8 +107,13 @@ class OutputDestination:
     def _zarr_folder(self) -> Path:
         return self.path if self.kind.is_zarr else self.labels
 
-    def check_free(self) -> None:
+    def check_free(self, advice: str = "or remove it first") -> None:
         """Raise an error if the output exists.
+
+        Parameters
+        ----------
+        advice : str
+            What the user can do instead of choosing another output.
 
         Raises
         ------
@@ -116,9 +121,7 @@ class OutputDestination:
             If the output, its Zarr array or its run folder exists.
         """
         if found := self.existing():
-            raise UserError(
-                f"{found[0]} exists: choose another output, --overwrite it, or --resume the run."
-            )
+            raise UserError(f"{found[0]} exists: choose another output, {advice}.")
 
     def check_apart(self, inputs: Iterable[Path]) -> None:
         """Raise an error if writing the output would change an input.
@@ -206,39 +209,6 @@ class OutputDestination:
 
 def _is_zarr(folder: Path) -> bool:
     return any((folder / name).exists() for name in _ZARR_METADATA)
-
-
-def check_outside(written: Path, read: Path) -> None:
-    """Raise an error if writing a file or folder would change an input.
-
-    Parameters
-    ----------
-    written, read : Path
-        The file or folder that is written, and the one that is read.
-
-    Raises
-    ------
-    UserError
-        If they are the same, or one contains the other.
-    """
-    ours, theirs = written.resolve(), read.resolve()
-    if theirs in ours.parents:
-        raise UserError(
-            f"The output {written} would change the input folder {read}, in which it lies: "
-            "choose an output in another folder."
-        )
-    if ours == theirs or ours in theirs.parents:
-        raise UserError(
-            f"The output {written} would change the input {read}: choose another output."
-        )
-
-
-def input_folder(source: Source) -> Path | None:
-    """Return the folder of an input that is a folder of images, None for other inputs."""
-    folders = {path.parent for path in source.files}
-    if len(folders) == 1 and (folder := next(iter(folders))).name == source.name:
-        return folder
-    return None
 
 
 def check_disk(

@@ -13,9 +13,9 @@ from napari_sam2.export.destination import (
     OutputDestination,
     OutputKind,
     check_disk,
-    input_folder,
 )
 from napari_sam2.export.labels import free_path
+from napari_sam2.images.input_files import input_folder
 from napari_sam2.images.stack import open_stack
 from tests.helpers.label_outputs import ALL_NAMES, stack_of, write
 
