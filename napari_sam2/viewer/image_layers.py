@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
 _LARGE_BYTES = 256 << 20
+NOTES_KEY = "napari-sam2 notes"
+"""Metadata of a layer: the notes about its file, a tuple of str."""
 
 
 def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None = None) -> str:
@@ -211,6 +213,21 @@ def layer_transform(image: Image | Labels) -> dict[str, Any]:
         "units": image.units,
         "axis_labels": image.axis_labels,
     }
+
+
+def opening_notes(images: Sequence[Image], folder: Path | None) -> tuple[str, ...]:
+    """Return what to say when a session begins on layers.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        The layers; those that the reader of this plugin opened have notes about their files.
+    folder : Path or None
+        Where accepted labels are written.
+    """
+    notes = dict.fromkeys(note for image in images for note in image.metadata.get(NOTES_KEY, ()))
+    written = () if folder is None else (f"Accepted labels are written to {folder}.",)
+    return (*notes, *written)
 
 
 def is_lazy(image: Image) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_sam2.viewer.image_layers import NOTES_KEY
+
 OpenWidget = Callable[..., Any]
 
 
@@ -22,3 +24,10 @@ def test_seeding_from_labels(open_widget: OpenWidget, image: np.ndarray) -> None
     user.settle()
     assert set(np.unique(user.drafts()[0])) == {0, 3, 7}
     assert user.viewer.layers["mine"].data is theirs
+
+
+def test_notes_of_a_file_are_shown_when_a_session_begins(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image, metadata={NOTES_KEY: ("2 frames are missing.", "Axis ? is t.")})
+    assert user.notice == "2 frames are missing. Axis ? is t."

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
-from napari_sam2.viewer.image_layers import intensity_from_layers
+from napari_sam2.viewer.image_layers import intensity_from_layers, opening_notes
 from tests.helpers.stack_files import movie, noise, write_ome_zarr, write_video
 
 PLUGIN = "napari-sam2"
@@ -90,3 +90,18 @@ def test_channels_have_the_colors_and_limits_of_the_command_line(
     found = intensity_from_layers(layers)
     assert found.limits == expected.limits
     assert found.colors == expected.colors
+
+
+def test_notes_of_a_file_travel_with_its_layer(viewer: ViewerModel, tmp_path: Path) -> None:
+    ramp = np.linspace(0, 100, 64 * 96, dtype=np.float32).reshape(1, 64, 96).repeat(3, 0)
+    ramp[:, :20] = -9999
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        for part in (ramp, ramp[:2, :40]):
+            writer.write(part, photometric="minisblack")
+    (layer,) = viewer.open(tmp_path / "two.tif", plugin=PLUGIN)
+    stack = open_stack(tmp_path / "two.tif")
+    expected = (*stack.notes, *choose_intensity(stack).notes)
+    assert any("--scene" in note for note in expected)
+    assert any("-9999" in note for note in expected)
+    assert opening_notes([layer, layer], None) == expected
+    assert opening_notes([layer], tmp_path)[-1].startswith("Accepted labels are written to")
