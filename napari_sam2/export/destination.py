@@ -13,7 +13,7 @@ from pathlib import Path
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.input_files import check_outside
 from napari_sam2.masks.label_layout import LabelGeometry
-from napari_sam2.session.run_folder import RunFolder
+from napari_sam2.session.storage.run_folder import RunFolder
 
 LABEL_GROUP = "objects"
 """Name of the label image in an OME-Zarr."""

@@ -19,10 +19,10 @@ from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
-from napari_sam2.session.fingerprint import Fingerprint
-from napari_sam2.session.run_description import ModelIdentity, RunDescription
-from napari_sam2.session.run_folder import RunFolder, check_same_run
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.storage.fingerprint import Fingerprint
+from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
+from napari_sam2.session.storage.run_folder import RunFolder, check_same_run
 from napari_sam2.tracking.plan import PropagationRequest
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.factory import create_session
-from napari_sam2.session.run_folder import RunFolder
+from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding

@@ -19,7 +19,7 @@ from napari_sam2.inference.protocol import (
     ViewPrompts,
 )
 from napari_sam2.masks.mask import MaskOrigin
-from napari_sam2.session.journal import Done
+from napari_sam2.session.storage.journal import Done
 
 ABSENT = -16.0
 

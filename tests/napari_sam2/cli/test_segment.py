@@ -19,7 +19,7 @@ from napari_sam2.images.contrast.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.masks.label_array import LabelArray
-from napari_sam2.session.fingerprint import MAX_BLOCKS
+from napari_sam2.session.storage.fingerprint import MAX_BLOCKS
 from tests.helpers.command import FRAMES, RunFiles, point
 from tests.helpers.fakes import FakePredictor
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
-from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.storage.fingerprint import Fingerprint
 
 
 @pytest.mark.parametrize("name", ["a b.tif", "a#b.tif", "a%20b.tif", "a%b.tif", "ä.tif"])

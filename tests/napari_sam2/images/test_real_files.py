@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
-from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.storage.fingerprint import Fingerprint
 
 
 @pytest.mark.parametrize(

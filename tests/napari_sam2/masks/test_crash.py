@@ -19,7 +19,7 @@ from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.masks.store import MaskRecord
-from napari_sam2.session.journal import SqliteJournal
+from napari_sam2.session.storage.journal import SqliteJournal
 
 FRAMES, SHAPE = 100_000, (64, 80)
 STACK = open_stack(np.broadcast_to(np.uint8(0), (FRAMES, *SHAPE)), axes="TYX")

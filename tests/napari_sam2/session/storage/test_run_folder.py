@@ -16,10 +16,10 @@ from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.masks.store import MaskRecord
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
-from napari_sam2.session.fingerprint import Fingerprint
-from napari_sam2.session.journal import Done, SqliteJournal
-from napari_sam2.session.run_description import ModelIdentity, RunDescription
-from napari_sam2.session.run_folder import RunFolder, check_same_run
+from napari_sam2.session.storage.fingerprint import Fingerprint
+from napari_sam2.session.storage.journal import Done, SqliteJournal
+from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
+from napari_sam2.session.storage.run_folder import RunFolder, check_same_run
 from tests.helpers.fakes import MemoryJournal
 
 SHAPE = (30, 40)

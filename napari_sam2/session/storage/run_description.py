@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
-from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.storage.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
 

@@ -15,9 +15,9 @@ from napari_sam2.masks.database import Database, MaskTable
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.prompts.json_format import read_prompts_json, write_prompts_json
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
-from napari_sam2.session.fingerprint import Fingerprint
-from napari_sam2.session.journal import SqliteJournal
-from napari_sam2.session.run_description import ModelIdentity, RunDescription, compare
+from napari_sam2.session.storage.fingerprint import Fingerprint
+from napari_sam2.session.storage.journal import SqliteJournal
+from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription, compare
 
 VERSION = 1
 _RUN, _PROMPTS, _MASKS = "run.json", "prompts.json", "masks.sqlite"

@@ -13,7 +13,7 @@ import zarr
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
-from napari_sam2.session.fingerprint import Fingerprint
+from napari_sam2.session.storage.fingerprint import Fingerprint
 from tests.helpers.dicom_files import SeriesWriter
 from tests.helpers.stack_files import CountingStore, noise
 

@@ -18,9 +18,9 @@ from napari_sam2.masks.database import Database, MaskTable
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.prompts.store import PromptStore
-from napari_sam2.session.journal import SqliteJournal
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.storage.journal import SqliteJournal
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import click, movie, straight
 
@@ -61,7 +61,7 @@ def test_kill_then_resume_gives_identical_labels_masks_and_scores(tmp_path, die_
         f"import sys; from pathlib import Path; from {__name__} import run;"
         f"run(Path(sys.argv[1]), resume=False, die_after={die_after})"
     )
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     done = subprocess.run([sys.executable, "-c", code, str(killed)], check=False, cwd=root)
     assert done.returncode == -signal.SIGKILL
     resumed = run(killed, resume=True)

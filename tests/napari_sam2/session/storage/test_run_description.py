@@ -10,8 +10,13 @@ import pytest
 from napari_sam2.images.stack import open_stack
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
-from napari_sam2.session.fingerprint import Fingerprint
-from napari_sam2.session.run_description import ModelIdentity, RunDescription, RunPart, compare
+from napari_sam2.session.storage.fingerprint import Fingerprint
+from napari_sam2.session.storage.run_description import (
+    ModelIdentity,
+    RunDescription,
+    RunPart,
+    compare,
+)
 
 SHAPE = (30, 40)
 POINT, MASK = PointPrompt(1, 0, (3, 4)), MaskPrompt(2, 1, np.ones((2, 3)), (4, 4))

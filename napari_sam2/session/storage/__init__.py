@@ -1,0 +1,1 @@
+"""Storage of runs and sessions on disk."""
