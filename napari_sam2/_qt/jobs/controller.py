@@ -54,7 +54,7 @@ class SegmentationController(QObject):
     viewer : napari.Viewer
         The viewer.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
     parent : QObject or None
         Owner.
 
