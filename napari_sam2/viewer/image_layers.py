@@ -18,6 +18,7 @@ from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.viewer.opened_file import layer_path, opened_file
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
 _LARGE_BYTES = 256 << 20
-NOTES_KEY = "napari-sam2 notes"
-"""Metadata of a layer: the notes about its file, a tuple of str."""
 
 
 def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None = None) -> str:
@@ -130,8 +129,8 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    path = first.source.path
-    files = (Path(path),) if path is not None and Path(path).exists() else ()
+    path = layer_path(first)
+    files = () if path is None else (path,)
     calibration = layer_calibration(first, stack.native_label_axes)
     source = replace(stack.source, name=first.name, calibration=calibration, files=files)
     return replace(stack, source=source)
@@ -225,7 +224,8 @@ def opening_notes(images: Sequence[Image], folder: Path | None) -> tuple[str, ..
     folder : Path or None
         Where accepted labels are written.
     """
-    notes = dict.fromkeys(note for image in images for note in image.metadata.get(NOTES_KEY, ()))
+    files = [file for image in images if (file := opened_file(image)) is not None]
+    notes = dict.fromkeys(note for file in files for note in file.notes)
     written = () if folder is None else (f"Accepted labels are written to {folder}.",)
     return (*notes, *written)
 

@@ -54,7 +54,7 @@ def read(path: str) -> list[LayerData]:
     from napari.utils.notifications import show_info
 
     from napari_sam2.images.stack import open_stack
-    from napari_sam2.viewer.image_layers import NOTES_KEY
+    from napari_sam2.viewer.opened_file import METADATA_KEY, OpenedFile
 
     stack = open_stack(path)
     appearance, notes = _appearance(stack)
@@ -68,7 +68,7 @@ def read(path: str) -> list[LayerData]:
         "name": stack.name,
         **calibration(stack),
         "multiscale": len(levels) > 1,
-        "metadata": {NOTES_KEY: notes},
+        "metadata": {METADATA_KEY: OpenedFile(str(path), notes)},
     }
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]

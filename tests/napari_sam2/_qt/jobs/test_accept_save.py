@@ -12,6 +12,7 @@ import tifffile
 import zarr
 
 from napari_sam2.export.destination import OutputKind
+from napari_sam2.viewer.contributions.commands import open_image
 
 OpenWidget = Callable[..., Any]
 
@@ -51,7 +52,7 @@ def test_results_of_a_file_read_lazily_are_on_disk_before_anything_is_saved(
 ) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", image, metadata={"axes": "TYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(user.viewer, tmp_path / "movie.tif")
     assert not isinstance(layer.data, np.ndarray)
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)

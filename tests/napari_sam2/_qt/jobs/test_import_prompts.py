@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2.viewer.image_layers import NOTES_KEY
+from napari_sam2.viewer.opened_file import METADATA_KEY, OpenedFile
 
 OpenWidget = Callable[..., Any]
 
@@ -29,5 +29,6 @@ def test_seeding_from_labels(open_widget: OpenWidget, image: np.ndarray) -> None
 def test_notes_of_a_file_are_shown_when_a_session_begins(
     open_widget: OpenWidget, image: np.ndarray
 ) -> None:
-    user = open_widget(image, metadata={NOTES_KEY: ("2 frames are missing.", "Axis ? is t.")})
+    file = OpenedFile("movie.tif", ("2 frames are missing.", "Axis ? is t."))
+    user = open_widget(image, metadata={METADATA_KEY: file})
     assert user.notice == "2 frames are missing. Axis ? is t."
