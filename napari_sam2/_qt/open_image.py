@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari.utils.notifications import show_error
+from napari.viewer import Viewer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.viewer.contributions.commands import open_image
 
-if TYPE_CHECKING:
-    import napari
 
-
-def choose_image(viewer: napari.viewer.Viewer) -> None:
+def choose_image(viewer: Viewer) -> None:
     """Ask for a file and open it, lazily and with axes, pixel sizes and units."""
     path, _ = QFileDialog.getOpenFileName(None, "Open with SAM 2")
     if not path:
