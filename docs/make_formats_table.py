@@ -79,7 +79,7 @@ Install an extra with `pip install "napari-sam2[microscopy]"`.
 
 _EXTRAS = {
     "none": (
-        "TIFF, OME-TIFF, Zarr, OME-Zarr, NIfTI, images, NumPy",
+        "TIFF, OME-TIFF and their sets, Zarr, OME-Zarr, NIfTI, images, NumPy",
         "tifffile (BSD-3), ome-types (MIT), zarr (MIT), ome-zarr-models (BSD-3), nibabel (MIT), "
         "Pillow (MIT-CMU)",
     ),

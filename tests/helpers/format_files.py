@@ -13,6 +13,7 @@ import tifffile
 import zarr
 from PIL import Image
 
+from tests.helpers.companion_files import write_set
 from tests.helpers.dicom_files import SeriesWriter
 from tests.helpers.lif_files import LifImage, write_lif
 from tests.helpers.nd2_files import write_nd2
@@ -63,6 +64,10 @@ def _ome(path: Path) -> None:
         for number in range(2):
             options: Any = {"photometric": "minisblack"}
             writer.write(noise(_SHAPE), metadata=_OME | {"Name": f"field {number}"}, **options)
+
+
+def _companion(path: Path) -> None:
+    write_set(path.parent, noise((2, *_SHAPE)).transpose(0, 1, 3, 2, 4, 5)).rename(path)
 
 
 def _zarr(path: Path) -> None:
@@ -155,6 +160,7 @@ INPUTS = (
     InputFormat("TIFF", ".tif", _tiff, f"{_READERS}/tiff/test_reader.py"),
     InputFormat("ImageJ TIFF", ".tif", _imagej, f"{_READERS}/tiff/test_reader.py"),
     InputFormat("OME-TIFF", ".ome.tif", _ome, f"{_READERS}/tiff/test_reader.py"),
+    InputFormat("set of TIFF", ".companion.ome", _companion, f"{_READERS}/tiff/test_companion.py"),
     InputFormat("Zarr", ".zarr", _zarr, f"{_READERS}/zarr/test_reader.py"),
     InputFormat("OME-Zarr 0.4", ".zarr", _ome_zarr("0.4"), f"{_READERS}/zarr/test_reader.py"),
     InputFormat("OME-Zarr 0.5", ".zarr", _ome_zarr("0.5"), f"{_READERS}/zarr/test_reader.py"),

@@ -213,7 +213,7 @@ def _ome_metadata(ome: OME, file: OpenFile, image: TiffImage, path: Path | None)
     if ome.binary_only is not None:
         notes += (
             f"{file.name} is one file of a set that {ome.binary_only.metadata_file} describes: "
-            "only the pages of this file are read, without sizes.",
+            "only the pages of this file are read, without sizes. Open that file for the set.",
         )
     return _Stated(
         stated.calibration,
