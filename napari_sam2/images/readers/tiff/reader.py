@@ -22,6 +22,7 @@ from napari_sam2.images.readers.tiff.arrays import (
     open_levels,
 )
 from napari_sam2.images.readers.tiff.axes import named_axes
+from napari_sam2.images.readers.tiff.display import display_notes
 from napari_sam2.images.readers.tiff.images import (
     TiffImage,
     default_image,
@@ -138,6 +139,7 @@ def _source(file: OpenFile, path: Path | None, scene: str | int | None) -> Sourc
     axes, axis_notes = named_axes(image, file.file)
     notes = image_notes(images, opened, scene is not None, file.name)
     levels, calibration, turned = _upright(levels, stated.calibration, image)
+    notes += display_notes(image.series.keyframe, imagej=file.file.is_imagej)
     return Source(
         levels,
         file.name,
