@@ -23,6 +23,7 @@ from napari_sam2._qt.panels.refinement import RefinementPanel
 from napari_sam2._qt.panels.status import GettingStartedHint, StatusPanel
 from napari_sam2._qt.panels.tools import Tool, ToolPanel
 from napari_sam2.core.errors import UserError
+from napari_sam2.export.destination import label_filters, with_ending
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
 from napari_sam2.viewer.keys import Action, KeyBindings
@@ -219,14 +220,16 @@ class SegmentTrackWidget(QScrollArea):
         self.controller.accept_save.save()
 
     def _save_as(self) -> None:
-        kinds = (
-            "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr);;NIfTI (*.nii.gz *.nii);;"
-            "COCO (*.coco.json);;Folder of PNG (*.png)"
+        ending = read_preferences().label_format
+        filters = label_filters()
+        usual = next(name for name, endings in filters.items() if ending in endings)
+        path, chosen = QFileDialog.getSaveFileName(
+            self, "Save labels", f"labels{ending}", ";;".join(filters), usual
         )
-        path, _ = QFileDialog.getSaveFileName(self, "Save labels", "labels.tif", kinds)
         if path:
-            self.controller.accept_save.save(Path(path))
-            show_info(f"Saving to {path}")
+            target = with_ending(Path(path), filters.get(chosen, (ending,))[0])
+            self.controller.accept_save.save(target)
+            show_info(f"Saving to {target}")
 
     def _schedule_refresh(self) -> None:
         if not self._refresh_timer.isActive():

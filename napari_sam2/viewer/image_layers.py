@@ -18,6 +18,7 @@ from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.viewer.opened_file import layer_path, opened_file
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -128,8 +129,8 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    path = first.source.path
-    files = (Path(path),) if path is not None and Path(path).exists() else ()
+    path = layer_path(first)
+    files = () if path is None else (path,)
     calibration = layer_calibration(first, stack.native_label_axes)
     source = replace(stack.source, name=first.name, calibration=calibration, files=files)
     return replace(stack, source=source)
@@ -211,6 +212,22 @@ def layer_transform(image: Image | Labels) -> dict[str, Any]:
         "units": image.units,
         "axis_labels": image.axis_labels,
     }
+
+
+def opening_notes(images: Sequence[Image], folder: Path | None) -> tuple[str, ...]:
+    """Return what to say when a session begins on layers.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        The layers; those that the reader of this plugin opened have notes about their files.
+    folder : Path or None
+        Where accepted labels are written.
+    """
+    files = [file for image in images if (file := opened_file(image)) is not None]
+    notes = dict.fromkeys(note for file in files for note in file.notes)
+    written = () if folder is None else (f"Accepted labels are written to {folder}.",)
+    return (*notes, *written)
 
 
 def is_lazy(image: Image) -> bool:

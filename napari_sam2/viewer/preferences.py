@@ -27,7 +27,7 @@ class PluginPreferences:
     model, device : str
         The model that is loaded first, and where it runs.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
     hover : bool
         Whether a preview is shown under the pointer.
     hint : bool

@@ -12,12 +12,10 @@ from napari_sam2.export.destination import (
     OutputDestination,
     OutputKind,
     check_disk,
-    check_outside,
-    input_folder,
 )
 from napari_sam2.export.png import check_png_ids
+from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
-from napari_sam2.images.readers import local_path
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
@@ -178,13 +176,13 @@ def _check_free(output: OutputDestination) -> None:
     folder = output.run_folder
     unused = folder.is_dir() and not RunFolder.exists(folder)
     if not (unused and output.existing() == (folder,)):
-        output.check_free()
+        output.check_free("--overwrite it, or --resume the run")
 
 
 def _check_destinations(
     job: SegmentationJob, output: OutputDestination, stack: Stack, frames: tuple[int, int] | None
 ) -> None:
-    output.check_apart([*_input_folders(job, stack), *stack.source.files, job.prompts])
+    output.check_apart([*input_paths(job.source, stack.source), job.prompts])
     output.check_writable()
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
@@ -192,19 +190,11 @@ def _check_destinations(
     check_disk(output, stack, stop - first, prod(stack.full_shape) * stack.dtype.itemsize)
 
 
-def _input_folders(job: SegmentationJob, stack: Stack) -> tuple[Path, ...]:
-    """Return the folders of images that are the input."""
-    given = local_path(str(job.source)) if isinstance(job.source, (str, Path)) else None
-    folders = (given if given is not None and given.is_dir() else None, input_folder(stack.source))
-    return tuple(folder for folder in folders if folder is not None)
-
-
 def _check_scores(job: SegmentationJob, scores: Path, stack: Stack) -> None:
-    inputs = [path.resolve() for path in (*stack.source.files, job.prompts)]
-    if scores.resolve() in inputs:
-        raise UserError(f"The scores would replace the input {scores}. Choose another file.")
-    for folder in _input_folders(job, stack):
-        check_outside(scores, folder)
+    for read in (*input_paths(job.source, stack.source), job.prompts):
+        if scores.resolve() == read.resolve():
+            raise UserError(f"The scores would replace the input {scores}. Choose another file.")
+        check_outside(scores, read)
     check_csv_path(scores)
     if scores.exists() and not (job.overwrite or job.resume):
         raise UserError(f"{scores} exists. Choose another file for the scores, or --overwrite it.")

@@ -23,7 +23,7 @@ class AcceptSaveJobs:
     clicks, runs : JobQueue
         The queue of clicks, which an accept waits for, and the queue of runs.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
 
     Attributes
     ----------

@@ -30,6 +30,7 @@ from napari_sam2.viewer.image_layers import (
     create_sessions,
     intensity_from_layers,
     label_folder,
+    opening_notes,
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
@@ -53,7 +54,7 @@ class SegmentationController(QObject):
     viewer : napari.Viewer
         The viewer.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
     parent : QObject or None
         Owner.
 
@@ -144,8 +145,8 @@ class SegmentationController(QObject):
         folder = label_folder(stack, images)
         sessions = create_sessions(stack, images, predictor, folder)
         self.adopt(LayerSync(viewer, images, sessions))
-        if folder is not None:
-            self.state.notice.emit(f"Accepted labels are written to {folder}.")
+        if notes := opening_notes(images, folder):
+            self.state.notice.emit(" ".join(notes))
 
     def adopt(self, sync: LayerSync) -> None:
         """Continue a segmentation that a script or an earlier widget has begun."""

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import napari_sam2
+from napari_sam2.export.destination import OutputKind
 from napari_sam2.viewer.keys import Action, KeyBindings
 from napari_sam2.viewer.preferences import (
     PluginPreferences,
@@ -20,11 +21,15 @@ from napari_sam2.viewer.preferences import (
 )
 
 
-def _defaults(section: str) -> dict[str, Any]:
+def _properties(section: str) -> dict[str, Any]:
     path = Path(napari_sam2.__file__).with_name("napari.yaml")
     manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-    properties = manifest["contributions"]["configurations"][section]["properties"]
-    return {name: value["default"] for name, value in properties.items()}
+    properties: dict[str, Any] = manifest["contributions"]["configurations"][section]["properties"]
+    return properties
+
+
+def _defaults(section: str) -> dict[str, Any]:
+    return {name: value["default"] for name, value in _properties(section).items()}
 
 
 def test_the_manifest_has_the_default_keys() -> None:
@@ -40,6 +45,10 @@ def test_the_manifest_has_the_default_preferences() -> None:
         "keys": {},
     }
     assert declared == asdict(PluginPreferences())
+
+
+def test_the_manifest_lists_all_formats_of_labels() -> None:
+    assert _properties("output")["ending"]["enum"] == [kind.endings[0] for kind in OutputKind]
 
 
 def test_keys_are_bound_and_given_back() -> None:

@@ -11,6 +11,9 @@ import pytest
 import tifffile
 import zarr
 
+from napari_sam2.export.destination import OutputKind
+from napari_sam2.viewer.contributions.commands import open_image
+
 OpenWidget = Callable[..., Any]
 
 
@@ -49,7 +52,7 @@ def test_results_of_a_file_read_lazily_are_on_disk_before_anything_is_saved(
 ) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", image, metadata={"axes": "TYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(user.viewer, tmp_path / "movie.tif")
     assert not isinstance(layer.data, np.ndarray)
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)
@@ -74,3 +77,22 @@ def test_accepting_covers_accepted_objects_only_when_ticked(
         user.key("N")
         user.settle()
     assert user.labels()[0, 20, 20] == winner
+
+
+def test_save_as_takes_the_format_of_the_filter(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qtpy.QtWidgets import QFileDialog
+
+    offered: list[str] = []
+
+    def choose(_: Any, title: str, name: str, kinds: str, usual: str) -> tuple[str, str]:
+        offered.extend(kinds.split(";;"))
+        assert (name, usual) == ("labels.tif", "TIFF (*.tif *.tiff)")
+        return str(tmp_path / "mine"), "NIfTI (*.nii.gz *.nii)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    user = open_widget(image)
+    user.widget.save_as.click()
+    user.until((tmp_path / "mine.nii.gz").exists)
+    assert len(offered) == len(OutputKind)
