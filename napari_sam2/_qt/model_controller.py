@@ -82,6 +82,10 @@ class ModelController(QObject):
         self._panel.select(choice)
         self.load()
 
+    def open(self) -> None:
+        """Load models again after :meth:`close`."""
+        self._loader.open()
+
     def close(self) -> None:
         """Cancel loading and end the thread."""
         self._loader.close()

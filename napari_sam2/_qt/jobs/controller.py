@@ -149,6 +149,7 @@ class SegmentationController(QObject):
 
     def adopt(self, sync: LayerSync) -> None:
         """Continue a segmentation that a script or an earlier widget has begun."""
+        sync.attach()
         self.state.sync = sync
         self.state.predictor = sync.sessions.predictor
         self._mouse = NegativeClickHandler(sync)
@@ -194,14 +195,23 @@ class SegmentationController(QObject):
         self._run_queue.discard_retained()
         self.state.session_changed.emit()
 
+    def open(self) -> None:
+        """Work again after :meth:`close`; call :meth:`adopt` or :meth:`begin` next."""
+        self.state.sync = None
+        self._clicks.open()
+        self._run_queue.open()
+        self.hover.open()
+        self._timer.start(UPDATE_MS)
+
     def close(self) -> None:
         """End the session and the threads; masks that are done stay in the layers."""
         with suppress(RuntimeError):
             self._timer.stop()
         self._disconnect()
-        self.hover.release()
+        self.hover.close()
         self._clicks.close()
         self._run_queue.close()
+        self.state.pending_accepts.clear()
 
     def _disconnect(self) -> None:
         self.hover.clear()
