@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage, Remedy
-from napari_sam2._qt.jobs.model_loading import ModelLoader
+from napari_sam2._qt.model_loading import ModelLoader
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2.inference.model_catalog import ModelCatalog, ModelChoice, Progress
