@@ -1,7 +1,6 @@
 """The dock widget "Segment and track"."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button, heading, row
+from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2._qt.model_controller import ModelController
@@ -39,7 +39,7 @@ _REFRESH_MS = 120
 """Milliseconds for which changes are collected before the panels are refreshed."""
 
 
-class SegmentTrackWidget(QScrollArea):
+class SegmentTrackWidget(DockedWidget):
     """Prompts, propagation, the objects and saving, for one viewer.
 
     Parameters
@@ -78,15 +78,14 @@ class SegmentTrackWidget(QScrollArea):
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
         self._make_buttons(key)
-        self._content = QWidget()
+        self.scroll, self._content = QScrollArea(), QWidget()
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
         self._refresh_timer.setInterval(_REFRESH_MS)
         self._refresh_timer.timeout.connect(self.refresh)
         self._arrange()
         self._connect()
-        self._bind_keys()
-        self._start()
+        self.attach()
 
     def _make_buttons(self, key: Callable[[Action], str]) -> None:
         self.accept = button(
@@ -123,15 +122,18 @@ class SegmentTrackWidget(QScrollArea):
         for part in parts:
             layout.addWidget(part)
         layout.addStretch(1)
-        self.setWidget(self._content)
-        self.setWidgetResizable(True)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setWidget(self._content)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(self.scroll.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.scroll)
         self._fit_width()
 
     def _fit_width(self) -> None:
         """Make the widget as wide as its content and a vertical scroll bar."""
-        bar = self.verticalScrollBar().sizeHint().width()
+        bar = self.scroll.verticalScrollBar().sizeHint().width()
         self.setMinimumWidth(max(310, self._content.minimumSizeHint().width() + bar))
 
     def _connect(self) -> None:
@@ -144,19 +146,30 @@ class SegmentTrackWidget(QScrollArea):
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
         self.objects.jump.connect(self.controller.show_lowest_score)
-        removed = self.viewer.layers.events.removed
-        removed.connect(self._layer_removed)
-        self._release = _Release(
+
+    def attached(self) -> None:
+        """Connect to the viewer, and continue its segmentation or load a model."""
+        self.viewer.layers.events.removed.connect(self._layer_removed)
+        self.images.attach()
+        self.refinement.attach()
+        self.models.open()
+        self.controller.open()
+        self._bind_keys()
+        self._start()
+
+    def steps_of_release(self) -> Iterable[Callable[[], Any]]:
+        """Return what ends keys, connections and threads."""
+        removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
+        return (
             self._refresh_timer.stop,
             self.keys.release,
-            self.images.release,
-            lambda: removed.disconnect(self._layer_removed),
+            self.images.detach,
+            lambda: removed.disconnect(layer_removed),
             self.propagation.close_activity,
-            self.refinement.release,
+            self.refinement.detach,
             self.models.close,
             self.controller.close,
         )
-        self.destroyed.connect(self._release)
 
     def _bind_keys(self) -> None:
         controller, tools = self.controller, self.tools
@@ -185,8 +198,10 @@ class SegmentTrackWidget(QScrollArea):
             self.controller.adopt(existing)
             self.models.adopt(existing.sessions.predictor)
             self.tools.use(Tool.POINT)
-        else:
+        elif self.state.predictor is None:
             self.models.load()
+        else:
+            self.begin()
         self.refresh()
 
     def _model_ready(self) -> None:
@@ -288,31 +303,3 @@ class SegmentTrackWidget(QScrollArea):
 
     def _layer_removed(self, event: Any) -> None:
         self._schedule_refresh()
-
-    def release(self) -> None:
-        """Unbind the keys, disconnect from the viewer and end the threads."""
-        self._release()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Release everything with the window."""
-        self.release()
-        super().closeEvent(event)
-
-
-class _Release:
-    """Runs steps once, and skips those whose Qt object was deleted.
-
-    Parameters
-    ----------
-    *steps : Callable
-        The steps, in order.
-    """
-
-    def __init__(self, *steps: Callable[[], Any]) -> None:
-        self._steps = list(steps)
-
-    def __call__(self, *_: Any) -> None:
-        steps, self._steps = self._steps, []
-        for step in steps:
-            with suppress(RuntimeError):
-                step()

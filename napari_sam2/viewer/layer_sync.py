@@ -64,7 +64,10 @@ class LayerSync:
         self.prompts = PromptController(sessions, self.events)
         self.prompt_layers = PromptLayers(self.layers, sessions, self.prompts, self.events)
         self.dims = ViewerDims(viewer, images[0], self.grid)
-        self._attach()
+        self._attached = False
+        self.layers.make_all()
+        self.attach()
+        self.start_object()
 
     @staticmethod
     def find(viewer: Any) -> LayerSync | None:
@@ -79,15 +82,18 @@ class LayerSync:
                 return sync
         return None
 
-    def _attach(self) -> None:
-        self.layers.make_all()
+    def attach(self) -> None:
+        """Follow the viewer's layers again after :meth:`detach`."""
+        if self._attached:
+            return
+        self._attached = True
         self.viewer.layers.events.removed.connect(self._removed)
         for image in self.images:
             image.events.data.connect(self._image_changed)
-        self.start_object()
 
     def detach(self) -> None:
         """Cancel the runs and disconnect from the viewer; layers and masks stay."""
+        self._attached = False
         with suppress(ValueError, RuntimeError):
             self.viewer.layers.events.removed.disconnect(self._removed)
         for image in self.images:

@@ -15,20 +15,19 @@ from napari_sam2._qt.jobs.background_encoding import BackgroundEncoder
 from napari_sam2._qt.jobs.error_messages import ErrorMessage, is_out_of_memory
 from napari_sam2._qt.jobs.hover_preview import HoverPreview
 from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
+from napari_sam2._qt.jobs.model_input import ModelInputJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
 from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.core.geometry import PlaneIndex
-from napari_sam2.images.contrast.automatic import AutomaticLimits, suggested_window
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.viewer.image_layers import (
     create_sessions,
-    intensity_from_layers,
     label_folder,
     opening_notes,
     stack_from_layers,
@@ -62,7 +61,7 @@ class SegmentationController(QObject):
     ----------
     state : ControllerState
         What panels show.
-    runs, predictions, prompt_import, refinement, accept_save, hover
+    runs, predictions, prompt_import, refinement, accept_save, hover, model_input
         The jobs that panels start.
     direction : PropagationDirection
         Direction of propagation.
@@ -86,6 +85,7 @@ class SegmentationController(QObject):
         self.accept_save = AcceptSaveJobs(self.state, self._clicks, self._run_queue, label_format)
         self.hover = HoverPreview(self.state, self._clicks)
         self._encoder = BackgroundEncoder(self._clicks)
+        self.model_input = ModelInputJobs(self.state, self._clicks, self._encoder)
         self._mouse: NegativeClickHandler | None = None
         self._changed_planes: set[PlaneIndex] = set()
         self._lock = Lock()
@@ -150,6 +150,7 @@ class SegmentationController(QObject):
 
     def adopt(self, sync: LayerSync) -> None:
         """Continue a segmentation that a script or an earlier widget has begun."""
+        sync.attach()
         self.state.sync = sync
         self.state.predictor = sync.sessions.predictor
         self._mouse = NegativeClickHandler(sync)
@@ -195,14 +196,23 @@ class SegmentationController(QObject):
         self._run_queue.discard_retained()
         self.state.session_changed.emit()
 
+    def open(self) -> None:
+        """Work again after :meth:`close`; call :meth:`adopt` or :meth:`begin` next."""
+        self.state.sync = None
+        self._clicks.open()
+        self._run_queue.open()
+        self.hover.open()
+        self._timer.start(UPDATE_MS)
+
     def close(self) -> None:
         """End the session and the threads; masks that are done stay in the layers."""
         with suppress(RuntimeError):
             self._timer.stop()
         self._disconnect()
-        self.hover.release()
+        self.hover.close()
         self._clicks.close()
         self._run_queue.close()
+        self.state.pending_accepts.clear()
 
     def _disconnect(self) -> None:
         self.hover.clear()
@@ -256,34 +266,6 @@ class SegmentationController(QObject):
             self.state.notice.emit("This object has no mask yet.")
         else:
             self.state.sync.dims.show_plane(progress.worst_index)
-
-    def show_model_input(self, show: Callable[[Any], None]) -> None:
-        """Apply the layers' contrast and colors, and pass on the shown frame as the model sees it.
-
-        Parameters
-        ----------
-        show : Callable
-            Receives the frame, (h, w, 3) uint8.
-        """
-        sync = self.state.sync
-        if sync is None:
-            return
-        sessions, session, frame = sync.sessions, sync.session, sync.dims.frame
-        intensity = intensity_from_layers(sync.images)
-
-        def work() -> Any:
-            if intensity != sessions.intensity:
-                sessions.set_intensity(intensity)
-            return session.encoder.image(session.stack.index(frame), session.placement.full)
-
-        self._encoder.reset()
-        self._clicks.submit(JobKey(JobKind.SHOW_MODEL_INPUT), work, show, JobPriority.CLICK)
-
-    def suggest_window(self, show: Callable[[AutomaticLimits | None], None]) -> None:
-        """Pass on the contrast limits of a CT window; None if the image is not a CT."""
-        if self.state.sync is not None:
-            work = partial(suggested_window, self.state.sync.session.stack)
-            self._clicks.submit(JobKey(JobKind.SUGGEST_WINDOW), work, show)
 
     def update(self) -> None:
         """Show what the threads have computed since the last update."""

@@ -118,7 +118,7 @@ class AdvancedPanel(QWidget):
 
     def show_model_input(self) -> None:
         """Apply the layers' contrast, and show the frame as the model sees it."""
-        self._controller.show_model_input(self._show)
+        self._controller.model_input.update(self._show)
 
     def _show(self, image: Any) -> None:
         data = np.ascontiguousarray(image)

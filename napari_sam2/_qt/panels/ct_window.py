@@ -1,7 +1,5 @@
 """A button that applies a CT window, shown for images that are a CT."""
 
-from typing import Any
-
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button
@@ -39,7 +37,7 @@ class CtWindowPanel(QWidget):
 
     def _session_changed(self) -> None:
         self._show(None)
-        self._controller.suggest_window(self._show)
+        self._controller.model_input.suggest_window(self._show)
 
     def _show(self, suggested: AutomaticLimits | None) -> None:
         self._suggested = suggested
@@ -52,13 +50,9 @@ class CtWindowPanel(QWidget):
         for image, limits in zip(sync.images, self._suggested.limits, strict=True):
             image.contrast_limits_range = _covering(image.contrast_limits_range, limits)
             image.contrast_limits = limits
-        self._controller.show_model_input(_ignore)
+        self._controller.model_input.update()
         self._show(None)
 
 
 def _covering(extent: tuple[float, float], limits: tuple[float, float]) -> tuple[float, float]:
     return min(extent[0], limits[0]), max(extent[1], limits[1])
-
-
-def _ignore(_: Any) -> None:
-    """Show nothing: the viewer itself shows the new contrast."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,11 @@ class SharedViewers:
     def reset(self) -> None:
         """Close the widgets of the present test and empty the viewers."""
         for driver in self._drivers:
-            driver.close()
-            if driver.widget.parent() is not None:
-                driver.viewer.window.remove_dock_widget(driver.widget)
-            driver.widget.deleteLater()
+            with suppress(RuntimeError, AttributeError):  # The test has closed the dock.
+                driver.close()
+                if driver.widget.parent() is not None:
+                    driver.viewer.window.remove_dock_widget(driver.widget)
+                driver.widget.deleteLater()
         for viewer in self._viewers[: self._taken]:
             _empty(viewer)
         self._drivers.clear()
