@@ -142,7 +142,7 @@ class TrackState:
 
     def with_non_conditioning(self, entry: MemoryEntry) -> TrackState:
         """Return the state with ``entry`` as a non-conditioning memory of all hypotheses."""
-        return self._map_tracked(lambda entries: {**entries, entry.frame: entry})
+        return self.map_tracked(lambda entries: {**entries, entry.frame: entry})
 
     def without_conditioning(self, frame: int) -> TrackState:
         """Return the state in which the memory of ``frame`` is non-conditioning."""
@@ -184,7 +184,7 @@ class TrackState:
             for a in self.anchors
         ]
         state = replace(self, conditioning=all_moved(self.conditioning))
-        return replace(state, anchors=tuple(filter(_in_view, anchors)))._map_tracked(all_moved)
+        return replace(state, anchors=tuple(filter(_in_view, anchors))).map_tracked(all_moved)
 
     def to_bytes(self) -> bytes:
         """Return the state as bytes, from which :meth:`from_bytes` restores it exactly."""
@@ -234,7 +234,7 @@ class TrackState:
             yield from hypothesis.non_conditioning.values()
         yield from (anchor.entry for anchor in self.anchors)
 
-    def _map_tracked(self, function: Callable[[Entries], Entries]) -> TrackState:
+    def map_tracked(self, function: Callable[[Entries], Entries]) -> TrackState:
         """Return the state with ``function`` applied to the tracked frames of each hypothesis."""
         return replace(
             self,
@@ -247,7 +247,7 @@ class TrackState:
     def _without_tracked(self, dropped: Callable[[int], bool]) -> TrackState:
         """Return the state without the tracked frames for which ``dropped`` is true."""
         anchors = tuple(a for a in self.anchors if not dropped(a.entry.frame))
-        return replace(self, anchors=anchors)._map_tracked(
+        return replace(self, anchors=anchors).map_tracked(
             lambda entries: {t: e for t, e in entries.items() if not dropped(t)}
         )
 

@@ -50,8 +50,8 @@ class PreferenceStorage(Protocol):
     def read(self) -> PluginPreferences:
         """Return the preferences, with the default for what is not stored."""
 
-    def store(self, **changed: bool) -> None:
-        """Change some preferences; parameters are fields of :class:`PluginPreferences`."""
+    def store(self, *, hover: bool | None = None, hint: bool | None = None) -> None:
+        """Change preferences; None keeps one."""
 
 
 def preference_storage() -> PreferenceStorage:
@@ -94,11 +94,11 @@ class NapariSettings:
             keys={a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action},
         )
 
-    def store(self, **changed: bool) -> None:
-        """Change preferences of the section ``interaction``."""
+    def store(self, *, hover: bool | None = None, hint: bool | None = None) -> None:
+        """Change preferences; None keeps one."""
         interaction = getattr(self.settings, "interaction", None)
-        for name, value in changed.items():
-            if getattr(interaction, name, value) != value:
+        for name, value in (("hover", hover), ("hint", hint)):
+            if value is not None and getattr(interaction, name, value) != value:
                 setattr(interaction, name, value)
 
 
@@ -129,15 +129,20 @@ class PreferencesFile:
         found = {name: _value(name, item) for name, item in node.fields((), names).items()}
         return PluginPreferences(**found)
 
-    def store(self, **changed: bool) -> None:
-        """Write the preferences with some changes.
+    def store(self, *, hover: bool | None = None, hint: bool | None = None) -> None:
+        """Write the preferences with some changes; None keeps one.
 
         Raises
         ------
         UserError
             If the present file is damaged; it is kept.
         """
-        preferences = replace(self.read(), **changed)
+        stored = self.read()
+        preferences = replace(
+            stored,
+            hover=stored.hover if hover is None else hover,
+            hint=stored.hint if hint is None else hint,
+        )
         keys = {action.name.lower(): key for action, key in preferences.keys.items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.path, json.dumps({**asdict(preferences), "keys": keys}, indent=2))
@@ -171,9 +176,9 @@ def store_hint(hint: bool) -> None:
     _store(hint=hint)
 
 
-def _store(**changed: bool) -> None:
+def _store(*, hover: bool | None = None, hint: bool | None = None) -> None:
     try:
-        preference_storage().store(**changed)
+        preference_storage().store(hover=hover, hint=hint)
     except (UserError, OSError) as error:
         _warn(f"The preferences cannot be stored: {error}")
 

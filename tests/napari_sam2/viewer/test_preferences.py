@@ -90,7 +90,7 @@ def test_an_edited_file_is_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "broken JSON"),
-        ('{"modell": "tiny"}', "unknown key 'modell'"),
+        ('{"size": "tiny"}', "unknown key 'size'"),
         ('{"hint": "no"}', "expected true or false"),
         ('{"keys": {"fly": "F"}}', "unknown key 'fly'"),
     ],
