@@ -11,6 +11,7 @@ from napari_sam2.inference.preview import Preview
 from napari_sam2.masks.mask import FrameResult, MaskOrigin
 from napari_sam2.prompts.history import EditHistory, PromptEdit
 from napari_sam2.prompts.types import PointPrompt, Prompt, PromptKey
+from napari_sam2.session.editing import locked_error
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.events import SyncEvents
@@ -50,12 +51,23 @@ class PromptController:
         return accepted and object_id not in self._reopening
 
     def edit(self, changes: Sequence[PromptChange]) -> tuple[PromptEdit, ...]:
-        """Replace prompts of objects on frames, as one step of undo; return what changed."""
-        step = tuple(self._apply(key, prompts) for key, prompts in changes)
+        """Replace prompts of objects on frames, as one step of undo; return what changed.
+
+        Prompts on locked frames stay, with a notice.
+        """
+        step = tuple(
+            self._apply(key, prompts) for key, prompts in changes if not self._refuses(key)
+        )
         if step:
             self._history.add(step)
             self._events.objects.emit()
         return step
+
+    def _refuses(self, key: PromptKey) -> bool:
+        locked = self._sessions[key.position].is_locked(key.object_id, key.frame)
+        if locked:
+            self._events.notice.emit(str(locked_error(key.object_id, key.frame)))
+        return locked
 
     def _apply(self, key: PromptKey, prompts: tuple[Prompt, ...]) -> PromptEdit:
         fixed, object_id, frame = key
