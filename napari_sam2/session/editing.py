@@ -196,6 +196,11 @@ class MaskEditor:
         self._tracks.set_absent(object_id, absent)
         self.delete(object_id, deleted & self._store.frames(object_id))
 
+    def redraw(self, object_id: int, frame: int) -> None:
+        """Draw the labels of a frame again, and report the object's mask there as changed."""
+        self._store.redraw(frame)
+        self._events.masks.emit(object_id, self._store.index(frame))
+
     def check_unlocked(self, object_id: int, frame: int) -> None:
         """Raise an error if an object's mask on a frame is locked."""
         if self._store.is_locked(object_id, frame):

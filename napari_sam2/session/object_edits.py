@@ -88,6 +88,10 @@ class ObjectEdits:
         """Return the frames on which an object's mask is locked, increasing."""
         return self._store.locked().get(object_id, ())
 
+    def is_locked(self, object_id: int, frame: int) -> bool:
+        """Return whether an object's mask on a frame is locked."""
+        return self._store.is_locked(object_id, frame)
+
     def end_object(self, object_id: int, frame: int) -> None:
         """Delete an object's masks after a frame; from now on it gets none there.
 
@@ -125,6 +129,10 @@ class ObjectEdits:
     def delete_masks(self, object_id: int, frames: Iterable[int] | None = None) -> None:
         """Delete an object's masks on some frames, or on all; propagation can make them again."""
         self._editor.delete(object_id, frames)
+
+    def redraw(self, object_id: int, frame: int) -> None:
+        """Draw the labels of a frame again from the masks, e.g. after they were painted over."""
+        self._editor.redraw(object_id, frame)
 
     def delete_object(self, object_id: int) -> None:
         """Delete an object with its prompts and masks; masks below it become visible."""

@@ -62,8 +62,10 @@ class LayerSync:
         self.events = SyncEvents()
         self.layers = LayerSet(viewer, images[0], self.grid, sessions.labels, self._added, self)
         self.prompts = PromptController(sessions, self.events)
-        self.prompt_layers = PromptLayers(self.layers, sessions, self.prompts, self.events)
         self.dims = ViewerDims(viewer, images[0], self.grid)
+        self.prompt_layers = PromptLayers(
+            self.layers, sessions, self.prompts, self.events, self.dims.check_plane
+        )
         self._attached = False
         self.layers.make_all()
         self.attach()

@@ -71,6 +71,11 @@ class PointsLayer:
                 found.setdefault(PromptKey(fixed, int(object_id), frame), []).append(prompt)
         return found
 
+    def outside(self, rows: slice = slice(None)) -> bool:
+        """Return whether one of some points, all by default, lies beyond the image."""
+        points = self.layer.data[rows]
+        return not all(self.grid.inside(self.grid.yx(point)) for point in points)
+
     def show(self, prompts: Iterable[tuple[FixedPosition, PointPrompt]]) -> None:
         """Replace all points of the layer."""
         shown = list(prompts)

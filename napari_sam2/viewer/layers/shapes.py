@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,17 +46,32 @@ class ShapesLayer:
 
     def prompts(self) -> dict[PromptKey, BoxPrompt | MaskPrompt]:
         """Return prompts by object and frame; of several shapes the last one counts."""
-        found: dict[PromptKey, BoxPrompt | MaskPrompt] = {}
+        return {key: prompt for key, prompt in self._read() if prompt is not None}
+
+    def unused(self) -> bool:
+        """Return whether a shape encloses no pixel of the image, and so gives no prompt."""
+        return any(prompt is None for _, prompt in self._read())
+
+    def cut(self) -> bool:
+        """Return whether a box reaches beyond the image, where its prompt is cut."""
+        rows, columns = self._plane_shape
+        corners = [
+            self._yx(np.asarray(vertices))
+            for vertices, kind in zip(self.layer.data, self.layer.shape_type, strict=True)
+            if is_box(self._yx(np.asarray(vertices)), str(kind))
+        ]
+        edge = np.array([rows, columns]) - 0.5
+        return any(np.any((yx < -0.5) | (yx > edge)) for yx in corners)
+
+    def _read(self) -> Iterator[tuple[PromptKey, BoxPrompt | MaskPrompt | None]]:
         rows = zip(
             self.layer.data, self.layer.shape_type, self.layer.features["object_id"], strict=True
         )
         for vertices, kind, object_id in rows:
             corner = np.asarray(vertices)[0]
-            fixed, frame = self.grid.fixed(corner), self.grid.frame(corner)
-            prompt = self._prompt(np.asarray(vertices), str(kind), int(object_id), frame)
-            if prompt is not None:
-                found[PromptKey(fixed, int(object_id), frame)] = prompt
-        return found
+            key = PromptKey(self.grid.fixed(corner), int(object_id), self.grid.frame(corner))
+            yx = self._yx(np.asarray(vertices))
+            yield key, outline_prompt(yx, str(kind), *key[1:], self._plane_shape)
 
     def show(self, boxes: Iterable[tuple[FixedPosition, BoxPrompt]], masks: set[PromptKey]) -> None:
         """Replace the boxes of the layer, and keep those outlines that are still prompts.
@@ -96,11 +111,10 @@ class ShapesLayer:
             layer.feature_defaults = {"object_id": object_id}
             layer.add([vertices], shape_type=kind)
 
-    def _prompt(
-        self, vertices: Vertices, kind: str, object_id: int, frame: int
-    ) -> BoxPrompt | MaskPrompt | None:
+    @property
+    def _plane_shape(self) -> tuple[int, int]:
         rows, columns = (self.grid.lengths[self.grid.axes.index(a)] for a in self.grid.plane)
-        return outline_prompt(self._yx(vertices), kind, object_id, frame, (rows, columns))
+        return rows, columns
 
     def _yx(self, vertices: Vertices) -> Vertices:
         return np.array([self.grid.yx(vertex) for vertex in vertices])
