@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.edit_log import EditLog, NullEditLog
 from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.masks.label_layout import CHUNK
 from napari_sam2.masks.mask import FrameResult, MaskStatus
-from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
+from napari_sam2.masks.store import MaskInfo, MaskKey, MaskRecord, MemoryMaskStore
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -32,6 +33,8 @@ class SegmentationStore:
     drafts : MaskStore or None
         Drafts of the forward sweep, kept until the backward sweep has blended them; in memory by
         default.
+    edits : EditLog or None
+        Records the masks that are replaced.
     """
 
     def __init__(
@@ -40,13 +43,17 @@ class SegmentationStore:
         masks: MaskStore,
         labels: LabelArray | None = None,
         drafts: MaskStore | None = None,
+        edits: EditLog | None = None,
     ) -> None:
         self.masks = masks
         self.labels = labels
         self._drafts: MaskStore = MemoryMaskStore() if drafts is None else drafts
         self._indices = [stack.index(frame) for frame in range(stack.n_frames)]
         self._frames = {index: frame for frame, index in enumerate(self._indices)}
+        self._edits: EditLog = NullEditLog() if edits is None else edits
         self._lock = RLock()
+        # Labels are drawn outside of edits, so that these do not wait for the disk.
+        self._drawing = RLock()
         self._locked: dict[int, set[int]] = {}
         self._undrawn: dict[PlaneIndex, list[Window]] = {}
         for info in masks.infos():
@@ -68,12 +75,13 @@ class SegmentationStore:
         replace : bool
             Whether to replace accepted and locked masks too; by default they stay.
         """
-        with self._lock:
+        with self._edits.edit("Store masks"), self._lock:
             old = {r.object_id: self.masks.get(r.object_id, r.index) for r in results}
             stored = [r for r in results if replace or not _protected(old[r.object_id])]
             records = [MaskRecord.from_result(result) for result in stored]
             self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
             self._replace([(record, old[record.object_id]) for record in records])
+        self.draw()
         return stored
 
     def infos(self) -> list[tuple[int, MaskInfo]]:
@@ -146,7 +154,7 @@ class SegmentationStore:
         list of tuple
             (frame, mask without pixels) of all masks that changed, other objects' included.
         """
-        with self._lock:
+        with self._edits.edit(f"Change the status of object {object_id}"), self._lock:
             found = [self.masks.get(object_id, i) for i in self._planes(object_id, frames)]
             changes = [
                 change
@@ -155,6 +163,7 @@ class SegmentationStore:
                 for change in self._with_status(record, status, cover)
             ]
             self._replace(changes)
+        self.draw()
         return [(self._frames[record.index], record.info) for record, _ in changes]
 
     def _with_status(
@@ -175,21 +184,58 @@ class SegmentationStore:
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
         """Delete an object's masks on some frames, or on all, and return their planes."""
-        removed: list[MaskInfo] = []
-        with self._lock:
-            for index in self._planes(object_id, frames):
-                removed += self.masks.delete(object_id, index)
+        with self._edits.edit(f"Delete masks of object {object_id}"), self._lock:
+            planes = self._planes(object_id, frames)
+            for index in planes:
+                self._write(MaskKey(object_id, index), None, self.masks.get(object_id, index))
                 self._drafts.delete(object_id, index)
-            for info in removed:
-                self._remove_lock(info)
-                self._undrawn.setdefault(info.index, []).append(info.window)
-            self._draw()
-        return [info.index for info in removed]
+        self.draw()
+        return planes
+
+    def merge(self, source_id: int, target_id: int) -> list[tuple[int, MaskInfo]]:
+        """Unite the masks of an object with those of another one, whatever their status.
+
+        Returns
+        -------
+        list of tuple
+            (frame, mask without pixels) of the masks that changed.
+        """
+        with self._edits.edit(f"Merge object {source_id}"), self._lock:
+            changes = []
+            for index in self._planes(source_id, None):
+                source = self.masks.get(source_id, index)
+                old = self.masks.get(target_id, index)
+                if source is not None:
+                    changes.append((source.merged_into(target_id, old), old))
+            self._replace(changes)
+        self.draw()
+        return [(self._frames[record.index], record.info) for record, _ in changes]
+
+    def exchange(
+        self, masks: Mapping[MaskKey, MaskRecord | None]
+    ) -> dict[MaskKey, MaskRecord | None]:
+        """Set masks, None for no mask, whatever their status, and return those replaced.
+
+        Call :meth:`draw` afterwards.
+        """
+        with self._edits.edit("Set masks"), self._lock:
+            before = {key: self.masks.get(*key) for key in masks}
+            for key, record in masks.items():
+                self._write(key, record, before[key])
+        return before
+
+    def has_plane(self, index: PlaneIndex) -> bool:
+        """Return whether a plane is a frame of the stack."""
+        return index in self._frames
+
+    def frame(self, index: PlaneIndex) -> int:
+        """Return the frame of a plane of the stack."""
+        return self._frames[index]
 
     def redraw(self, frame: int) -> None:
         """Draw the labels of a frame again from the masks."""
         index = self.index(frame)
-        with self._lock:
+        with self._drawing:
             if self.labels is not None:
                 self.labels.refresh(index, Window.of(self.labels.geometry.shape), self.masks)
 
@@ -198,18 +244,31 @@ class SegmentationStore:
         return [index for index in self.masks.indices(object_id) if index in chosen]
 
     def _replace(self, changes: Sequence[tuple[MaskRecord, MaskRecord | None]]) -> None:
-        """Store (new, old) masks whatever their status, and draw the windows of both."""
+        """Store (new, old) masks whatever their status."""
         for record, old in changes:
-            windows = self._undrawn.setdefault(record.index, [])
-            windows.append(record.window)
-            if old is not None:
-                windows.append(old.window)
-                self._remove_lock(old)
-                if old.status > record.status:
-                    self.masks.delete(old.object_id, old.index)
-            self._add_lock(record)
+            if old is not None and old.status > record.status:
+                self.masks.delete(old.object_id, old.index)
         self.masks.put(record for record, _ in changes)
-        self._draw()
+        for record, old in changes:
+            self._note(MaskKey(record.object_id, record.index), record, old)
+
+    def _write(self, key: MaskKey, record: MaskRecord | None, old: MaskRecord | None) -> None:
+        if old is not None:
+            self.masks.delete(*key)
+        if record is not None:
+            self.masks.put([record])
+        self._note(key, record, old)
+
+    def _note(self, key: MaskKey, record: MaskRecord | None, old: MaskRecord | None) -> None:
+        """Record a change of a mask, and remember its locks and what must be drawn."""
+        self._edits.record(key, old, record)
+        windows = self._undrawn.setdefault(key.plane, [])
+        if old is not None:
+            windows.append(old.window)
+            self._remove_lock(old)
+        if record is not None:
+            windows.append(record.window)
+            self._add_lock(record)
 
     def _add_lock(self, info: MaskInfo) -> None:
         if info.status is MaskStatus.LOCKED and info.index in self._frames:
@@ -219,15 +278,20 @@ class SegmentationStore:
         if info.status is MaskStatus.LOCKED:
             self._locked.get(info.object_id, set()).discard(self._frames.get(info.index, -1))
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
         """Draw what changed; what a full disk prevents is drawn with the next change."""
-        for index in list(self._undrawn):
-            windows = self._undrawn.pop(index)
+        with self._drawing:
+            with self._lock:
+                undrawn, self._undrawn = self._undrawn, {}
             try:
-                self._refresh(index, windows)
-            except OSError:
-                self._undrawn[index] = windows
-                raise
+                while undrawn:
+                    index = next(iter(undrawn))
+                    self._refresh(index, undrawn[index])
+                    del undrawn[index]
+            finally:
+                with self._lock:
+                    for index, windows in undrawn.items():
+                        self._undrawn.setdefault(index, []).extend(windows)
 
     def _refresh(self, index: PlaneIndex, windows: Iterable[Window]) -> None:
         """Draw the labels of a plane again, each chunk once however many masks touch it."""

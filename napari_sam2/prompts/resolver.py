@@ -37,8 +37,7 @@ class PromptResolver:
         self._prompts = prompts
         self._masks = masks
         self._shape = shape
-        self._chosen: dict[tuple[int, int], MaskCrop] = {}
-        self._corrected: dict[tuple[int, int], MaskCrop] = {}
+        self._predictions = prompts.predictions
 
     def conditioning_frames(self) -> dict[int, tuple[int, ...]]:
         """Return the frames with prompts or a locked mask of each object, increasing.
@@ -81,7 +80,7 @@ class PromptResolver:
         if self._masks.is_locked(object_id, frame):
             return PlanePrompts(mask=self._stored(object_id, frame))
         prompts = self._from_user(object_id, frame)
-        chosen = self._chosen.get((object_id, frame))
+        chosen = self._predictions.get(object_id, frame).chosen
         if chosen is not None:
             return replace(prompts, mask=chosen)
         if prompts.mask is not None or prompts.box is not None:
@@ -96,28 +95,15 @@ class PromptResolver:
         now = self._from_user(object_id, frame)
         points = np.concatenate([now.points, np.array([click.yx], dtype=np.float64)])
         labels = np.append(now.labels, np.int64(click.label))
-        previous = self._corrected.get((object_id, frame)) or self._tracked(object_id, frame)
+        corrected = self._predictions.get(object_id, frame).corrected
+        previous = corrected or self._tracked(object_id, frame)
         return PlanePrompts(points, labels, now.box, previous=previous if now.box is None else None)
 
     def choose(self, result: FrameResult, number: int) -> None:
         """Use candidate ``number`` of a preview as the object's mask; 0, the best, is no choice."""
-        key = result.object_id, result.frame
-        self._chosen.pop(key, None)
-        if number > 0 and not result.crop.window.empty:
-            self._chosen[key] = result.crop
-
-    def prompts_changed(self, object_id: int, frame: int) -> None:
-        """Drop the candidate that was chosen for the previous prompts."""
-        self._chosen.pop((object_id, frame), None)
-        if not self._prompts.get(object_id, frame):
-            self._corrected.pop((object_id, frame), None)
-
-    def forget(self, object_id: int) -> None:
-        """Delete an object's prompts and chosen candidates."""
-        self._prompts.clear(object_id)
-        for crops in (self._chosen, self._corrected):
-            for key in [key for key in crops if key[0] == object_id]:
-                del crops[key]
+        kept = number > 0 and not result.crop.window.empty
+        chosen = result.crop if kept else None
+        self._predictions.change(result.object_id, result.frame, chosen=chosen)
 
     def resolve_run(self, conditioning: Mapping[int, Sequence[int]]) -> RunPrompts:
         """Return the prompts of all conditioning frames; later edits do not change them.
@@ -153,9 +139,10 @@ class PromptResolver:
         prompts = self._prompts.get(object_id, frame)
         if not prompts or self._masks.is_locked(object_id, frame) or not _only_outside(prompts):
             return None
-        if (object_id, frame) in self._chosen:
+        state = self._predictions.get(object_id, frame)
+        if state.chosen is not None:
             return None
-        return self._previous(object_id, frame)
+        return state.corrected or self._tracked(object_id, frame)
 
     def _is_empty(self, object_id: int, frame: int) -> bool:
         info = self._masks.info(object_id, frame)
@@ -169,20 +156,19 @@ class PromptResolver:
                 digest.update(np.packbits(prompt.mask).tobytes())
             else:
                 digest.update(repr(prompt).encode())
-        chosen = self._chosen.get((object_id, frame))
+        chosen = self._predictions.get(object_id, frame).chosen
         if chosen is not None:
             digest.update(str(chosen.window).encode() + (chosen.logits > 0).tobytes())
         return digest.hexdigest()[:16]
 
     def _previous(self, object_id: int, frame: int) -> MaskCrop | None:
         """Return the tracked mask that the prompts correct, as it was before the first prompt."""
-        key = object_id, frame
-        if key not in self._corrected:
-            tracked = self._tracked(object_id, frame)
-            if tracked is None:
-                return None
-            self._corrected[key] = tracked
-        return self._corrected[key]
+        corrected = self._predictions.get(object_id, frame).corrected
+        if corrected is None:
+            corrected = self._tracked(object_id, frame)
+            if corrected is not None:
+                self._predictions.change(object_id, frame, corrected=corrected)
+        return corrected
 
     def _tracked(self, object_id: int, frame: int) -> MaskCrop | None:
         info = self._masks.info(object_id, frame)

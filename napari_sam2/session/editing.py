@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.frame_ranges import FrameRanges
-from napari_sam2.masks.mask import FrameResult, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.session.events import SessionEvents
+from napari_sam2.session.history.session_state import SessionState
+from napari_sam2.session.merging import move_prompts
 from napari_sam2.session.objects import ObjectList
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.store import PromptStore
-    from napari_sam2.session.object_tracks import ObjectTracks
+    from napari_sam2.prompts.types import Prompt
+    from napari_sam2.session.history.edit_history import EditHistory
+    from napari_sam2.session.tracks.object_tracks import ObjectTracks
     from napari_sam2.tracking.resume_state import Journal
 
 
@@ -36,6 +40,13 @@ class MaskEditor:
         Objects; those with prompts or masks are added.
     tracks : ObjectTracks
         What was tracked of them, and where they are absent.
+    history : EditHistory
+        Records all edits.
+
+    Attributes
+    ----------
+    scores : ScoreTable
+        Scores of all masks.
     """
 
     def __init__(
@@ -46,6 +57,7 @@ class MaskEditor:
         journal: Journal,
         objects: ObjectList,
         tracks: ObjectTracks,
+        history: EditHistory,
     ) -> None:
         self.scores = ScoreTable()
         self.objects = objects
@@ -54,8 +66,12 @@ class MaskEditor:
         self._store = store
         self._journal = journal
         self._tracks = tracks
-        for object_id in {*prompts.objects(), *store.masks.objects()}:
-            objects.add(object_id)
+        self._history = history
+        state = SessionState(store, prompts, objects, self.scores, events, journal)
+        history.connect(prompts.position, state)
+        with history.unrecorded():
+            for object_id in {*prompts.objects(), *store.masks.objects()}:
+                objects.add(object_id)
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 
@@ -65,8 +81,11 @@ class MaskEditor:
         Without ``replace``, masks on frames without the object are not stored.
         """
         kept = [r for r in results if replace or not self._tracks.is_absent(r.object_id, r.frame)]
-        for result in self._store.put(kept, replace=replace):
-            self.scores.add(ScoreRow.from_result(result))
+        with self._history.edit("Store masks"):
+            for result in self._store.put(kept, replace=replace):
+                self.scores.add(ScoreRow.from_result(result))
+                if result.origin is MaskOrigin.PROMPT:
+                    self._prompts.predictions.stored(result.object_id, result.frame)
         for origin in dict.fromkeys(result.origin for result in results):
             same = [result for result in results if result.origin is origin]
             self._journal.mark([result.object_id for result in same], origin, same[0].index)
@@ -89,33 +108,65 @@ class MaskEditor:
 
     def rename(self, object_id: int, name: str) -> None:
         """Set the name of an object."""
-        self.objects.change(object_id, name=name)
+        with self._history.step(f"Rename object {object_id}"):
+            self.objects.change(object_id, name=name)
         self._events.objects.emit()
 
     def hide(self, object_id: int, hidden: bool) -> None:
         """Hide or show an object."""
-        self.objects.change(object_id, hidden=hidden)
+        with self._history.step(f"{'Hide' if hidden else 'Show'} object {object_id}"):
+            self.objects.change(object_id, hidden=hidden)
+        self._events.objects.emit()
+
+    def set_class(self, object_id: int, name: str) -> None:
+        """Set the class of an object."""
+        with self._history.step(f"Set the class of object {object_id}"):
+            self.objects.change(object_id, label_class=name)
         self._events.objects.emit()
 
     def remove(self, object_id: int) -> None:
-        """Delete an object and its masks."""
-        self.delete(object_id, None)
-        if object_id in self.objects:
-            self.objects.remove(object_id)
+        """Delete an object with its prompts and masks."""
+        with self._history.step(f"Delete object {object_id}"):
+            self._prompts.clear(object_id)
+            self.delete(object_id, None)
+            if object_id in self.objects:
+                self.objects.remove(object_id)
         self._events.objects.emit()
+
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one; return the prompts that were dropped."""
+        if source_id == target_id:
+            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
+        with self._history.step(f"Merge object {source_id} into object {target_id}"):
+            self.add_prompted_objects()
+            for object_id in (source_id, target_id):
+                self.objects.check(object_id)
+            with self._history.edit("Merge"):
+                dropped = move_prompts(self._prompts, source_id, target_id)
+                merged = self._store.merge(source_id, target_id)
+                for frame, info in merged:
+                    self.scores.add(ScoreRow.from_info(frame, info))
+                    self._prompts.predictions.stored(target_id, frame)
+            self.remove(source_id)
+        for _, info in merged:
+            self._events.masks.emit(target_id, info.index)
+        return dropped
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> None:
         """Delete an object's masks on some frames, or on all, whatever their status."""
         chosen = None if frames is None else list(frames)
-        for index in self._store.delete(object_id, chosen):
+        with self._history.step(f"Delete masks of object {object_id}"):
+            deleted = self._store.delete(object_id, chosen)
+            for frame in [None] if chosen is None else chosen:
+                self.scores.drop(object_id, frame)
+        for index in deleted:
             self._events.masks.emit(object_id, index)
-        for frame in [None] if chosen is None else chosen:
-            self.scores.drop(object_id, frame)
 
     def clear(self, object_id: int, frames: FrameRanges) -> None:
         """Delete an object's masks on some frames, where it gets none from now on."""
         inside = frames & FrameRanges(((0, self._store.n_frames),))
-        self._set_absent(object_id, self._tracks.absent(object_id) | inside, inside)
+        with self._history.step(f"Clear frames {inside} of object {object_id}"):
+            self._set_absent(object_id, self._tracks.absent(object_id) | inside, inside)
 
     def set_extent(
         self, object_id: int, *, first: int | None = None, stop: int | None = None
@@ -128,9 +179,19 @@ class MaskEditor:
             for a, b in absent.ranges
             if not ((first is not None and a == 0) or (stop is not None and b == n_frames))
         ]
-        self._set_absent(object_id, FrameRanges(tuple(before)) | outside, outside)
+        begins = f"Begin object {object_id} on frame {first}"
+        title = begins if stop is None else f"End object {object_id} on frame {stop - 1}"
+        with self._history.step(title):
+            self._set_absent(object_id, FrameRanges(tuple(before)) | outside, outside)
+
+    def clear_extent(self, object_id: int) -> None:
+        """Let an object have masks on all frames again."""
+        with self._history.step(f"Clear the extent of object {object_id}"):
+            self._tracks.set_absent(object_id, FrameRanges())
 
     def _set_absent(self, object_id: int, absent: FrameRanges, deleted: FrameRanges) -> None:
+        self.add_prompted_objects()
+        self.objects.check(object_id)
         self._tracks.check_removable(object_id, deleted)
         self._tracks.set_absent(object_id, absent)
         self.delete(object_id, deleted & self._store.frames(object_id))
@@ -148,12 +209,16 @@ class MaskEditor:
     def accept(self, object_id: int, frames: Iterable[int] | None, *, cover: bool) -> int:
         """Accept an object's masks that are not locked; return how many changed."""
         open_masks = frozenset({MaskStatus.DRAFT, MaskStatus.FINAL})
-        return self._set_status(object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover)
+        title = f"Accept object {object_id}"
+        return self._set_status(
+            title, object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover
+        )
 
     def reopen(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Make an object's accepted masks drafts again; return how many changed."""
         accepted = frozenset({MaskStatus.ACCEPTED})
-        return self._set_status(object_id, frames, MaskStatus.FINAL, accepted)
+        title = f"Reopen object {object_id}"
+        return self._set_status(title, object_id, frames, MaskStatus.FINAL, accepted)
 
     def lock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Lock an object's masks; return how many changed. UserError if there are none."""
@@ -164,17 +229,19 @@ class MaskEditor:
             raise UserError(
                 f"Object {object_id} has no mask{where} to lock. Click it or propagate it first."
             )
-        return self._set_status(
-            object_id, chosen, MaskStatus.LOCKED, frozenset(MaskStatus) - {MaskStatus.LOCKED}
-        )
+        unlocked = frozenset(MaskStatus) - {MaskStatus.LOCKED}
+        title = f"Lock object {object_id}"
+        return self._set_status(title, object_id, chosen, MaskStatus.LOCKED, unlocked)
 
     def unlock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Unlock an object's masks; return how many changed."""
         locked = frozenset({MaskStatus.LOCKED})
-        return self._set_status(object_id, frames, MaskStatus.FINAL, locked)
+        title = f"Unlock object {object_id}"
+        return self._set_status(title, object_id, frames, MaskStatus.FINAL, locked)
 
     def _set_status(
         self,
+        title: str,
         object_id: int,
         frames: Iterable[int] | None,
         status: MaskStatus,
@@ -182,9 +249,11 @@ class MaskEditor:
         *,
         cover: bool = False,
     ) -> int:
-        changed = self._store.set_status(object_id, frames, status, of=of, cover=cover)
-        for frame, info in changed:
-            self.scores.add(ScoreRow.from_info(frame, info))
+        with self._history.step(title):
+            changed = self._store.set_status(object_id, frames, status, of=of, cover=cover)
+            for frame, info in changed:
+                self.scores.add(ScoreRow.from_info(frame, info))
+        for _, info in changed:
             self._events.masks.emit(info.object_id, info.index)
         return sum(info.object_id == object_id for _, info in changed)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.store import MaskStore
+    from napari_sam2.session.history.edit_history import EditHistory
     from napari_sam2.session.settings import SessionSettings
     from napari_sam2.tracking.resume_state import Journal
 
@@ -38,6 +39,7 @@ def create_session(
     journal: Journal | None = None,
     drafts: MaskStore | None = None,
     reader: PlaneReader | None = None,
+    history: EditHistory | None = None,
 ) -> SegmentationSession:
     """Create a session on an open stack and a loaded model.
 
@@ -64,6 +66,8 @@ def create_session(
         keeps them in memory.
     reader : PlaneReader or None
         Reads planes in place of ``stack``; None reads from the stack.
+    history : EditHistory or None
+        Steps for undo and redo; None keeps them in memory.
 
     Raises
     ------
@@ -81,6 +85,7 @@ def create_session(
         journal=journal,
         drafts=drafts,
         reader=reader,
+        history=history,
     )
 
 

@@ -10,16 +10,28 @@ from napari_sam2.core.frame_ranges import FrameRanges
 if TYPE_CHECKING:
     from napari_sam2.masks.mask import FrameResult
     from napari_sam2.masks.segmentation_store import SegmentationStore
+    from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.editing import MaskEditor
-    from napari_sam2.session.object_tracks import ObjectTracks
+    from napari_sam2.session.tracks.object_tracks import ObjectTracks
 
 
 class ObjectEdits:
-    """The part of a session that edits objects; see :class:`SegmentationSession`."""
+    """The part of a session that edits objects; each method is one step of its history.
 
-    _store: SegmentationStore
-    _editor: MaskEditor
-    _tracks: ObjectTracks
+    Parameters
+    ----------
+    editor : MaskEditor
+        Edits the masks.
+    store : SegmentationStore
+        The masks.
+    tracks : ObjectTracks
+        What was tracked of the objects, and where they are absent.
+    """
+
+    def __init__(self, editor: MaskEditor, store: SegmentationStore, tracks: ObjectTracks) -> None:
+        self._editor = editor
+        self._store = store
+        self._tracks = tracks
 
     def add_object(self, name: str = "") -> int:
         """Add an object and return its id."""
@@ -28,6 +40,10 @@ class ObjectEdits:
     def rename(self, object_id: int, name: str) -> None:
         """Set the name of an object."""
         self._editor.rename(object_id, name)
+
+    def set_class(self, object_id: int, name: str) -> None:
+        """Set the class of an object, e.g. ``"nucleus"``; "" for none."""
+        self._editor.set_class(object_id, name)
 
     def hide(self, object_id: int, hidden: bool = True) -> None:
         """Hide an object in viewers, or show it."""
@@ -104,7 +120,7 @@ class ObjectEdits:
 
     def clear_extent(self, object_id: int) -> None:
         """Undo :meth:`end_object`, :meth:`begin_object` and :meth:`clear`; masks do not return."""
-        self._tracks.set_absent(object_id, FrameRanges())
+        self._editor.clear_extent(object_id)
 
     def absent(self, object_id: int) -> FrameRanges:
         """Return the frames on which an object gets no mask, by the user's decision."""
@@ -113,6 +129,33 @@ class ObjectEdits:
     def delete_masks(self, object_id: int, frames: Iterable[int] | None = None) -> None:
         """Delete an object's masks on some frames, or on all; propagation can make them again."""
         self._editor.delete(object_id, frames)
+
+    def delete_object(self, object_id: int) -> None:
+        """Delete an object with its prompts and masks; masks below it become visible."""
+        self._editor.remove(object_id)
+
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one, and delete it.
+
+        Where both have masks, each pixel gets the higher logit of both. Prompts are moved to the
+        other object, except where they cannot be combined with prompts that it has.
+
+        Parameters
+        ----------
+        source_id, target_id : int
+            The label values of the object that is deleted, and of the one that stays.
+
+        Returns
+        -------
+        tuple of Prompt
+            The prompts that could not be moved and were dropped.
+
+        Raises
+        ------
+        UserError
+            If both are the same object, or one does not exist.
+        """
+        return self._editor.merge(source_id, target_id)
 
     def redraw(self, object_id: int, frame: int) -> None:
         """Draw the labels of a frame again from the masks, e.g. after they were painted over."""

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from napari_sam2.prompts.resolver import PromptResolver
     from napari_sam2.session.editing import MaskEditor
     from napari_sam2.session.events import RunState
-    from napari_sam2.session.object_tracks import ObjectTracks
+    from napari_sam2.session.history.edit_history import EditHistory, EditToken
     from napari_sam2.session.pipeline import InferencePipeline
+    from napari_sam2.session.tracks.object_tracks import ObjectTracks
     from napari_sam2.tracking.resume_state import Journal
 
 
@@ -47,6 +48,8 @@ class SessionRuns:
         Progress and cancellation.
     model_lock : RLock
         Held during calls of the model.
+    history : EditHistory
+        Records each run as one step.
     checkpoint_every : int
         Number of frames between checkpoints.
     """
@@ -62,6 +65,7 @@ class SessionRuns:
         journal: Journal,
         state: RunState,
         model_lock: RLock,
+        history: EditHistory,
         checkpoint_every: int,
     ) -> None:
         self._pipeline = pipeline
@@ -73,6 +77,7 @@ class SessionRuns:
         self._journal = journal
         self._state = state
         self._model_lock = model_lock
+        self._history = history
         self._checkpoint_every = checkpoint_every
 
     def plan(self, request: PropagationRequest, n_frames: int) -> Plan:
@@ -103,7 +108,7 @@ class SessionRuns:
                 predict(object_id, frame)
 
     def start(self, plan: Plan, context: str, *, resume: bool) -> Iterator[FrameResult]:
-        """Run a plan and yield each result after it was stored.
+        """Run a plan and yield each result after it was stored; one step of the history.
 
         Parameters
         ----------
@@ -117,13 +122,15 @@ class SessionRuns:
         prompts = self._resolver.resolve_run(plan.conditioning)
         prompts.check()
         self._state.reset()
-        return self._run(plan, prompts, prompts.digest(context), resume)
+        token = self._history.action("Propagate")
+        return self._run(plan, prompts, prompts.digest(context), resume, token)
 
     def _run(
-        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool
+        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool, token: EditToken
     ) -> Iterator[FrameResult]:
         recorders = {r.object_id: r for r in self._tracks.start_run(plan.objects)}
-        with self._state.running(plan.n_steps), self._pipeline.prefetcher() as prefetcher:
+        running, prefetching = self._state.running(plan.n_steps), self._pipeline.prefetcher()
+        with running, self._history.keep_open(token), prefetching as prefetcher:
             make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
             propagation = Propagation(
                 make_runner, self._store, self._journal, self._checkpoint_every, run_id
@@ -131,14 +138,16 @@ class SessionRuns:
             frames = propagation.run(plan, self._state.cancelled, resume=resume)
             try:
                 while (frame := self._next(frames)) is not None:
-                    self._editor.store(frame.results)
+                    with self._history.join(token):
+                        self._editor.store(frame.results)
                     for result in frame.results:
                         recorders[result.object_id].add(result)
                     self._state.advance(frame.done)
                     yield from frame.results
             finally:
-                for recorder in recorders.values():
-                    recorder.finish()
+                with self._history.join(token):
+                    for recorder in recorders.values():
+                        recorder.finish()
 
     def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
         with self._model_lock:
@@ -150,10 +159,12 @@ class SessionRuns:
         """Refine the masks of some objects and frames, or of all, and yield each outcome."""
         selection = self._refiner.select(objects, frames)
         self._state.reset()
-        with self._state.running(len(selection)):
+        token = self._history.action("Refine masks")
+        with self._state.running(len(selection)), self._history.keep_open(token):
             for done, refined in enumerate(self._refiner.refine_all(selection), 1):
                 if refined.outcome is RefinementOutcome.REFINED:
-                    self._editor.store([refined.result])
+                    with self._history.join(token):
+                        self._editor.store([refined.result])
                 self._state.advance(done)
                 yield refined
                 if self._state.cancelled():

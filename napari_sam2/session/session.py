@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.object_edits import ObjectEdits
-from napari_sam2.session.object_tracks import ObjectTracks
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.pipeline import InferencePipeline
 from napari_sam2.session.runs import SessionRuns
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.tracks.object_tracks import ObjectTracks
 from napari_sam2.tracking.correction import Correction
 from napari_sam2.tracking.plan import Plan, PropagationRequest
 from napari_sam2.tracking.resume_state import Journal, NullJournal
@@ -65,6 +66,8 @@ class SegmentationSession(ObjectEdits):
         Reads planes in place of the stack, e.g. a ``MissingValueMonitor``.
     objects : ObjectList or None
         Objects shared with other sessions.
+    history : EditHistory or None
+        Steps shared with other sessions; None for steps of its own, in memory.
 
     Attributes
     ----------
@@ -74,6 +77,8 @@ class SegmentationSession(ObjectEdits):
         The objects.
     scores : ScoreTable
         Scores of all masks.
+    history : EditHistory
+        All edits, with undo and redo.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class SegmentationSession(ObjectEdits):
         drafts: MaskStore | None = None,
         reader: PlaneReader | None = None,
         objects: ObjectList | None = None,
+        history: EditHistory | None = None,
     ) -> None:
         self.stack, self.predictor = stack, predictor
         self.prompts, self.masks, self.labels = prompts, masks, labels
@@ -97,14 +103,16 @@ class SegmentationSession(ObjectEdits):
         self.events = SessionEvents()
         self._run = RunState(self.events)
         self._journal: Journal = journal or NullJournal()
-        self._store = SegmentationStore(stack, masks, labels, drafts)
+        self.history = EditHistory() if history is None else history
+        self.objects = ObjectList() if objects is None else objects
+        prompts.record_in(self.history)
+        self.objects.edits = self.history
+        self._store = SegmentationStore(stack, masks, labels, drafts, self.history)
         self._resolver = PromptResolver(prompts, self._store, stack.shape)
-        listed = ObjectList() if objects is None else objects
-        self._tracks = ObjectTracks(stack, listed, prompts, self._store, self._resolver)
-        self._editor = MaskEditor(
-            self._store, prompts, self.events, self._journal, listed, self._tracks
-        )
-        self.objects, self.scores = listed, self._editor.scores
+        tracks = ObjectTracks(stack, self.objects, prompts, self._store, self._resolver)
+        parts = (self._store, prompts, self.events, self._journal, self.objects, tracks)
+        super().__init__(MaskEditor(*parts, self.history), self._store, tracks)
+        self.scores = self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
@@ -112,11 +120,10 @@ class SegmentationSession(ObjectEdits):
         self._model_lock = RLock()
         self._runs = SessionRuns(
             *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
-            *(self._refiner, self._journal, self._run, self._model_lock),
+            *(self._refiner, self._journal, self._run, self._model_lock, self.history),
             self.settings.checkpoint_every,
         )
         self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
-        prompts.changed.connect(self._resolver.prompts_changed)
 
     @property
     def intensity(self) -> Intensity:
@@ -148,15 +155,6 @@ class SegmentationSession(ObjectEdits):
         """Sizes and positions of views on this stack."""
         return self._pipeline.placement
 
-    def delete_object(self, object_id: int) -> None:
-        """Delete an object with its prompts and masks; masks below it become visible."""
-        self._resolver.forget(object_id)
-        self._editor.remove(object_id)
-
-    def restore(self, result: FrameResult) -> None:
-        """Store a mask again, e.g. to undo an edit; it replaces accepted and locked masks too."""
-        self._editor.store([result], replace=True)
-
     def warm(self, frame: int) -> None:
         """Encode a frame before the first click on it."""
         self._emit_notes()
@@ -165,6 +163,8 @@ class SegmentationSession(ObjectEdits):
 
     def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
         """Predict and store the mask for an object's prompts; return it with its alternatives.
+
+        It is not stored if another thread has changed these prompts meanwhile.
 
         Parameters
         ----------
@@ -183,11 +183,18 @@ class SegmentationSession(ObjectEdits):
         if trial is None:
             self._editor.check_unlocked(object_id, frame)
         self._emit_notes()
-        prompts = None if trial is None else self._resolver.resolve_with_click(trial)
-        with self._model_lock:
-            preview = self._pipeline.click_predictor.predict(object_id, frame, prompts)
-        if trial is None:
-            self._editor.store([preview.result], replace=True)
+        if trial is not None:
+            with self._model_lock:
+                prompts = self._resolver.resolve_with_click(trial)
+                return self._pipeline.click_predictor.predict(object_id, frame, prompts)
+        # The step stays closed: an edit can be undone while its mask is computed.
+        with self.history.join(self.history.action(f"Predict object {object_id}")):
+            asked = self.prompts.get(object_id, frame)
+            with self._model_lock:
+                preview = self._pipeline.click_predictor.predict(object_id, frame)
+            with self.history.edit("Store a prediction"):
+                if self.prompts.get(object_id, frame) == asked:
+                    self._editor.store([preview.result], replace=True)
         return preview
 
     def choose(self, preview: Preview, number: int) -> Preview:
@@ -197,8 +204,9 @@ class SegmentationSession(ObjectEdits):
         """
         self._editor.check_unlocked(preview.result.object_id, preview.result.frame)
         chosen = preview.choose(number)
-        self._resolver.choose(chosen.result, chosen.chosen)
-        self._editor.store([chosen.result], replace=True)
+        with self.history.step(f"Choose a mask of object {chosen.result.object_id}"):
+            self._resolver.choose(chosen.result, chosen.chosen)
+            self._editor.store([chosen.result], replace=True)
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
@@ -211,8 +219,9 @@ class SegmentationSession(ObjectEdits):
             differs too much.
         """
         self._editor.check_unlocked(object_id, frame)
-        refined = self._refiner.refine(object_id, frame)
-        self._editor.store([refined], replace=True)
+        with self.history.step(f"Refine object {object_id}"):
+            refined = self._refiner.refine(object_id, frame)
+            self._editor.store([refined], replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -256,9 +265,10 @@ class SegmentationSession(ObjectEdits):
         """
         self._emit_notes()
         request = request or PropagationRequest()
-        self._runs.trim([object_id], self.preview)
-        plan = self._runs.correction_plan(object_id, request)
-        return self._runs.start(plan, self._context(f"correction {plan}"), resume=False)
+        with self.history.join(self.history.action(_run_title([object_id]))):
+            self._runs.trim([object_id], self.preview)
+            plan = self._runs.correction_plan(object_id, request)
+            return self._runs.start(plan, self._context(f"correction {plan}"), resume=False)
 
     def propagate(
         self, request: PropagationRequest | None = None, *, resume: bool = False
@@ -290,12 +300,14 @@ class SegmentationSession(ObjectEdits):
         """
         self._emit_notes()
         request = request or PropagationRequest()
-        self._runs.trim(request.objects, self.preview)
-        plan = self.plan(request)
-        if not resume:
-            for object_id in plan.objects:
-                self._journal.forget(object_id)
-        return self._runs.start(plan, self._context(str(request)), resume=resume)
+        ids = request.objects or self.prompts.objects()
+        with self.history.join(self.history.action(_run_title(ids))):
+            self._runs.trim(request.objects, self.preview)
+            plan = self.plan(request)
+            if not resume:
+                for object_id in plan.objects:
+                    self._journal.forget(object_id)
+            return self._runs.start(plan, self._context(str(request)), resume=resume)
 
     def _context(self, run: str) -> str:
         return f"{run} {self.settings} {self.predictor.info.weights_hash}"
@@ -311,3 +323,7 @@ class SegmentationSession(ObjectEdits):
     def _emit_notes(self) -> None:
         while self._notes:
             self.events.notice.emit(self._notes.pop(0))
+
+
+def _run_title(objects: Sequence[int]) -> str:
+    return f"Propagate object {objects[0]}" if len(objects) == 1 else "Propagate objects"

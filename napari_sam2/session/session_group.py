@@ -9,6 +9,7 @@ from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
@@ -37,6 +38,11 @@ class SessionGroup:
         The label images of drafts and of results.
     settings : SessionSettings or None
         Settings that change results or resources.
+
+    Attributes
+    ----------
+    history : EditHistory
+        All edits of all sessions, with undo and redo.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class SessionGroup:
         self.labels = labels
         self.masks: MaskStore = MemoryMaskStore()
         self.objects = ObjectList()
+        self.history = EditHistory()
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
@@ -61,7 +68,8 @@ class SessionGroup:
     def __getitem__(self, fixed: FixedPosition) -> SegmentationSession:
         """Return the session of a position, created at the first access."""
         if fixed not in self._sessions:
-            self._sessions[fixed] = self._create(fixed, PromptStore(axis=self.stack.along))
+            prompts = PromptStore(axis=self.stack.along, position=fixed)
+            self._sessions[fixed] = self._create(fixed, prompts)
         return self._sessions[fixed]
 
     def __iter__(self) -> Iterator[tuple[FixedPosition, SegmentationSession]]:
@@ -115,6 +123,7 @@ class SessionGroup:
             labels=self.labels,
             settings=self.settings,
             objects=self.objects,
+            history=self.history,
         )
         for created in self._listeners:
             created(session)

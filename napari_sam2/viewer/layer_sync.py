@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.session.history.edit_keys import EditDescription
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.dims import ViewerDims
 from napari_sam2.viewer.events import SyncEvents
 from napari_sam2.viewer.layers.labels import hide_labels
 from napari_sam2.viewer.layers.layer_set import METADATA, LayerRole, LayerSet
-from napari_sam2.viewer.prompt_controller import PromptController
+from napari_sam2.viewer.prompt_controller import PromptController, execute_now
 from napari_sam2.viewer.prompt_layers import PromptLayers
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2.session.session import SegmentationSession
+
+LARGE_STEP = 50
+"""Steps with more values are undone and redone in the background, if there is a thread for it."""
 
 
 class LayerSync:
@@ -106,7 +111,9 @@ class LayerSync:
     def start_object(self) -> int:
         """Select a new object, or the last one that has no prompt and no mask; return its id."""
         unused = [o.id for o in self.sessions.objects if not self.is_used(o.id)]
-        object_id = unused[-1] if unused else self.session.add_object()
+        # An object without prompts is nothing to undo.
+        with self.sessions.history.unrecorded():
+            object_id = unused[-1] if unused else self.session.add_object()
         self.prompt_layers.select(object_id)
         return object_id
 
@@ -116,18 +123,46 @@ class LayerSync:
         return prompted or object_id in self.sessions.masks.objects()
 
     def undo(self) -> bool:
-        """Undo the last edit of prompts with its mask; return whether there was one."""
-        return self._show_replayed(self.prompts.undo())
+        """Undo the last step of the history and show its place; return whether there was one."""
+        history = self.sessions.history
+        return self._replay(history.undo, history.undo_size, "Undid")
 
     def redo(self) -> bool:
-        """Redo the edit that was undone last; return whether there was one."""
-        return self._show_replayed(self.prompts.redo())
+        """Redo the step that was undone last; see :meth:`undo`."""
+        history = self.sessions.history
+        return self._replay(history.redo, history.redo_size, "Redid")
 
-    def _show_replayed(self, changed: tuple[PlaneIndex, ...] | None) -> bool:
-        if changed is not None:
-            self.prompt_layers.show()
-            self.refresh(changed)
-        return changed is not None
+    def _replay(self, replay: Callable[[], EditDescription | None], size: int, verb: str) -> bool:
+        if not size:
+            return False
+        execute = self.prompts.execute if size > LARGE_STEP else execute_now
+        try:
+            execute(replay, partial(self._replayed, verb))
+        except UserError as error:
+            self.events.notice.emit(str(error))
+        return True
+
+    def _replayed(self, verb: str, step: EditDescription | None) -> None:
+        if step is None:
+            return
+        self.prompts.follow(step)
+        self.prompt_layers.show()
+        self._show_place(step)
+        self.show_hidden()
+        self.refresh()
+        self.events.notice.emit(f"{verb}: {step.where}.")
+        self.events.objects.emit()
+
+    def _show_place(self, step: EditDescription) -> None:
+        """Show the plane of a step, unless a plane that it changed is shown, and its object."""
+        index, object_id = step.place.index, step.place.object_id
+        shown = self.session.stack.index(self.dims.frame)
+        if index is not None and shown != index and shown not in step.planes:
+            self.dims.show_plane(index)
+        if object_id is not None and object_id in self.sessions.objects:
+            self.prompt_layers.select(object_id)
+        elif self.prompt_layers.current not in self.sessions.objects:
+            self.start_object()
 
     def refresh(self, indices: Iterable[PlaneIndex] | None = None) -> None:
         """Redraw the labels if one of the planes is shown; None redraws in any case."""
@@ -148,9 +183,8 @@ class LayerSync:
         return [layer for layer in found if layer is not None]
 
     def _added(self, role: LayerRole, layer: Any) -> None:
-        if role in (LayerRole.RESULTS, LayerRole.DRAFTS):
-            layer.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
-            layer.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
+        layer.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
+        layer.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
         self.prompt_layers.connect(role, layer)
         self.events.layer_added.emit(role, layer)
 
@@ -177,7 +211,8 @@ class LayerSync:
                 "choose the image again to start on the new data."
             )
             return
-        self.prompts.execute(partial(self.sessions.set_intensity, self.sessions.intensity))
+        changed = partial(self.sessions.set_intensity, self.sessions.intensity)
+        self.prompts.execute(changed, lambda _: None)
         self.events.notice.emit(
             "The pixels of the image changed. Propagate again to update the masks."
         )

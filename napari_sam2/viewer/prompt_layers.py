@@ -11,14 +11,13 @@ from napari.layers.base import ActionType
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.coordinates import FixedPosition
-from napari_sam2.prompts.history import PromptEdit
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.events import SyncEvents
 from napari_sam2.viewer.layers.labels import prompts_from_paint
 from napari_sam2.viewer.layers.layer_set import LayerRole, LayerSet
 from napari_sam2.viewer.layers.points import INSIDE, OUTSIDE
-from napari_sam2.viewer.prompt_controller import PromptController
+from napari_sam2.viewer.prompt_controller import PromptController, PromptEdit
 
 _FINISHED = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
 _Merge = Callable[[tuple[Prompt, ...], list[Any]], tuple[Prompt, ...]]
@@ -79,13 +78,23 @@ class PromptLayers:
         self._show_selection()
         self._events.selection.emit(self.current)
 
-    def replace(self, fixed: FixedPosition, prompts: Iterable[Prompt]) -> None:
-        """Give objects new prompts, in place of those they have on the same frames."""
+    def replace(self, fixed: FixedPosition, prompts: Iterable[Prompt], title: str) -> None:
+        """Give objects new prompts, in place of those they have on the same frames.
+
+        Parameters
+        ----------
+        fixed : FixedPosition
+            Position of the session.
+        prompts : iterable of Prompt
+            The prompts.
+        title : str
+            What the user did, for the history.
+        """
         grouped: dict[PromptKey, tuple[Prompt, ...]] = {}
         for prompt in prompts:
             key = PromptKey(fixed, prompt.object_id, prompt.frame)
             grouped[key] = (*grouped.get(key, ()), prompt)
-        self._prompts.edit(list(grouped.items()))
+        self._prompts.edit(list(grouped.items()), title)
         self.show()
 
     def show(self) -> None:
@@ -140,7 +149,8 @@ class PromptLayers:
         if self._updating or selected <= 0 or selected == self.current:
             return
         if selected not in self._sessions.objects:
-            self._sessions.objects.add(selected)
+            with self._sessions.history.unrecorded():
+                self._sessions.objects.add(selected)
             self._events.objects.emit()
         self.select(selected)
 
@@ -191,7 +201,8 @@ class PromptLayers:
         kept = {key for key, _ in changes} - {edit.key for edit in edits}
         for key in kept:
             session = self._sessions[key.position]
-            self._prompts.execute(partial(session.redraw, key.object_id, key.frame))
+            redraw = partial(session.redraw, key.object_id, key.frame)
+            self._prompts.execute(redraw, lambda _: None)
         if kept:
             event.source.refresh()
         self._show_if_replaced(edits, ())

@@ -22,6 +22,7 @@ from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.factory import create_session
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.model_summary import model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
@@ -165,6 +166,7 @@ def _run(
         journal=folder.journal,
         drafts=folder.drafts,
         reader=MissingValueMonitor(prepared.stack, reporter.message),
+        history=EditHistory(limit=0),
     )
     with reporter.running(session.cancel):
         _compute(prepared, session, reporter, refined)

@@ -1,5 +1,6 @@
 """Jobs that accept, reopen, delete and save objects."""
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,15 +89,20 @@ class AcceptSaveJobs:
         sync = self._state.sync
         if sync is None:
             return
-        sessions = [session for _, session in sync.sessions]
+        history, sessions = sync.sessions.history, [session for _, session in sync.sessions]
+        action = history.action(f"Delete object {object_id}")
+        under_way = ExitStack()
+        under_way.enter_context(history.keep_open(action))
         sync.prompts.forget(object_id)
-        for session in sessions:
-            session.prompts.clear(object_id)
+        with history.join(action):
+            for session in sessions:
+                session.prompts.clear(object_id)
         sync.prompt_layers.show()
 
         def work() -> None:
-            for session in sessions:
-                session.delete_object(object_id)
+            with under_way, history.join(action):
+                for session in sessions:
+                    session.delete_object(object_id)
 
         key = JobKey(JobKind.DELETE, object_id)
         self._runs.submit(key, work, partial(self._deleted, sync, object_id))

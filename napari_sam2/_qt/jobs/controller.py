@@ -34,7 +34,7 @@ from napari_sam2.viewer.image_layers import (
 )
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.mouse import NegativeClickHandler
-from napari_sam2.viewer.prompt_controller import Work, execute_now
+from napari_sam2.viewer.prompt_controller import Done, Work, execute_now
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -235,14 +235,16 @@ class SegmentationController(QObject):
         self.runs.start(sync, lambda session: session.propagate(request))
 
     def undo(self) -> None:
-        """Undo the last prompt or refinement."""
-        if self.state.sync is not None and not self.state.sync.undo():
-            self.state.notice.emit("There is nothing to undo.")
+        """Undo the last step."""
+        self._replay(LayerSync.undo, "undo")
 
     def redo(self) -> None:
-        """Redo the prompt or refinement that was undone last."""
-        if self.state.sync is not None and not self.state.sync.redo():
-            self.state.notice.emit("There is nothing to redo.")
+        """Redo the step that was undone last."""
+        self._replay(LayerSync.redo, "redo")
+
+    def _replay(self, replay: Callable[[LayerSync], bool], verb: str) -> None:
+        if self.state.sync is not None and not replay(self.state.sync):
+            self.state.notice.emit(f"There is nothing to {verb}.")
 
     def show_lowest_score(self, object_id: int | None = None) -> None:
         """Show the plane where an object, by default the current one, has its lowest score."""
@@ -297,9 +299,9 @@ class SegmentationController(QObject):
         if state.running is None:
             self._encoder.encode_shown(sync)
 
-    def _store(self, work: Work) -> None:
+    def _store(self, work: Work, done: Done) -> None:
         key = JobKey(JobKind.STORE, next(self._store_numbers))
-        self._clicks.submit(key, work, priority=JobPriority.STORE)
+        self._clicks.submit(key, work, done, JobPriority.STORE)
 
     def _prompts_changed(self, key: PromptKey) -> None:
         self.hover.clear()

@@ -130,10 +130,11 @@ def test_one_frame_by_key_and_its_undo(followed: Any) -> None:
     user.key("Shift-U")
     user.settle()
     np.testing.assert_array_equal(user.drafts(), sharp)
-    user.key("U")
-    user.key("U")
+    for _ in ("refinement", "propagation", "click"):
+        user.key("U")
     user.settle()
     assert len(user.sync.session.prompts) == 0
+    assert not user.drafts().any()
 
 
 def test_a_whole_track_and_its_summary(followed: Any, predictor: RefiningPredictor) -> None:

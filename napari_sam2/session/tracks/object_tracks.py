@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.session.objects import ObjectList
-from napari_sam2.session.track_record import TrackRecord
+from napari_sam2.session.tracks.track_record import TrackRecord
 from napari_sam2.tracking.correction import Correction, TrackStatus, find_correction
 from napari_sam2.tracking.plan import PropagationRequest
 
