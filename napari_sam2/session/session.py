@@ -245,7 +245,7 @@ class SegmentationSession:
             If there is no mask, the earlier view was as close, or the new mask differs too much.
         """
         refined = self._refiner.refine(object_id, frame)
-        self._editor.store([refined], replace=True)
+        self._editor.store(self._pipeline.share_pixels(self._store, refined), replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -261,11 +261,12 @@ class SegmentationSession:
         from the present one is rejected; see :class:`RefinementOutcome`.
         """
         selection = self._refiner.select(objects, frames)
+        share = partial(self._pipeline.share_pixels, self._store, rivals={o for _, o in selection})
         self._run.reset()
         with self._run.running(len(selection)):
             for done, refined in enumerate(self._refiner.refine_all(selection), 1):
                 if refined.outcome is RefinementOutcome.REFINED:
-                    self._editor.store([refined.result])
+                    self._editor.store(share(refined.result))
                 self._run.advance(done)
                 yield refined
                 if self._run.cancelled():
@@ -314,8 +315,7 @@ class SegmentationSession:
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
-        facts = f"{request} {self.settings} {self.predictor.info.weights_hash}"
-        run_id = prompts.digest(facts + " exclusion" * self.settings.exclusion)
+        run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
         return self._propagate(plan, prompts, run_id, resume)
 
     def _propagate(
