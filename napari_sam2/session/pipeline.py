@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.tracking.exclusion import Exclusion
+from napari_sam2.tracking.exclusion import Exclusion, share_pixels
 from napari_sam2.tracking.plan import Plan, Sweep
 from napari_sam2.tracking.sweep import SweepRunner
 from napari_sam2.tracking.track_start import TrackInitializer
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.masks.mask import FrameResult
     from napari_sam2.masks.segmentation_store import SegmentationStore
 
 MAX_PREFETCHED = 32
@@ -94,6 +95,12 @@ class InferencePipeline:
         """Return what decides which object has each pixel in a run; None without exclusion."""
         ends = self._settings.detects_end_along(self._along)
         return Exclusion(plan, masks, ends) if self._settings.exclusion else None
+
+    def share_pixels(
+        self, masks: SegmentationStore, result: FrameResult, rivals: Collection[int] = ()
+    ) -> list[FrameResult]:
+        """Return a refined mask, and those of rivals that it changes; without exclusion none."""
+        return share_pixels(masks, result, rivals) if self._settings.exclusion else [result]
 
     def sweep_runner(
         self, prefetcher: Prefetcher, prompts: RunPrompts, sweep: Sweep

@@ -163,13 +163,14 @@ class SessionRuns:
     ) -> Iterator[Refined]:
         """Refine the masks of some objects and frames, or of all, and yield each outcome."""
         selection = self._refiner.select(objects, frames)
+        share = partial(self._pipeline.share_pixels, self._store, rivals={o for _, o in selection})
         self._state.reset()
         token = self._history.action("Refine masks")
         with self._state.running(len(selection)), self._history.keep_open(token):
             for done, refined in enumerate(self._refiner.refine_all(selection), 1):
                 if refined.outcome is RefinementOutcome.REFINED:
                     with self._history.join(token):
-                        self._editor.store([refined.result])
+                        self._editor.store(share(refined.result))
                 self._state.advance(done)
                 yield refined
                 if self._state.cancelled():

@@ -221,7 +221,7 @@ class SegmentationSession(ObjectEdits):
         self._editor.check_unlocked(object_id, frame)
         with self.history.step(f"Refine object {object_id}"):
             refined = self._refiner.refine(object_id, frame)
-            self._editor.store([refined], replace=True)
+            self._editor.store(self._pipeline.share_pixels(self._store, refined), replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -312,8 +312,7 @@ class SegmentationSession(ObjectEdits):
         return self._runs.start(plan, self._context(str(request)), token, resume=resume)
 
     def _context(self, run: str) -> str:
-        facts = f"{run} {self.settings} {self.predictor.info.weights_hash}"
-        return facts + " exclusion" * self.settings.exclusion
+        return f"{run} {self.settings} {self.predictor.info.weights_hash}"
 
     def cancel(self) -> None:
         """Stop a run after the current frame; any thread may call. Complete frames stay."""

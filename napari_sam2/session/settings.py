@@ -39,11 +39,18 @@ class SessionSettings:
     memory: MemoryPolicy = MemoryPolicy.PLAIN
     smoothing: bool = True
     end_detection: bool = True
-    # Not in the text of the settings, so that runs from before it was added can be resumed.
     exclusion: bool = field(default=True, repr=False)
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2
+
+    def __str__(self) -> str:
+        """Return the text that identifies runs with these settings.
+
+        Without exclusion it is the text from before there was exclusion, so that such runs can be
+        resumed.
+        """
+        return f"{self!r} exclusion" if self.exclusion else repr(self)
 
     def detects_end_along(self, axis: str) -> bool:
         """Return whether tracks along an axis (lower case) can end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,6 +150,41 @@ class Exclusion:
         for record in computed:
             if not _up_to_date(record, ownership):
                 yield _revised(record, frame, ownership, direction)
+
+
+def share_pixels(
+    store: SegmentationStore, result: FrameResult, rivals: Collection[int]
+) -> list[FrameResult]:
+    """Return a new mask of an object that has one, and the masks of rivals that change with it.
+
+    Nothing is excluded: the object was not before, and its new mask is much like the old one.
+
+    Parameters
+    ----------
+    store : SegmentationStore
+        The stored masks.
+    result : FrameResult
+        The new mask.
+    rivals : collection of int
+        Objects whose pixels it competes for; all others keep theirs.
+    """
+    frame, object_id = result.frame, result.object_id
+    stored = [r for r in store.records(frame) if r.object_id != object_id and r.excluded is None]
+    free = [r for r in stored if r.object_id in rivals and not _protected(r)]
+    fixed = [Contender(r.object_id, r.own_crop, Precedence.FIXED) for r in stored if r not in free]
+    competing = [_by_origin(mask) for mask in (result, *free)]
+    ownership = settle([*competing, *fixed], exclude=False)
+    changed = [r for r in free if not _up_to_date(r, ownership)]
+    return [
+        _owned(result, ownership, result.origin),
+        *(_revised(record, frame, ownership, record.origin) for record in changed),
+    ]
+
+
+def _by_origin(mask: FrameResult | MaskRecord) -> Contender:
+    prompted = mask.origin is MaskOrigin.PROMPT
+    precedence = Precedence.PROMPTED if prompted else Precedence.TRACKED
+    return Contender(mask.object_id, mask.crop, precedence, mask.object_score)
 
 
 def _computed(sweeps: Sequence[Sweep], frame: int) -> set[int]:

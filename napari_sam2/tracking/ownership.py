@@ -76,7 +76,7 @@ class Ownership:
     excluded: frozenset[int]
 
 
-def settle(contenders: Sequence[Contender]) -> Ownership:
+def settle(contenders: Sequence[Contender], *, exclude: bool = True) -> Ownership:
     """Return which object owns each pixel, and which objects have none.
 
     Each pixel of overlapping masks goes to the mask with the higher precedence, then to the one
@@ -88,6 +88,8 @@ def settle(contenders: Sequence[Contender]) -> Ownership:
     ----------
     contenders : sequence of Contender
         The masks of a frame, one per object.
+    exclude : bool
+        Whether objects that keep too little are excluded; otherwise they have what they keep.
     """
     areas = {item.object_id: item.crop.area for item in contenders}
     scores = {item.object_id: item.order for item in contenders}
@@ -95,7 +97,7 @@ def settle(contenders: Sequence[Contender]) -> Ownership:
     contests = _contests(contenders)
     excluded: set[int] = set()
     lost = {object_id: _united(rivals) for object_id, rivals in contests.items()}
-    while True:
+    while exclude:
         shares = {
             o: 1 - np.count_nonzero(pixels) / areas[o] for o, pixels in lost.items() if o in tracked
         }

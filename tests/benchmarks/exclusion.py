@@ -94,7 +94,7 @@ def row(given: argparse.Namespace, clip: Clip, exclusion: bool, found: Evaluatio
         "Dice": summary.dice,
         "overrun": summary.overrun,
         "identity swaps": found.tracks.switches,
-        "seconds": found.cost.seconds,
+        "encodings": found.cost.encodings,
     }
 
 

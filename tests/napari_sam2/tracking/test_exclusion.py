@@ -7,11 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_sam2.core.geometry import Window
+from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.masks.mask import MaskOrigin
+from napari_sam2.masks.codec import quantize
+from napari_sam2.masks.label_array import LabelArray
+from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin, MaskStatus
+from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.exclusion import share_pixels
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from tests.helpers.fakes import FakePredictor, MemoryJournal
 from tests.helpers.scenes import click, movie, session_of, straight
@@ -199,3 +205,31 @@ def test_an_interrupted_run_gives_the_same_masks(stop_after):
     resumed = run(data, prompts, *stores[1])
     for frame in range(16):
         assert resumed.masks.at((frame,)) == expected.masks.at((frame,))
+
+
+def disc_result(object_id, x, logit):
+    yy, xx = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    logits = logit * (8 - np.hypot(yy - 30, xx - x)).astype(np.float32)
+    crop = MaskCrop(Window.of(SHAPE), logits)
+    return FrameResult(object_id, 0, (0,), crop, 0.9, 4.0, MaskOrigin.FORWARD)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_refined_masks_share_pixels_whatever_their_order(order):
+    stack = open_stack(np.zeros((1, *SHAPE), np.uint8), axes="TYX")
+    store = SegmentationStore(stack, MemoryMaskStore(), LabelArray.create(None, stack))
+    store.put([disc_result(i, 30 + 9 * i, 0.2) for i in (1, 2, 3)])
+    store.set_status(3, None, MaskStatus.ACCEPTED)
+    before = store.labels.read((0,))
+    refined = {1: disc_result(1, 42, 0.5), 2: disc_result(2, 47, 0.4)}
+    for object_id in order:
+        if object_id in refined:
+            store.put(share_pixels(store, refined[object_id], {1, 2, 3}))
+    labels = store.labels.read((0,))
+    np.testing.assert_array_equal(labels == 3, before == 3)
+    free = before != 3
+    first, second = (quantize(refined[i].crop.logits) for i in (1, 2))
+    np.testing.assert_array_equal(labels == 1, free & (first > 0) & (first >= second))
+    np.testing.assert_array_equal(labels == 2, free & (second > 0) & (second > first))
+    for object_id in (1, 2):
+        assert store.result(object_id, 0).area == np.count_nonzero(labels == object_id)
