@@ -246,6 +246,13 @@ class SegmentationStore:
         if info.status is MaskStatus.LOCKED:
             self._locked.get(info.object_id, set()).discard(self._frames.get(info.index, -1))
 
+    def redraw(self) -> None:
+        """Draw all masks, e.g. on an empty label image."""
+        with self._lock:
+            for _, info in self.infos():
+                self._undrawn.setdefault(info.index, []).append(info.window)
+        self.draw()
+
     def draw(self) -> None:
         """Draw what changed; what a full disk prevents is drawn with the next change."""
         with self._drawing:

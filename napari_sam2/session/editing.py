@@ -71,9 +71,11 @@ class MaskEditor:
         self._history = history
         state = SessionState(store, prompts, objects, self.scores, events, journal)
         history.connect(prompts.position, state)
-        with history.unrecorded():
-            for object_id in {*prompts.objects(), *store.masks.objects()}:
-                objects.add(object_id)
+        if not len(history):
+            # Objects of a file of prompts; a session that is opened again has its own list.
+            with history.unrecorded():
+                for object_id in {*prompts.objects(), *store.masks.objects()}:
+                    objects.add(object_id)
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 

@@ -99,6 +99,10 @@ class ObjectEdits:
         """
         return self._editor.merge(source_id, target_id)
 
+    def redraw(self) -> None:
+        """Draw the labels of all masks again."""
+        self._store.redraw()
+
     def result(self, object_id: int, frame: int) -> FrameResult | None:
         """Return the stored mask of an object on a frame, or None."""
         return self._store.result(object_id, frame)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from napari_sam2.core.edit_log import EditLog, NullEditLog
 from napari_sam2.core.errors import UserError
@@ -30,6 +30,20 @@ class SegmentedObject:
     name: str = ""
     hidden: bool = False
     label_class: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "hidden": self.hidden,
+            "label_class": self.label_class,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SegmentedObject:
+        """Return the object from the value of :meth:`to_json`."""
+        return cls(value["id"], value["name"], value["hidden"], value.get("label_class", ""))
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -89,6 +103,10 @@ class ObjectList:
         """Remove an object."""
         with self.edits.edit(f"Remove object {object_id}"):
             self._write(self[object_id].id, None)
+
+    def restore(self, objects: Iterable[SegmentedObject]) -> None:
+        """Replace all objects by saved ones; nothing is recorded."""
+        self._objects = {item.id: item for item in objects}
 
     def exchange(self, object_id: int, new: SegmentedObject | None) -> SegmentedObject | None:
         """Set an object, None for no object, and return the one before."""
