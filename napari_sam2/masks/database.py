@@ -221,3 +221,9 @@ class Database:
         """Close the file, so that other processes can use it; all data is already written."""
         with self._lock:
             self._connection.close()
+
+    def __del__(self) -> None:
+        """Close the file of a session that was not closed."""
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()

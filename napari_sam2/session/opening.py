@@ -31,7 +31,7 @@ class OpenedSession:
         Everything as it was saved, with the image and the model of now.
     differences : tuple of RunDifference
         How image and model differ from those that the session was saved with. Decide whether to
-        continue before anything is computed; to decline, close ``sessions.folder``.
+        continue before anything is computed; to decline, call ``sessions.close()``.
     """
 
     sessions: SessionGroup
@@ -68,24 +68,40 @@ def open_session_folder(
         If there is no session, or it is in use, damaged, of a newer version, or of an image of
         other axes or another shape.
     """
+    sessions = restore_sessions(path, stack, predictor, intensity=intensity, labels=labels)
+    try:
+        return OpenedSession(sessions, sessions.differences())
+    except BaseException:
+        sessions.close()
+        raise
+
+
+def restore_sessions(
+    path: Path | str,
+    stack: Stack,
+    predictor: Predictor,
+    *,
+    intensity: Intensity | None = None,
+    labels: DraftAndResultLabels | None = None,
+) -> SessionGroup:
+    """Open a session folder as :func:`open_session_folder` does, without reading any pixel.
+
+    Compare image and model by :meth:`SessionGroup.check_input` later.
+    """
     folder = SessionFolder.open(Path(path))
     try:
-        saved = folder.description
-        saved.check_shape(stack)
-        intensity = saved.intensity if intensity is None else intensity
-        now = SessionDescription.of(stack, predictor, intensity, saved.settings).with_input(stack)
-        sessions = SessionGroup(
+        folder.description.check_shape(stack)
+        return SessionGroup(
             stack,
             predictor,
-            intensity,
+            folder.description.intensity if intensity is None else intensity,
             DraftAndResultLabels.make(stack) if labels is None else labels,
-            saved.settings,
+            folder.description.settings,
             folder,
         )
     except BaseException:
         folder.close()
         raise
-    return OpenedSession(sessions, saved.differences(now))
 
 
 def create_saved_sessions(

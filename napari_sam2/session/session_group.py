@@ -107,6 +107,18 @@ class SessionGroup:
         self.folder.describe(now)
         return differences
 
+    def differences(self) -> tuple[RunDifference, ...]:
+        """Return how image and model differ from those of the folder; nothing is changed."""
+        if self.folder is None:
+            return ()
+        now = self._description().with_input(self.stack)
+        return self.folder.description.differences(now)
+
+    def close(self) -> None:
+        """Close the folder; another process can open it then. Do not use the sessions any more."""
+        if self.folder is not None:
+            self.folder.close()
+
     def _description(self) -> SessionDescription:
         parts = (self.stack, self._predictor, self._intensity, self.settings)
         return SessionDescription.of(*parts)
