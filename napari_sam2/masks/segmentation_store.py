@@ -236,7 +236,7 @@ class SegmentationStore:
         """Return the frame of a plane of the stack."""
         return self._frames[index]
 
-    def redraw(self, frame: int) -> None:
+    def redraw_frame(self, frame: int) -> None:
         """Draw the labels of a frame again from the masks."""
         index = self.index(frame)
         with self._lock:
@@ -281,6 +281,13 @@ class SegmentationStore:
     def _remove_lock(self, info: MaskInfo) -> None:
         if info.status is MaskStatus.LOCKED:
             self._locked.get(info.object_id, set()).discard(self._frames.get(info.index, -1))
+
+    def redraw(self) -> None:
+        """Draw all masks, e.g. on an empty label image."""
+        with self._lock:
+            for _, info in self.infos():
+                self._undrawn.setdefault(info.index, []).append(info.window)
+        self.draw()
 
     def draw(self) -> None:
         """Draw what changed; what a full disk prevents is drawn with the next change."""

@@ -130,9 +130,9 @@ class ObjectEdits:
         """Delete an object's masks on some frames, or on all; propagation can make them again."""
         self._editor.delete(object_id, frames)
 
-    def redraw(self, object_id: int, frame: int) -> None:
+    def redraw_frame(self, object_id: int, frame: int) -> None:
         """Draw the labels of a frame again from the masks, e.g. after they were painted over."""
-        self._editor.redraw(object_id, frame)
+        self._editor.redraw_frame(object_id, frame)
 
     def delete_object(self, object_id: int) -> None:
         """Delete an object with its prompts and masks; masks below it become visible."""
@@ -160,6 +160,10 @@ class ObjectEdits:
             If both are the same object, or one does not exist.
         """
         return self._editor.merge(source_id, target_id)
+
+    def redraw(self) -> None:
+        """Draw the labels of all masks again."""
+        self._store.redraw()
 
     def result(self, object_id: int, frame: int) -> FrameResult | None:
         """Return the stored mask of an object on a frame, or None."""
