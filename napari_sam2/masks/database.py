@@ -239,6 +239,5 @@ class Database:
 
     def __del__(self) -> None:
         """Close the file of a session that was not closed."""
-        connection = getattr(self, "_connection", None)
-        if connection is not None:
-            connection.close()
+        if "_connection" in vars(self):
+            self._connection.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.protocol import MemoryPolicy
@@ -36,7 +38,7 @@ class SessionSettings:
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
-    memory: MemoryPolicy = MemoryPolicy.PLAIN
+    memory: MemoryPolicy = field(default=MemoryPolicy.PLAIN, repr=False)
     smoothing: bool = True
     end_detection: bool = True
     exclusion: bool = field(default=True, repr=False)
@@ -47,10 +49,21 @@ class SessionSettings:
     def __str__(self) -> str:
         """Return the text that identifies runs with these settings.
 
-        Without exclusion it is the text from before there was exclusion, so that such runs can be
-        resumed.
+        Without exclusion and with plain memory it is the text from before there were these
+        settings, so that such runs can be resumed.
         """
-        return f"{self!r} exclusion" if self.exclusion else repr(self)
+        memory = "" if self.memory is MemoryPolicy.PLAIN else f" {self.memory.value}"
+        return f"{self!r}{memory}{' exclusion' * self.exclusion}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
+        return {**asdict(self), "view": str(self.view), "memory": self.memory.value}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SessionSettings:
+        """Return the settings from the value of :meth:`to_json`."""
+        view, memory = ViewPolicy.parse(value["view"]), MemoryPolicy(value["memory"])
+        return cls(**{**value, "view": view, "memory": memory})
 
     def detects_end_along(self, axis: str) -> bool:
         """Return whether tracks along an axis (lower case) can end."""

@@ -71,6 +71,7 @@ def test_a_volume_along_any_axis(along: str) -> None:
     viewer = ViewerModel()
     viewer.add_image(volume, axis_labels=("z", "y", "x"), scale=(2, 1, 1))
     sync = started(viewer, along=along)
+    viewer.dims.order = ("zyx".index(along), *(i for i in range(3) if "zyx"[i] != along))
     click(sync, 12, 16, 20)
     propagate(viewer)
     found = drafts(sync) == 1
