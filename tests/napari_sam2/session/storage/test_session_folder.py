@@ -71,7 +71,7 @@ def test_no_file_before_the_first_edit(tmp_path: Path) -> None:
     assert [item.id for item in reopen(sessions).objects] == [1]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(edits=st.lists(EDIT, min_size=1, max_size=5), undone=st.integers(0, 3))
 def test_save_and_reopen_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, edits: Any, undone: int
@@ -230,7 +230,7 @@ def edit_until_killed(folder: Path) -> None:
         print("done", number, len(session.prompts), len(sessions.history), flush=True)
 
 
-@pytest.mark.parametrize("lines", [2, 9, 23])
+@pytest.mark.parametrize("lines", [2, 19])
 def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path, lines: int) -> None:
     code = (
         f"import sys; from pathlib import Path; from {__name__} import edit_until_killed;"
@@ -288,7 +288,7 @@ def test_threads_that_click_run_and_undo_do_not_block_each_other(tmp_path: Path)
 
     def repeat(work: Any) -> None:
         try:
-            for number in range(12):
+            for number in range(6):
                 work(number)
         except BaseException as error:
             errors.append(error)
