@@ -45,6 +45,8 @@ class SessionGroup:
         Settings that change results or resources.
     folder : SessionFolder or None
         Where everything is saved; None keeps it in memory. What it holds is restored.
+    history : EditHistory or None
+        Steps for undo and redo; None keeps them in the folder, or in memory without a folder.
 
     Attributes
     ----------
@@ -60,6 +62,7 @@ class SessionGroup:
         labels: DraftAndResultLabels,
         settings: SessionSettings | None = None,
         folder: SessionFolder | None = None,
+        history: EditHistory | None = None,
     ) -> None:
         self.stack = stack
         self.grid = LayerCoordinates.of(stack)
@@ -67,7 +70,8 @@ class SessionGroup:
         self.folder = folder
         self.masks: MaskStore = MemoryMaskStore() if folder is None else folder.masks
         self.objects = ObjectList()
-        self.history = EditHistory(None if folder is None else folder.steps)
+        steps = None if folder is None else folder.steps
+        self.history = EditHistory(steps) if history is None else history
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
@@ -83,7 +87,12 @@ class SessionGroup:
         for position in saved.positions:
             prompts = PromptStore(saved.prompts_at(position), self.stack.along, position)
             prompts.predictions.restore(saved.predictions_at(position))
-            self._sessions[position] = self._create(position, prompts)
+            self.add_session(position, prompts)
+
+    def add_session(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
+        """Create the session of a position with prompts, in place of an earlier one."""
+        self._sessions[fixed] = self._create(fixed, prompts)
+        return self._sessions[fixed]
 
     def redraw(self) -> None:
         """Draw the labels of all masks again, e.g. after a session was opened."""

@@ -11,7 +11,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.session.opening import create_saved_sessions, find_session, restore_sessions
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.storage.run_description import RunDifference
-from napari_sam2.session.storage.session_folder import read_description
+from napari_sam2.session.storage.session_folder import SessionFolder, read_description
 from napari_sam2.viewer.image_layers import (
     SESSION_PATH,
     intensity_from_layers,
@@ -60,19 +60,23 @@ def open_layers(
     predictor : Predictor
         The model; the session uses it from now on.
     along : str or None
-        The propagated axis; None selects that of the saved session, else t, else z.
+        The propagated axis; None selects t, else z. Layers that were opened from a session begin
+        with its axis.
 
     Raises
     ------
     UserError
         If the layers cannot be segmented.
     """
-    saved = images[0].metadata.get(SESSION_PATH)
-    if along is None and saved is not None:
-        along = read_description(Path(saved)).along
+    syncs = LayerSync.all_of(viewer)
+    known = any(sync.images[0] is images[0] for sync in syncs)
+    saved = _saved_session(images[0])
+    if saved is not None:
+        axis = read_description(saved).along
+        along = along if known else axis
+        saved = saved if along == axis else None
     names = tuple(viewer.dims.axis_labels)
     stack = stack_from_layers(images, along=along, dims_labels=names)
-    syncs = LayerSync.all_of(viewer)
     sync = next((item for item in syncs if _is_session_of(item, images, stack)), None)
     for other in syncs:
         if other is not sync:
@@ -83,10 +87,16 @@ def open_layers(
         sync.attach()
         sync.show(True)
         return OpenedLayers(sync)
-    sessions, note = _open(stack, images, predictor, None if saved is None else Path(saved))
+    sessions, note = _open(stack, images, predictor, saved)
     restored = sessions.folder is not None and sessions.folder.path is not None
     notes = (*opening_notes(images), *([note] if note else []))
     return OpenedLayers(LayerSync(viewer, images, sessions), restored, notes)
+
+
+def _saved_session(image: Image) -> Path | None:
+    """Return the folder of the session that a layer was opened from, if it is still there."""
+    path = image.metadata.get(SESSION_PATH)
+    return Path(path) if path is not None and SessionFolder.exists(Path(path)) else None
 
 
 def _is_session_of(sync: LayerSync, images: Sequence[Image], stack: Stack) -> bool:

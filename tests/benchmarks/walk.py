@@ -10,6 +10,7 @@ Run it with a screen, or under xvfb-run::
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -89,6 +90,8 @@ class Walk:
         for owner, names in NAPARIS:
             for name in names.split():
                 setattr(owner, name, self.watch.apart(getattr(owner, name)))
+        # A session of an earlier walk would continue, if it were saved in the user's data folder.
+        os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
         self.viewer = napari.Viewer(show=True)
         layers = moving_cells()
         data, options, _ = layers[0]

@@ -70,7 +70,7 @@ class ToolPanel(QWidget):
         self.undo = button(
             "Undo",
             key(Action.UNDO),
-            "Undo the last prompt or refinement.",
+            "Undo the last step.",
             controller.undo,
         )
         layout = QVBoxLayout(self)

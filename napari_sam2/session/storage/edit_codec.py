@@ -145,7 +145,7 @@ def _read_prompt(key: PromptKey | PredictionKey, value: dict[str, Any]) -> Promp
     height, width = value["shape"]
     bits = np.unpackbits(np.frombuffer(_bytes(value["mask"]), np.uint8), count=height * width)
     offset = (int(value["offset"][0]), int(value["offset"][1]))
-    return MaskPrompt(object_id, frame, bits.reshape(height, width), offset)
+    return MaskPrompt(object_id, frame, bits.reshape(height, width) != 0, offset)
 
 
 def _text(data: bytes) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
 
 _Value = TypeVar("_Value")
-_FIELDS = ("source", "name", "axes", "shape", "along", "channels", "scene")
+_FIELDS = ("source", "name", "axes", "native_axes", "shape", "along", "channels", "scene")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,10 @@ class SessionDescription:
         Name of the image.
     axes : str
         Its axes, in the order of ``"TCZYXS"``.
+    native_axes : str
+        The same letters in the order of the image's arrays.
     shape : tuple of int
-        Its lengths along these axes.
+        Its lengths along ``axes``.
     along : str
         The propagated axis, lower case.
     channels : tuple of int
@@ -54,6 +56,7 @@ class SessionDescription:
     source: str
     name: str
     axes: str
+    native_axes: str
     shape: tuple[int, ...]
     along: str
     channels: tuple[int, ...]
@@ -73,6 +76,7 @@ class SessionDescription:
             source=source_path(stack),
             name=stack.name,
             axes=stack.axes,
+            native_axes=stack.native_axes,
             shape=stack.full_shape,
             along=stack.along,
             channels=tuple(stack.layout.channels),
@@ -137,6 +141,7 @@ class SessionDescription:
             source=image["source"].text(),
             name=image["name"].text(),
             axes=image["axes"].text(),
+            native_axes=image["native_axes"].text(),
             shape=tuple(node.integer() for node in image["shape"].items()),
             along=image["along"].text(),
             channels=tuple(node.integer() for node in image["channels"].items()),

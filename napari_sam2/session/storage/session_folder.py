@@ -125,7 +125,7 @@ class SessionFolder:
 
     def _create(self) -> None:
         errors = []
-        for path in map(_free, self._paths):
+        for path in map(free_folder, self._paths):
             try:
                 path.mkdir(parents=True)
                 # The masks follow: a folder without this file would not count as a session.
@@ -152,7 +152,7 @@ class SessionFolder:
         write_text(path / _SESSION, json.dumps(document, indent=1))
 
 
-def _free(path: Path) -> Path:
+def free_folder(path: Path) -> Path:
     """Return the path, with a number if something else is there."""
     number, free = 1, path
     while free.exists():

@@ -131,8 +131,9 @@ def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":
         If the viewer has no session.
     """
     sync = _sync(viewer)
-    for object_id in sync.sessions.masks.objects():
-        sync.session.accept(object_id)
+    with sync.sessions.history.step("Accept all objects"):
+        for object_id in sync.sessions.masks.objects():
+            sync.session.accept(object_id)
     sync.refresh()
     return sync.session
 

@@ -187,3 +187,30 @@ def test_points_outside_the_image_ask_nothing() -> None:
     sync = started(viewer)
     click(sync, 0, -20, 500)
     assert len(sync.session.prompts) == 0
+
+
+def test_undo_works_on_all_layers_and_names_the_step() -> None:
+    user = ModelUser.open(MOVIE)
+    notices: list[str] = []
+    user.sync.events.notice.connect(notices.append)
+    click(user.sync, 2, 22, 24)
+    click(user.sync, 0, 20, 20)
+    propagate(user.viewer)
+    accept_all(user.viewer)
+    layers = user.sync.layers
+    own = [layers.points.layer, layers.shapes.layer, layers.drafts, layers.results]
+    for layer in own:
+        undo = next(work for keys, work in layer.keymap.items() if str(keys) == "Ctrl+Z")
+        undo(layer)
+    assert notices == [
+        "Undid: accept all objects.",
+        "Undid: propagate object 1.",
+        "Undid: click on object 1, frame 0.",
+        "Undid: click on object 1, frame 2.",
+    ]
+    assert user.sync.dims.frame == 2
+    assert not drafts(user.sync).any()
+    redo = next(work for keys, work in own[0].keymap.items() if str(keys) == "Ctrl+Shift+Z")
+    for _ in own:
+        redo(own[0])
+    assert np.asarray(layers.results.data)[5, 25, 30] == 1

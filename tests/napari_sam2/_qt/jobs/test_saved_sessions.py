@@ -132,3 +132,41 @@ def test_undo_names_the_step_and_shows_its_frame(
     assert user.notice == "Undid: click on object 1, frame 5."
     assert user.sync.dims.frame == 5
     assert not user.drafts().any()
+
+
+def test_a_deleted_object_comes_back_with_its_prompts_and_masks(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("G")
+    user.settle()
+    drafts = user.drafts().copy()
+    user.controller.accept_save.delete(1)
+    user.settle()
+    assert not user.drafts().any()
+    assert len(user.points.data) == 0
+    user.key("U")
+    user.settle()
+    np.testing.assert_array_equal(user.drafts(), drafts)
+    assert len(user.points.data) == 1
+    assert user.sync.prompt_layers.current == 1
+    assert user.notice == "Undid: delete object 1."
+
+
+def test_a_run_under_way_is_not_undone(
+    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
+) -> None:
+    user = open_widget(image)
+    slow(user)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.until(lambda: np.count_nonzero(user.drafts().any(axis=(1, 2))) > 2)
+    user.key("U")
+    user.until(lambda: "is under way" in user.notice)
+    user.controller.runs.stop()
+    user.settle()
+    user.key("U")
+    user.settle()
+    assert list(np.flatnonzero(user.drafts().any(axis=(1, 2)))) == [0]

@@ -257,7 +257,7 @@ EDITS = {
 EDIT = st.tuples(st.sampled_from(sorted(EDITS)), st.integers(1, 2), st.integers(0, FRAMES - 1))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=st.lists(EDIT, min_size=1, max_size=8), data=st.data())
 def test_undo_all_is_the_first_state_and_redo_all_the_last(edits: Any, data: Any) -> None:
     session = session_of(MOVIE)
