@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,6 +57,7 @@ class PromptLayers:
         self._events = events
         self._updating = False
         self._keys_of_shapes: set[PromptKey] = set()
+        self._hidden: frozenset[int] = frozenset()
         self.current = 0
         self.sign = INSIDE
 
@@ -95,14 +96,26 @@ class PromptLayers:
                     masks.add(PromptKey(fixed, prompt.object_id, prompt.frame))
         with self._without_events():
             self._layers.points.show(points)
-            self._layers.shapes.show(boxes, masks)
-            self._keys_of_shapes = set(self._layers.shapes.prompts())
+            shapes = self._layers.shapes if boxes else self._layers.present_shapes
+            if shapes is not None:
+                shapes.show(boxes, masks)
+                self._keys_of_shapes = set(shapes.prompts())
+        self.hide(self._hidden)
         self._show_selection()
+
+    def hide(self, object_ids: Collection[int]) -> None:
+        """Hide the prompts of some objects, in place of those hidden before."""
+        self._hidden = frozenset(object_ids)
+        with self._without_events():
+            self._layers.points.hide(self._hidden)
+            if self._layers.present_shapes is not None:
+                self._layers.present_shapes.hide(self._hidden)
 
     def connect(self, role: LayerRole, layer: Any) -> None:
         """Follow the edits of a new layer, and make it hold the prompts."""
         if role is LayerRole.POINTS:
             layer.events.data.connect(self._points_changed)
+            layer.events.features.connect(self._point_selected)
         elif role is LayerRole.BOXES:
             layer.events.data.connect(self._shapes_changed)
         else:
@@ -118,7 +131,8 @@ class PromptLayers:
     def _show_selection(self) -> None:
         with self._without_events():
             self._layers.points.set_next(self.current, self.sign)
-            self._layers.shapes.set_next(self.current)
+            if self._layers.present_shapes is not None:
+                self._layers.present_shapes.set_next(self.current)
             self._layers.drafts.selected_label = self.current
 
     @contextmanager
@@ -146,10 +160,18 @@ class PromptLayers:
         if event.action == ActionType.ADDED and indices and max(indices) < 0:
             added = self._layers.points.prompts(slice(int(min(indices)), None))
             edits = self._edit(added, set(added), _add_points)
+            if any(point.label for points in added.values() for point in points):
+                self._events.clicked.emit()
         else:
             found = self._layers.points.prompts()
             edits = self._edit(found, set(found) | self._keys_of_points(), _replace_points)
         self._show_if_replaced(edits, (PointPrompt,))
+
+    def _point_selected(self, event: Any) -> None:
+        """Keep the next point on the current object; napari copies from the one it selects."""
+        defaults = event.source.feature_defaults
+        if not self._updating and int(defaults["object_id"][0]) != self.current:
+            self._show_selection()
 
     def _shapes_changed(self, event: Any) -> None:
         if not self._updating and event.action in _FINISHED:

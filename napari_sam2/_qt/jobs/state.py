@@ -51,6 +51,8 @@ class ControllerState(QObject):
     """A session began or ended."""
     run_ended = Signal()
     """A propagation or a refinement of a track ended."""
+    contrast_changed = Signal()
+    """The layers are shown with another contrast or other colors."""
     notice = Signal(str)
     """A message for the user."""
     fault = Signal(object)

@@ -110,8 +110,8 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
 ) -> None:
     widget = open_own_widget(image).widget
     widget.refresh()
-    needed = widget.scroll.widget().minimumSizeHint().width()
-    assert widget.minimumWidth() >= needed + widget.scroll.verticalScrollBar().sizeHint().width()
+    bar = widget.scroll.verticalScrollBar().sizeHint().width()
+    assert widget.scroll.minimumWidth() >= widget.scroll.widget().minimumSizeHint().width() + bar
     assert not widget.scroll.horizontalScrollBar().isVisible()
 
 

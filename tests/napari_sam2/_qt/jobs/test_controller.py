@@ -37,7 +37,7 @@ def test_no_image_open(open_widget: OpenWidget) -> None:
     user.key("W")
     user.key("Q")
     user.key("K")
-    assert not user.widget.save.isEnabled()
+    assert not user.widget.foot.save.isEnabled()
 
 
 def test_an_image_opened_later_starts_a_session(open_widget: OpenWidget, image: np.ndarray) -> None:
@@ -169,7 +169,7 @@ def test_errors_in_a_run_have_plain_messages(
     assert words in _fault(user)
     user.settle()
     assert user.drafts()[0, 20, 20] == 1
-    assert user.widget.propagation.propagate.isEnabled()
+    assert user.widget.foot.propagate.isEnabled()
 
 
 def test_a_plane_that_fails_to_read(open_widget: OpenWidget, image: np.ndarray) -> None:

@@ -140,12 +140,12 @@ def test_a_whole_track_and_its_summary(followed: Any, predictor: RefiningPredict
     user = followed
     before = _areas(user)
     shown: list[tuple[int, int]] = []
-    bar = user.widget.propagation.bar
+    bar = user.widget.foot.bar
     bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
     predictor.before = lambda: threading.Event().wait(0.2)
     user.widget.refinement.track.click()
     user.until(lambda: not bar.isHidden())
-    assert user.widget.propagation.stop.isEnabled()
+    assert user.widget.foot.stop.isEnabled()
     assert "Refining" in user.widget.status.next.text()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
