@@ -75,6 +75,7 @@ class IconButton(QToolButton):
         self._icon, self._color = icon, ""
         self._tip = f"{tip} Key: {key}." if key else tip
         self.setToolTip(self._tip)
+        self.setAccessibleName(tip)
         self.setObjectName(f"sam2_{icon.name.lower()}")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setCheckable(checkable)

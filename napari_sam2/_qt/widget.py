@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 120
 """Milliseconds for which changes are collected before the panels are refreshed."""
+_CONTRAST_CHANGED = (
+    "The contrast of the layer changed. The model still sees the image with the former contrast."
+)
 
 
 class SegmentTrackWidget(DockedWidget):
@@ -234,14 +237,17 @@ class SegmentTrackWidget(DockedWidget):
 
     def _contrast_changed(self) -> None:
         self._schedule_refresh()
-        if self.controller.model_input.outdated():
+        shown = self.status.notice.text() == _CONTRAST_CHANGED
+        outdated = self.controller.model_input.outdated()
+        if outdated and not shown:
             update = RemedyButton(
                 "Update the contrast of the model",
                 "Show the model the image with the contrast and the colors of its layer.",
                 self.controller.model_input.update,
             )
-            text = "The contrast of the layer changed. The model still sees the former contrast."
-            self.status.show_notice(text, (update,))
+            self.status.show_notice(_CONTRAST_CHANGED, (update,))
+        elif shown and not outdated:
+            self.status.clear_notice()
 
     def _offer_ct_window(self) -> None:
         apply = self.header.ct_window.apply

@@ -48,7 +48,8 @@ class LayerSync:
     dims : ViewerDims
         The frame and the position that the viewer shows.
     new_object_per_click : bool
-        Whether each click inside an object starts a new object.
+        Whether each click inside an object starts a new object; selecting an object that has
+        prompts or masks ends this.
     """
 
     def __init__(self, viewer: Any, images: Sequence[Image], sessions: SessionGroup) -> None:
@@ -65,6 +66,7 @@ class LayerSync:
         self._only: frozenset[int] | None = None
         self.new_object_per_click = False
         self.events.clicked.connect(self._clicked)
+        self.events.selection.connect(self._selected)
         self.layers.make_first()
         self.attach()
         self.start_object()
@@ -205,6 +207,10 @@ class LayerSync:
             self.show_hidden()
         self.prompt_layers.connect(role, layer)
         self.events.layer_added.emit(role, layer)
+
+    def _selected(self, object_id: int) -> None:
+        if self.new_object_per_click and self.is_used(object_id):
+            self.new_object_per_click = False
 
     def _clicked(self) -> None:
         if self.new_object_per_click:

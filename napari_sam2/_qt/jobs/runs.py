@@ -157,7 +157,8 @@ class RunJobs:
     def _ended(self, summary: Summary, ending: _Ending) -> None:
         stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""
         texts = (stopped + summary(ending.cancelled), *ending.messages)
-        self._state.notice.emit(" ".join(texts).strip())
+        if self._state.sync is not None:  # Otherwise the end of the session has been explained.
+            self._state.notice.emit(" ".join(texts).strip())
         self._state.run_ended.emit()
         self._state.changed.emit()
 

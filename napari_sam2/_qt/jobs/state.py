@@ -52,7 +52,7 @@ class ControllerState(QObject):
     run_ended = Signal()
     """A propagation or a refinement of a track ended."""
     contrast_changed = Signal()
-    """The layers are shown with another contrast or other colors."""
+    """The contrast or the colors of the layers, or those of the model, changed."""
     notice = Signal(str)
     """A message for the user."""
     fault = Signal(object)

@@ -114,10 +114,15 @@ def test_keys_work_wherever_the_focus_is(show: OpenWidget, image: np.ndarray) ->
 
 
 def _places(user: Driver) -> list[QPoint]:
+    """Return the places of the tools from the top, and of the foot's buttons from the bottom.
+
+    The height of napari's own status bar, below the dock, changes by a pixel in a run.
+    """
     QApplication.processEvents()
-    widget = user.widget
-    buttons = [*widget.foot.findChildren(QPushButton), *widget.tools.icons]
-    return [made.mapTo(widget, QPoint(0, 0)) for made in buttons]
+    widget, bottom = user.widget, QPoint(0, user.widget.height())
+    top = [made.mapTo(widget, QPoint(0, 0)) for made in widget.tools.icons]
+    foot = widget.foot.findChildren(QPushButton)
+    return [*top, *(made.mapTo(widget, QPoint(0, 0)) - bottom for made in foot)]
 
 
 def test_the_foot_is_visible_and_no_message_moves_a_button(

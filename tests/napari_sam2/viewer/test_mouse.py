@@ -113,3 +113,5 @@ def test_each_click_can_start_a_new_object(user: ModelUser) -> None:
     assert sorted(user.sync.session.prompts.objects()) == [1, 2]
     assert user.sync.open_drafts() == [1, 2]
     assert user.drafts()[0, 60, 30] == 2
+    user.sync.prompt_layers.select(1)
+    assert not user.sync.new_object_per_click
