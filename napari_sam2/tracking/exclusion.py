@@ -172,7 +172,7 @@ def share_pixels(
     stored = [r for r in store.records(frame) if r.object_id != object_id and r.excluded is None]
     free = [r for r in stored if r.object_id in rivals and not _protected(r)]
     fixed = [Contender(r.object_id, r.own_crop, Precedence.FIXED) for r in stored if r not in free]
-    competing = [_by_origin(mask) for mask in (result, *free)]
+    competing = [_by_origin(result), *map(_by_origin, free)]
     ownership = settle([*competing, *fixed], exclude=False)
     changed = [r for r in free if not _up_to_date(r, ownership)]
     return [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_sam2.images.coordinates import LayerCoordinates
     from napari_sam2.inference.protocol import Predictor
 
 SESSION_PATH = "napari-sam2 session"
@@ -172,6 +173,22 @@ def _to_world(image: Image | Labels) -> tuple[NDArray[np.float64], NDArray[np.fl
     points = np.vstack([np.zeros(image.ndim), np.eye(image.ndim)])
     corner, *ends = (np.asarray(image.data_to_world(point), np.float64) for point in points)
     return corner, np.stack([end - corner for end in ends], axis=1)
+
+
+def plane_directions(image: Image, grid: LayerCoordinates) -> tuple[int, int]:
+    """Return the directions of a plane's rows and columns in the world: 1, or -1 if flipped.
+
+    Parameters
+    ----------
+    image : Image
+        The layer.
+    grid : LayerCoordinates
+        Its axes.
+    """
+    _, directions = _to_world(image)
+    at = [grid.axes.index(axis) for axis in grid.plane]
+    down, right = (-1 if directions[i, i] < 0 else 1 for i in at)
+    return down, right
 
 
 def intensity_from_layers(images: Sequence[Image]) -> Intensity:

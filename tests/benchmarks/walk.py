@@ -32,24 +32,27 @@ from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.panels.advanced import AdvancedPanel
+from napari_sam2._qt.panels.foot import FootPanel
+from napari_sam2._qt.panels.header import HeaderPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectTable
-from napari_sam2._qt.panels.propagation import PropagationPanel
+from napari_sam2._qt.panels.propagation import PropagationOptions
 from napari_sam2._qt.panels.tools import ToolPanel
 from napari_sam2.viewer.contributions.sample_data import moving_cells
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.layer_set import LayerSet
 from napari_sam2.viewer.layers.preview import PreviewLayer
 from napari_sam2.viewer.prompt_layers import PromptLayers
+from napari_sam2.viewer.tools import Tool
 from tests.helpers.stopwatch import Stopwatch
 
 OURS: tuple[tuple[type, str], ...] = (
-    (SegmentationController, "begin adopt set_predictor propagate update"),
+    (SegmentationController, "begin adopt set_predictor propagate propagate_all update"),
     (SegmentationController, "_predictor_set _run_ended"),
     (PredictionJobs, "predict withdraw next_candidate _predicted"),
     (RunJobs, "start stop _ended"),
-    (AcceptSaveJobs, "accept save delete _accepted _saved"),
+    (AcceptSaveJobs, "accept accept_all save delete _accepted _saved"),
     (PromptImportJobs, "add_labels _labels_read"),
     (HoverPreview, "_moved _rested _show"),
     (widget.SegmentTrackWidget, "__init__ refresh _model_ready"),
@@ -57,8 +60,10 @@ OURS: tuple[tuple[type, str], ...] = (
     (ImagePanel, "fill"),
     (ModelPanel, "show_cards show_model"),
     (AdvancedPanel, "refresh"),
-    (PropagationPanel, "refresh show_session"),
-    (ToolPanel, "use flip_sign"),
+    (HeaderPanel, "refresh"),
+    (FootPanel, "refresh"),
+    (PropagationOptions, "show_session"),
+    (ToolPanel, "use flip_sign toggle_per_click refresh"),
     (LayerSync, "undo redo refresh start_object"),
     (PromptLayers, "_points_changed _shapes_changed _painted select replace"),
 )
@@ -133,6 +138,47 @@ class Walk:
         self.idle()
         return time.monotonic() - start
 
+    def many(self) -> None:
+        """Click 20 objects, propagate them together, and accept and save them."""
+        self.viewer.dims.set_current_step(0, 0)
+        self.key("Shift+Y")
+        for number in range(20):
+            self.click([0, 12 + 10 * (number // 5), 12 + 10 * (number % 5)])
+        self.key("Shift+G")
+        self.idle()
+        self.key("Shift+N")
+        self.idle()
+        assert self.state.accepted_count() == 22, "not all objects were accepted"
+        _report("accept 20 drafts", self.actions[-1:], 1)
+        self.key("W")
+        self.idle()
+        _report("20 objects, clicked, propagated together, accepted, saved", self.taken(), 25)
+        self.controller.tools.use(Tool.POINT)
+        self.state.sync.new_object_per_click = False
+
+    def correct(self) -> None:
+        """Correct a draft, then an accepted object."""
+        table = self.widget.objects.table
+        self.click([0, 70, 70])
+        self.key("G")
+        self.idle()
+        self.taken()
+        self._slide(5)
+        self.click([5, 60, 70])
+        self.key("G")
+        self.idle()
+        _report("a correction of the current object", self.taken(), 3)
+        row = table.topLevelItem(0)
+        self.do("row", lambda: table.setCurrentItem(row))
+        self._slide(6)
+        self.click([6, 40, 40])
+        self.key("G")
+        self.idle()
+        _report("a correction of an accepted object", self.taken(), 4)
+
+    def _slide(self, frame: int) -> None:
+        self.do("slider", lambda: self.viewer.dims.set_current_step(0, frame))
+
     def taken(self) -> list[str]:
         actions, self.actions = self.actions, []
         return actions
@@ -165,12 +211,8 @@ def main() -> None:
         walk.controller.hover._position = walk.viewer.layers[0].data_to_world(walk.points[0])
         walk.controller.hover._rested()
         walk.idle()
-        walk.state.sync.prompt_layers.select(1)
-        walk.viewer.dims.set_current_step(0, 5)
-        walk.click([5, 40, 40])
-        walk.key("G")
-        walk.idle()
-        _report("a correction", walk.taken(), 2)
+        walk.many()
+        walk.correct()
         _stalls(walk.watch)
         walk.widget.release()
         walk.viewer.close()

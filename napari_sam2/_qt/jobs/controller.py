@@ -1,6 +1,6 @@
 """The controller of the widget: begins and ends sessions and runs the user's commands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -21,16 +21,18 @@ from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, Jo
 from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.storage.run_description import RunDifference
-from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.viewer.layer_sync import LayerSync
-from napari_sam2.viewer.mouse import NegativeClickHandler
+from napari_sam2.viewer.mouse import CanvasClicks, NegativeClickHandler
 from napari_sam2.viewer.open_layers import difference_message, open_layers
 from napari_sam2.viewer.prompt_controller import Done, Work, execute_now
+from napari_sam2.viewer.tools import ToolSelection
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -60,6 +62,8 @@ class SegmentationController(QObject):
         What panels show.
     runs, predictions, prompt_import, refinement, accept_save, hover, model_input
         The jobs that panels start.
+    tools : ToolSelection or None
+        The tool that the canvas uses, None without a session.
     direction : PropagationDirection
         Direction of propagation.
     frames : (int, int) or None
@@ -83,7 +87,8 @@ class SegmentationController(QObject):
         self.hover = HoverPreview(self.state, self._clicks)
         self._encoder = BackgroundEncoder(self._clicks)
         self.model_input = ModelInputJobs(self.state, self._clicks, self._encoder)
-        self._mouse: NegativeClickHandler | None = None
+        self._mouse: tuple[NegativeClickHandler | CanvasClicks | ToolSelection, ...] = ()
+        self.tools: ToolSelection | None = None
         self._changed_planes: set[PlaneIndex] = set()
         self._lock = Lock()
         self._store_numbers = count()
@@ -155,7 +160,8 @@ class SegmentationController(QObject):
         sync.attach()
         self.state.sync = sync
         self.state.predictor = sync.sessions.predictor
-        self._mouse = NegativeClickHandler(sync)
+        self.tools = ToolSelection(sync)
+        self._mouse = (NegativeClickHandler(sync), CanvasClicks(sync, self.tools), self.tools)
         sync.prompts.execute = self._store
         sync.sessions.connect(self._connect_session)
         for signal, slot in self._connections(sync):
@@ -174,6 +180,7 @@ class SegmentationController(QObject):
             (events.objects, self._objects_changed),
             (events.selection, self._objects_changed),
             *([(sync.sessions.folder.created, self._notify)] if sync.sessions.folder else []),
+            (events.contrast, self._contrast_changed),
         ]
 
     def _session_connections(
@@ -219,9 +226,9 @@ class SegmentationController(QObject):
 
     def _disconnect(self) -> None:
         self.hover.clear()
-        if self._mouse is not None:
-            self._mouse.release()
-            self._mouse = None
+        for handler in self._mouse:
+            handler.release()
+        self._mouse, self.tools = (), None
         sync = self.state.sync
         if sync is None:
             return
@@ -234,19 +241,23 @@ class SegmentationController(QObject):
         for signal, slot in connections:
             signal.disconnect(slot, missing_ok=True)
 
+    def new_object(self) -> None:
+        """Start a new object; the present one is not accepted."""
+        if self.state.sync is not None:
+            self.state.sync.start_object()
+
     def propagate(self) -> None:
+        """Propagate the current object from its prompts."""
+        self.propagate_objects([self.state.current])
+
+    def propagate_all(self) -> None:
         """Propagate all objects that are not accepted from their prompts."""
-        sync = self.state.sync
-        if sync is None:
-            return
-        closed = self.state.pending_accepts
-        prompted = sync.session.prompts.objects()
-        ids = tuple(o for o in prompted if not sync.prompts.accepted(o) and o not in closed)
-        if not ids:
-            self.state.notice.emit("There is no object to propagate. Click an object first.")
-            return
-        request = PropagationRequest(ids, self.direction, self.frames)
-        self.runs.start(sync, lambda session: session.propagate(request))
+        if self.state.session is not None:
+            self.propagate_objects(self.state.session.prompts.objects())
+
+    def propagate_objects(self, object_ids: Iterable[int]) -> None:
+        """Propagate those of some objects that have prompts and are not accepted."""
+        self.runs.propagate(object_ids, self.direction, self.frames)
 
     def undo(self) -> None:
         """Undo the last step."""
@@ -302,9 +313,12 @@ class SegmentationController(QObject):
     def _objects_changed(self, _: int = 0) -> None:
         self.state.changed.emit()
 
+    def _contrast_changed(self) -> None:
+        self.state.contrast_changed.emit()
+
     def _image_lost(self, text: str) -> None:
         self.end()
-        self.state.fault.emit(ErrorMessage(text))
+        self.state.notice.emit(text)
 
     def _mask_computed(self, result: FrameResult) -> None:
         with self._lock:
@@ -324,7 +338,10 @@ class SegmentationController(QObject):
             failure.queue.retain(failure.job)
         if key.kind is JobKind.RUN:
             self.predictions.repeat_after_run()
-        if key.kind is JobKind.ACCEPT and isinstance(key.subject, int):
-            self.state.pending_accepts.discard(key.subject)
-        self.state.fault.emit(ErrorMessage.of(failure.error))
+        if key.kind is JobKind.ACCEPT and isinstance(key.subject, tuple):
+            self.state.pending_accepts.difference_update(key.subject)
+        if key.kind is JobKind.REFINE and isinstance(failure.error, UserError):
+            self.state.notice.emit(str(failure.error))
+        else:
+            self.state.fault.emit(ErrorMessage.of(failure.error))
         self.state.changed.emit()

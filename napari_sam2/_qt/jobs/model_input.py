@@ -58,7 +58,7 @@ class ModelInputJobs:
 
         def done(image: Any) -> None:
             show(image)
-            self._state.changed.emit()
+            self._state.contrast_changed.emit()
 
         self._encoder.reset()
         self._queue.submit(JobKey(JobKind.SHOW_MODEL_INPUT), work, done, JobPriority.CLICK)

@@ -14,6 +14,7 @@ from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.session.session import SegmentationSession
+from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.viewer.layer_sync import LayerSync
 
 Steps = Callable[[SegmentationSession], Iterable[Any]]
@@ -108,6 +109,33 @@ class RunJobs:
         work = partial(self._run, sync, sync.dims.fixed, steps)
         self._queue.submit(JobKey(JobKind.RUN, self._count), work, partial(self._ended, summary))
 
+    def propagate(
+        self,
+        object_ids: Iterable[int],
+        direction: PropagationDirection,
+        frames: tuple[int, int] | None,
+    ) -> None:
+        """Propagate those of some objects that have prompts and are not accepted.
+
+        Parameters
+        ----------
+        object_ids : iterable of int
+            The objects.
+        direction, frames
+            See :class:`PropagationRequest`.
+        """
+        sync = self._state.sync
+        if sync is None:
+            return
+        closed, prompted = self._state.pending_accepts, sync.session.prompts.objects()
+        open_ids = (o for o in object_ids if o in prompted and o not in closed)
+        ids = tuple(o for o in open_ids if not sync.prompts.accepted(o))
+        if ids:
+            request = PropagationRequest(ids, direction, frames)
+            self.start(sync, lambda session: session.propagate(request))
+        else:
+            self._state.notice.emit(_nothing_to_propagate(sync, self._state.current))
+
     def stop(self) -> None:
         """Stop the present run after the frame it works on; finished frames are kept."""
         if self._state.running is not None:
@@ -136,7 +164,16 @@ class RunJobs:
     def _ended(self, summary: Summary, ending: _Ending) -> None:
         stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""
         texts = (summary(ending.cancelled), ending.run.text, ending.run.advice, *ending.messages)
-        self._state.notice.emit((stopped + " ".join(filter(None, texts))).strip())
+        if self._state.sync is not None:  # Otherwise the end of the session has been explained.
+            self._state.notice.emit((stopped + " ".join(filter(None, texts))).strip())
         self._state.run_ended.emit()
         self._state.run_summarized.emit(ending.run)
         self._state.changed.emit()
+
+
+def _nothing_to_propagate(sync: LayerSync, current: int) -> str:
+    name = sync.sessions.objects[current].name
+    if sync.prompts.accepted(current):
+        return f"{name} is accepted. Click on it to correct it; this reopens it."
+    others = " To propagate the other objects, press All." if sync.open_drafts() else ""
+    return f"{name} has no prompt here. Click the object first.{others}"

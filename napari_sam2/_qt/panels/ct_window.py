@@ -1,5 +1,6 @@
 """A button that applies a CT window, shown for images that are a CT."""
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button
@@ -18,16 +19,19 @@ class CtWindowPanel(QWidget):
         Owner.
     """
 
+    suggested = Signal()
+    """The image is a CT, and its contrast limits are not those of a window."""
+
     def __init__(self, controller: SegmentationController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
-        self._suggested: AutomaticLimits | None = None
+        self._limits: AutomaticLimits | None = None
         self.apply = button(
             "Use the CT window",
             "",
             "This image is a CT. Its whole range leaves few gray levels for soft tissue, so set "
             "the contrast limits of the layer to the window of soft tissue.",
-            self._apply,
+            self.use,
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -40,14 +44,17 @@ class CtWindowPanel(QWidget):
         self._controller.model_input.suggest_window(self._show)
 
     def _show(self, suggested: AutomaticLimits | None) -> None:
-        self._suggested = suggested
+        self._limits = suggested
         self.setVisible(suggested is not None)
+        if suggested is not None:
+            self.suggested.emit()
 
-    def _apply(self) -> None:
+    def use(self) -> None:
+        """Set the contrast limits of the layer to the window."""
         sync = self._controller.state.sync
-        if sync is None or self._suggested is None:
+        if sync is None or self._limits is None:
             return
-        for image, limits in zip(sync.images, self._suggested.limits, strict=True):
+        for image, limits in zip(sync.images, self._limits.limits, strict=True):
             image.contrast_limits_range = _covering(image.contrast_limits_range, limits)
             image.contrast_limits = limits
         self._controller.model_input.update()

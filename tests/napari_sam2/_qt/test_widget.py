@@ -110,9 +110,9 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
 ) -> None:
     widget = open_own_widget(image).widget
     widget.refresh()
-    needed = widget.scroll.widget().minimumSizeHint().width()
-    assert widget.minimumWidth() >= needed + widget.scroll.verticalScrollBar().sizeHint().width()
-    assert not widget.scroll.horizontalScrollBar().isVisible()
+    bar = widget.scroll_area.verticalScrollBar().sizeHint().width()
+    assert widget.scroll_area.minimumWidth() >= widget.scroll_area.widget().minimumSizeHint().width() + bar
+    assert not widget.scroll_area.horizontalScrollBar().isVisible()
 
 
 def _our_widgets() -> list[Any]:
