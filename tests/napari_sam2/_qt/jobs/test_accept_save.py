@@ -95,6 +95,6 @@ def test_save_as_takes_the_format_of_the_filter(
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     user = open_widget(image)
-    user.widget.save_as.click()
+    user.widget.foot.save_as.click()
     user.until((tmp_path / "mine.nii.gz").exists)
     assert len(offered) == len(OutputKind)
