@@ -5,6 +5,7 @@ The source of the rules for planes is the OME-TIFF specification, "TiffData" (OM
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -36,17 +37,21 @@ _Place = tuple[Path, int]
 
 
 def find_companion(folder: Path) -> Path | None:
-    """Return the companion file of a folder, None if it has none.
+    """Return the companion file of a folder, None if it has none or cannot be listed.
 
     Raises
     ------
     UserError
         If there are several.
     """
-    found = sorted(path for path in folder.iterdir() if path.name.lower().endswith(SUFFIX))
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return None
+    found = sorted(folder / name for name in names if name.lower().endswith(SUFFIX))
     if len(found) > 1:
-        names = ", ".join(path.name for path in found[:_MOST_NAMES])
-        raise UserError(f"{folder.name} holds {len(found)} sets: open one of {names}.")
+        listed = ", ".join(path.name for path in found[:_MOST_NAMES])
+        raise UserError(f"{folder.name} holds {len(found)} sets: open one of {listed}.")
     return found[0] if found else None
 
 
