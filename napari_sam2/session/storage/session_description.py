@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2.core.errors import UserError
@@ -119,11 +120,13 @@ class SessionDescription:
     def to_json(self) -> dict[str, Any]:
         """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         limits, gamma, colors = self.intensity.limits, self.intensity.gamma, self.intensity.colors
-        settings = {**asdict(self.settings), "view": str(self.settings.view)}
+        settings = {
+            item.name: getattr(self.settings, item.name) for item in fields(SessionSettings)
+        }
         return {
             "image": {name: getattr(self, name) for name in _FIELDS},
             "intensity": {"limits": limits, "gamma": gamma, "colors": colors},
-            "settings": settings,
+            "settings": {name: _plain(value) for name, value in settings.items()},
             "model": asdict(self.model),
             "input": None if self.input is None else self.input.to_json(),
         }
@@ -178,5 +181,19 @@ def _intensity(value: Mapping[str, Any]) -> Intensity:
     return Intensity(limits, tuple(map(float, value["gamma"])), colors, origin="the session")
 
 
+def _plain(setting: Any) -> Any:
+    if isinstance(setting, ViewPolicy):
+        return str(setting)
+    return setting.value if isinstance(setting, Enum) else setting
+
+
 def _settings(value: Mapping[str, Any]) -> SessionSettings:
-    return SessionSettings(**{**value, "view": ViewPolicy.parse(value["view"])})
+    """Return settings; those that an earlier version did not have get their defaults."""
+    defaults, found = SessionSettings(), {}
+    for name, setting in value.items():
+        default = getattr(defaults, name, None)
+        if isinstance(default, ViewPolicy):
+            found[name] = ViewPolicy.parse(setting)
+        else:
+            found[name] = type(default)(setting) if isinstance(default, Enum) else setting
+    return SessionSettings(**found)
