@@ -189,7 +189,8 @@ def _plain(setting: Any) -> Any:
 
 def _settings(value: Mapping[str, Any]) -> SessionSettings:
     """Return settings; those that an earlier version did not have get their defaults."""
-    defaults, found = SessionSettings(), {}
+    defaults = SessionSettings()
+    found: dict[str, Any] = {}
     for name, setting in value.items():
         default = getattr(defaults, name, None)
         if isinstance(default, ViewPolicy):
