@@ -61,9 +61,10 @@ class SessionSettings:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SessionSettings:
-        """Return the settings from the value of :meth:`to_json`."""
-        view, memory = ViewPolicy.parse(value["view"]), MemoryPolicy(value["memory"])
-        return cls(**{**value, "view": view, "memory": memory})
+        """Return the settings from the value of :meth:`to_json`; missing ones get the default."""
+        parsers = {"view": ViewPolicy.parse, "memory": MemoryPolicy}
+        found = {n: parsers[n](v) if n in parsers else v for n, v in value.items()}
+        return cls(**found)
 
     def detects_end_along(self, axis: str) -> bool:
         """Return whether tracks along an axis (lower case) can end."""

@@ -26,11 +26,10 @@ from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.session.storage.run_description import RunDifference
 from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.mouse import CanvasClicks, NegativeClickHandler
-from napari_sam2.viewer.open_layers import difference_message, open_layers
+from napari_sam2.viewer.open_layers import input_changes, open_layers
 from napari_sam2.viewer.prompt_controller import Done, Work, execute_now
 from napari_sam2.viewer.tools import ToolSelection
 
@@ -149,11 +148,7 @@ class SegmentationController(QObject):
         sessions = opened.sync.sessions
         if opened.restored:
             self._store(sessions.redraw, lambda _: opened.sync.refresh())
-        self._clicks.submit(_CHECK_INPUT, sessions.check_input, self._input_checked)
-
-    def _input_checked(self, differences: tuple[RunDifference, ...]) -> None:
-        if differences:
-            self.state.notice.emit(difference_message(differences))
+        self._clicks.submit(_CHECK_INPUT, partial(input_changes, sessions), self._notify)
 
     def adopt(self, sync: LayerSync) -> None:
         """Continue a segmentation that a script or an earlier widget has begun."""
@@ -178,7 +173,7 @@ class SegmentationController(QObject):
             (events.notice, self._notify),
             (events.image_lost, self._image_lost),
             (events.objects, self._objects_changed),
-            (events.selection, self._objects_changed),
+            (events.selection, self._selection_changed),
             *([(sync.sessions.folder.created, self._notify)] if sync.sessions.folder else []),
             (events.contrast, self._contrast_changed),
         ]
@@ -308,9 +303,14 @@ class SegmentationController(QObject):
         self.predictions.withdraw(key)
 
     def _notify(self, text: str) -> None:
-        self.state.notice.emit(text)
+        if text:
+            self.state.notice.emit(text)
 
-    def _objects_changed(self, _: int = 0) -> None:
+    def _objects_changed(self) -> None:
+        self.state.unsaved = True
+        self.state.changed.emit()
+
+    def _selection_changed(self, _: int) -> None:
         self.state.changed.emit()
 
     def _contrast_changed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -132,6 +133,7 @@ class SessionFolder:
                 self._write(path)
                 self._database.move_to(path / _MASKS)
             except OSError as error:
+                shutil.rmtree(path, ignore_errors=True)
                 errors.append(f"{path.parent}: {error.strerror or error}")
             else:
                 self.created.emit(f"The session is saved in {path}.")
@@ -159,6 +161,12 @@ def free_folder(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return free
+
+
+def last_edit(path: Path) -> float:
+    """Return when a session was last edited, in seconds since the epoch; 0 without masks."""
+    masks = path / _MASKS
+    return masks.stat().st_mtime if masks.exists() else 0.0
 
 
 def read_description(path: Path) -> SessionDescription:

@@ -114,7 +114,10 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
     widget = open_own_widget(image).widget
     widget.refresh()
     bar = widget.scroll_area.verticalScrollBar().sizeHint().width()
-    assert widget.scroll_area.minimumWidth() >= widget.scroll_area.widget().minimumSizeHint().width() + bar
+    assert (
+        widget.scroll_area.minimumWidth()
+        >= widget.scroll_area.widget().minimumSizeHint().width() + bar
+    )
     assert not widget.scroll_area.horizontalScrollBar().isVisible()
 
 

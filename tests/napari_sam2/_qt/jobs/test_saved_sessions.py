@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_sam2.masks.mask import MaskStatus
+from napari_sam2.session.storage.session_archive import pack_session
 
 OpenWidget = Callable[..., Any]
 
@@ -170,3 +171,37 @@ def test_a_run_under_way_is_not_undone(
     user.key("U")
     user.settle()
     assert list(np.flatnonzero(user.drafts().any(axis=(1, 2)))) == [0]
+
+
+def test_a_session_folder_opens_with_its_image_axis_and_prompts(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path
+) -> None:
+    data = np.stack([image[:3], image[3:6]], axis=1)
+    tifffile.imwrite(tmp_path / "movie.tif", data, metadata={"axes": "TZYX"})
+    user = open_widget()
+    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    layer.contrast_limits = (0, 255)
+    user.until(lambda: user.sync is not None)
+    begin(user, [layer], "z")
+    user.click(1, 0, 21, 22)
+    user.settle()
+    drafts = user.drafts().copy()
+    assert drafts.any()
+    archive = pack(user)
+    user.close()
+
+    again = open_widget()
+    (layer,) = again.viewer.open(archive, plugin="napari-sam2")
+    again.until(lambda: again.sync is not None)
+    again.settle()
+    assert again.sync.sessions.stack.along == "z"
+    assert again.sync.sessions.folder.path.parent == archive.parent
+    np.testing.assert_array_equal(again.drafts(), drafts)
+    assert len(again.points.data) == 1
+
+
+def pack(user: Any) -> Path:
+    """Close the session of a user and return it packed."""
+    folder = user.sync.sessions.folder.path
+    user.sync.sessions.close()
+    return pack_session(folder)

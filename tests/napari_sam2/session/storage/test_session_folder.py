@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,11 @@ from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.database import SCHEMA_VERSION, Database
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
-from napari_sam2.session.opening import create_saved_sessions, open_session_folder
+from napari_sam2.session.opening import (
+    create_saved_sessions,
+    find_sessions,
+    open_session_folder,
+)
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.session.storage.session_folder import SessionFolder
@@ -318,3 +323,23 @@ def test_threads_that_click_run_and_undo_do_not_block_each_other(tmp_path: Path)
     while len(fresh.history) > 2:
         fresh.history.undo()
     assert state_of(fresh[()]) == start
+
+
+def test_the_last_session_of_the_same_shape_is_found(tmp_path: Path) -> None:
+    sessions = save_in(tmp_path)
+    assert find_sessions(sessions.stack) == ()
+    click(sessions[()], 1, 0)
+    assert sessions.folder is not None
+    first = sessions.folder.path
+    assert first is not None
+    second = save_in(tmp_path)
+    click(second[()], 1, 0)
+    assert second.folder is not None
+    assert second.folder.path is not None
+    os.utime(first / "masks.sqlite", (1, 1))
+    assert find_sessions(sessions.stack) == (second.folder.path, first)
+    cropped = open_stack(MOVIE[:3], axes="TYX", along="t")
+    cropped = replace(cropped, source=replace(cropped.source, files=(tmp_path / "cells.npy",)))
+    assert find_sessions(cropped) == ()
+    shutil.copytree(first, first.with_name("cells-t-old.sam2-session"))
+    assert len(find_sessions(sessions.stack)) == 2
