@@ -22,7 +22,7 @@ _TIPS = (
     "Click to select an object, double-click to rename it, uncheck to hide it.",
     "Points, boxes and outlines",
     "Planes with a mask; ✓ means accepted",
-    "Lowest predicted IoU of the masks of the object",
+    "Lowest confidence of the masks of the object",
 )
 _ID = Qt.ItemDataRole.UserRole
 

@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 
 from napari_sam2._qt.widget import SegmentTrackWidget
-from napari_sam2.inference.model_catalog import HubCatalog, ModelCard, ModelChoice, smaller_than
+from napari_sam2.inference.model_catalog import (
+    HubCatalog,
+    ModelCard,
+    ModelChoice,
+    larger_than,
+    smaller_than,
+)
 from sam2_model.errors import CheckpointError
 from tests.helpers.driver import Driver
 from tests.helpers.fakes import FakePredictor
@@ -312,3 +318,15 @@ def test_a_real_download_is_cancelled_and_repeated(
     assert hub.ranges[0] is None
     assert hub.ranges[-1] is None
     user.until(lambda: "ready" in box.model.itemText(box.model.findData("small")))
+
+
+def test_the_larger_model_is_a_downloaded_one_if_there_is_any() -> None:
+    downloaded = replace(LARGE, is_here=True, parameters=224 * MB)
+    away = replace(TINY, is_here=False, download_bytes=10)
+    assert larger_than((MICRO, away, downloaded), MICRO.name) is downloaded
+    assert larger_than((MICRO, away), MICRO.name) is away
+    assert larger_than((MICRO, downloaded), downloaded.name) is None
+    older = replace(away, name="sam2_hiera_tiny")
+    newer = replace(away, name="sam2.1_hiera_tiny")
+    assert larger_than((MICRO, older, newer), MICRO.name) is newer
+    assert larger_than((MICRO, newer), "mine.pt") is None

@@ -83,3 +83,5 @@ def test_the_summary_of_a_session():
     summary = RunSummary.of(session, computed)
     assert summary.text.startswith("Object 1 found on 4 of 6 frames, lost after 3, lowest")
     assert (summary.along, summary.model) == ("t", "fake")
+    assert summary.worst is not None
+    assert summary.worst_plane == (summary.worst.worst,)
