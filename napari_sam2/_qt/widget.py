@@ -22,6 +22,8 @@ from napari_sam2._qt.panels.propagation import PropagationPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
 from napari_sam2._qt.panels.status import GettingStartedHint, StatusPanel
 from napari_sam2._qt.panels.tools import Tool, ToolPanel
+from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
@@ -71,6 +73,7 @@ class SegmentTrackWidget(QScrollArea):
         self.models = ModelController(self.model, self.controller, catalog, make_predictor)
         self.tools = ToolPanel(self.controller, key)
         self.objects = ObjectTable(self.state, self.controller.accept_save)
+        self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.propagation = PropagationPanel(self.controller, key)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.status = StatusPanel()
@@ -113,6 +116,7 @@ class SegmentTrackWidget(QScrollArea):
             self.tools,
             heading("Objects"),
             self.objects,
+            self.timeline,
             self.propagation,
             self.refinement,
             self.accept,
@@ -142,7 +146,9 @@ class SegmentTrackWidget(QScrollArea):
         state.run_ended.connect(self.propagation.refresh)
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
-        self.objects.jump.connect(self.controller.show_lowest_score)
+        self.objects.jump.connect(self.timeline.review.next_frame)
+        state.run_summarized.connect(self._run_summarized)
+        self.timeline.attach()
         removed = self.viewer.layers.events.removed
         removed.connect(self._layer_removed)
         self._release = _Release(
@@ -152,6 +158,7 @@ class SegmentTrackWidget(QScrollArea):
             lambda: removed.disconnect(self._layer_removed),
             self.propagation.close_activity,
             self.refinement.release,
+            self.timeline.detach,
             self.models.close,
             self.controller.close,
         )
@@ -167,7 +174,7 @@ class SegmentTrackWidget(QScrollArea):
                 Action.CANDIDATE: controller.predictions.next_candidate,
                 Action.REFINE: controller.refinement.refine_frame,
                 Action.SAVE: self._save,
-                Action.JUMP: controller.show_lowest_score,
+                Action.JUMP: self.timeline.review.next_frame,
                 Action.SIGN: tools.flip_sign,
                 Action.UNDO: controller.undo,
                 Action.REDO: controller.redo,
@@ -211,6 +218,12 @@ class SegmentTrackWidget(QScrollArea):
         show_error(message.text)
         self._schedule_refresh()
 
+    def _run_summarized(self, summary: RunSummary) -> None:
+        larger = self.models.larger() if summary.advice else None
+        buttons = (self.timeline.review.jump_button(summary), larger)
+        found = [made for made in buttons if made is not None]
+        self.status.show_notice(self.status.notice.text(), found)
+
     def _session_changed(self) -> None:
         self.propagation.show_session()
         self._schedule_refresh()
@@ -235,6 +248,7 @@ class SegmentTrackWidget(QScrollArea):
     def refresh(self) -> None:
         """Update all panels."""
         self.objects.refresh()
+        self.timeline.refresh()
         self.propagation.refresh()
         self.refinement.refresh()
         self.tools.refresh()

@@ -244,16 +244,6 @@ class SegmentationController(QObject):
         if self.state.sync is not None and not self.state.sync.redo():
             self.state.notice.emit("There is nothing to redo.")
 
-    def show_lowest_score(self, object_id: int | None = None) -> None:
-        """Show the plane where an object, by default the current one, has its lowest score."""
-        progress = self.state.progress(object_id or self.state.current)
-        if self.state.sync is None or progress is None:
-            return
-        if progress.worst_index is None:
-            self.state.notice.emit("This object has no mask yet.")
-        else:
-            self.state.sync.dims.show_plane(progress.worst_index)
-
     def show_model_input(self, show: Callable[[Any], None]) -> None:
         """Apply the layers' contrast and colors, and pass on the shown frame as the model sees it.
 

@@ -55,7 +55,9 @@ class StatusPanel(QWidget):
         self._remedy_row = row()
         self._error_row = frame(column(row(self.error, close), self._remedy_row), "#ff4d5e")
         self._error_row.hide()
-        self._notice_row = frame(self.notice, "#ffd24d")
+        self.notice_buttons: list[QPushButton] = []
+        self._button_row = row()
+        self._notice_row = frame(column(self.notice, self._button_row), "#ffd24d")
         self._notice_row.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -69,9 +71,16 @@ class StatusPanel(QWidget):
         """Show the next step."""
         self.next.setText(text)
 
-    def show_notice(self, text: str) -> None:
-        """Show what has just happened; an empty text hides the line."""
+    def show_notice(self, text: str, buttons: Sequence[RemedyButton] = ()) -> None:
+        """Show what has just happened, with buttons; an empty text hides the line."""
         self.notice.setText(text)
+        for made in self.notice_buttons:
+            made.hide()
+            made.deleteLater()
+        self.notice_buttons = [button(each.text, "", each.tip, each.call) for each in buttons]
+        for made in self.notice_buttons:
+            self._button_row.layout().addWidget(made)  # type: ignore[union-attr]
+        self._button_row.setVisible(bool(buttons))
         self._notice_row.setVisible(bool(text))
 
     def show_error(self, text: str, remedies: Sequence[RemedyButton] = ()) -> None:
