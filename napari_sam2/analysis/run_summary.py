@@ -154,7 +154,7 @@ class RunSummary:
             return ""
         one = self.objects[0] if len(self.objects) == 1 else None
         may_return = self.along == "t"
-        text = self._several() if one is None else _sentence(one, one.text(may_return=may_return))
+        text = f"Object {one.object_id}: {one.text(may_return=may_return)}" if one else self._several()
         worst = self.worst
         if worst is None:
             return f"{text}."
@@ -190,10 +190,6 @@ class RunSummary:
             "and for generated images; for other images choose a larger model, which is "
             "downloaded once."
         )
-
-
-def _sentence(run: ObjectRun, text: str) -> str:
-    return f"Object {run.object_id} {text}"
 
 
 def _frames(count: int) -> str:

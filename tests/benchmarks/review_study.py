@@ -50,6 +50,7 @@ from tests.benchmarks.measuring import Row, parser, report, use_threads
 CORRECTIONS = 3
 VIDEOS = ("blackswan", "car-shadow", "dog", "camel")
 Choose = Callable[[NDArray[np.intp]], Sequence[int]]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -168,43 +169,48 @@ SETS = {"movie": _movie, "nuclei": _nuclei, "hippocampus": _hippocampus, "video"
 
 def ranks(name: str, tracks: Sequence[Track], agreement: bool) -> Row:
     """Return the rank correlations of a set."""
-    parts: dict[str, list[NDArray[np.float64]]] = {}
-    true: list[NDArray[np.float64]] = []
+    measured: dict[str, list[Values]] = {}
+    true = [track.ious[track.review().to_review] for track in tracks]
     for track in tracks:
-        review, rows = track.review(), track.rows
-        frames = np.flatnonzero(review.to_review)
-        true.append(track.ious[frames])
-        by_frame = {row.frame: row for row in rows}
-        shown = [by_frame[int(frame)] for frame in frames]
-        change = np.diff([row.area for row in rows])
-        change = np.abs(np.append(change, 0)) + np.abs(np.insert(change, 0, 0))
-        at = [rows.index(row) for row in shown]
-        values = {
-            "confidence": review.confidence[frames],
-            "predicted IoU": np.array([row.predicted_iou for row in shown]),
-            "object score": np.array([row.object_score for row in shown]),
-            "area change": -change[at] / max(np.median([row.area for row in shown]), 1),
-        }
-        if agreement:
-            values["agreement"] = track.review(agreement=True).confidence[frames]
-        for key, found in values.items():
-            parts.setdefault(key, []).append(found)
-    pooled = _spearman(np.concatenate(parts["confidence"]), np.concatenate(true))
-    means = {key: _mean_rank(found, true) for key, found in parts.items()}
-    counts = {"objects": len(tracks), "frames": sum(map(len, true))}
-    return {"data": name, **counts, "IoU": float(np.mean(np.concatenate(true)))} | {
-        "pooled": pooled,
-        **means,
+        for key, values in _measures(track, agreement).items():
+            measured.setdefault(key, []).append(values)
+    every = np.concatenate(true)
+    return {
+        "data": name,
+        "objects": len(tracks),
+        "frames": len(every),
+        "IoU": float(np.mean(every)),
+        "pooled": _spearman(np.concatenate(measured["confidence"]), every),
+    } | {key: _mean_rank(values, true) for key, values in measured.items()}
+
+
+def _measures(track: Track, agreement: bool) -> dict[str, Values]:
+    """Return what may show errors, on the frames to review of a track."""
+    review = track.review()
+    frames = set(np.flatnonzero(review.to_review).tolist())
+    areas = np.array([row.area for row in track.rows], float)
+    steps = np.abs(np.diff(areas))
+    change = np.append(steps, 0) + np.insert(steps, 0, 0)
+    at = [number for number, row in enumerate(track.rows) if row.frame in frames]
+    rows = [track.rows[number] for number in at]
+    measures = {
+        "confidence": review.confidence[review.to_review],
+        "predicted IoU": np.array([row.predicted_iou for row in rows]),
+        "object score": np.array([row.object_score for row in rows]),
+        "area change": -change[at],
     }
+    if agreement:
+        measures["agreement"] = track.review(agreement=True).confidence[review.to_review]
+    return measures
 
 
-def _mean_rank(values: Sequence[NDArray[np.float64]], true: Sequence[NDArray[np.float64]]) -> float:
+def _mean_rank(values: Sequence[Values], true: Sequence[Values]) -> float:
     pairs = list(zip(values, true, strict=True))
     found = [_spearman(*pair) for pair in pairs if min(map(np.ptp, pair)) > 0]
     return float(np.mean(found)) if found else float("nan")
 
 
-def _spearman(values: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+def _spearman(values: Values, true: Values) -> float:
     return float(spearmanr(values, true).statistic)
 
 
@@ -264,9 +270,7 @@ def gains(name: str, tracks: Sequence[Track], draws: int) -> Row:
     return row | {f"{key}, others": float(np.mean(found)) for key, found in others.items()}
 
 
-def _gain(
-    start: NDArray[np.float64], corrected: Track, scored: NDArray[np.bool_]
-) -> tuple[float, float]:
+def _gain(start: Values, corrected: Track, scored: NDArray[np.bool_]) -> tuple[float, float]:
     change = corrected.ious - start
     rest = scored.copy()
     rest[list(corrected.corrected)] = False

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from napari_sam2._qt.widget import SegmentTrackWidget
+from napari_sam2.analysis.run_summary import ObjectRun, RunSummary
 from napari_sam2.inference.model_catalog import (
     HubCatalog,
     ModelCard,
@@ -330,3 +331,15 @@ def test_the_larger_model_is_a_downloaded_one_if_there_is_any() -> None:
     newer = replace(away, name="sam2.1_hiera_tiny")
     assert larger_than((MICRO, older, newer), MICRO.name) is newer
     assert larger_than((MICRO, newer), "mine.pt") is None
+
+
+def test_a_run_of_low_confidence_offers_a_larger_model(open_on: Any, catalog: Catalog) -> None:
+    user = open_on(catalog)
+    user.until(lambda: user.widget.model.model.count() == 3)
+    low = ObjectRun(1, 3, 3, first=0, last=2, worst=1, confidence=0.2, mean_confidence=0.3)
+    user.widget.state.run_summarized.emit(RunSummary((low,), "t", "micro", (1,)))
+    go_there, larger = user.widget.status.notice_buttons
+    assert go_there.text() == "Go to frame 1"
+    assert larger.text() == "Use SAM 2.1 tiny"
+    larger.click()
+    user.until(lambda: catalog.asked[-1].model == TINY.name)
