@@ -153,14 +153,16 @@ class RunSummary:
         if not self.objects:
             return ""
         one = self.objects[0] if len(self.objects) == 1 else None
-        may_return = self.along == "t"
-        text = f"Object {one.object_id}: {one.text(may_return=may_return)}" if one else self._several()
+        text = self._several() if one is None else self._single(one)
         worst = self.worst
         if worst is None:
             return f"{text}."
         where = f"frame {worst.worst}" if one else f"object {worst.object_id}, frame {worst.worst}"
         lowest = f"lowest confidence {worst.confidence:.2f} on {where}"
         return f"{text}, {lowest}." if one else f"{text}. {lowest.capitalize()}."
+
+    def _single(self, run: ObjectRun) -> str:
+        return f"Object {run.object_id}: {run.text(may_return=self.along == 't')}"
 
     def _several(self) -> str:
         missing = [run for run in self.objects if run.first is None]
