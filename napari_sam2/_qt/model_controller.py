@@ -95,6 +95,16 @@ class ModelController(QObject):
         found = (self._remedy(remedy) for remedy in message.remedies)
         return [button for button in found if button is not None]
 
+    def larger(self) -> RemedyButton | None:
+        """Return a button that loads a larger model, downloading it if needed; None without one."""
+        card = self._panel.larger()
+        if card is None:
+            return None
+        verb = "Use" if card.is_here else "Download"
+        size = "" if card.is_here else f" ({card.download_bytes / 1e6:.0f} MB)"
+        choice = replace(self._panel.choice, model=card.name)
+        return RemedyButton(f"{verb} {card.title}{size}", card.about, partial(self.choose, choice))
+
     def _remedy(self, remedy: Remedy) -> RemedyButton | None:
         if remedy is Remedy.TRY_AGAIN:
             tip, choice = f"Load {self._requested.model} again.", self._requested

@@ -23,6 +23,8 @@ from napari_sam2._qt.panels.objects import ObjectPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
 from napari_sam2._qt.panels.status import GettingStartedHint, RemedyButton, StatusPanel
 from napari_sam2._qt.panels.tools import ToolPanel
+from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
@@ -76,6 +78,7 @@ class SegmentTrackWidget(DockedWidget):
         self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
         self.tools = ToolPanel(self.controller, key)
         self.objects = ObjectPanel(self.controller, key)
+        self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
@@ -97,7 +100,9 @@ class SegmentTrackWidget(DockedWidget):
         return made
 
     def _arrange(self) -> None:
-        middle = column(self.hint, self.tools, self.objects, self.refinement, self.advanced)
+        middle = column(
+            self.hint, self.tools, self.objects, self.timeline, self.refinement, self.advanced
+        )
         middle.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
         middle.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
         self.scroll_area.setWidget(middle)
@@ -130,7 +135,8 @@ class SegmentTrackWidget(DockedWidget):
         state.contrast_changed.connect(self._contrast_changed)
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
-        self.objects.table.jump.connect(self.controller.show_lowest_score)
+        self.objects.table.jump.connect(self.timeline.review.next_frame)
+        state.run_summarized.connect(self._run_summarized)
         self.header.ct_window.suggested.connect(self._offer_ct_window)
 
     def attached(self) -> None:
@@ -140,6 +146,7 @@ class SegmentTrackWidget(DockedWidget):
         self._theme_changed()
         self.images.attach()
         self.refinement.attach()
+        self.timeline.attach()
         self.models.open()
         self.controller.open()
         self.keys.bind(self._actions())
@@ -158,6 +165,7 @@ class SegmentTrackWidget(DockedWidget):
             lambda: theme.disconnect(theme_changed),
             self.foot.close_activity,
             self.refinement.detach,
+            self.timeline.detach,
             self.models.close,
             self.controller.close,
         )
@@ -175,7 +183,7 @@ class SegmentTrackWidget(DockedWidget):
             Action.CANDIDATE: controller.predictions.next_candidate,
             Action.REFINE: controller.refinement.refine_frame,
             Action.SAVE: controller.accept_save.save,
-            Action.JUMP: controller.show_lowest_score,
+            Action.JUMP: self.timeline.review.next_frame,
             Action.SIGN: tools.flip_sign,
             Action.UNDO: controller.undo,
             Action.REDO: controller.redo,
@@ -225,6 +233,12 @@ class SegmentTrackWidget(DockedWidget):
         show_error(message.text)
         self._schedule_refresh()
 
+    def _run_summarized(self, summary: RunSummary) -> None:
+        larger = self.models.larger() if summary.advice else None
+        buttons = (self.timeline.review.jump_button(summary), larger)
+        found = [made for made in buttons if made is not None]
+        self.status.show_notice(self.status.notice.text(), found)
+
     def _session_changed(self) -> None:
         tools = self.controller.tools
         if tools is not None:
@@ -264,6 +278,7 @@ class SegmentTrackWidget(DockedWidget):
         self.header.refresh()
         self.objects.refresh()
         self.foot.refresh()
+        self.timeline.refresh()
         self.refinement.refresh()
         self.tools.refresh()
         self.advanced.refresh()

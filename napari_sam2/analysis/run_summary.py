@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2.analysis.review import TrackReview
+from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.model_catalog import BUNDLED
 
 if TYPE_CHECKING:
@@ -117,11 +118,14 @@ class RunSummary:
         The propagated axis, lower case.
     model : str
         Name of the model.
+    worst_plane : tuple of int or None
+        Full index of the plane with the lowest confidence; None without masks.
     """
 
     objects: tuple[ObjectRun, ...]
     along: str
     model: str
+    worst_plane: PlaneIndex | None = None
 
     @classmethod
     def of(cls, session: SegmentationSession, computed: Mapping[int, Iterable[int]]) -> RunSummary:
@@ -132,7 +136,10 @@ class RunSummary:
         n_frames, scores = session.stack.n_frames, session.scores
         tracks = ((o, TrackReview.of(o, scores.rows(o), n_frames)) for o in sorted(computed))
         objects = tuple(ObjectRun.of(track, computed[o]) for o, track in tracks)
-        return cls(objects, session.stack.along, session.predictor.info.name)
+        made = cls(objects, session.stack.along, session.predictor.info.name)
+        if made.worst is None or made.worst.worst is None:
+            return made
+        return replace(made, worst_plane=session.stack.index(made.worst.worst))
 
     @property
     def worst(self) -> ObjectRun | None:
@@ -146,14 +153,16 @@ class RunSummary:
         if not self.objects:
             return ""
         one = self.objects[0] if len(self.objects) == 1 else None
-        may_return = self.along == "t"
-        text = self._several() if one is None else _sentence(one, one.text(may_return=may_return))
+        text = self._several() if one is None else self._single(one)
         worst = self.worst
         if worst is None:
             return f"{text}."
         where = f"frame {worst.worst}" if one else f"object {worst.object_id}, frame {worst.worst}"
         lowest = f"lowest confidence {worst.confidence:.2f} on {where}"
         return f"{text}, {lowest}." if one else f"{text}. {lowest.capitalize()}."
+
+    def _single(self, run: ObjectRun) -> str:
+        return f"Object {run.object_id}: {run.text(may_return=self.along == 't')}"
 
     def _several(self) -> str:
         missing = [run for run in self.objects if run.first is None]
@@ -183,10 +192,6 @@ class RunSummary:
             "and for generated images; for other images choose a larger model, which is "
             "downloaded once."
         )
-
-
-def _sentence(run: ObjectRun, text: str) -> str:
-    return f"Object {run.object_id} {text}"
 
 
 def _frames(count: int) -> str:

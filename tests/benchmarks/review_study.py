@@ -24,7 +24,7 @@ corrected frames themselves.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,10 @@ from scipy.stats import spearmanr
 
 from napari_sam2.analysis.agreement import backward_agreement
 from napari_sam2.analysis.review import TrackReview, worst_unreviewed
-from napari_sam2.images.intensity import Intensity, choose_intensity
-from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.images.intensity import choose_intensity
+from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.scores import ScoreRow
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
-from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt, Prompt
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.session import SegmentationSession
@@ -51,68 +50,70 @@ from tests.benchmarks.measuring import Row, parser, report, use_threads
 CORRECTIONS = 3
 VIDEOS = ("blackswan", "car-shadow", "dog", "camel")
 Choose = Callable[[NDArray[np.intp]], Sequence[int]]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One object of one stack, with its truth and the prompt that it starts from."""
+    """One object of one stack, with its truth and the prompt that it starts from.
 
-    stack: Stack
-    intensity: Intensity
+    All its tracks are computed in one session, which keeps the features of the frames.
+    """
+
+    session: SegmentationSession
     truth: NDArray[np.bool_]
     prompt: Prompt
-    predictor: Any
 
     @property
     def object_id(self) -> int:
         return self.prompt.object_id
 
-    def track(self, corrected: Sequence[int] = ()) -> Track:
+    @property
+    def n_frames(self) -> int:
+        return self.session.stack.n_frames
+
+    def track(self, corrected: Sequence[int] = (), *, agreement: bool = False) -> Track:
         """Return the track from the prompt and the true masks of corrected frames."""
-        object_id = self.object_id
-        drawn = [MaskPrompt.of(object_id, f, self.truth[f]) for f in corrected if self._here(f)]
-        session = create_session(
-            self.stack,
-            self.predictor,
-            intensity=self.intensity,
-            prompts=PromptStore([self.prompt, *drawn], axis=self.stack.along),
-        )
+        object_id, session = self.object_id, self.session
+        here = [frame for frame in corrected if self.truth[frame].any()]
+        drawn = [MaskPrompt.of(object_id, frame, self.truth[frame]) for frame in here]
+        session.clear(object_id)
+        session.prompts.clear()
+        session.prompts.add(self.prompt, *drawn)
         list(session.propagate(PropagationRequest((object_id,))))
-        session.clear(object_id, [frame for frame in corrected if not self._here(frame)])
-        return Track(self, session, tuple(corrected))
-
-    def _here(self, frame: int) -> bool:
-        return bool(self.truth[frame].any())
-
-
-@dataclass(frozen=True)
-class Track:
-    """The masks of one object, and the frames that the user has corrected."""
-
-    case: Case
-    session: SegmentationSession
-    corrected: tuple[int, ...]
-
-    def rows(self) -> list[ScoreRow]:
-        return self.session.scores.rows(self.case.object_id)
-
-    def review(self, agreement: bool = False) -> TrackReview:
-        object_id, seen = self.case.object_id, (self.case.prompt.frame, *self.corrected)
-        checked = backward_agreement(self.session, object_id) if agreement else None
-        n_frames = self.case.stack.n_frames
-        return TrackReview.of(object_id, self.rows(), n_frames, reviewed=seen, agreement=checked)
-
-    def ious(self) -> NDArray[np.float64]:
-        """Return the IoU (n_frames,) with the truth; 1 where both are empty."""
-        return np.array([self._iou(frame) for frame in range(self.case.stack.n_frames)])
+        session.clear(object_id, sorted(set(corrected) - set(here)))
+        ious = np.array([self._iou(frame) for frame in range(self.n_frames)])
+        checked = backward_agreement(session, object_id) if agreement else {}
+        return Track(self, session.scores.rows(object_id), ious, tuple(corrected), checked)
 
     def _iou(self, frame: int) -> float:
-        true, mask = self.case.truth[frame], np.zeros(self.case.stack.shape, bool)
-        result = self.session.result(self.case.object_id, frame)
+        """Return the IoU with the truth; 1 where both are empty."""
+        true, mask = self.truth[frame], np.zeros(self.session.stack.shape, bool)
+        result = self.session.result(self.object_id, frame)
         if result is not None and result.area:
             mask[result.crop.window.slices] = result.crop.logits > 0
         union = np.count_nonzero(true | mask)
         return float(np.count_nonzero(true & mask) / union) if union else 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """The scores of one object, its IoU with the truth, and what the user has corrected."""
+
+    case: Case
+    rows: Sequence[ScoreRow]
+    ious: NDArray[np.float64]
+    corrected: tuple[int, ...]
+    agreement: Mapping[int, float]
+
+    def review(self, *, agreement: bool = False) -> TrackReview:
+        return TrackReview.of(
+            self.case.object_id,
+            self.rows,
+            self.case.n_frames,
+            reviewed=(self.case.prompt.frame, *self.corrected),
+            agreement=self.agreement if agreement else None,
+        )
 
 
 def cases(given: argparse.Namespace, name: str) -> Iterator[Case]:
@@ -130,7 +131,8 @@ def cases(given: argparse.Namespace, name: str) -> Iterator[Case]:
             kind = LabelPromptKind.MASK if along_time else LabelPromptKind.BOX
             plane = np.where(truth[frame], labels[frame], 0)
             (prompt,) = prompts_from_labels(plane, stack, kind, frame)
-            yield Case(stack, intensity, truth, prompt, given.predictor)
+            session = create_session(stack, given.predictor, intensity=intensity)
+            yield Case(session, truth, prompt)
 
 
 def _movie(data: Path, _: int) -> Iterator[tuple[Any, NDArray[Any], str]]:
@@ -167,43 +169,48 @@ SETS = {"movie": _movie, "nuclei": _nuclei, "hippocampus": _hippocampus, "video"
 
 def ranks(name: str, tracks: Sequence[Track], agreement: bool) -> Row:
     """Return the rank correlations of a set."""
-    parts: dict[str, list[NDArray[np.float64]]] = {}
-    true: list[NDArray[np.float64]] = []
+    measured: dict[str, list[Values]] = {}
+    true = [track.ious[track.review().to_review] for track in tracks]
     for track in tracks:
-        review, rows = track.review(), track.rows()
-        frames = np.flatnonzero(review.to_review)
-        true.append(track.ious()[frames])
-        by_frame = {row.frame: row for row in rows}
-        shown = [by_frame[int(frame)] for frame in frames]
-        change = np.diff([row.area for row in rows])
-        change = np.abs(np.append(change, 0)) + np.abs(np.insert(change, 0, 0))
-        at = [rows.index(row) for row in shown]
-        values = {
-            "confidence": review.confidence[frames],
-            "predicted IoU": np.array([row.predicted_iou for row in shown]),
-            "object score": np.array([row.object_score for row in shown]),
-            "area change": -change[at] / max(np.median([row.area for row in shown]), 1),
-        }
-        if agreement:
-            values["agreement"] = track.review(agreement=True).confidence[frames]
-        for key, found in values.items():
-            parts.setdefault(key, []).append(found)
-    pooled = _spearman(np.concatenate(parts["confidence"]), np.concatenate(true))
-    means = {key: _mean_rank(found, true) for key, found in parts.items()}
-    counts = {"objects": len(tracks), "frames": sum(map(len, true))}
-    return {"data": name, **counts, "IoU": float(np.mean(np.concatenate(true)))} | {
-        "pooled": pooled,
-        **means,
+        for key, values in _measures(track, agreement).items():
+            measured.setdefault(key, []).append(values)
+    every = np.concatenate(true)
+    return {
+        "data": name,
+        "objects": len(tracks),
+        "frames": len(every),
+        "IoU": float(np.mean(every)),
+        "pooled": _spearman(np.concatenate(measured["confidence"]), every),
+    } | {key: _mean_rank(values, true) for key, values in measured.items()}
+
+
+def _measures(track: Track, agreement: bool) -> dict[str, Values]:
+    """Return what may show errors, on the frames to review of a track."""
+    review = track.review()
+    frames = set(np.flatnonzero(review.to_review).tolist())
+    areas = np.array([row.area for row in track.rows], float)
+    steps = np.abs(np.diff(areas))
+    change = np.append(steps, 0) + np.insert(steps, 0, 0)
+    at = [number for number, row in enumerate(track.rows) if row.frame in frames]
+    rows = [track.rows[number] for number in at]
+    measures = {
+        "confidence": review.confidence[review.to_review],
+        "predicted IoU": np.array([row.predicted_iou for row in rows]),
+        "object score": np.array([row.object_score for row in rows]),
+        "area change": -change[at],
     }
+    if agreement:
+        measures["agreement"] = track.review(agreement=True).confidence[review.to_review]
+    return measures
 
 
-def _mean_rank(values: Sequence[NDArray[np.float64]], true: Sequence[NDArray[np.float64]]) -> float:
+def _mean_rank(values: Sequence[Values], true: Sequence[Values]) -> float:
     pairs = list(zip(values, true, strict=True))
     found = [_spearman(*pair) for pair in pairs if min(map(np.ptp, pair)) > 0]
     return float(np.mean(found)) if found else float("nan")
 
 
-def _spearman(values: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+def _spearman(values: Values, true: Values) -> float:
     return float(spearmanr(values, true).statistic)
 
 
@@ -250,7 +257,7 @@ def gains(name: str, tracks: Sequence[Track], draws: int) -> Row:
     """Return the mean IoU of a set before corrections, and the gains of each way to choose."""
     before, every, others = [], {}, {}
     for track in tracks:
-        start, found = track.ious(), track.review().found
+        start, found = track.ious, track.review().found
         scored = found | track.case.truth.any(axis=(1, 2))
         scored[track.case.prompt.frame] = False
         before.append(float(start[scored].mean()))
@@ -263,10 +270,8 @@ def gains(name: str, tracks: Sequence[Track], draws: int) -> Row:
     return row | {f"{key}, others": float(np.mean(found)) for key, found in others.items()}
 
 
-def _gain(
-    start: NDArray[np.float64], corrected: Track, scored: NDArray[np.bool_]
-) -> tuple[float, float]:
-    change = corrected.ious() - start
+def _gain(start: Values, corrected: Track, scored: NDArray[np.bool_]) -> tuple[float, float]:
+    change = corrected.ious - start
     rest = scored.copy()
     rest[list(corrected.corrected)] = False
     return float(change[scored].mean()), float(change[rest].mean()) if rest.any() else 0.0
@@ -289,7 +294,7 @@ def main() -> None:
     given.predictor = load_predictor(given.model, given.device)
     tables: tuple[list[Row], list[Row]] = ([], [])
     for name in given.sets:
-        tracks = [case.track() for case in cases(given, name)]
+        tracks = [case.track(agreement=given.agreement) for case in cases(given, name)]
         tables[0].append(ranks(name, tracks, given.agreement))
         report(tables[0][-1:])
         tables[1].append(gains(name, tracks, given.draws))

@@ -266,16 +266,6 @@ class SegmentationController(QObject):
         if self.state.sync is not None and not replay(self.state.sync):
             self.state.notice.emit(f"There is nothing to {verb}.")
 
-    def show_lowest_score(self, object_id: int | None = None) -> None:
-        """Show the plane where an object, by default the current one, has its lowest score."""
-        progress = self.state.progress(object_id or self.state.current)
-        if self.state.sync is None or progress is None:
-            return
-        if progress.worst_index is None:
-            self.state.notice.emit("This object has no mask yet.")
-        else:
-            self.state.sync.dims.show_plane(progress.worst_index)
-
     def update(self) -> None:
         """Show what the threads have computed since the last update."""
         sync, state = self.state.sync, self.state

@@ -29,7 +29,7 @@ _COLUMNS = ("Object", "Frames", "Lowest score")
 _TIPS = (
     "Click to select an object, double-click to rename it, uncheck to hide it.",
     "Planes with a mask; ✓ means accepted",
-    "Lowest predicted IoU of the masks of the object: above 0.8 good, below 0.5 poor",
+    "Lowest confidence of the masks of the object: above 0.8 good, below 0.5 poor",
 )
 _NAME, _FRAMES, _SCORE = range(3)
 _ID = Qt.ItemDataRole.UserRole

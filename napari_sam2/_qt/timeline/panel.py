@@ -52,8 +52,11 @@ class TimelinePanel(QWidget):
         self.timeline.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.timeline.customContextMenuRequested.connect(self._open_menu)
         self.review.changed.connect(self._refresh_model)
-        state.viewer.dims.events.current_step.connect(self._frame_shown)
         self.hide()
+
+    def attach(self) -> None:
+        """Follow the viewer."""
+        self._state.viewer.dims.events.current_step.connect(self._frame_shown)
 
     def refresh(self) -> None:
         """Show the present scores; the panel is hidden without frames to choose from."""
@@ -97,8 +100,8 @@ class TimelinePanel(QWidget):
         else:
             self._refresh_model()
 
-    def release(self) -> None:
-        """Disconnect from the viewer."""
+    def detach(self) -> None:
+        """Stop following the viewer."""
         self._state.viewer.dims.events.current_step.disconnect(self._frame_shown)
         self.review.release()
         self._more.stop()

@@ -9,9 +9,11 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2._qt.timeline.source import FrameChecks, track_review
 from napari_sam2.analysis.agreement import return_tracks
 from napari_sam2.analysis.review import worst_unreviewed
+from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.scores import ScoreRow
@@ -115,6 +117,21 @@ class ReviewController(QObject):
         self.show_plane(sync.session.stack.index(frame))
         self.look()
         self._state.notice.emit(f"Object {current}. {track.state(frame).text}. {_left(left)}")
+
+    def jump_button(self, summary: RunSummary) -> RemedyButton | None:
+        """Return a button that goes to the worst frame of a run; None without masks."""
+        worst, plane = summary.worst, summary.worst_plane
+        if worst is None or plane is None:
+            return None
+        tip = f"Select object {worst.object_id} and show its frame with the lowest confidence."
+        call = partial(self._show, worst.object_id, plane)
+        return RemedyButton(f"Go to frame {worst.worst}", tip, call)
+
+    def _show(self, object_id: int, plane: PlaneIndex) -> None:
+        sync = self._state.sync
+        if sync is not None and object_id in sync.sessions.objects:
+            sync.prompt_layers.select(object_id)
+            self.show_plane(plane)
 
     def show_plane(self, index: PlaneIndex) -> None:
         """Show a plane."""

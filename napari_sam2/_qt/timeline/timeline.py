@@ -32,7 +32,6 @@ class Timeline(QWidget):
         super().__init__(parent)
         self.setObjectName("sam2_timeline")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumSize(100, 60)
         self._picture: QPixmap | None = None

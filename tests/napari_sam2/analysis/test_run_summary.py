@@ -26,7 +26,7 @@ def test_a_track_that_loses_its_object():
     lowest = float(np.min(confidences(rows)[:30]))
     summary = _summary(ObjectRun.of(TrackReview.of(3, rows, 37), range(37)))
     assert summary.text == (
-        "Object 3 found on 30 of 37 frames, lost after 29, "
+        "Object 3: found on 30 of 37 frames, lost after 29, "
         f"lowest confidence {lowest:.2f} on frame 12."
     )
     assert summary.worst is not None
@@ -35,7 +35,7 @@ def test_a_track_that_loses_its_object():
 
 def test_along_an_axis_of_space_an_object_ends():
     text = _summary(_run([0, 100, 100, 0, 0]), along="z").text
-    assert text.startswith("Object 1 found on 2 of 5 frames, from 1 to 2, lowest confidence")
+    assert text.startswith("Object 1: found on 2 of 5 frames, from 1 to 2, lowest confidence")
 
 
 def test_gaps_are_listed():
@@ -51,7 +51,7 @@ def test_only_the_frames_of_the_run_count():
 
 def test_an_object_that_is_never_found_has_no_worst_frame():
     summary = _summary(_run([0, 0]))
-    assert summary.text == "Object 1 not found on any of 2 frames."
+    assert summary.text == "Object 1: not found on any of 2 frames."
     assert summary.worst is None
 
 
@@ -81,5 +81,7 @@ def test_the_summary_of_a_session():
     session = session_of(movie((96, 128), [path]), [click(1, 0, path)])
     computed = {1: [result.frame for result in session.propagate()]}
     summary = RunSummary.of(session, computed)
-    assert summary.text.startswith("Object 1 found on 4 of 6 frames, lost after 3, lowest")
+    assert summary.text.startswith("Object 1: found on 4 of 6 frames, lost after 3, lowest")
     assert (summary.along, summary.model) == ("t", "fake")
+    assert summary.worst is not None
+    assert summary.worst_plane == (summary.worst.worst,)

@@ -60,7 +60,7 @@ def _run(user: Any, qtbot: Any, steps: Any) -> tuple[str, RunSummary]:
 
 def test_a_propagation_ends_with_its_summary(user: Any, qtbot: Any) -> None:
     notice, summary = _run(user, qtbot, lambda session: session.propagate())
-    assert notice.startswith("Object 1 found on 6 of 8 frames, lost after 5, lowest confidence")
+    assert notice.startswith("Object 1: found on 6 of 8 frames, lost after 5, lowest confidence")
     assert summary.worst is not None
     assert notice.endswith(f"on frame {summary.worst.worst}.")
 
@@ -74,5 +74,5 @@ def test_a_stopped_run_is_summarized_up_to_where_it_came(user: Any, qtbot: Any) 
 
     notice, _ = _run(user, qtbot, steps)
     assert notice.startswith(
-        "Stopped; finished frames are kept. Object 1 found on 3 of 3 frames, lowest confidence"
+        "Stopped; finished frames are kept. Object 1: found on 3 of 3 frames, lowest confidence"
     )

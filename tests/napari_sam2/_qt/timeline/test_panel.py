@@ -14,6 +14,7 @@ from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline import source
 from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.scenes import movie, straight
 from tests.helpers.viewer_model import ModelUser
@@ -33,6 +34,7 @@ class Reviewer:
         self.state.notice.connect(self.notices.append)
         self.queue = JobQueue("napari-sam2 test")
         self.panel = TimelinePanel(self.state, RunJobs(self.state, self.queue))
+        self.panel.attach()
         self.panel.refresh()
 
     @property
@@ -68,7 +70,7 @@ def open_reviewer(qtbot: Any) -> Iterator[Callable[..., Reviewer]]:
 
     yield start
     for user in opened:
-        user.panel.release()
+        user.panel.detach()
         user.queue.close()
 
 
@@ -245,3 +247,15 @@ def test_an_object_without_a_prompt_cannot_be_tracked_back(user: Reviewer, qtbot
     with qtbot.waitSignal(user.queue.failed, timeout=60000) as failed:
         user.panel.review.track_back()
     assert "has no mask from a prompt" in str(failed.args[0].error)
+
+
+def test_the_button_of_a_summary_goes_to_the_worst_frame(user: Reviewer) -> None:
+    user.store(6, 0.2)
+    summary = RunSummary.of(user.sync.session, {1: range(8)})
+    user.sync.start_object()
+    button = user.panel.review.jump_button(summary)
+    assert button is not None
+    assert button.text == "Go to frame 6"
+    button.call()
+    assert (user.state.current, user.sync.dims.frame) == (1, 6)
+    assert user.panel.review.jump_button(RunSummary.of(user.sync.session, {})) is None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QPoint, Qt
+from PIL import Image
+from qtpy.QtCore import QBuffer, QEvent, QIODevice, QPoint, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPalette
 from qtpy.QtWidgets import QApplication, QToolTip
 
@@ -42,9 +44,11 @@ def show(qtbot: Any) -> Show:
 
 
 def _pixels(timeline: Timeline) -> np.ndarray:
-    image = timeline.grab().toImage().convertToFormat(timeline.grab().toImage().Format.Format_RGB32)
-    data = np.frombuffer(image.constBits(), np.uint8)
-    return data.reshape(image.height(), -1, 4)[:, : image.width(), :3].astype(int)
+    """Return the widget as it is drawn, (height, width, 3)."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    timeline.grab().save(buffer, "PNG")
+    return np.asarray(Image.open(BytesIO(buffer.data().data())).convert("RGB")).astype(int)
 
 
 def _x(frame: int, n_frames: int) -> int:
@@ -146,7 +150,7 @@ def test_one_lost_frame_of_many_is_visible(show: Show) -> None:
 
 
 def _reddish(pixels: np.ndarray) -> np.ndarray:
-    blue, green, red = np.moveaxis(pixels, -1, 0)
+    red, green, blue = np.moveaxis(pixels, -1, 0)
     return (red > green + 40) & (red > blue + 40)
 
 
