@@ -33,7 +33,7 @@ class SessionSettings:
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
-    memory: MemoryPolicy = MemoryPolicy.PLAIN
+    memory: MemoryPolicy = MemoryPolicy.DISTRACTOR_AWARE
     smoothing: bool = True
     end_detection: bool = True
     group_size: int = 8

@@ -57,8 +57,9 @@ class SegmentationJob:
         stack. None segments the whole stack.
     view : ViewPolicy
         Which windows of a plane the model is shown.
-    memory : MemoryPolicy
-        Which frames are remembered while an object is tracked.
+    memory : MemoryPolicy or None
+        Which frames are remembered while an object is tracked. None uses that of the run that is
+        resumed, or the default of :class:`SessionSettings`.
     refine : bool
         Predict each mask a second time in a smaller window after the propagation.
     labels_as : LabelPromptKind
@@ -88,7 +89,7 @@ class SegmentationJob:
     direction: PropagationDirection = _REQUEST.direction
     frames: tuple[int, int | None] | None = _REQUEST.frames
     view: ViewPolicy = _SETTINGS.view
-    memory: MemoryPolicy = _SETTINGS.memory
+    memory: MemoryPolicy | None = None
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None
