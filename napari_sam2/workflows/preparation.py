@@ -17,12 +17,18 @@ from napari_sam2.export.png import check_png_ids
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
-from napari_sam2.session.storage.run_folder import RunFolder, check_same_run, stored_settings
+from napari_sam2.session.storage.run_folder import (
+    RunFolder,
+    check_same_run,
+    describe_run,
+    stored_settings,
+)
 from napari_sam2.tracking.plan import PropagationRequest
 
 if TYPE_CHECKING:
@@ -126,6 +132,15 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
         description=description,
         resumes=resumes,
     )
+
+
+def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
+    """Return the memory policy asked for, else that of the run to resume, else the default."""
+    if job.memory is not None:
+        return job.memory
+    if job.resume and RunFolder.exists(output.run_folder):
+        return describe_run(output.run_folder).memory
+    return SessionSettings().memory
 
 
 def _open(job: SegmentationJob) -> Stack:
@@ -246,7 +261,7 @@ def _session_settings(
     exclusion = job.exclusion and not (job.resume and _precedes_exclusion(output.run_folder))
     return SessionSettings(
         view=job.view,
-        memory=job.memory,
+        memory=_memory(job, output),
         exclusion=exclusion,
         cache_bytes=_cache_bytes(image_size),
     )

@@ -47,9 +47,10 @@ class AxisChoice(StrEnum):
 
 def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
+    from napari_sam2.session.settings import SessionSettings
     from napari_sam2.workflows.job import SegmentationJob
 
-    return defaults_of(SegmentationJob)
+    return defaults_of(SegmentationJob) | {"memory": SessionSettings().memory.value}
 
 
 _Text = str | None

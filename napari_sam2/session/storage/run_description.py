@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
@@ -59,6 +60,24 @@ class RunDescription:
     input: Fingerprint
     settings: Mapping[str, Any]
     shape: tuple[int, int]
+
+    @property
+    def memory(self) -> MemoryPolicy:
+        """Memory policy of the run; plain for runs of versions without memory policies.
+
+        Raises
+        ------
+        UserError
+            If the policy is not known.
+        """
+        name = self.settings.get("memory", _UNSTATED["memory"])
+        try:
+            return MemoryPolicy(name)
+        except ValueError:
+            raise UserError(
+                f"The run was made with the memory policy {name}, which this napari-sam2 does not "
+                "know. Update napari-sam2."
+            ) from None
 
 
 class RunPart(Enum):

@@ -87,8 +87,23 @@ def test_the_memory_policy_reaches_the_model_and_is_stored(place, monkeypatch):
     use(monkeypatch, predictor)
     assert place.segment("--memory", "memory-tree") == ExitCode.DONE
     assert predictor.memory is MemoryPolicy.MEMORY_TREE
-    stored = json.loads((place.folder / "o.zarr.sam2" / "run.json").read_text())
+    record = place.folder / "o.zarr.sam2" / "run.json"
+    stored = json.loads(record.read_text())
     assert stored["settings"]["memory"] == "memory-tree"
+    assert place.segment("--resume") == ExitCode.DONE
+    assert predictor.memory is MemoryPolicy.MEMORY_TREE
+
+
+def test_runs_of_versions_without_memory_policies_resume_with_plain_memory(place, monkeypatch):
+    predictor = FakePredictor()
+    use(monkeypatch, predictor)
+    assert place.segment("--memory", "plain") == ExitCode.DONE
+    record = place.folder / "o.zarr.sam2" / "run.json"
+    stored = json.loads(record.read_text())
+    del stored["settings"]["memory"]
+    record.write_text(json.dumps(stored))
+    assert place.segment("--resume") == ExitCode.DONE
+    assert predictor.memory is MemoryPolicy.PLAIN
 
 
 def test_one_direction(place):

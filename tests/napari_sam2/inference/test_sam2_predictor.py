@@ -50,7 +50,7 @@ def test_full_view_is_bit_identical_to_the_plain_predictor(model, predictor, dat
     plain.add_points(9, 1, box=[10, 12, 40, 30])
     expected = {masks.frame: masks.logits[0, 0].numpy() for masks in plain.propagate()}
     prompts = [PointPrompt(1, 0, (20.0, 20.0)), BoxPrompt(1, 9, (12.0, 10.0), (30.0, 40.0))]
-    settings = SessionSettings(view=ViewPolicy.parse("full"))
+    settings = SessionSettings(view=ViewPolicy.parse("full"), memory=MemoryPolicy.PLAIN)
     session = session_of(data, prompts, predictor=predictor, settings=settings)
     seen = set()
     for result in session.propagate():
