@@ -38,9 +38,10 @@ class Exclusion:
     """Decides which object has each pixel, on each frame of a run.
 
     The objects of the run compete by :func:`napari_sam2.tracking.ownership.settle`; a mask that
-    comes from prompts takes precedence over tracked ones. Accepted and locked masks, and those
-    that the run does not compute, keep their pixels. In the second sweep the results of the first
-    one compete too, and change where they lose.
+    comes from prompts takes precedence over tracked ones. Accepted and locked masks keep their
+    pixels, and those that the run does not compute keep them from tracked masks; on a prompted
+    frame the logits decide between them and the prompted mask, as before the run. In the second
+    sweep the results of the first one compete too, and change where they lose.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class Exclusion:
         ]
 
     def _precedence(self, object_id: int, frame: int) -> Precedence:
-        prompted = any(frame in s.conditioning[object_id] for s in self.plan.sweeps)
+        prompted = any(frame in s.conditioning.get(object_id, ()) for s in self.plan.sweeps)
         return Precedence.PROMPTED if prompted else Precedence.TRACKED
 
     def _earlier(self, number: int, frame: int, new: set[int]) -> list[MaskRecord]:
@@ -116,10 +117,10 @@ class Exclusion:
         ]
 
     def _fixed(self, frame: int) -> list[Contender]:
-        """Return the masks whose pixels the run cannot take."""
+        """Return the masks that the run does not change."""
         running = _computed(self.plan.sweeps, frame)
         return [
-            Contender(record.object_id, record.own_crop, Precedence.FIXED)
+            _fixed(record)
             for record in self.store.records(frame)
             if record.excluded is None and (_protected(record) or record.object_id not in running)
         ]
@@ -127,7 +128,8 @@ class Exclusion:
     def _after_end(self, number: int, frame: int, ended: Iterable[int]) -> Iterator[FrameResult]:
         """Yield what changes on later frames if tracks of the first sweep end on this one."""
         direction, alive = self.plan.sweeps[number].direction, set(ended)
-        for later in range(frame + 1, self.plan.sweeps[0].frames.stop):
+        last = max(max(s.frames[0], s.frames[-1]) for s in self.plan.sweeps[: number + 1])
+        for later in range(frame + 1, last + 1):
             found = [record for record in self.store.records(later) if record.object_id in alive]
             alive = {record.object_id for record in found if _continues(record)}
             if not alive:
@@ -171,7 +173,7 @@ def share_pixels(
     frame, object_id = result.frame, result.object_id
     stored = [r for r in store.records(frame) if r.object_id != object_id and r.excluded is None]
     free = [r for r in stored if r.object_id in rivals and not _protected(r)]
-    fixed = [Contender(r.object_id, r.own_crop, Precedence.FIXED) for r in stored if r not in free]
+    fixed = [_fixed(record) for record in stored if record not in free]
     competing = [_by_origin(mask) for mask in (result, *free)]
     ownership = settle([*competing, *fixed], exclude=False)
     changed = [r for r in free if not _up_to_date(r, ownership)]
@@ -187,10 +189,15 @@ def _by_origin(mask: FrameResult | MaskRecord) -> Contender:
     return Contender(mask.object_id, mask.crop, precedence, mask.object_score)
 
 
+def _fixed(record: MaskRecord) -> Contender:
+    precedence = Precedence.PROTECTED if _protected(record) else Precedence.PROMPTED
+    return Contender(record.object_id, record.own_crop, precedence, fixed=True)
+
+
 def _computed(sweeps: Sequence[Sweep], frame: int) -> set[int]:
-    """Return the objects that some sweeps compute on a frame."""
+    """Return the objects of which some sweeps give a mask on a frame."""
     passing = [sweep for sweep in sweeps if frame in sweep.frames]
-    return {task.object_id for sweep in passing for task in sweep.tasks(frame)}
+    return {task.object_id for sweep in passing for task in sweep.tasks(frame) if task.shown}
 
 
 def _protected(record: MaskRecord) -> bool:
