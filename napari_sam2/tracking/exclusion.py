@@ -174,8 +174,8 @@ def share_pixels(
     stored = [r for r in store.records(frame) if r.object_id != object_id and r.excluded is None]
     free = [r for r in stored if r.object_id in rivals and not _protected(r)]
     fixed = [_fixed(record) for record in stored if record not in free]
-    competing = [_by_origin(mask) for mask in (result, *free)]
-    ownership = settle([*competing, *fixed], exclude=False)
+    masks: list[FrameResult | MaskRecord] = [result, *free]
+    ownership = settle([*map(_by_origin, masks), *fixed], exclude=False)
     changed = [r for r in free if not _up_to_date(r, ownership)]
     return [
         _owned(result, ownership, result.origin),
