@@ -71,9 +71,13 @@ class Exclusion:
             The new results of the frame; the model's masks.
         """
         direction = self.plan.sweeps[number].direction
-        earlier = self._earlier(number, frame, {result.object_id for result in results})
-        competing = self._competing(frame, results, earlier)
-        ownership = settle([*competing, *self._fixed(frame)])
+        stored = self.store.records(frame)
+        earlier = self._earlier(number, frame, stored, {result.object_id for result in results})
+        protected = {record.object_id for record in stored if _protected(record)}
+        shown = [result for result in results if result.object_id not in protected]
+        ownership = settle(
+            [*self._competing(frame, [*shown, *earlier]), *self._fixed(frame, stored)]
+        )
         changed = [
             _revised(record, frame, ownership, direction)
             for record in earlier
@@ -86,12 +90,7 @@ class Exclusion:
         excluded = frozenset(result.object_id for result in owned if result.excluded is not None)
         return ExcludedFrame(owned, excluded, tuple(changed))
 
-    def _competing(
-        self, frame: int, results: Sequence[FrameResult], earlier: Sequence[MaskRecord]
-    ) -> list[Contender]:
-        protected = {r.object_id for r in self.store.records(frame) if _protected(r)}
-        masks: list[FrameResult | MaskRecord] = list(earlier)
-        masks += [result for result in results if result.object_id not in protected]
+    def _competing(self, frame: int, masks: Sequence[FrameResult | MaskRecord]) -> list[Contender]:
         return [
             Contender(m.object_id, m.crop, self._precedence(m.object_id, frame), m.object_score)
             for m in masks
@@ -101,8 +100,10 @@ class Exclusion:
         prompted = any(frame in s.conditioning.get(object_id, ()) for s in self.plan.sweeps)
         return Precedence.PROMPTED if prompted else Precedence.TRACKED
 
-    def _earlier(self, number: int, frame: int, new: set[int]) -> list[MaskRecord]:
-        """Return the results of earlier sweeps that compete.
+    def _earlier(
+        self, number: int, frame: int, stored: Sequence[MaskRecord], new: set[int]
+    ) -> list[MaskRecord]:
+        """Return the stored results of earlier sweeps that compete.
 
         What an earlier sweep excluded does not compete again. What this sweep excluded does, as
         the frame may be computed a second time after an interruption.
@@ -111,17 +112,17 @@ class Exclusion:
         allowed = (None, self.plan.sweeps[number].direction)
         return [
             record
-            for record in self.store.records(frame)
+            for record in stored
             if record.object_id in computed and not _protected(record)
             if record.excluded in allowed
         ]
 
-    def _fixed(self, frame: int) -> list[Contender]:
-        """Return the masks that the run does not change."""
+    def _fixed(self, frame: int, stored: Sequence[MaskRecord]) -> list[Contender]:
+        """Return the stored masks that the run does not change."""
         running = _computed(self.plan.sweeps, frame)
         return [
             _fixed(record)
-            for record in self.store.records(frame)
+            for record in stored
             if record.excluded is None and (_protected(record) or record.object_id not in running)
         ]
 
@@ -140,14 +141,10 @@ class Exclusion:
 
     def _drop(self, frame: int, dropped: set[int], direction: MaskOrigin) -> Iterator[FrameResult]:
         """Yield the results of a frame that change if some objects have no pixel there."""
-        computed = [
-            record
-            for record in self.store.records(frame)
-            if record.object_id in _computed(self.plan.sweeps, frame)
-            if record.excluded is None and not _protected(record)
-        ]
+        stored, running = self.store.records(frame), _computed(self.plan.sweeps, frame)
+        computed = [r for r in stored if r.object_id in running and _continues(r)]
         kept = [record for record in computed if record.object_id not in dropped]
-        ownership = settle([*self._competing(frame, (), kept), *self._fixed(frame)])
+        ownership = settle([*self._competing(frame, kept), *self._fixed(frame, stored)])
         ownership = replace(ownership, excluded=ownership.excluded | dropped)
         for record in computed:
             if not _up_to_date(record, ownership):
