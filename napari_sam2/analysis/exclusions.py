@@ -58,7 +58,8 @@ def exclusion_messages(excluded: Sequence[ExcludedObject]) -> tuple[str, ...]:
     """Return a message for each of the first objects, and one for the number of the others."""
     texts = [_message(item) for item in excluded[:_MOST_LISTED]]
     if more := len(excluded) - _MOST_LISTED:
-        texts += [f"Neighbors excluded {more} more objects."] if more > 0 else []
+        more_objects = f"{more} more object{'s' if more > 1 else ''}"
+        texts += [f"Neighbors excluded {more_objects}."] if more > 0 else []
     return tuple(texts)
 
 

@@ -38,9 +38,10 @@ class Exclusion:
     """Decides which object has each pixel, on each frame of a run.
 
     The objects of the run compete by :func:`napari_sam2.tracking.ownership.settle`; a mask that
-    comes from prompts takes precedence over tracked ones. Accepted and locked masks, and those
-    that the run does not compute, keep their pixels. In the second sweep the results of the first
-    one compete too, and change where they lose.
+    comes from prompts takes precedence over tracked ones. Accepted and locked masks keep their
+    pixels, and those that the run does not compute keep them from tracked masks; on a prompted
+    frame the logits decide between them and the prompted mask, as before the run. In the second
+    sweep the results of the first one compete too, and change where they lose.
 
     Parameters
     ----------
@@ -70,9 +71,13 @@ class Exclusion:
             The new results of the frame; the model's masks.
         """
         direction = self.plan.sweeps[number].direction
-        earlier = self._earlier(number, frame, {result.object_id for result in results})
-        competing = self._competing(frame, results, earlier)
-        ownership = settle([*competing, *self._fixed(frame)])
+        stored = self.store.records(frame)
+        earlier = self._earlier(number, frame, stored, {result.object_id for result in results})
+        protected = {record.object_id for record in stored if _protected(record)}
+        shown = [result for result in results if result.object_id not in protected]
+        ownership = settle(
+            [*self._competing(frame, [*shown, *earlier]), *self._fixed(frame, stored)]
+        )
         changed = [
             _revised(record, frame, ownership, direction)
             for record in earlier
@@ -85,23 +90,20 @@ class Exclusion:
         excluded = frozenset(result.object_id for result in owned if result.excluded is not None)
         return ExcludedFrame(owned, excluded, tuple(changed))
 
-    def _competing(
-        self, frame: int, results: Sequence[FrameResult], earlier: Sequence[MaskRecord]
-    ) -> list[Contender]:
-        protected = {r.object_id for r in self.store.records(frame) if _protected(r)}
-        masks: list[FrameResult | MaskRecord] = list(earlier)
-        masks += [result for result in results if result.object_id not in protected]
+    def _competing(self, frame: int, masks: Sequence[FrameResult | MaskRecord]) -> list[Contender]:
         return [
             Contender(m.object_id, m.crop, self._precedence(m.object_id, frame), m.object_score)
             for m in masks
         ]
 
     def _precedence(self, object_id: int, frame: int) -> Precedence:
-        prompted = any(frame in s.conditioning[object_id] for s in self.plan.sweeps)
+        prompted = any(frame in s.conditioning.get(object_id, ()) for s in self.plan.sweeps)
         return Precedence.PROMPTED if prompted else Precedence.TRACKED
 
-    def _earlier(self, number: int, frame: int, new: set[int]) -> list[MaskRecord]:
-        """Return the results of earlier sweeps that compete.
+    def _earlier(
+        self, number: int, frame: int, stored: Sequence[MaskRecord], new: set[int]
+    ) -> list[MaskRecord]:
+        """Return the stored results of earlier sweeps that compete.
 
         What an earlier sweep excluded does not compete again. What this sweep excluded does, as
         the frame may be computed a second time after an interruption.
@@ -110,24 +112,25 @@ class Exclusion:
         allowed = (None, self.plan.sweeps[number].direction)
         return [
             record
-            for record in self.store.records(frame)
+            for record in stored
             if record.object_id in computed and not _protected(record)
             if record.excluded in allowed
         ]
 
-    def _fixed(self, frame: int) -> list[Contender]:
-        """Return the masks whose pixels the run cannot take."""
+    def _fixed(self, frame: int, stored: Sequence[MaskRecord]) -> list[Contender]:
+        """Return the stored masks that the run does not change."""
         running = _computed(self.plan.sweeps, frame)
         return [
-            Contender(record.object_id, record.own_crop, Precedence.FIXED)
-            for record in self.store.records(frame)
+            _fixed(record)
+            for record in stored
             if record.excluded is None and (_protected(record) or record.object_id not in running)
         ]
 
     def _after_end(self, number: int, frame: int, ended: Iterable[int]) -> Iterator[FrameResult]:
         """Yield what changes on later frames if tracks of the first sweep end on this one."""
         direction, alive = self.plan.sweeps[number].direction, set(ended)
-        for later in range(frame + 1, self.plan.sweeps[0].frames.stop):
+        last = max(max(s.frames[0], s.frames[-1]) for s in self.plan.sweeps[: number + 1])
+        for later in range(frame + 1, last + 1):
             found = [record for record in self.store.records(later) if record.object_id in alive]
             alive = {record.object_id for record in found if _continues(record)}
             if not alive:
@@ -138,14 +141,10 @@ class Exclusion:
 
     def _drop(self, frame: int, dropped: set[int], direction: MaskOrigin) -> Iterator[FrameResult]:
         """Yield the results of a frame that change if some objects have no pixel there."""
-        computed = [
-            record
-            for record in self.store.records(frame)
-            if record.object_id in _computed(self.plan.sweeps, frame)
-            if record.excluded is None and not _protected(record)
-        ]
+        stored, running = self.store.records(frame), _computed(self.plan.sweeps, frame)
+        computed = [r for r in stored if r.object_id in running and _continues(r)]
         kept = [record for record in computed if record.object_id not in dropped]
-        ownership = settle([*self._competing(frame, (), kept), *self._fixed(frame)])
+        ownership = settle([*self._competing(frame, kept), *self._fixed(frame, stored)])
         ownership = replace(ownership, excluded=ownership.excluded | dropped)
         for record in computed:
             if not _up_to_date(record, ownership):
@@ -171,9 +170,9 @@ def share_pixels(
     frame, object_id = result.frame, result.object_id
     stored = [r for r in store.records(frame) if r.object_id != object_id and r.excluded is None]
     free = [r for r in stored if r.object_id in rivals and not _protected(r)]
-    fixed = [Contender(r.object_id, r.own_crop, Precedence.FIXED) for r in stored if r not in free]
-    competing = [_by_origin(result), *map(_by_origin, free)]
-    ownership = settle([*competing, *fixed], exclude=False)
+    fixed = [_fixed(record) for record in stored if record not in free]
+    masks: list[FrameResult | MaskRecord] = [result, *free]
+    ownership = settle([*map(_by_origin, masks), *fixed], exclude=False)
     changed = [r for r in free if not _up_to_date(r, ownership)]
     return [
         _owned(result, ownership, result.origin),
@@ -187,10 +186,15 @@ def _by_origin(mask: FrameResult | MaskRecord) -> Contender:
     return Contender(mask.object_id, mask.crop, precedence, mask.object_score)
 
 
+def _fixed(record: MaskRecord) -> Contender:
+    precedence = Precedence.PROTECTED if _protected(record) else Precedence.PROMPTED
+    return Contender(record.object_id, record.own_crop, precedence, fixed=True)
+
+
 def _computed(sweeps: Sequence[Sweep], frame: int) -> set[int]:
-    """Return the objects that some sweeps compute on a frame."""
+    """Return the objects of which some sweeps give a mask on a frame."""
     passing = [sweep for sweep in sweeps if frame in sweep.frames]
-    return {task.object_id for sweep in passing for task in sweep.tasks(frame)}
+    return {task.object_id for sweep in passing for task in sweep.tasks(frame) if task.shown}
 
 
 def _protected(record: MaskRecord) -> bool:

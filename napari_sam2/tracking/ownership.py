@@ -24,7 +24,7 @@ class Precedence(IntEnum):
 
     TRACKED = 0
     PROMPTED = 1
-    FIXED = 2
+    PROTECTED = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,20 +38,28 @@ class Contender:
     crop : MaskCrop
         The mask.
     precedence : Precedence
-        ``TRACKED`` masks can be excluded, others cannot.
+        Whose pixels count more. ``TRACKED`` masks can be excluded, others cannot.
     object_score : float
         Logit of the object being visible; decides between equal logits.
+    fixed : bool
+        Whether the mask cannot lose pixels.
     """
 
     object_id: int
     crop: MaskCrop
     precedence: Precedence = Precedence.TRACKED
     object_score: float = 0.0
+    fixed: bool = False
 
     @cached_property
     def steps(self) -> NDArray[np.int8]:
         """The crop's logits (h, w) as they are stored, positive inside the mask."""
         return quantize(self.crop.logits)
+
+    @property
+    def excludable(self) -> bool:
+        """Whether the mask can be excluded."""
+        return self.precedence is Precedence.TRACKED and not self.fixed
 
     @property
     def order(self) -> tuple[float, int]:
@@ -93,13 +101,15 @@ def settle(contenders: Sequence[Contender], *, exclude: bool = True) -> Ownershi
     """
     areas = {item.object_id: item.crop.area for item in contenders}
     scores = {item.object_id: item.order for item in contenders}
-    tracked = {c.object_id for c in contenders if c.precedence is Precedence.TRACKED}
+    excludable = {c.object_id for c in contenders if c.excludable}
     contests = _contests(contenders)
     excluded: set[int] = set()
     lost = {object_id: _united(rivals) for object_id, rivals in contests.items()}
     while exclude:
         shares = {
-            o: 1 - np.count_nonzero(pixels) / areas[o] for o, pixels in lost.items() if o in tracked
+            o: 1 - np.count_nonzero(pixels) / areas[o]
+            for o, pixels in lost.items()
+            if o in excludable
         }
         weak = [o for o, share in shares.items() if share < MIN_OWNED_SHARE]
         if not weak:
@@ -126,7 +136,7 @@ def _contests(contenders: Sequence[Contender]) -> dict[int, dict[int, Bits]]:
         common = first.crop.window.intersect(second.crop.window)
         wins = _wins(first, second, common)
         for loser, winner, lost in ((second, first, wins > 0), (first, second, wins < 0)):
-            if lost.any() and loser.precedence is not Precedence.FIXED:
+            if lost.any() and not loser.fixed:
                 pixels = np.zeros(loser.crop.logits.shape, bool)
                 pixels[common.relative_to(loser.crop.window).slices] = lost
                 found.setdefault(loser.object_id, {})[winner.object_id] = pixels
@@ -140,7 +150,10 @@ def _wins(first: Contender, second: Contender, common: Window) -> NDArray[np.int
     if first.precedence is not second.precedence:
         sign = 1 if first.precedence > second.precedence else -1
         return np.where(shared, np.int8(sign), np.int8(0))
-    higher = (one > two) | ((one == two) & (first.order > second.order))
+    # Between a new and a stored mask the label image decides, which prefers the lower id.
+    by_id = first.fixed or second.fixed
+    preferred = first.object_id < second.object_id if by_id else first.order > second.order
+    higher = (one > two) | ((one == two) & preferred)
     return np.where(shared, np.where(higher, np.int8(1), np.int8(-1)), np.int8(0))
 
 
@@ -154,5 +167,5 @@ def _overlapping(contenders: Sequence[Contender]) -> Iterator[tuple[Contender, C
         high = np.minimum(bounds[number, 2:], bounds[number + 1 :, 2:])
         for other in np.flatnonzero(np.all(low < high, axis=1)):
             pair = item, found[number + 1 + int(other)][0]
-            if {c.precedence for c in pair} != {Precedence.FIXED}:
+            if not all(contender.fixed for contender in pair):
                 yield pair

@@ -93,7 +93,7 @@ def row(given: argparse.Namespace, clip: Clip, exclusion: bool, found: Evaluatio
         "IoU": summary.iou,
         "Dice": summary.dice,
         "overrun": summary.overrun,
-        "identity swaps": found.tracks.switches,
+        "identity switches": found.tracks.switches,
         "encodings": found.cost.encodings,
     }
 

@@ -53,6 +53,10 @@ _Scene = Annotated[
 _Prompt = Annotated[
     PromptChoice | None, typer.Option(help="Prompt of each object, made from its labels.")
 ]
+_Exclusion = Annotated[
+    bool | None,
+    typer.Option("--exclusion/--no-exclusion", help="One object per pixel on each frame."),
+]
 _Frame = Annotated[
     FrameChoice | None, typer.Option(help="Prompted frame of each object; auto: middle in z.")
 ]
@@ -73,6 +77,7 @@ def evaluate(
     scene: _Scene = None,
     view: Annotated[_Text, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = None,
     memory: _Memory = None,
+    exclusion: _Exclusion = None,
     tracks: Annotated[bool, typer.Option("--tracks", help="SEG, TRA, identity switches.")] = False,
     max_objects: Annotated[int | None, typer.Option(min=1, help="Maximum number.")] = None,
     device: Annotated[_Text, typer.Option(help="auto, cpu, cuda or mps.")] = None,
@@ -95,6 +100,7 @@ def evaluate(
         frame=converted(PromptFrame, frame),
         view=converted(ViewPolicy.parse, view),
         memory=converted(MemoryPolicy, memory),
+        exclusion=exclusion,
         max_objects=max_objects,
     )
     settings = EvaluationSettings(tracks=tracks, **options)

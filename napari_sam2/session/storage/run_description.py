@@ -70,7 +70,7 @@ class RunDescription:
         UserError
             If the policy is not known.
         """
-        name = self.settings.get("memory", _UNSTATED["memory"])
+        name = self.settings.get("memory", _FIRST_SETTINGS["memory"])
         try:
             return MemoryPolicy(name)
         except ValueError:

@@ -78,7 +78,7 @@ def test_the_choices_of_evaluate_have_a_value() -> None:
     ("command", "defaults"),
     [
         ("segment", ["auto", "auto", "both", "auto", "exclusion", "distractor-aware", "mask"]),
-        ("evaluate", ["auto", "point", "auto", "auto", "distractor-aware", "auto"]),
+        ("evaluate", ["auto", "point", "auto", "auto", "distractor-aware", "exclusion", "auto"]),
         ("evaluate-davis", ["auto", "val", "auto"]),
         ("train", ["micro", "all", "300", "0.0001", "0.2", "4", "0", "auto"]),
     ],

@@ -150,8 +150,12 @@ def test_objects_that_are_not_part_of_the_run_keep_their_pixels(keep):
     made.prompts.add(MaskPrompt.of(2, 8, half))
     list(made.propagate(PropagationRequest(objects=(2,))))
     after = labels_of(made)
+    if keep == "nothing":  # What the user drew is kept, on its own frame only.
+        np.testing.assert_array_equal(after[8] == 2, half)
+        before[8][half] = 0
+    else:
+        np.testing.assert_array_equal(after[8] == 2, half & (before[8] == 0))
     np.testing.assert_array_equal(after == 1, before == 1)
-    assert np.count_nonzero(after[8] == 2) == np.count_nonzero(half & (before[8] == 0))
 
 
 def test_pixels_return_when_the_other_object_is_deleted():
@@ -233,3 +237,18 @@ def test_refined_masks_share_pixels_whatever_their_order(order):
     np.testing.assert_array_equal(labels == 2, free & (second > 0) & (second > first))
     for object_id in (1, 2):
         assert store.result(object_id, 0).area == np.count_nonzero(labels == object_id)
+
+
+def test_objects_of_different_views_and_groups_compete():
+    data, path = column()
+    far = straight((50, 85), (0, 0), 16)
+    data = np.maximum(data, movie(SHAPE, [far], radius=4))
+    prompts = [click(1, 4, path), click(2, 14, path), click(3, 8, far)]
+    found = []
+    for size in (1, 8):
+        zoomed = SessionSettings(view=ViewPolicy.parse("zoom:48"), group_size=size)
+        made = session(data, prompts, settings=zoomed)
+        list(made.propagate())
+        found.append(labels_of(made))
+    assert all(len({1, 2} & set(np.unique(plane))) == 1 for plane in found[0])
+    np.testing.assert_array_equal(*found)
