@@ -165,7 +165,7 @@ class MaskEditor:
     def clear(self, object_id: int, frames: FrameRanges) -> None:
         """Delete an object's masks on some frames, where it gets none from now on."""
         inside = frames & FrameRanges(((0, self._store.n_frames),))
-        with self._history.step(f"Clear frames {inside} of object {object_id}"):
+        with self._history.step(f"Clear {inside.text} of object {object_id}"):
             self._set_absent(object_id, self._tracks.absent(object_id) | inside, inside)
 
     def set_extent(
@@ -224,20 +224,23 @@ class MaskEditor:
         """Lock an object's masks; return how many changed. UserError if there are none."""
         masked = self._store.frames(object_id)
         chosen = masked if frames is None else FrameRanges.of(frames)
-        if not chosen & masked:
-            where = f" on frames {chosen}" if chosen else ""
+        found = chosen & masked
+        if not found:
+            where = f" on {chosen.text}" if chosen else ""
             raise UserError(
                 f"Object {object_id} has no mask{where} to lock. Click it or propagate it first."
             )
         unlocked = frozenset(MaskStatus) - {MaskStatus.LOCKED}
         title = f"Lock object {object_id}"
-        return self._set_status(title, object_id, chosen, MaskStatus.LOCKED, unlocked)
+        return self._set_status(title, object_id, found, MaskStatus.LOCKED, unlocked)
 
     def unlock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Unlock an object's masks; return how many changed."""
         locked = frozenset({MaskStatus.LOCKED})
+        masked = self._store.frames(object_id)
+        found = masked if frames is None else FrameRanges.of(frames) & masked
         title = f"Unlock object {object_id}"
-        return self._set_status(title, object_id, frames, MaskStatus.FINAL, locked)
+        return self._set_status(title, object_id, found, MaskStatus.FINAL, locked)
 
     def _set_status(
         self,

@@ -16,6 +16,8 @@ from napari_sam2._qt.jobs.error_messages import ErrorMessage, is_out_of_memory
 from napari_sam2._qt.jobs.hover_preview import HoverPreview
 from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
+from napari_sam2._qt.jobs.proofreading.corrections import CorrectionJobs
+from napari_sam2._qt.jobs.proofreading.frame_edits import FrameEditJobs
 from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
@@ -61,12 +63,10 @@ class SegmentationController(QObject):
     ----------
     state : ControllerState
         What panels show.
-    runs, predictions, prompt_import, refinement, accept_save, hover
+    runs, corrections, frame_edits, predictions, prompt_import, refinement, accept_save, hover
         The jobs that panels start.
-    direction : PropagationDirection
-        Direction of propagation.
-    frames : (int, int) or None
-        Frames of propagation, the first one included and the second one excluded; None for all.
+    direction, frames : PropagationDirection, and (int, int) or None
+        Direction and half-open range of propagation; None for all frames.
     """
 
     def __init__(
@@ -79,6 +79,8 @@ class SegmentationController(QObject):
         self._clicks = JobQueue("napari-sam2 clicks", self)
         self._run_queue = JobQueue("napari-sam2 propagation", self)
         self.runs = RunJobs(self.state, self._run_queue)
+        self.corrections = CorrectionJobs(self.state, self.runs)
+        self.frame_edits = FrameEditJobs(self.state, self._clicks)
         self.predictions = PredictionJobs(self.state, self._clicks)
         self.prompt_import = PromptImportJobs(self.state, self._clicks)
         self.refinement = RefinementJobs(self.state, self._clicks, self.runs)
@@ -220,19 +222,20 @@ class SegmentationController(QObject):
         for signal, slot in connections:
             signal.disconnect(slot, missing_ok=True)
 
+    def _request(self) -> PropagationRequest:
+        return PropagationRequest(None, self.direction, self.frames)
+
+    def frames_to_propagate(self) -> int:
+        """Return how many frames :meth:`propagate` would compute."""
+        return self.corrections.n_frames(self._request())
+
     def propagate(self) -> None:
-        """Propagate all objects that are not accepted from their prompts."""
-        sync = self.state.sync
-        if sync is None:
-            return
-        closed = self.state.pending_accepts
-        prompted = sync.session.prompts.objects()
-        ids = tuple(o for o in prompted if not sync.prompts.accepted(o) and o not in closed)
-        if not ids:
-            self.state.notice.emit("There is no object to propagate. Click an object first.")
-            return
-        request = PropagationRequest(ids, self.direction, self.frames)
-        self.runs.start(sync, lambda session: session.propagate(request))
+        """Propagate the current object where its prompts have changed."""
+        self.corrections.propagate(self._request())
+
+    def propagate_all(self) -> None:
+        """Propagate all objects that are not accepted, over all frames."""
+        self.corrections.propagate_all(self._request())
 
     def undo(self) -> None:
         """Undo the last step."""

@@ -1,0 +1,85 @@
+"""Propagation of the current object where its prompts have changed, or of all objects."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from napari_sam2._qt.jobs.runs import RunJobs
+from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.masks.mask import FrameResult
+from napari_sam2.session.session import SegmentationSession
+from napari_sam2.tracking.plan import PropagationRequest
+
+
+class CorrectionJobs:
+    """Starts propagations.
+
+    Parameters
+    ----------
+    state : ControllerState
+        The segmentation; receives notices.
+    runs : RunJobs
+        Runs the propagations.
+    """
+
+    def __init__(self, state: ControllerState, runs: RunJobs) -> None:
+        self._state = state
+        self._runs = runs
+
+    def n_frames(self, request: PropagationRequest) -> int:
+        """Return how many frames of the current object :meth:`propagate` would compute."""
+        session, object_id = self._state.session, self._state.current
+        if session is None or not self._is_open(object_id):
+            return 0
+        correction = session.correction(object_id, request)
+        return 0 if correction is None else correction.n_frames
+
+    def propagate(self, request: PropagationRequest) -> None:
+        """Propagate the current object where its prompts have changed.
+
+        Parameters
+        ----------
+        request : PropagationRequest
+            Direction and frames.
+        """
+        sync, object_id = self._state.sync, self._state.current
+        if sync is None:
+            return
+        if not self.n_frames(request):
+            self._state.notice.emit(self._nothing_to_do(sync.session, object_id))
+            return
+        steps = partial(_correct, object_id, request)
+        self._runs.start(sync, steps, title=f"Propagate object {object_id}", objects=[object_id])
+
+    def propagate_all(self, request: PropagationRequest) -> None:
+        """Propagate all objects that are not accepted over all frames of a request."""
+        sync = self._state.sync
+        if sync is None:
+            return
+        ids = tuple(o for o in sync.session.prompts.objects() if self._is_open(o))
+        if not ids:
+            self._state.notice.emit("There is no object to propagate. Click an object first.")
+            return
+        chosen = PropagationRequest(ids, request.direction, request.frames)
+        title = f"Propagate {len(ids)} object{'s' * (len(ids) > 1)}"
+        self._runs.start(sync, lambda session: session.propagate(chosen), title=title, objects=ids)
+
+    def _is_open(self, object_id: int) -> bool:
+        sync = self._state.sync
+        accepted = sync is not None and sync.prompts.accepted(object_id)
+        return not accepted and object_id not in self._state.pending_accepts
+
+    def _nothing_to_do(self, session: SegmentationSession, object_id: int) -> str:
+        if not self._is_open(object_id):
+            return f"Object {object_id} is accepted. Click on it to correct it."
+        if not session.prompts.frames(object_id) and not session.locked(object_id):
+            return "There is no object to propagate. Click an object first."
+        return f"Object {object_id} is up to date. Correct a frame, or propagate all objects."
+
+
+def _correct(
+    object_id: int, request: PropagationRequest, session: SegmentationSession
+) -> Iterable[FrameResult]:
+    """Return the steps; none if an earlier run has already computed the frames."""
+    if session.correction(object_id, request) is None:
+        return ()
+    return session.propagate_correction(object_id, request)
