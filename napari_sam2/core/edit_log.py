@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -30,6 +30,12 @@ class EditLog(Protocol):
             The immutable values before and after the change.
         """
 
+    def after(self, work: Callable[[], object]) -> None:
+        """Call a function when this thread's outermost edit has ended; at once outside of edits.
+
+        Use it for work that takes time or waits for other threads.
+        """
+
 
 class NullEditLog:
     """A log that records nothing."""
@@ -41,3 +47,7 @@ class NullEditLog:
 
     def record(self, key: Hashable, before: Any, after: Any) -> None:
         """Do nothing."""
+
+    def after(self, work: Callable[[], object]) -> None:
+        """Call the function."""
+        work()

@@ -52,7 +52,7 @@ class SegmentationStore:
         self._frames = {index: frame for frame, index in enumerate(self._indices)}
         self._edits: EditLog = NullEditLog() if edits is None else edits
         self._lock = RLock()
-        # Labels are drawn outside of edits, so that these do not wait for the disk.
+        # Labels are drawn after edits. While one of these locks is held, nothing waits for an edit.
         self._drawing = RLock()
         self._locked: dict[int, set[int]] = {}
         self._undrawn: dict[PlaneIndex, list[Window]] = {}
@@ -81,7 +81,6 @@ class SegmentationStore:
             records = [MaskRecord.from_result(result) for result in stored]
             self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
             self._replace([(record, old[record.object_id]) for record in records])
-        self.draw()
         return stored
 
     def infos(self) -> list[tuple[int, MaskInfo]]:
@@ -163,7 +162,6 @@ class SegmentationStore:
                 for change in self._with_status(record, status, cover)
             ]
             self._replace(changes)
-        self.draw()
         return [(self._frames[record.index], record.info) for record, _ in changes]
 
     def _with_status(
@@ -189,7 +187,6 @@ class SegmentationStore:
             for index in planes:
                 self._write(MaskKey(object_id, index), None, self.masks.get(object_id, index))
                 self._drafts.delete(object_id, index)
-        self.draw()
         return planes
 
     def merge(self, source_id: int, target_id: int) -> list[tuple[int, MaskInfo]]:
@@ -208,16 +205,12 @@ class SegmentationStore:
                 if source is not None:
                     changes.append((source.merged_into(target_id, old), old))
             self._replace(changes)
-        self.draw()
         return [(self._frames[record.index], record.info) for record, _ in changes]
 
     def exchange(
         self, masks: Mapping[MaskKey, MaskRecord | None]
     ) -> dict[MaskKey, MaskRecord | None]:
-        """Set masks, None for no mask, whatever their status, and return those replaced.
-
-        Call :meth:`draw` afterwards.
-        """
+        """Set masks, None for no mask, whatever their status, and return those replaced."""
         with self._edits.edit("Set masks"), self._lock:
             before = {key: self.masks.get(*key) for key in masks}
             for key, record in masks.items():
@@ -232,7 +225,7 @@ class SegmentationStore:
         """Return the frame of a plane of the stack."""
         return self._frames[index]
 
-    def redraw(self, frame: int) -> None:
+    def redraw_frame(self, frame: int) -> None:
         """Draw the labels of a frame again from the masks."""
         index = self.index(frame)
         with self._drawing:
@@ -262,6 +255,7 @@ class SegmentationStore:
     def _note(self, key: MaskKey, record: MaskRecord | None, old: MaskRecord | None) -> None:
         """Record a change of a mask, and remember its locks and what must be drawn."""
         self._edits.record(key, old, record)
+        self._edits.after(self._draw)
         windows = self._undrawn.setdefault(key.plane, [])
         if old is not None:
             windows.append(old.window)
@@ -278,7 +272,15 @@ class SegmentationStore:
         if info.status is MaskStatus.LOCKED:
             self._locked.get(info.object_id, set()).discard(self._frames.get(info.index, -1))
 
-    def draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw all masks, e.g. on an empty label image."""
+        infos = self.infos()
+        with self._lock:
+            for _, info in infos:
+                self._undrawn.setdefault(info.index, []).append(info.window)
+        self._draw()
+
+    def _draw(self) -> None:
         """Draw what changed; what a full disk prevents is drawn with the next change."""
         with self._drawing:
             with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +97,10 @@ class PredictionStates:
         with self.edits.edit("Set a prediction"):
             self._set(object_id, frame, new)
         return before
+
+    def restore(self, states: Mapping[PredictionKey, PredictionState]) -> None:
+        """Replace all states by saved ones; nothing is recorded."""
+        self._states = {(key.object_id, key.frame): state for key, state in states.items()}
 
     def items(self) -> list[tuple[PredictionKey, PredictionState]]:
         """Return all states, by object and frame."""

@@ -69,9 +69,11 @@ class MaskEditor:
         self._history = history
         state = SessionState(store, prompts, objects, self.scores, events, journal)
         history.connect(prompts.position, state)
-        with history.unrecorded():
-            for object_id in {*prompts.objects(), *store.masks.objects()}:
-                objects.add(object_id)
+        if not len(history):
+            # Objects of a file of prompts; a session that is opened again has its own list.
+            with history.unrecorded():
+                for object_id in {*prompts.objects(), *store.masks.objects()}:
+                    objects.add(object_id)
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 
@@ -196,9 +198,9 @@ class MaskEditor:
         self._tracks.set_absent(object_id, absent)
         self.delete(object_id, deleted & self._store.frames(object_id))
 
-    def redraw(self, object_id: int, frame: int) -> None:
+    def redraw_frame(self, object_id: int, frame: int) -> None:
         """Draw the labels of a frame again, and report the object's mask there as changed."""
-        self._store.redraw(frame)
+        self._store.redraw_frame(frame)
         self._events.masks.emit(object_id, self._store.index(frame))
 
     def check_unlocked(self, object_id: int, frame: int) -> None:

@@ -157,9 +157,13 @@ class ObjectEdits:
         """
         return self._editor.merge(source_id, target_id)
 
-    def redraw(self, object_id: int, frame: int) -> None:
+    def redraw_frame(self, object_id: int, frame: int) -> None:
         """Draw the labels of a frame again from the masks, e.g. after they were painted over."""
-        self._editor.redraw(object_id, frame)
+        self._editor.redraw_frame(object_id, frame)
+
+    def redraw(self) -> None:
+        """Draw the labels of all masks again."""
+        self._store.redraw()
 
     def result(self, object_id: int, frame: int) -> FrameResult | None:
         """Return the stored mask of an object on a frame, or None."""

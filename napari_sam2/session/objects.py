@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -53,13 +53,13 @@ class SegmentedObject:
         return replace(self, tracks=tuple(sorted(tracks.items(), key=lambda item: item[0])))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object as JSON values; see :meth:`from_json`."""
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         tracks = [[list(map(list, at)), record.to_json()] for at, record in self.tracks]
         return {
             "id": self.id,
             "name": self.name,
             "hidden": self.hidden,
-            "class": self.label_class,
+            "label_class": self.label_class,
             "tracks": tracks,
         }
 
@@ -70,7 +70,8 @@ class SegmentedObject:
             (tuple((str(axis), int(i)) for axis, i in at), TrackRecord.from_json(record))
             for at, record in value.get("tracks", ())
         )
-        return cls(value["id"], value["name"], value["hidden"], value.get("class", ""), tracks)
+        label_class = value.get("label_class", "")
+        return cls(value["id"], value["name"], value["hidden"], label_class, tracks)
 
 
 class ObjectKey(NamedTuple):
@@ -136,6 +137,10 @@ class ObjectList:
         """Remove an object."""
         with self.edits.edit(f"Remove object {object_id}"):
             self._write(self[object_id].id, None)
+
+    def restore(self, objects: Iterable[SegmentedObject]) -> None:
+        """Replace all objects by saved ones; nothing is recorded."""
+        self._objects = {item.id: item for item in objects}
 
     def exchange(self, object_id: int, new: SegmentedObject | None) -> SegmentedObject | None:
         """Set an object, None for no object, and return the one before."""

@@ -66,30 +66,61 @@ class LayerSync:
         self.prompt_layers = PromptLayers(
             self.layers, sessions, self.prompts, self.events, self.dims.check_plane
         )
-        self._attach()
+        self._attached = False
+        self.layers.make_all()
+        self.attach()
+        self.start_object()
 
     @staticmethod
     def find(viewer: Any) -> LayerSync | None:
-        """Return the segmentation of a viewer, or None.
+        """Return the segmentation of a viewer, of several the one that is shown, or None.
 
         The layers refer to it in their metadata, so that a script and the widget share one
         session without a global registry.
         """
+        found = LayerSync.all_of(viewer)
+        return next((sync for sync in found if sync.shown), found[0] if found else None)
+
+    @staticmethod
+    def all_of(viewer: Any) -> list[LayerSync]:
+        """Return all segmentations of a viewer whose images are still there."""
+        found: list[LayerSync] = []
         for layer in viewer.layers:
             sync: LayerSync | None = layer.metadata.get(METADATA)
-            if sync is not None and sync.alive and sync.layers.role(layer) is not None:
-                return sync
-        return None
+            known = sync is None or sync in found or not sync.alive
+            if sync is not None and not known and sync.layers.role(layer) is not None:
+                found.append(sync)
+        return found
 
-    def _attach(self) -> None:
-        self.layers.make_all()
+    def attach(self) -> None:
+        """Follow the viewer's layers again after :meth:`detach`."""
+        if self._attached:
+            return
+        self._attached = True
         self.viewer.layers.events.removed.connect(self._removed)
         for image in self.images:
             image.events.data.connect(self._image_changed)
-        self.start_object()
+
+    @property
+    def shown(self) -> bool:
+        """Whether one of the layers is visible."""
+        return any(layer.visible for layer in self._own_layers())
+
+    def show(self, visible: bool) -> None:
+        """Show or hide the layers of this segmentation; missing ones are made again."""
+        if visible:
+            self.layers.make_all()
+            self.prompt_layers.show()
+        for layer in self._own_layers():
+            layer.visible = visible
+
+    def _own_layers(self) -> list[Any]:
+        found = (self.layers.find(role) for role in LayerRole)
+        return [layer for layer in found if layer is not None]
 
     def detach(self) -> None:
         """Cancel the runs and disconnect from the viewer; layers and masks stay."""
+        self._attached = False
         with suppress(ValueError, RuntimeError):
             self.viewer.layers.events.removed.disconnect(self._removed)
         for image in self.images:

@@ -201,7 +201,7 @@ class PromptLayers:
         kept = {key for key, _ in changes} - {edit.key for edit in edits}
         for key in kept:
             session = self._sessions[key.position]
-            redraw = partial(session.redraw, key.object_id, key.frame)
+            redraw = partial(session.redraw_frame, key.object_id, key.frame)
             self._prompts.execute(redraw, lambda _: None)
         if kept:
             event.source.refresh()

@@ -27,15 +27,12 @@ from napari_sam2.images.contrast.automatic import AutomaticLimits, suggested_win
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
-from napari_sam2.viewer.image_layers import (
-    create_sessions,
-    intensity_from_layers,
-    label_folder,
-    stack_from_layers,
-)
+from napari_sam2.session.storage.run_description import RunDifference
+from napari_sam2.tracking.plan import PropagationDirection
+from napari_sam2.viewer.image_layers import intensity_from_layers
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.mouse import NegativeClickHandler
+from napari_sam2.viewer.open_layers import difference_message, open_layers
 from napari_sam2.viewer.prompt_controller import Done, Work, execute_now
 
 if TYPE_CHECKING:
@@ -45,6 +42,7 @@ UPDATE_MS = 60
 """Milliseconds between two updates of what the threads have computed."""
 _RETRIED = (JobKind.RUN, JobKind.PREDICT, JobKind.REFINE)
 """Jobs that are repeated with the next model if the memory was full."""
+_CHECK_INPUT = JobKey(JobKind.CHECK_INPUT)
 
 
 class SegmentationController(QObject):
@@ -123,7 +121,7 @@ class SegmentationController(QObject):
         self.state.changed.emit()
 
     def begin(self, images: Sequence[Image], along: str | None = None) -> None:
-        """Start a session on an image; does nothing without a model.
+        """Continue the session of an image or start a new one; does nothing without a model.
 
         Parameters
         ----------
@@ -137,17 +135,22 @@ class SegmentationController(QObject):
         UserError
             If the layers cannot be segmented.
         """
-        viewer, predictor = self.state.viewer, self.state.predictor
+        predictor = self.state.predictor
         if predictor is None:
             return
         self.end()
-        names = tuple(viewer.dims.axis_labels)
-        stack = stack_from_layers(images, along=along, dims_labels=names)
-        folder = label_folder(stack, images)
-        sessions = create_sessions(stack, images, predictor, folder)
-        self.adopt(LayerSync(viewer, images, sessions))
-        if folder is not None:
-            self.state.notice.emit(f"Accepted labels are written to {folder}.")
+        opened = open_layers(self.state.viewer, images, predictor, along)
+        self.adopt(opened.sync)
+        for note in opened.notes:
+            self.state.notice.emit(note)
+        sessions = opened.sync.sessions
+        if opened.restored:
+            self._store(sessions.redraw, lambda _: opened.sync.refresh())
+        self._clicks.submit(_CHECK_INPUT, sessions.check_input, self._input_checked)
+
+    def _input_checked(self, differences: tuple[RunDifference, ...]) -> None:
+        if differences:
+            self.state.notice.emit(difference_message(differences))
 
     def adopt(self, sync: LayerSync) -> None:
         """Continue a segmentation that a script or an earlier widget has begun."""
@@ -170,7 +173,8 @@ class SegmentationController(QObject):
             (events.notice, self._notify),
             (events.image_lost, self._image_lost),
             (events.objects, self._objects_changed),
-            (events.selection, self._selection_changed),
+            (events.selection, self._objects_changed),
+            *([(sync.sessions.folder.created, self._notify)] if sync.sessions.folder else []),
         ]
 
     def _session_connections(
@@ -222,20 +226,17 @@ class SegmentationController(QObject):
         for signal, slot in connections:
             signal.disconnect(slot, missing_ok=True)
 
-    def _request(self) -> PropagationRequest:
-        return PropagationRequest(None, self.direction, self.frames)
-
     def frames_to_propagate(self) -> int:
         """Return how many frames :meth:`propagate` would compute."""
-        return self.corrections.n_frames(self._request())
+        return self.corrections.n_frames(self.direction, self.frames)
 
     def propagate(self) -> None:
         """Propagate the current object where its prompts have changed."""
-        self.corrections.propagate(self._request())
+        self.corrections.propagate(self.direction, self.frames)
 
     def propagate_all(self) -> None:
         """Propagate all objects that are not accepted, over all frames."""
-        self.corrections.propagate_all(self._request())
+        self.corrections.propagate_all(self.direction, self.frames)
 
     def undo(self) -> None:
         """Undo the last step."""
@@ -316,10 +317,7 @@ class SegmentationController(QObject):
     def _notify(self, text: str) -> None:
         self.state.notice.emit(text)
 
-    def _objects_changed(self) -> None:
-        self.state.changed.emit()
-
-    def _selection_changed(self, _: int) -> None:
+    def _objects_changed(self, _: int = 0) -> None:
         self.state.changed.emit()
 
     def _image_lost(self, text: str) -> None:

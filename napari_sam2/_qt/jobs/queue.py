@@ -24,6 +24,7 @@ class JobKind(Enum):
     ENCODE_PREVIOUS = auto()
     SHOW_MODEL_INPUT = auto()
     SUGGEST_WINDOW = auto()
+    CHECK_INPUT = auto()
     READ_LABELS = auto()
     RUN = auto()
     ACCEPT = auto()

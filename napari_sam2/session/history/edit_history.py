@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import RLock, local
@@ -165,8 +165,30 @@ class EditHistory:
     @contextmanager
     def edit(self, title: str) -> Iterator[None]:
         """Make changes together; see :meth:`napari_sam2.core.edit_log.EditLog.edit`."""
-        with self._lock, self.step(title), self._storage.transaction():
+        with self._then_after(), self._lock, self.step(title), self._storage.transaction():
             yield
+
+    def after(self, work: Callable[[], object]) -> None:
+        """Call a function later; see :meth:`napari_sam2.core.edit_log.EditLog.after`."""
+        pending: list[Callable[[], object]] | None = getattr(self._thread, "pending", None)
+        if pending is None:
+            work()
+        elif work not in pending:
+            pending.append(work)
+
+    @contextmanager
+    def _then_after(self) -> Iterator[None]:
+        """Do the work of :meth:`after` at the end of the outermost block."""
+        if getattr(self._thread, "pending", None) is not None:
+            yield
+            return
+        pending = self._thread.pending = []
+        try:
+            yield
+        finally:
+            self._thread.pending = None
+        for work in pending:
+            work()
 
     def record(self, key: Hashable, before: Any, after: Any) -> None:
         """Record a change; see :meth:`napari_sam2.core.edit_log.EditLog.record`."""
@@ -229,7 +251,7 @@ class EditHistory:
     def _move(
         self, source: list[int], target: list[int], *, undone: bool
     ) -> EditDescription | None:
-        with self._lock:
+        with self._then_after(), self._lock:
             if not source:
                 return None
             number = source[-1]

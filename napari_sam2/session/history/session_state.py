@@ -101,9 +101,8 @@ class SessionState:
         return before
 
     def announce(self) -> None:
-        """Draw the labels and emit the signals of all values that were set."""
+        """Emit the signals of all values that were set."""
         changed, self._changed = self._changed, []
-        self._store.draw()
         for key in changed:
             if isinstance(key, MaskKey):
                 self._events.masks.emit(key.object_id, key.plane)

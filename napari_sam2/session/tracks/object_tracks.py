@@ -97,9 +97,7 @@ class ObjectTracks:
         """
         locked = self._locked(object_id) & frames
         if locked:
-            raise UserError(
-                f"Object {object_id} is locked on {locked.text}. Unlock first."
-            )
+            raise UserError(f"Object {object_id} is locked on {locked.text}. Unlock first.")
         prompted = FrameRanges.of(self._prompts.frames(object_id)) & frames
         if prompted:
             raise UserError(

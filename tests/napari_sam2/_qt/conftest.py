@@ -137,6 +137,13 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     settings._clear_plugin_settings_cache()
 
 
+@pytest.fixture(autouse=True)
+def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save the sessions of images without files in a folder of the test."""
+    location = "napari_sam2.session.storage.session_location.user_data_path"
+    monkeypatch.setattr(location, lambda *_, **__: tmp_path / "user")
+
+
 @pytest.fixture
 def image() -> np.ndarray:
     """Two discs that move through 8 frames of 80 x 96 pixels."""

@@ -7,7 +7,10 @@ from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+
+Range = tuple[int, int] | None
+"""Half-open range of frames; None for the whole stack."""
 
 
 class CorrectionJobs:
@@ -25,33 +28,37 @@ class CorrectionJobs:
         self._state = state
         self._runs = runs
 
-    def n_frames(self, request: PropagationRequest) -> int:
+    def n_frames(self, direction: PropagationDirection, frames: Range) -> int:
         """Return how many frames of the current object :meth:`propagate` would compute."""
+        request = PropagationRequest(None, direction, frames)
         session, object_id = self._state.session, self._state.current
         if session is None or not self._is_open(object_id):
             return 0
         correction = session.correction(object_id, request)
         return 0 if correction is None else correction.n_frames
 
-    def propagate(self, request: PropagationRequest) -> None:
+    def propagate(self, direction: PropagationDirection, frames: Range) -> None:
         """Propagate the current object where its prompts have changed.
 
         Parameters
         ----------
-        request : PropagationRequest
-            Direction and frames.
+        direction : PropagationDirection
+            Directions in which it is tracked.
+        frames : (int, int) or None
+            Half-open range (first, stop); None for the whole stack.
         """
         sync, object_id = self._state.sync, self._state.current
         if sync is None:
             return
-        if not self.n_frames(request):
+        if not self.n_frames(direction, frames):
             self._state.notice.emit(self._nothing_to_do(sync.session, object_id))
             return
+        request = PropagationRequest((object_id,), direction, frames)
         steps = partial(_correct, object_id, request)
         self._runs.start(sync, steps, title=f"Propagate object {object_id}", objects=[object_id])
 
-    def propagate_all(self, request: PropagationRequest) -> None:
-        """Propagate all objects that are not accepted over all frames of a request."""
+    def propagate_all(self, direction: PropagationDirection, frames: Range) -> None:
+        """Propagate all objects that are not accepted over all frames of a range."""
         sync = self._state.sync
         if sync is None:
             return
@@ -59,7 +66,7 @@ class CorrectionJobs:
         if not ids:
             self._state.notice.emit("There is no object to propagate. Click an object first.")
             return
-        chosen = PropagationRequest(ids, request.direction, request.frames)
+        chosen = PropagationRequest(ids, direction, frames)
         title = f"Propagate {len(ids)} object{'s' * (len(ids) > 1)}"
         self._runs.start(sync, lambda session: session.propagate(chosen), title=title, objects=ids)
 

@@ -95,9 +95,7 @@ class FrameEditJobs:
             return
         locked = FrameRanges.of(session.locked(object_id)) & frames
         if locked:
-            self._state.notice.emit(
-                f"Object {object_id} is locked on {locked.text}. Unlock first."
-            )
+            self._state.notice.emit(f"Object {object_id} is locked on {locked.text}. Unlock first.")
             return
         prompted = FrameRanges.of(session.prompts.frames(object_id)) & frames
         removed = f" Its prompts on {prompted.text} were removed." if prompted else ""

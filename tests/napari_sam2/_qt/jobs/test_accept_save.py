@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-import zarr
 
 OpenWidget = Callable[..., Any]
 
@@ -44,22 +43,25 @@ def test_an_accepted_object_is_not_covered_by_a_later_draft(
     np.testing.assert_array_equal(user.labels(), before)
 
 
-def test_results_of_a_file_read_lazily_are_on_disk_before_anything_is_saved(
+def test_a_file_is_segmented_without_files_beside_it_but_the_session(
     open_widget: OpenWidget, image: np.ndarray, tmp_path: Path
 ) -> None:
-    tifffile.imwrite(tmp_path / "movie.tif", image, metadata={"axes": "TYX"})
+    folder = tmp_path / "images"
+    folder.mkdir()
+    tifffile.imwrite(folder / "movie.tif", image, metadata={"axes": "TYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = user.viewer.open(folder / "movie.tif", plugin="napari-sam2")
     assert not isinstance(layer.data, np.ndarray)
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)
+    user.settle()
+    assert [path.name for path in folder.iterdir()] == ["movie.tif"]
     user.click(0, 20, 20)
     for key in "GN":
         user.key(key)
     user.settle()
-    on_disk = zarr.open_array(tmp_path / "movie-labels.zarr", mode="r")
-    np.testing.assert_array_equal(on_disk[:], user.labels())
-    assert on_disk[7, 27, 34] == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["movie-t.sam2-session", "movie.tif"]
+    assert user.labels()[7, 27, 34] == 1
 
 
 @pytest.mark.parametrize(("cover", "winner"), [(False, 1), (True, 2)])
