@@ -156,6 +156,7 @@ def _copy(saved: SessionGroup, again: SessionGroup) -> Iterator[str]:
     again.masks.put(record for record in records if record is not None)
     for position, session in saved:
         again.add_session(position, session.prompts)
+    again.redraw()
     refined = {info.object_id for info in infos if info.refined}
     if refined:
         ids = ", ".join(map(str, sorted(refined)))
