@@ -69,3 +69,8 @@ class FrameRanges:
             str(first) if stop == first + 1 else f"{first} to {stop - 1}"
             for first, stop in self.ranges
         )
+
+    @property
+    def text(self) -> str:
+        """The frames for a message, e.g. ``"frame 3"`` or ``"frames 3, 8 to 12"``."""
+        return f"frame{'s' * (len(self) != 1)} {self}"

@@ -171,7 +171,7 @@ class MaskEditor:
     def clear(self, object_id: int, frames: FrameRanges) -> None:
         """Delete an object's masks on some frames, where it gets none from now on."""
         inside = frames & FrameRanges(((0, self._store.n_frames),))
-        with self._history.step(f"Clear frames of object {object_id}"):
+        with self._history.step(f"Clear {inside.text} of object {object_id}"):
             self._set_absent(object_id, self._tracks.absent(object_id) | inside, inside)
 
     def set_extent(
@@ -211,48 +211,50 @@ class MaskEditor:
     def accept(self, object_id: int, frames: Iterable[int] | None, *, cover: bool) -> int:
         """Accept an object's masks that are not locked; return how many changed."""
         open_masks = frozenset({MaskStatus.DRAFT, MaskStatus.FINAL})
+        title = f"Accept object {object_id}"
         return self._set_status(
-            object_id, frames, MaskStatus.ACCEPTED, open_masks, "Accept", cover=cover
+            title, object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover
         )
 
     def reopen(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Make an object's accepted masks drafts again; return how many changed."""
         accepted = frozenset({MaskStatus.ACCEPTED})
-        return self._set_status(object_id, frames, MaskStatus.FINAL, accepted, "Reopen")
+        title = f"Reopen object {object_id}"
+        return self._set_status(title, object_id, frames, MaskStatus.FINAL, accepted)
 
     def lock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Lock an object's masks; return how many changed. UserError if there are none."""
         masked = self._store.frames(object_id)
         chosen = masked if frames is None else FrameRanges.of(frames)
-        if not chosen & masked:
-            where = f" on frames {chosen}" if chosen else ""
+        found = chosen & masked
+        if not found:
+            where = f" on {chosen.text}" if chosen else ""
             raise UserError(
                 f"Object {object_id} has no mask{where} to lock. Click it or propagate it first."
             )
-        return self._set_status(
-            object_id,
-            chosen,
-            MaskStatus.LOCKED,
-            frozenset(MaskStatus) - {MaskStatus.LOCKED},
-            "Lock",
-        )
+        unlocked = frozenset(MaskStatus) - {MaskStatus.LOCKED}
+        title = f"Lock object {object_id}"
+        return self._set_status(title, object_id, found, MaskStatus.LOCKED, unlocked)
 
     def unlock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Unlock an object's masks; return how many changed."""
         locked = frozenset({MaskStatus.LOCKED})
-        return self._set_status(object_id, frames, MaskStatus.FINAL, locked, "Unlock")
+        masked = self._store.frames(object_id)
+        found = masked if frames is None else FrameRanges.of(frames) & masked
+        title = f"Unlock object {object_id}"
+        return self._set_status(title, object_id, found, MaskStatus.FINAL, locked)
 
     def _set_status(
         self,
+        title: str,
         object_id: int,
         frames: Iterable[int] | None,
         status: MaskStatus,
         of: frozenset[MaskStatus],
-        verb: str,
         *,
         cover: bool = False,
     ) -> int:
-        with self._history.step(f"{verb} object {object_id}"):
+        with self._history.step(title):
             changed = self._store.set_status(object_id, frames, status, of=of, cover=cover)
             for frame, info in changed:
                 self.scores.add(ScoreRow.from_info(frame, info))

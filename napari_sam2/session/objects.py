@@ -53,7 +53,7 @@ class SegmentedObject:
         return replace(self, tracks=tuple(sorted(tracks.items(), key=lambda item: item[0])))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the object as JSON values; see :meth:`from_json`."""
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         tracks = [[list(map(list, at)), record.to_json()] for at, record in self.tracks]
         return {
             "id": self.id,
@@ -70,9 +70,8 @@ class SegmentedObject:
             (tuple((str(axis), int(i)) for axis, i in at), TrackRecord.from_json(record))
             for at, record in value.get("tracks", ())
         )
-        return cls(
-            value["id"], value["name"], value["hidden"], value.get("label_class", ""), tracks
-        )
+        label_class = value.get("label_class", "")
+        return cls(value["id"], value["name"], value["hidden"], label_class, tracks)
 
 
 class ObjectKey(NamedTuple):

@@ -178,7 +178,9 @@ class PromptController:
         if prompts and self.accepted(object_id):
             self._reopening.add(object_id)
         positive = any(not isinstance(p, PointPrompt) or p.label for p in prompts)
-        if positive or (prompts and result is not None):
+        corrected = session.prompts.predictions.get(object_id, frame).corrected
+        correctable = result is not None and (result.area or corrected is not None)
+        if positive or (prompts and correctable):
             self._events.prompts_changed.emit(key)
             return
         self._events.prompts_withdrawn.emit(key)

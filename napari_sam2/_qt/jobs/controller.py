@@ -17,6 +17,8 @@ from napari_sam2._qt.jobs.hover_preview import HoverPreview
 from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
 from napari_sam2._qt.jobs.model_input import ModelInputJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
+from napari_sam2._qt.jobs.proofreading.corrections import CorrectionJobs
+from napari_sam2._qt.jobs.proofreading.frame_edits import FrameEditJobs
 from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
@@ -59,14 +61,14 @@ class SegmentationController(QObject):
     ----------
     state : ControllerState
         What panels show.
-    runs, predictions, prompt_import, refinement, accept_save, hover, model_input
+    runs, corrections, frame_edits, predictions, prompt_import, refinement, accept_save, hover
         The jobs that panels start.
+    model_input : ModelInputJobs
+        What the model is shown.
     tools : ToolSelection or None
         The tool that the canvas uses, None without a session.
-    direction : PropagationDirection
-        Direction of propagation.
-    frames : (int, int) or None
-        Frames of propagation, the first one included and the second one excluded; None for all.
+    direction, frames : PropagationDirection, and (int, int) or None
+        Direction and half-open range of propagation; None for all frames.
     """
 
     def __init__(
@@ -79,6 +81,8 @@ class SegmentationController(QObject):
         self._clicks = JobQueue("napari-sam2 clicks", self)
         self._run_queue = JobQueue("napari-sam2 propagation", self)
         self.runs = RunJobs(self.state, self._run_queue)
+        self.corrections = CorrectionJobs(self.state, self.runs)
+        self.frame_edits = FrameEditJobs(self.state, self._clicks)
         self.predictions = PredictionJobs(self.state, self._clicks)
         self.prompt_import = PromptImportJobs(self.state, self._clicks)
         self.refinement = RefinementJobs(self.state, self._clicks, self.runs)
@@ -241,18 +245,21 @@ class SegmentationController(QObject):
         if self.state.sync is not None:
             self.state.sync.start_object()
 
+    def frames_to_propagate(self) -> int:
+        """Return how many frames :meth:`propagate` would compute."""
+        return self.corrections.n_frames(self.direction, self.frames)
+
     def propagate(self) -> None:
-        """Propagate the current object from its prompts."""
-        self.propagate_objects([self.state.current])
+        """Propagate the current object where its prompts have changed."""
+        self.corrections.propagate(self.direction, self.frames)
 
     def propagate_all(self) -> None:
-        """Propagate all objects that are not accepted from their prompts."""
-        if self.state.session is not None:
-            self.propagate_objects(self.state.session.prompts.objects())
+        """Propagate all objects that are not accepted, over all frames."""
+        self.corrections.propagate_all(self.direction, self.frames)
 
     def propagate_objects(self, object_ids: Iterable[int]) -> None:
         """Propagate those of some objects that have prompts and are not accepted."""
-        self.runs.propagate(object_ids, self.direction, self.frames)
+        self.corrections.propagate_objects(object_ids, self.direction, self.frames)
 
     def undo(self) -> None:
         """Undo the last step."""

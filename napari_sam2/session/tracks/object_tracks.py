@@ -97,13 +97,11 @@ class ObjectTracks:
         """
         locked = self._locked(object_id) & frames
         if locked:
-            raise UserError(
-                f"Object {object_id} is locked on frames {locked}. Unlock these frames first."
-            )
+            raise UserError(f"Object {object_id} is locked on {locked.text}. Unlock first.")
         prompted = FrameRanges.of(self._prompts.frames(object_id)) & frames
         if prompted:
             raise UserError(
-                f"Object {object_id} has prompts on frames {prompted}. Remove them first."
+                f"Object {object_id} has prompts on {prompted.text}. Remove them first."
             )
 
     def correction(self, object_id: int, request: PropagationRequest) -> Correction | None:

@@ -28,3 +28,5 @@ def test_equal_sets_are_equal_values(ranges):
 
 def test_text():
     assert str(FrameRanges(((3, 4), (8, 13)))) == "3, 8 to 12"
+    assert FrameRanges(((3, 4), (8, 13))).text == "frames 3, 8 to 12"
+    assert FrameRanges.of([3]).text == "frame 3"

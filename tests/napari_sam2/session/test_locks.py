@@ -55,7 +55,7 @@ def test_every_change_of_a_locked_mask_is_refused_with_advice():
         lambda: session.end_object(1, 3),
         lambda: session.begin_object(1, 8),
     ):
-        with pytest.raises(UserError, match=r"locked on frames? 6.*[Uu]nlock"):
+        with pytest.raises(UserError, match=r"locked on frame 6.*[Uu]nlock"):
             change()
     assert locked_masks(session) == before
     assert session.unlock(1, [6]) == 1
@@ -76,7 +76,7 @@ def test_a_lock_without_a_mask_is_refused():
     with pytest.raises(UserError, match="no mask to lock"):
         session.lock(2)
     session.delete_masks(1, [3])
-    with pytest.raises(UserError, match="no mask on frames 3 to lock"):
+    with pytest.raises(UserError, match="no mask on frame 3 to lock"):
         session.lock(1, [3])
     assert session.lock(1, [3, 4]) == 1
 
@@ -135,7 +135,7 @@ def test_a_cleared_range_stays_empty_until_it_is_prompted():
 
 def test_prompts_beyond_an_end_must_be_removed_first():
     session = tracked_session(click(1, 0, PATHS[0]), click(1, 8, PATHS[0]))
-    with pytest.raises(UserError, match="prompts on frames 8"):
+    with pytest.raises(UserError, match="prompts on frame 8"):
         session.end_object(1, 5)
     assert frames_of(session, 1) == list(range(N_FRAMES))
 

@@ -254,6 +254,14 @@ EDITS = {
     "withdraw": lambda s, o, f: s.prompts.clear(o, f),
     "delete": lambda s, o, f: s.delete_object(o),
 }
+
+
+def edit(session: SegmentationSession, kind: str, object_id: int, frame: int) -> None:
+    """Make an edit; one that the session refuses changes nothing."""
+    with suppress(UserError):
+        EDITS[kind](session, object_id, frame)
+
+
 EDIT = st.tuples(st.sampled_from(sorted(EDITS)), st.integers(1, 2), st.integers(0, FRAMES - 1))
 
 
@@ -264,8 +272,7 @@ def test_undo_all_is_the_first_state_and_redo_all_the_last(edits: Any, data: Any
     states = [state_of(session)]
     for kind, object_id, frame in edits:
         steps = len(session.history)
-        with suppress(UserError):  # Some edits are refused, e.g. a lock where there is no mask.
-            EDITS[kind](session, object_id, frame)
+        edit(session, kind, object_id, frame)
         if len(session.history) > steps:
             states.append(state_of(session))
             assert data.draw(st.booleans()) or _undo_and_redo(session, states)
