@@ -145,6 +145,12 @@ class SegmentTrackWidget(DockedWidget):
         self.keys.bind(self._actions())
         self._start()
 
+    def release(self) -> None:
+        """Release everything; a click on the layers changes nothing any more."""
+        if self.controller.tools is not None:
+            self.controller.tools.stop()
+        super().release()
+
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
         """Return what ends keys, connections and threads."""
         removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
