@@ -110,9 +110,9 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
 ) -> None:
     widget = open_own_widget(image).widget
     widget.refresh()
-    bar = widget.scroll.verticalScrollBar().sizeHint().width()
-    assert widget.scroll.minimumWidth() >= widget.scroll.widget().minimumSizeHint().width() + bar
-    assert not widget.scroll.horizontalScrollBar().isVisible()
+    bar = widget.middle.verticalScrollBar().sizeHint().width()
+    assert widget.middle.minimumWidth() >= widget.middle.widget().minimumSizeHint().width() + bar
+    assert not widget.middle.horizontalScrollBar().isVisible()
 
 
 def _our_widgets() -> list[Any]:
