@@ -84,7 +84,7 @@ class SegmentTrackWidget(DockedWidget):
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
         self.foot = FootPanel(self.controller, key)
-        self.scroll_area = QScrollArea()
+        self.middle = QScrollArea()
         self._refresh_timer = self._timer(_REFRESH_MS, self.refresh)
         self._tool_timer = self._timer(0, self._use_point_tool)
         self._arrange()
@@ -100,30 +100,29 @@ class SegmentTrackWidget(DockedWidget):
         return made
 
     def _arrange(self) -> None:
-        middle = column(
-            self.hint, self.tools, self.objects, self.timeline, self.refinement, self.advanced
-        )
-        middle.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
-        middle.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
-        self.scroll_area.setWidget(middle)
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setFrameShape(self.scroll_area.Shape.NoFrame)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        parts = (self.hint, self.tools, self.objects, self.timeline, self.refinement, self.advanced)
+        content = column(*parts)
+        content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
+        content.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
+        self.middle.setWidget(content)
+        self.middle.setWidgetResizable(True)
+        self.middle.setFrameShape(self.middle.Shape.NoFrame)
+        self.middle.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addWidget(self.header)
-        layout.addWidget(self.scroll_area, 1)
+        layout.addWidget(self.middle, 1)
         layout.addWidget(self.status)
         layout.addWidget(self.foot)
         self._fit_width()
 
     def _fit_width(self) -> None:
         """Make the widget as wide as its content and a vertical scroll bar."""
-        bar = self.scroll_area.verticalScrollBar().sizeHint().width()
-        content = self.scroll_area.widget()
+        bar = self.middle.verticalScrollBar().sizeHint().width()
+        content = self.middle.widget()
         needed = content.minimumSizeHint().width() + bar
-        self.scroll_area.setMinimumWidth(max(300, needed))
+        self.middle.setMinimumWidth(max(300, needed))
 
     def _connect(self) -> None:
         state = self.state
@@ -151,6 +150,12 @@ class SegmentTrackWidget(DockedWidget):
         self.controller.open()
         self.keys.bind(self._actions())
         self._start()
+
+    def release(self) -> None:
+        """Release everything; a click on the layers changes nothing any more."""
+        if self.controller.tools is not None:
+            self.controller.tools.stop()
+        super().release()
 
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
         """Return what ends keys, connections and threads."""

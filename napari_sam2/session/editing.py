@@ -185,7 +185,9 @@ class MaskEditor:
             for a, b in absent.ranges
             if not ((first is not None and a == 0) or (stop is not None and b == n_frames))
         ]
-        with self._history.step(f"{'End' if first is None else 'Begin'} object {object_id}"):
+        begins = f"Begin object {object_id} on frame {first}"
+        title = begins if stop is None else f"End object {object_id} on frame {stop - 1}"
+        with self._history.step(title):
             self._set_absent(object_id, FrameRanges(tuple(before)) | outside, outside)
 
     def clear_extent(self, object_id: int) -> None:
@@ -194,6 +196,8 @@ class MaskEditor:
             self._tracks.set_absent(object_id, FrameRanges())
 
     def _set_absent(self, object_id: int, absent: FrameRanges, deleted: FrameRanges) -> None:
+        self.add_prompted_objects()
+        self.objects.check(object_id)
         self._tracks.check_removable(object_id, deleted)
         self._tracks.set_absent(object_id, absent)
         self.delete(object_id, deleted & self._store.frames(object_id))

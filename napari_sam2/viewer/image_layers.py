@@ -17,7 +17,7 @@ from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
-from napari_sam2.viewer.opened_file import layer_path, opened_file
+from napari_sam2.viewer.layers.opened_file import layer_path, opened_file
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels

@@ -81,14 +81,19 @@ class ToolSelection:
         for role in LayerRole:
             self._follow(role, sync.layers.find(role))
 
+    def stop(self) -> None:
+        """Leave the layers in a mode in which a click changes nothing."""
+        for layer in self._layers:
+            if layer in self._sync.viewer.layers:
+                layer.mode = PAN
+
     def release(self) -> None:
-        """Disconnect, and leave the layers in a mode in which a click changes nothing."""
+        """Disconnect from the viewer and the layers."""
         for event, slot in self._connections:
             event.disconnect(slot)
         self._sync.events.layer_added.disconnect(self._follow, missing_ok=True)
         for layer in self._layers:
             layer.events.mode.disconnect(self._mode_changed)
-            layer.mode = PAN
         self._layers.clear()
 
     @property

@@ -45,6 +45,7 @@ from napari_sam2.viewer.layers.layer_set import LayerSet
 from napari_sam2.viewer.layers.preview import PreviewLayer
 from napari_sam2.viewer.prompt_layers import PromptLayers
 from napari_sam2.viewer.tools import Tool
+from tests.helpers.scenes import movie, straight
 from tests.helpers.stopwatch import Stopwatch
 
 OURS: tuple[tuple[type, str], ...] = (
@@ -61,7 +62,7 @@ OURS: tuple[tuple[type, str], ...] = (
     (ModelPanel, "show_cards show_model"),
     (AdvancedPanel, "refresh"),
     (HeaderPanel, "refresh"),
-    (FootPanel, "refresh"),
+    (FootPanel, "refresh _show_activity close_activity"),
     (PropagationOptions, "show_session"),
     (ToolPanel, "use flip_sign toggle_per_click refresh"),
     (LayerSync, "undo redo refresh start_object"),
@@ -139,39 +140,44 @@ class Walk:
         return time.monotonic() - start
 
     def many(self) -> None:
-        """Click 20 objects, propagate them together, and accept and save them."""
+        """Click 20 objects of another image, and propagate, accept and save them together."""
+        paths = [straight((16 + 32 * (i // 5), 20 + 40 * (i % 5)), (0, 1), 8) for i in range(21)]
+        self.starts = [path[0] for path in paths]
+        self.viewer.add_image(movie((180, 220), paths, radius=8), name="cells")
+        images = self.widget.images.image
+        images.setCurrentIndex(images.findText("cells"))
+        pump(lambda: self.controller.tools.active is Tool.POINT)
         self.viewer.dims.set_current_step(0, 0)
         self.key("Shift+Y")
-        for number in range(20):
-            self.click([0, 12 + 10 * (number // 5), 12 + 10 * (number % 5)])
+        for start in self.starts[:20]:
+            self.click([0, *start])
         self.key("Shift+G")
         self.idle()
         self.key("Shift+N")
         self.idle()
-        assert self.state.accepted_count() == 22, "not all objects were accepted"
+        assert self.state.accepted_count() == 20, "not all objects were accepted"
         _report("accept 20 drafts", self.actions[-1:], 1)
         self.key("W")
         self.idle()
         _report("20 objects, clicked, propagated together, accepted, saved", self.taken(), 25)
-        self.controller.tools.use(Tool.POINT)
-        self.state.sync.new_object_per_click = False
+        self.key("Shift+Y")
 
     def correct(self) -> None:
         """Correct a draft, then an accepted object."""
-        table = self.widget.objects.table
-        self.click([0, 70, 70])
+        table, (row, column) = self.widget.objects.table, self.starts[20]
+        self.click([0, row, column])
         self.key("G")
         self.idle()
         self.taken()
         self._slide(5)
-        self.click([5, 60, 70])
+        self.click([5, row, column + 7])
         self.key("G")
         self.idle()
         _report("a correction of the current object", self.taken(), 3)
-        row = table.topLevelItem(0)
-        self.do("row", lambda: table.setCurrentItem(row))
+        (row, column) = self.starts[0]
+        self.do("row", lambda: table.setCurrentItem(table.topLevelItem(0)))
         self._slide(6)
-        self.click([6, 40, 40])
+        self.click([6, row, column + 8])
         self.key("G")
         self.idle()
         _report("a correction of an accepted object", self.taken(), 4)

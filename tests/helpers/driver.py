@@ -42,6 +42,7 @@ class Driver:
         driver.until(lambda: widget.state.predictor is not None)
         if images:
             driver.until(lambda: widget.state.sync is not None)
+            driver.until(lambda: widget.controller.tools.active is not None)
         return driver
 
     @property

@@ -198,6 +198,8 @@ class SegmentationController(QObject):
 
     def end(self) -> None:
         """End the session; its layers stay in the viewer."""
+        if self.tools is not None:
+            self.tools.stop()
         self._disconnect()
         self.state.sync, self.state.saved, self.state.unsaved = None, None, False
         self.predictions.clear()

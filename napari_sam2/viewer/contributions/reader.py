@@ -54,7 +54,7 @@ def read(path: str) -> list[LayerData]:
     from napari.utils.notifications import show_info
 
     from napari_sam2.images.stack import open_stack
-    from napari_sam2.viewer.opened_file import METADATA_KEY, OpenedFile
+    from napari_sam2.viewer.layers.opened_file import METADATA_KEY, OpenedFile
 
     stack = open_stack(path)
     appearance, notes = _appearance(stack)

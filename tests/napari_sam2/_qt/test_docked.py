@@ -28,6 +28,7 @@ def test_the_close_button_ends_the_run_and_gives_the_keys_back(
     user.press_title_bar("Close")
     assert plugin_threads() == []
     assert not user.viewer.keymap
+    assert str(sync.layers.points.layer.mode) == "pan_zoom"
     assert not sync.layers.drafts.data[7].any()
     user.widget = user.dock = None
     user.until(lambda: gc.collect() >= 0 and gone() is None, 20000)

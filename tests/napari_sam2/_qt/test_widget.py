@@ -113,12 +113,9 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
 ) -> None:
     widget = open_own_widget(image).widget
     widget.refresh()
-    bar = widget.scroll_area.verticalScrollBar().sizeHint().width()
-    assert (
-        widget.scroll_area.minimumWidth()
-        >= widget.scroll_area.widget().minimumSizeHint().width() + bar
-    )
-    assert not widget.scroll_area.horizontalScrollBar().isVisible()
+    bar = widget.middle.verticalScrollBar().sizeHint().width()
+    assert widget.middle.minimumWidth() >= widget.middle.widget().minimumSizeHint().width() + bar
+    assert not widget.middle.horizontalScrollBar().isVisible()
 
 
 def _our_widgets() -> list[Any]:

@@ -25,6 +25,7 @@ def user() -> Iterator[ModelUser]:
     yield user
     handler.release()
     clicks.release()
+    tools.stop()
     tools.release()
     assert clicks._press not in user.viewer.mouse_drag_callbacks
     assert {str(layer.mode) for layer in user.viewer.layers} == {"pan_zoom"}

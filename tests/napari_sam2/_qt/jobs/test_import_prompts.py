@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2.viewer.opened_file import METADATA_KEY, OpenedFile
+from napari_sam2.viewer.layers.opened_file import METADATA_KEY, OpenedFile
 
 OpenWidget = Callable[..., Any]
 

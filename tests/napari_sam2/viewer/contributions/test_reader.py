@@ -14,7 +14,7 @@ from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.viewer.contributions.commands import open_image
 from napari_sam2.viewer.image_layers import intensity_from_layers, opening_notes
-from napari_sam2.viewer.opened_file import layer_path
+from napari_sam2.viewer.layers.opened_file import layer_path
 from tests.helpers.stack_files import movie, noise, write_ome_zarr, write_video
 
 PLUGIN = "napari-sam2"
