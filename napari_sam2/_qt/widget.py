@@ -121,7 +121,7 @@ class SegmentTrackWidget(DockedWidget):
         """Make the widget as wide as its content and a vertical scroll bar."""
         bar = self.middle.verticalScrollBar().sizeHint().width()
         content = self.middle.widget()
-        needed = content.minimumSizeHint().width() + bar
+        needed = (content or self).minimumSizeHint().width() + bar
         self.middle.setMinimumWidth(max(300, needed))
 
     def _connect(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -62,8 +62,11 @@ class SessionSettings:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SessionSettings:
         """Return the settings from the value of :meth:`to_json`; missing ones get the default."""
-        parsers = {"view": ViewPolicy.parse, "memory": MemoryPolicy}
-        found = {n: parsers[n](v) if n in parsers else v for n, v in value.items()}
+        parsers: dict[str, Callable[[str], Any]] = {
+            "view": ViewPolicy.parse,
+            "memory": MemoryPolicy,
+        }
+        found: dict[str, Any] = {n: parsers[n](v) if n in parsers else v for n, v in value.items()}
         return cls(**found)
 
     def detects_end_along(self, axis: str) -> bool:
