@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.inference.protocol import Predictor
 
+_SETTINGS = SessionSettings()
+
 
 @dataclass(frozen=True)
 class SegmentationResult:
@@ -69,6 +71,7 @@ def segment(
     direction: PropagationDirection | str | None = None,
     frames: tuple[int, int] | None = None,
     view: ViewPolicy | str | None = None,
+    exclusion: bool = _SETTINGS.exclusion,
     refine: bool = False,
     scene: str | int | None = None,
     output: Path | str | None = None,
@@ -86,9 +89,10 @@ def segment(
     view : ViewPolicy, str or None
         Which windows of a plane the model is shown: ``"auto"``, ``"full"``, ``"zoom"`` or
         ``"zoom:PIXELS"``; None is ``"auto"``.
+    exclusion : bool
+        As in :class:`napari_sam2.SessionSettings`.
     refine : bool
-        Predict each mask a second time in a smaller window, see
-        :meth:`SegmentationSession.refine_track`.
+        Predict each mask a second time, see :meth:`SegmentationSession.refine_track`.
 
     Raises
     ------
@@ -100,18 +104,16 @@ def segment(
         If a plane cannot be read.
     """
     request = _request(direction, frames)
+    places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
     session = open_session(
         data,
         prompts,
-        axes=axes,
-        along=along,
-        at=at,
+        **places,
         channels=channels,
-        scene=scene,
         model=model,
         device=device,
         intensity=intensity,
-        settings=_settings(view),
+        settings=_settings(view, exclusion),
         output=output,
     )
     return _run(session, request, refine)
@@ -146,7 +148,8 @@ def _request(
     return PropagationRequest(direction=PropagationDirection(direction), frames=frames)
 
 
-def _settings(view: ViewPolicy | str | None) -> SessionSettings:
+def _settings(view: ViewPolicy | str | None, exclusion: bool) -> SessionSettings:
     if view is None:
-        return SessionSettings()
-    return SessionSettings(view=ViewPolicy.parse(view) if isinstance(view, str) else view)
+        return SessionSettings(exclusion=exclusion)
+    policy = ViewPolicy.parse(view) if isinstance(view, str) else view
+    return SessionSettings(view=policy, exclusion=exclusion)
