@@ -120,6 +120,25 @@ class MaskCrop:
         """Return the share, in 0..1, of this crop's positive pixels that are positive in both."""
         return self.shared_pixels(other) / self.area if self.area else 0.0
 
+    def union(self, other: MaskCrop) -> MaskCrop:
+        """Return the smallest crop with both, where each pixel has the higher logit."""
+        if self.window.empty or other.window.empty:
+            return other if self.window.empty else self
+        window = self.window.union(other.window)
+        logits = np.full(window.shape, -MAX_LOGIT, np.float32)
+        for crop in (self, other):
+            part = logits[crop.window.relative_to(window).slices]
+            np.maximum(part, crop.logits, out=part)
+        return MaskCrop(window, logits)
+
+    def within(self, other: MaskCrop) -> MaskCrop:
+        """Return the pixels that are positive in both crops, with the lower of both logits."""
+        common = self.window.intersect(other.window)
+        if common.empty:
+            return MaskCrop.empty()
+        lower = MaskCrop(common, np.minimum(self.part(common), other.part(common)))
+        return lower if lower.area else MaskCrop.empty()
+
     def without(self, others: Iterable[MaskCrop]) -> MaskCrop:
         """Return this crop with the positive pixels of ``others`` set to certain background.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from threading import RLock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,21 @@ from napari_sam2.masks.mask import (
     MaskStatus,
     format_view,
 )
+
+
+class MaskKey(NamedTuple):
+    """Identifies the mask of one object on one plane.
+
+    Parameters
+    ----------
+    object_id : int
+        The label value, at least 1.
+    plane : tuple of int
+        The plane's full index.
+    """
+
+    object_id: int
+    plane: PlaneIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +204,26 @@ class MaskRecord(MaskInfo):
     def with_status(self, status: MaskStatus) -> MaskRecord:
         """Return the same mask with another status."""
         return replace(self, status=status)
+
+    def merged_into(self, object_id: int, other: MaskRecord | None) -> MaskRecord:
+        """Return the union of this mask and one of another object on the same plane.
+
+        Each pixel has the higher logit of both. The union has the higher status, the lower
+        predicted IoU and the higher object score; ``other`` None stands for no mask.
+        """
+        if other is None:
+            return replace(self, object_id=object_id)
+        crop = self.crop.union(other.crop)
+        return replace(
+            other,
+            window=crop.window,
+            area=crop.area,
+            predicted_iou=min(self.predicted_iou, other.predicted_iou),
+            object_score=max(self.object_score, other.object_score),
+            status=max(self.status, other.status),
+            ended=self.ended and other.ended,
+            payload=compress(quantize(crop.logits)),
+        )
 
     def without(self, others: Iterable[MaskRecord]) -> MaskRecord:
         """Return the mask without the pixels of other objects' masks on the same plane.

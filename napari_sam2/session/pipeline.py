@@ -65,12 +65,12 @@ class InferencePipeline:
         self.placement = ViewPlacement(
             stack.shape, stack.levels, info.image_size, info.token_stride, settings.view
         )
-        # The full view gives the masks of the reference implementation, bit for bit.
+        # The full view with plain memory gives the masks of the reference, bit for bit.
         full = settings.view.mode is ViewMode.FULL
         self.encoder = ViewEncoder(
             reader,
             intensity,
-            predictor,
+            predictor.with_memory(settings.memory),
             FeatureCache(settings.cache_bytes),
             settings.smoothing and not full,
         )

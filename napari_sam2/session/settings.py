@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.protocol import MemoryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,8 @@ class SessionSettings:
     ----------
     view : ViewPolicy
         Which view of a plane the model is shown.
+    memory : MemoryPolicy
+        Which frames are remembered while an object is tracked.
     smoothing : bool
         Whether contours of tracked masks are smoothed. Masks of ``full`` views never are.
     end_detection : bool
@@ -33,6 +38,7 @@ class SessionSettings:
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
+    memory: MemoryPolicy = field(default=MemoryPolicy.DISTRACTOR_AWARE, repr=False)
     smoothing: bool = True
     end_detection: bool = True
     exclusion: bool = field(default=True, repr=False)
@@ -43,10 +49,25 @@ class SessionSettings:
     def __str__(self) -> str:
         """Return the text that identifies runs with these settings.
 
-        Without exclusion it is the text from before there was exclusion, so that such runs can be
-        resumed.
+        Without exclusion and with plain memory it is the text from before there were these
+        settings, so that such runs can be resumed.
         """
-        return f"{self!r} exclusion" if self.exclusion else repr(self)
+        memory = "" if self.memory is MemoryPolicy.PLAIN else f" {self.memory.value}"
+        return f"{self!r}{memory}{' exclusion' * self.exclusion}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
+        return {**asdict(self), "view": str(self.view), "memory": self.memory.value}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SessionSettings:
+        """Return the settings from the value of :meth:`to_json`; missing ones get the default."""
+        parsers: dict[str, Callable[[str], Any]] = {
+            "view": ViewPolicy.parse,
+            "memory": MemoryPolicy,
+        }
+        found: dict[str, Any] = {n: parsers[n](v) if n in parsers else v for n, v in value.items()}
+        return cls(**found)
 
     def detects_end_along(self, axis: str) -> bool:
         """Return whether tracks along an axis (lower case) can end."""

@@ -22,8 +22,9 @@ from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.factory import create_session
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
-from napari_sam2.workflows.model_summary import model_summary
+from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 
@@ -167,6 +168,7 @@ def _run(
         journal=folder.journal,
         drafts=folder.drafts,
         reader=MissingValueMonitor(prepared.stack, reporter.message),
+        history=EditHistory(limit=0),
     )
     with reporter.running(session.cancel):
         _compute(prepared, session, reporter, refined)
@@ -178,7 +180,7 @@ def _run(
     for text in overlap_messages(session.masks, session.stack):
         reporter.message(text)
     ids = prepared.prompts.objects()
-    note = _label_note(prepared.predictor.info)
+    note = label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)
     return RunEnding.DONE
 
@@ -210,7 +212,3 @@ def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArra
     info = prepared.predictor.info
     attributes = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
     return create_label_output(prepared.output, prepared.stack, ids, attributes=attributes)
-
-
-def _label_note(info: ModelInfo) -> str:
-    return f"Labels by {info.name}" + ("" if info.trained else ": untrained, not for use")

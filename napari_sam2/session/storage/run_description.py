@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari_sam2.core.errors import UserError
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
-_FIRST_SETTINGS = {"exclusion": False}
+_FIRST_SETTINGS: Mapping[str, Any] = {"exclusion": False, "memory": MemoryPolicy.PLAIN.value}
 """Values of settings that the first runs were computed with and did not store."""
 
 
@@ -58,6 +60,24 @@ class RunDescription:
     input: Fingerprint
     settings: Mapping[str, Any]
     shape: tuple[int, int]
+
+    @property
+    def memory(self) -> MemoryPolicy:
+        """Memory policy of the run; plain for runs of versions without memory policies.
+
+        Raises
+        ------
+        UserError
+            If the policy is not known.
+        """
+        name = self.settings.get("memory", _FIRST_SETTINGS["memory"])
+        try:
+            return MemoryPolicy(name)
+        except ValueError:
+            raise UserError(
+                f"The run was made with the memory policy {name}, which this napari-sam2 does not "
+                "know. Update napari-sam2."
+            ) from None
 
 
 class RunPart(Enum):
