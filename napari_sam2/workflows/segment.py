@@ -104,10 +104,8 @@ def segment(
 
     Raises
     ------
-    UserError, SAM2Error
-        If the data, the prompts, an option, the model or the device cannot be used.
-    StackReadError
-        If a plane cannot be read.
+    UserError, SAM2Error, StackReadError
+        If the data, the prompts, an option, the model or the device cannot be used or read.
     """
     request = _request(direction, frames)
     places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
