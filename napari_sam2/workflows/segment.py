@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.inference.protocol import Predictor
 
+_SETTINGS = SessionSettings()
+
 
 @dataclass(frozen=True)
 class SegmentationResult:
@@ -75,6 +77,7 @@ def segment(
     direction: PropagationDirection | str | None = None,
     frames: tuple[int, int] | None = None,
     view: ViewPolicy | str | None = None,
+    exclusion: bool = _SETTINGS.exclusion,
     refine: bool = False,
     scene: str | int | None = None,
     output: Path | str | None = None,
@@ -91,33 +94,31 @@ def segment(
         Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
     view : ViewPolicy, str or None
         What the model is shown: ``"auto"`` (None), ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
+    exclusion : bool
+        As in :class:`napari_sam2.SessionSettings`.
     refine : bool
         Predict each mask again in a smaller window: :meth:`SegmentationSession.refine_track`.
     output : Path, str or None
-        New output, see :class:`OutputDestination`; ``.zarr`` is written during the run, other
-        formats at its end. None keeps the labels in memory.
+        New output, see :class:`OutputDestination`; ``.zarr`` is written during the run, others at
+        its end. None keeps the labels in memory.
 
     Raises
     ------
-    UserError, SAM2Error
-        If the data, the prompts, an option, the model or the device cannot be used.
-    StackReadError
-        If a plane cannot be read.
+    UserError, SAM2Error, StackReadError
+        If the data, the prompts, an option, the model or the device cannot be used or read.
     """
     request = _request(direction, frames)
+    places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
     written_at_end = None if output is None else _written_at_end(output, data, prompts)
     session = open_session(
         data,
         prompts,
-        axes=axes,
-        along=along,
-        at=at,
+        **places,
         channels=channels,
-        scene=scene,
         model=model,
         device=device,
         intensity=intensity,
-        settings=_settings(view),
+        settings=_settings(view, exclusion),
         output=output if written_at_end is None else None,
     )
     return _run(session, request, refine, written_at_end)
@@ -183,7 +184,8 @@ def _request(
     return PropagationRequest(direction=PropagationDirection(direction), frames=frames)
 
 
-def _settings(view: ViewPolicy | str | None) -> SessionSettings:
+def _settings(view: ViewPolicy | str | None, exclusion: bool) -> SessionSettings:
     if view is None:
-        return SessionSettings()
-    return SessionSettings(view=ViewPolicy.parse(view) if isinstance(view, str) else view)
+        return SessionSettings(exclusion=exclusion)
+    policy = ViewPolicy.parse(view) if isinstance(view, str) else view
+    return SessionSettings(view=policy, exclusion=exclusion)

@@ -117,6 +117,19 @@ def test_messages_report_the_contrast_and_objects_at_one_place():
     assert "Objects 1 and 2 overlap" in told
 
 
+@pytest.mark.parametrize("exclusion", [True, False])
+def test_excluded_objects_are_reported_unless_masks_may_overlap(exclusion):
+    """Both clicks are on one disc, which is one object's on the frames of the other's click."""
+    prompts = [click(1, 0, PATH), click(2, 4, PATH)]
+    options = {"axes": "ZYX", "model": FakePredictor(), "exclusion": exclusion}
+    result = napari_sam2.segment(DATA, prompts, **options)
+    reported = [text for text in result.messages if "has no mask on" in text]
+    assert bool(reported) is exclusion
+    assert any(row.excluded for row in result.scores) is exclusion
+    covered = [text for text in result.messages if text.startswith("Objects 1 and 2 overlap")]
+    assert bool(covered) is not exclusion
+
+
 def test_only_clicks_outside_are_refused():
     outside = PointPrompt(1, 0, PATH[0], 0)
     with pytest.raises(UserError, match="Object 1 has only clicks outside on frame 0"):
