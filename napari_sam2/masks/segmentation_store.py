@@ -166,6 +166,8 @@ class SegmentationStore:
                 for change in self._with_status(record, status, cover)
             ]
             self._replace(changes)
+            # Even if nothing changes: what a full disk prevented before is drawn now.
+            self._edits.after(self._draw)
         return [(self._frames[record.index], record.info) for record, _ in changes]
 
     def _with_status(
