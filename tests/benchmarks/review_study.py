@@ -180,6 +180,7 @@ def ranks(name: str, tracks: Sequence[Track], agreement: bool) -> Row:
         "objects": len(tracks),
         "frames": len(every),
         "IoU": float(np.mean(every)),
+        "mean": float(np.mean([np.nanmean(t.review().mask_confidence) for t in tracks])),
         "pooled": _spearman(np.concatenate(measured["confidence"]), every),
     } | {key: _mean_rank(values, true) for key, values in measured.items()}
 
