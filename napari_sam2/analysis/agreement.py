@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from napari_sam2.analysis.review import MaskIdentity, mask_identity
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.mask import FrameResult, MaskOrigin
-from napari_sam2.masks.scores import ScoreRow
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.factory import create_session
@@ -108,31 +105,3 @@ def backward_agreement(session: SegmentationSession, object_id: int) -> dict[int
     """
     tracks = return_tracks(session, object_id)
     return {frame: iou for track in tracks for frame, iou in track.ious()}
-
-
-class AgreementTable:
-    """The agreement of masks, until they change.
-
-    Attributes
-    ----------
-    version : int
-        Number of changes.
-    """
-
-    def __init__(self) -> None:
-        self.version = 0
-        self._known: dict[tuple[FixedPosition, int, int], tuple[MaskIdentity, float]] = {}
-
-    def add(self, position: FixedPosition, row: ScoreRow, iou: float) -> None:
-        """Add the agreement of the mask of a row, in 0..1."""
-        self._known[position, row.object_id, row.frame] = mask_identity(row), iou
-        self.version += 1
-
-    def of(self, position: FixedPosition, rows: Collection[ScoreRow]) -> dict[int, float]:
-        """Return the agreement by frame of those rows for which it is known."""
-        found: dict[int, float] = {}
-        for row in rows:
-            known = self._known.get((position, row.object_id, row.frame))
-            if known is not None and known[0] == mask_identity(row):
-                found[row.frame] = known[1]
-        return found

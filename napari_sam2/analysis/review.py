@@ -115,7 +115,8 @@ class TrackReview:
         agreement : mapping of int to float or None
             IoU, in 0..1, of the mask with that of a track in the opposite direction, for some
             frames; see :func:`napari_sam2.analysis.agreement.backward_agreement`. The confidence
-            is multiplied by it.
+            is multiplied by it, which ranks frames worse in
+            :mod:`tests.benchmarks.review_study`.
         """
         frames = np.array([row.frame for row in rows], np.intp)
         confidence = np.full(n_frames, np.nan)
@@ -192,11 +193,11 @@ def worst_unreviewed(track: TrackReview) -> int | None:
     return int(frames[np.argmin(track.confidence[frames])]) if len(frames) else None
 
 
-MaskIdentity = tuple[float, float, int, MaskOrigin, str]
+_Identity = tuple[float, float, int, MaskOrigin, str]
 """What tells the masks of one object on one frame apart, without their pixels."""
 
 
-def mask_identity(row: ScoreRow) -> MaskIdentity:
+def _identity(row: ScoreRow) -> _Identity:
     """Return the identity of the mask of a row; its status does not matter."""
     return row.predicted_iou, row.object_score, row.area, row.origin, row.view
 
@@ -216,11 +217,11 @@ class ReviewedFrames:
 
     def __init__(self) -> None:
         self.version = 0
-        self._seen: dict[tuple[FixedPosition, int], dict[int, MaskIdentity]] = {}
+        self._seen: dict[tuple[FixedPosition, int], dict[int, _Identity]] = {}
 
     def add(self, position: FixedPosition, row: ScoreRow) -> None:
         """Add the mask of a row, on a position along the axes that are not propagated."""
-        self._seen.setdefault((position, row.object_id), {})[row.frame] = mask_identity(row)
+        self._seen.setdefault((position, row.object_id), {})[row.frame] = _identity(row)
         self.version += 1
 
     def frames(self, position: FixedPosition, rows: Collection[ScoreRow]) -> list[int]:
@@ -230,7 +231,7 @@ class ReviewedFrames:
     def includes(self, position: FixedPosition, row: ScoreRow) -> bool:
         """Return whether the mask of a row is reviewed."""
         seen = self._seen.get((position, row.object_id), {})
-        return seen.get(row.frame) == mask_identity(row)
+        return seen.get(row.frame) == _identity(row)
 
 
 def _of_rows(n_frames: int, rows: Iterable[ScoreRow], has: Callable[[ScoreRow], bool]) -> Flags:

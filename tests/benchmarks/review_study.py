@@ -8,8 +8,8 @@ time each object is prompted with its true mask on the first frame, in volumes w
 its middle slice. The frames to review are those with a mask or a loss and the empty ones beside
 them, without the prompted frame.
 
-The first table has Spearman's rank correlation with the true IoU over the frames to review: of the
-confidence, and of its parts alone. ``pooled`` is over the frames of all objects, ``confidence``
+The first table has the mean IoU, the mean confidence of the masks (``mean``), and Spearman's rank
+correlation with the true IoU over the frames to review: of the confidence, and of its parts alone. ``pooled`` is over the frames of all objects, ``confidence``
 is the mean over objects, as J compares the frames of one object. ``agreement`` is that of the
 confidence times the IoU with the track in the opposite direction (``--agreement``).
 
@@ -180,6 +180,7 @@ def ranks(name: str, tracks: Sequence[Track], agreement: bool) -> Row:
         "objects": len(tracks),
         "frames": len(every),
         "IoU": float(np.mean(every)),
+        "mean": float(np.mean([np.nanmean(t.review().mask_confidence) for t in tracks])),
         "pooled": _spearman(np.concatenate(measured["confidence"]), every),
     } | {key: _mean_rank(values, true) for key, values in measured.items()}
 

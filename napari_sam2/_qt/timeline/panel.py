@@ -64,7 +64,7 @@ class TimelinePanel(QWidget):
         self.review.masks_changed()
 
     def _refresh_model(self) -> None:
-        model = self._source.model(self.review.checks)
+        model = self._source.model(self.review.reviewed)
         sync = self._state.sync
         self._position = None if sync is None else sync.dims.fixed
         self.setVisible(model is not None and model.n_frames > 1)

@@ -10,16 +10,14 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.panels.status import RemedyButton
-from napari_sam2._qt.timeline.source import FrameChecks, track_review
+from napari_sam2._qt.timeline.source import track_review
 from napari_sam2.analysis.agreement import return_tracks
-from napari_sam2.analysis.review import worst_unreviewed
+from napari_sam2.analysis.review import ReviewedFrames, worst_unreviewed
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.geometry import PlaneIndex
-from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.scores import ScoreRow
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
-from napari_sam2.viewer.layer_sync import LayerSync
 
 LOOK_MS = 600
 """Milliseconds for which a frame must be shown to count as reviewed."""
@@ -42,7 +40,7 @@ class ReviewController(QObject):
     """
 
     changed = Signal()
-    """A frame was reviewed, or its agreement is known."""
+    """A frame was reviewed."""
 
     def __init__(
         self, state: ControllerState, runs: RunJobs, parent: QObject | None = None
@@ -50,20 +48,19 @@ class ReviewController(QObject):
         super().__init__(parent)
         self._state = state
         self._runs = runs
-        self._checks: WeakKeyDictionary[SessionGroup, FrameChecks] = WeakKeyDictionary()
+        self._reviewed: WeakKeyDictionary[SessionGroup, ReviewedFrames] = WeakKeyDictionary()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.look)
 
     @property
-    def checks(self) -> FrameChecks:
-        """What is known of the masks of the present image beside their scores."""
+    def reviewed(self) -> ReviewedFrames:
+        """The masks of the present image that the user has seen."""
         sync = self._state.sync
-        return FrameChecks() if sync is None else self._checks_of(sync)
-
-    def _checks_of(self, sync: LayerSync) -> FrameChecks:
-        return self._checks.setdefault(sync.sessions, FrameChecks())
+        if sync is None:
+            return ReviewedFrames()
+        return self._reviewed.setdefault(sync.sessions, ReviewedFrames())
 
     def frame_shown(self) -> None:
         """Start to count the time for which a frame is shown."""
@@ -74,14 +71,14 @@ class ReviewController(QObject):
         row, sync = self._shown_row(), self._state.sync
         if row is None or sync is None or self._timer.isActive():
             return
-        if not self.checks.reviewed.includes(sync.dims.fixed, row):
+        if not self.reviewed.includes(sync.dims.fixed, row):
             self._timer.start()
 
     def look(self) -> None:
         """Record that the user has seen the current object on the shown frame."""
         row, sync = self._shown_row(), self._state.sync
         if row is not None and sync is not None:
-            self.checks.reviewed.add(sync.dims.fixed, row)
+            self.reviewed.add(sync.dims.fixed, row)
             self.changed.emit()
 
     def _shown_row(self) -> ScoreRow | None:
@@ -106,7 +103,7 @@ class ReviewController(QObject):
         else:
             sync.prompt_layers.select(object_id)
         current = self._state.current
-        track = track_review(sync, current, self.checks)
+        track = track_review(sync, current, self.reviewed)
         frame = worst_unreviewed(track)
         if frame is None:
             done = f"All frames of object {current} are reviewed."
@@ -139,30 +136,22 @@ class ReviewController(QObject):
             self._state.sync.dims.show_plane(index)
 
     def track_back(self) -> None:
-        """Track the current object back to its prompts; what disagrees loses confidence."""
+        """Track the current object back to its prompts, and tell how well both ways agree."""
         sync, current = self._state.sync, self._state.current
         if sync is not None and current:
-            found: dict[int, float] = {}
-            steps = partial(self._steps, sync, current, sync.dims.fixed, found)
-            self._runs.start(sync, steps, lambda _: _summary(current, found))
+            found: list[list[float]] = []
+            steps = partial(self._steps, current, found)
+            self._runs.start(sync, steps, lambda _: _agreement(current, found))
 
     def _steps(
-        self,
-        sync: LayerSync,
-        object_id: int,
-        position: FixedPosition,
-        found: dict[int, float],
-        session: SegmentationSession,
+        self, object_id: int, found: list[list[float]], session: SegmentationSession
     ) -> Iterator[int]:
-        agreement = self._checks_of(sync).agreement
         for track in return_tracks(session, object_id):
             # So that the progress is that of this track, and Stop stops it.
             self._state.running = track.session
+            found.append([])
             for frame, iou in track.ious():
-                row = session.scores.get(object_id, frame)
-                if row is not None:
-                    found[frame] = iou
-                    agreement.add(position, row, iou)
+                found[-1].append(iou)
                 yield frame
             if track.session.run.cancelled:
                 return
@@ -172,14 +161,15 @@ class ReviewController(QObject):
         self._timer.stop()
 
 
-def _summary(object_id: int, found: dict[int, float]) -> str:
-    if not found:
+def _agreement(object_id: int, found: list[list[float]]) -> str:
+    ious = [iou for way in found for iou in way]
+    if not ious:
         return f"Object {object_id} has no track from a prompt to an end that could be checked."
-    worst = min(found, key=lambda frame: found[frame])
-    mean, frames = np.mean(list(found.values())), "frame" if len(found) == 1 else "frames"
+    frames = "frame" if len(ious) == 1 else "frames"
     return (
-        f"Object {object_id} was tracked back over {len(found)} {frames}. Mean agreement (IoU) "
-        f"{mean:.2f}, lowest {found[worst]:.2f} on frame {worst}."
+        f"Object {object_id} was tracked back over {len(ious)} {frames}. IoU of both ways: "
+        f"{np.mean(ious):.2f} on average, {min(way[-1] for way in found if way):.2f} at the end "
+        "of the way back. Where it is low, one of both left the object."
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline.model import Color, Confidence, TimelineModel
-from napari_sam2.analysis.agreement import AgreementTable
 from napari_sam2.analysis.review import ReviewedFrames, TrackReview
 from napari_sam2.masks.scores import ScoreTable
 
@@ -20,22 +19,6 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 5000
 """Masks of other objects that are read for one model, so that the window does not stall."""
 _GRAY: Color = (128, 128, 128)
-
-
-@dataclass(frozen=True)
-class FrameChecks:
-    """What is known of the masks of an image beside their scores.
-
-    Parameters
-    ----------
-    reviewed : ReviewedFrames
-        The masks that the user has seen.
-    agreement : AgreementTable
-        Their agreement with tracks in the opposite direction.
-    """
-
-    reviewed: ReviewedFrames = field(default_factory=ReviewedFrames)
-    agreement: AgreementTable = field(default_factory=AgreementTable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +35,11 @@ class _Computed:
 
 @dataclass(frozen=True, eq=False)
 class _Reviewed:
-    """The review of an object at one version of its scores, prompts and checks."""
+    """The review of an object at one version of its scores, prompts and reviewed frames."""
 
     scores: ScoreTable
     prompted: tuple[int, ...]
-    versions: tuple[int, int, int]
+    versions: tuple[int, int]
     track: TrackReview
 
     def is_current(
@@ -64,7 +47,7 @@ class _Reviewed:
         scores: ScoreTable,
         object_id: int,
         prompted: tuple[int, ...],
-        versions: tuple[int, int, int],
+        versions: tuple[int, int],
     ) -> bool:
         same_object = self.scores is scores and self.track.object_id == object_id
         return same_object and (self.prompted, self.versions) == (prompted, versions)
@@ -91,7 +74,7 @@ class TimelineSource:
         self._track: _Reviewed | None = None
         self.complete = True
 
-    def model(self, checks: FrameChecks) -> TimelineModel | None:
+    def model(self, reviewed: ReviewedFrames) -> TimelineModel | None:
         """Return what to show for the position that the viewer shows; None without a session."""
         state, sync, session = self._state, self._state.sync, self._state.session
         if sync is None or session is None:
@@ -104,17 +87,17 @@ class TimelineSource:
         return TimelineModel(
             session.stack.n_frames,
             sync.dims.frame,
-            self._review(sync, current, checks) if current else None,
+            self._review(sync, current, reviewed) if current else None,
             _color(sync, current),
             tuple(o.confidence for o in others if o is not None and o.scores is session.scores),
         )
 
-    def _review(self, sync: LayerSync, object_id: int, checks: FrameChecks) -> TrackReview:
+    def _review(self, sync: LayerSync, object_id: int, reviewed: ReviewedFrames) -> TrackReview:
         scores, prompted = sync.session.scores, sync.session.prompts.frames(object_id)
-        versions = (scores.version(object_id), checks.reviewed.version, checks.agreement.version)
+        versions = scores.version(object_id), reviewed.version
         known = self._track
         if known is None or not known.is_current(scores, object_id, prompted, versions):
-            track = track_review(sync, object_id, checks)
+            track = track_review(sync, object_id, reviewed)
             self._track = known = _Reviewed(scores, prompted, versions, track)
         return known.track
 
@@ -134,17 +117,16 @@ class TimelineSource:
             self._computed[object_id] = _Computed(scores, version, track.mask_confidence)
 
 
-def track_review(sync: LayerSync, object_id: int, checks: FrameChecks) -> TrackReview:
+def track_review(sync: LayerSync, object_id: int, reviewed: ReviewedFrames) -> TrackReview:
     """Return the review of an object on the position that the viewer shows."""
     session = sync.session
-    rows, position = session.scores.rows(object_id), sync.dims.fixed
+    rows = session.scores.rows(object_id)
     return TrackReview.of(
         object_id,
         rows,
         session.stack.n_frames,
         prompted=session.prompts.frames(object_id),
-        reviewed=checks.reviewed.frames(position, rows),
-        agreement=checks.agreement.of(position, rows),
+        reviewed=reviewed.frames(sync.dims.fixed, rows),
     )
 
 

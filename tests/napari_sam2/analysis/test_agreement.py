@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from napari_sam2.analysis.agreement import (
-    AgreementTable,
     backward_agreement,
     return_tracks,
 )
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskCrop
 from tests.helpers.scenes import click, movie, session_of, straight
-from tests.helpers.score_rows import score_row
 
 
 @pytest.fixture
@@ -56,14 +54,6 @@ def test_a_mask_beside_its_prompt_needs_no_way_back():
     session = session_of(movie((64, 96), [path]), [click(1, 0, path)])
     list(session.propagate())
     assert return_tracks(session, 1) == ()
-
-
-def test_agreement_is_known_until_the_mask_changes():
-    table, row = AgreementTable(), score_row(4)
-    table.add((), row, 0.5)
-    assert table.of((), [score_row(3), row]) == {4: 0.5}
-    assert table.of((("z", 1),), [row]) == {}
-    assert table.of((), [score_row(4, area=99)]) == {}
 
 
 def test_without_a_prompt_there_is_nothing_to_track_back_to(session):
