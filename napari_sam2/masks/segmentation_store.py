@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.edit_log import EditLog, NullEditLog
+from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.masks.label_layout import CHUNK
 from napari_sam2.masks.mask import FrameResult, MaskStatus
@@ -65,31 +66,45 @@ class SegmentationStore:
         return self._indices[frame]
 
     def put(self, results: Sequence[FrameResult], *, replace: bool = False) -> list[FrameResult]:
-        """Store the results of one frame and return those that were stored.
+        """Store results and return those that were stored.
 
         Parameters
         ----------
         results : sequence of FrameResult
-            Masks of different objects.
+            Masks of different objects or frames.
         replace : bool
             Whether to replace accepted and locked masks too; by default they stay.
         """
         with self._edits.edit("Store masks"), self._lock:
-            old = {r.object_id: self.masks.get(r.object_id, r.index) for r in results}
-            stored = [r for r in results if replace or not _protected(old[r.object_id])]
-            records = [MaskRecord.from_result(result) for result in stored]
-            self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
-            self._replace([(record, old[record.object_id]) for record in records])
-        return stored
+            found = [(result, self.masks.get(result.object_id, result.index)) for result in results]
+            stored = [(new, old) for new, old in found if replace or not _protected(old)]
+            records = [(MaskRecord.from_result(new), old) for new, old in stored]
+            self._drafts.put(r for r, _ in records if r.status is MaskStatus.DRAFT)
+            self._replace(records)
+        return [result for result, _ in stored]
 
     def infos(self) -> list[tuple[int, MaskInfo]]:
         """Return (frame, mask without pixels) for all masks on this stack's frames."""
         frames = self._frames
         return [(frames[i.index], i) for i in self.masks.infos() if i.index in frames]
 
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of the stack."""
+        return len(self._indices)
+
+    def frames(self, object_id: int) -> FrameRanges:
+        """Return the frames on which an object has a mask, perhaps an empty one."""
+        frames = self._frames
+        return FrameRanges.of(frames[i] for i in self.masks.indices(object_id) if i in frames)
+
     def info(self, object_id: int, frame: int) -> MaskInfo | None:
         """Return an object's mask on a frame without decoding its pixels, or None."""
         return self.masks.get(object_id, self.index(frame))
+
+    def records(self, frame: int) -> tuple[MaskRecord, ...]:
+        """Return all stored masks on a frame, by id."""
+        return self.masks.at(self.index(frame))
 
     def draft(self, object_id: int, frame: int) -> FrameResult | None:
         """Return an object's draft of the forward sweep on a frame, or None."""
@@ -116,12 +131,26 @@ class SegmentationStore:
         frames: Iterable[int] | None,
         status: MaskStatus,
         *,
+        of: Container[MaskStatus] = frozenset(MaskStatus),
         cover: bool = False,
     ) -> list[tuple[int, MaskInfo]]:
         """Change the status of an object's masks.
 
         A mask that becomes accepted or locked loses the pixels that it shares with masks accepted
         or locked before. With ``cover`` it takes them from accepted masks instead.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        frames : iterable of int or None
+            Frames; None for all.
+        status : MaskStatus
+            The new status.
+        of : container of MaskStatus
+            Only masks of these statuses change.
+        cover : bool
+            Whether to take shared pixels from accepted masks.
 
         Returns
         -------
@@ -133,7 +162,7 @@ class SegmentationStore:
             changes = [
                 change
                 for record in found
-                if record is not None and record.status is not status
+                if record is not None and record.status is not status and record.status in of
                 for change in self._with_status(record, status, cover)
             ]
             self._replace(changes)
@@ -199,6 +228,13 @@ class SegmentationStore:
     def frame(self, index: PlaneIndex) -> int:
         """Return the frame of a plane of the stack."""
         return self._frames[index]
+
+    def redraw_frame(self, frame: int) -> None:
+        """Draw the labels of a frame again from the masks."""
+        index = self.index(frame)
+        with self._lock:
+            if self.labels is not None:
+                self.labels.refresh(index, Window.of(self.labels.geometry.shape), self.masks)
 
     def _planes(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
         chosen = self._frames if frames is None else {self.index(frame) for frame in frames}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
-from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts
-from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts, cut_to_plane
+from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
@@ -26,19 +27,49 @@ class PromptResolver:
         The user's prompts.
     masks : SegmentationStore
         Stored masks: corrections start from them, and locked ones are prompts themselves.
+    shape : tuple of int
+        Height and width of the plane, in pixels; boxes and masks are cut at its edges.
     """
 
-    def __init__(self, prompts: PromptStore, masks: SegmentationStore) -> None:
+    def __init__(
+        self, prompts: PromptStore, masks: SegmentationStore, shape: tuple[int, int]
+    ) -> None:
         self._prompts = prompts
         self._masks = masks
         self._predictions = prompts.predictions
+        self._shape = shape
 
     def conditioning_frames(self) -> dict[int, tuple[int, ...]]:
-        """Return the frames with prompts or a locked mask of each object, increasing."""
+        """Return the frames with prompts or a locked mask of each object, increasing.
+
+        Frames on which the user left nothing of the object, see :meth:`emptied`, are not among
+        them: they do not show the model where the object is, and must not end its track.
+        """
         frames = {o: set(self._prompts.frames(o)) for o in self._prompts.objects()}
         for object_id, locked in self._masks.locked().items():
             frames.setdefault(object_id, set()).update(locked)
+        for object_id, found in frames.items():
+            found.difference_update(self.emptied(object_id))
         return {object_id: tuple(sorted(frames[object_id])) for object_id in sorted(frames)}
+
+    def trims(self, object_id: int) -> list[int]:
+        """Return the frames whose prompts are points outside that correct a mask, increasing.
+
+        Such points only remove pixels. Locked frames are not among them.
+        """
+        frames = self._prompts.frames(object_id)
+        return [f for f in frames if self._trimmed(object_id, f) is not None]
+
+    def emptied(self, object_id: int) -> list[int]:
+        """Return the frames without a pixel that are locked or were trimmed, increasing."""
+        frames = {*self._masks.locked().get(object_id, ()), *self.trims(object_id)}
+        return sorted(f for f in frames if self._is_empty(object_id, f))
+
+    def digests(self, object_id: int) -> dict[int, str]:
+        """Return a hash of an object's prompts on each frame where they condition a run."""
+        emptied = set(self.emptied(object_id))
+        frames = [f for f in self._prompts.frames(object_id) if f not in emptied]
+        return {frame: self._digest(object_id, frame) for frame in frames}
 
     def resolve(self, object_id: int, frame: int) -> PlanePrompts:
         """Return all prompts of an object on a frame.
@@ -75,9 +106,18 @@ class PromptResolver:
         self._predictions.change(result.object_id, result.frame, chosen=chosen)
 
     def resolve_run(self, conditioning: Mapping[int, Sequence[int]]) -> RunPrompts:
-        """Return the prompts of all conditioning frames; later edits do not change them."""
+        """Return the prompts of all conditioning frames; later edits do not change them.
+
+        A trimmed mask is given as it is stored.
+        """
         return RunPrompts(
-            {(o, f): self.resolve(o, f) for o, frames in conditioning.items() for f in frames}
+            {
+                (o, f): self.resolve(o, f)
+                if self._trimmed(o, f) is None
+                else PlanePrompts(mask=self._stored(o, f))
+                for o, frames in conditioning.items()
+                for f in frames
+            }
         )
 
     def _from_user(self, object_id: int, frame: int) -> PlanePrompts:
@@ -85,14 +125,41 @@ class PromptResolver:
         points = [p for p in prompts if isinstance(p, PointPrompt)]
         boxes = [p for p in prompts if isinstance(p, BoxPrompt)]
         masks = [p for p in prompts if isinstance(p, MaskPrompt)]
-        if masks:
-            return PlanePrompts(mask=MaskCrop.from_mask(masks[-1].mask, masks[-1].offset))
         box = np.array([boxes[-1].yx0, boxes[-1].yx1], dtype=np.float64) if boxes else None
-        return PlanePrompts(
+        given = PlanePrompts(
             points=np.array([p.yx for p in points], dtype=np.float64).reshape(-1, 2),
             labels=np.array([p.label for p in points], dtype=np.int64),
             box=box,
+            mask=MaskCrop.from_mask(masks[-1].mask, masks[-1].offset) if masks else None,
         )
+        return cut_to_plane(given, self._shape, f"object {object_id} on frame {frame}")
+
+    def _trimmed(self, object_id: int, frame: int) -> MaskCrop | None:
+        """Return the mask that points outside trim; None if the prompts are of another kind."""
+        prompts = self._prompts.get(object_id, frame)
+        if not prompts or self._masks.is_locked(object_id, frame) or not _only_outside(prompts):
+            return None
+        state = self._predictions.get(object_id, frame)
+        if state.chosen is not None:
+            return None
+        return state.corrected or self._tracked(object_id, frame)
+
+    def _is_empty(self, object_id: int, frame: int) -> bool:
+        info = self._masks.info(object_id, frame)
+        return info is not None and info.area == 0
+
+    def _digest(self, object_id: int, frame: int) -> str:
+        digest = hashlib.sha256()
+        for prompt in self._prompts.get(object_id, frame):
+            if isinstance(prompt, MaskPrompt):
+                digest.update(f"{prompt.offset} {prompt.mask.shape}".encode())
+                digest.update(np.packbits(prompt.mask).tobytes())
+            else:
+                digest.update(repr(prompt).encode())
+        chosen = self._predictions.get(object_id, frame).chosen
+        if chosen is not None:
+            digest.update(str(chosen.window).encode() + (chosen.logits > 0).tobytes())
+        return digest.hexdigest()[:16]
 
     def _previous(self, object_id: int, frame: int) -> MaskCrop | None:
         """Return the tracked mask that the prompts correct, as it was before the first prompt."""
@@ -107,8 +174,14 @@ class PromptResolver:
         info = self._masks.info(object_id, frame)
         if info is None or info.origin is MaskOrigin.PROMPT or info.window.empty:
             return None
+        if info.excluded is not None:  # The mask is that of a neighbor.
+            return None
         return self._stored(object_id, frame)
 
     def _stored(self, object_id: int, frame: int) -> MaskCrop:
         result = self._masks.result(object_id, frame)
-        return MaskCrop.empty() if result is None else result.crop
+        return MaskCrop.empty() if result is None else result.own_crop
+
+
+def _only_outside(prompts: Iterable[Prompt]) -> bool:
+    return all(isinstance(prompt, PointPrompt) and not prompt.label for prompt in prompts)

@@ -1,4 +1,4 @@
-"""The objects of a segmentation: id, name and visibility."""
+"""The objects of a segmentation: id, name, visibility, and what was tracked of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from napari_sam2.core.edit_log import EditLog, NullEditLog
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.coordinates import FixedPosition
+from napari_sam2.session.tracks.track_record import TrackRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,34 +24,54 @@ class SegmentedObject:
         Name shown to the user.
     hidden : bool
         Whether viewers hide it.
-    label_class: str
+    label_class : str
         The class of the object, e.g. ``"nucleus"``; "" for none.
+    tracks : tuple of (FixedPosition, TrackRecord)
+        What was tracked, for each position on the axes that are neither propagated nor in the
+        plane.
     """
 
     id: int
     name: str = ""
     hidden: bool = False
     label_class: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "hidden": self.hidden,
-            "label_class": self.label_class,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> SegmentedObject:
-        """Return the object from the value of :meth:`to_json`."""
-        return cls(value["id"], value["name"], value["hidden"], value.get("label_class", ""))
+    tracks: tuple[tuple[FixedPosition, TrackRecord], ...] = ()
 
     def __post_init__(self) -> None:
         if self.id < 1:
             raise UserError(
                 f"Object id {self.id} is not allowed: ids start at 1, 0 is the background."
             )
+
+    def track(self, position: FixedPosition) -> TrackRecord:
+        """Return what was tracked at a position."""
+        return dict(self.tracks).get(position, TrackRecord())
+
+    def with_track(self, position: FixedPosition, record: TrackRecord) -> SegmentedObject:
+        """Return the object with another record at a position."""
+        tracks = {**dict(self.tracks), position: record}
+        return replace(self, tracks=tuple(sorted(tracks.items(), key=lambda item: item[0])))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
+        tracks = [[list(map(list, at)), record.to_json()] for at, record in self.tracks]
+        return {
+            "id": self.id,
+            "name": self.name,
+            "hidden": self.hidden,
+            "label_class": self.label_class,
+            "tracks": tracks,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SegmentedObject:
+        """Return the object from the value of :meth:`to_json`."""
+        tracks = tuple(
+            (tuple((str(axis), int(i)) for axis, i in at), TrackRecord.from_json(record))
+            for at, record in value.get("tracks", ())
+        )
+        label_class = value.get("label_class", "")
+        return cls(value["id"], value["name"], value["hidden"], label_class, tracks)
 
 
 class ObjectKey(NamedTuple):
@@ -98,6 +120,18 @@ class ObjectList:
             )
             if new != old:
                 self._write(object_id, new)
+
+    def track(self, object_id: int, position: FixedPosition) -> TrackRecord:
+        """Return what was tracked of an object at a position; nothing if it is not listed."""
+        found = self._objects.get(object_id)
+        return TrackRecord() if found is None else found.track(position)
+
+    def set_track(self, object_id: int, position: FixedPosition, record: TrackRecord) -> None:
+        """Replace what was tracked of an object at a position; nothing if it is not listed."""
+        with self.edits.edit(f"Track object {object_id}"):
+            found = self._objects.get(object_id)
+            if found is not None and found.track(position) != record:
+                self._write(object_id, found.with_track(position, record))
 
     def remove(self, object_id: int) -> None:
         """Remove an object."""

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.inference.preview import Preview
-from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
+from napari_sam2.inference.refinement import MaskRefiner, Refined
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.masks.segmentation_store import SegmentationStore
-from napari_sam2.prompts.plane_prompts import RunPrompts
 from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
-from napari_sam2.session.history.edit_history import EditHistory, EditToken
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.object_edits import ObjectEdits
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.pipeline import InferencePipeline
+from napari_sam2.session.runs import SessionRuns
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.tracking.plan import Plan, PropagationRequest, make_plan
-from napari_sam2.tracking.propagation import Propagation, SweptFrame
+from napari_sam2.session.tracks.object_tracks import ObjectTracks
+from napari_sam2.tracking.correction import Correction
+from napari_sam2.tracking.plan import Plan, PropagationRequest
 from napari_sam2.tracking.resume_state import Journal, NullJournal
 
 if TYPE_CHECKING:
@@ -108,9 +108,10 @@ class SegmentationSession(ObjectEdits):
         prompts.record_in(self.history)
         self.objects.edits = self.history
         self._store = SegmentationStore(stack, masks, labels, drafts, self.history)
-        self._resolver = PromptResolver(prompts, self._store)
-        parts = (self._store, prompts, self.events, self._journal, self.objects, self.history)
-        super().__init__(MaskEditor(*parts), self._store)
+        self._resolver = PromptResolver(prompts, self._store, stack.shape)
+        tracks = ObjectTracks(stack, self.objects, prompts, self._store, self._resolver)
+        parts = (self._store, prompts, self.events, self._journal, self.objects)
+        super().__init__(MaskEditor(*parts, self.history, tracks), self._store, tracks)
         self.scores = self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
@@ -118,6 +119,11 @@ class SegmentationSession(ObjectEdits):
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
         self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
         self._model_lock = RLock()
+        self._runs = SessionRuns(
+            *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
+            *(self._refiner, self._journal, self._run, self._model_lock, self.history),
+            self.settings.checkpoint_every,
+        )
 
     @property
     def intensity(self) -> Intensity:
@@ -172,8 +178,10 @@ class SegmentationSession(ObjectEdits):
         Raises
         ------
         UserError
-            If the object has no prompt on the frame.
+            If the object has no prompt on the frame, or its mask there is locked.
         """
+        if trial is None:
+            self._editor.check_unlocked(object_id, frame)
         self._emit_notes()
         if trial is not None:
             with self._model_lock:
@@ -194,6 +202,7 @@ class SegmentationSession(ObjectEdits):
 
         Numbers past the last candidate start over from the first.
         """
+        self._editor.check_unlocked(preview.result.object_id, preview.result.frame)
         chosen = preview.choose(number)
         with self.history.step(f"Choose a mask of object {chosen.result.object_id}"):
             self._resolver.choose(chosen.result, chosen.chosen)
@@ -206,11 +215,13 @@ class SegmentationSession(ObjectEdits):
         Raises
         ------
         UserError
-            If there is no mask, the earlier view was as close, or the new mask differs too much.
+            If there is no mask, it is locked, the earlier view was as close, or the new mask
+            differs too much.
         """
+        self._editor.check_unlocked(object_id, frame)
         with self.history.step(f"Refine object {object_id}"):
             refined = self._refiner.refine(object_id, frame)
-            self._editor.store([refined], replace=True)
+            self._editor.store(self._pipeline.share_pixels(self._store, refined), replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -225,24 +236,40 @@ class SegmentationSession(ObjectEdits):
         Masks that the user drew or accepted are skipped, and a refined mask that differs too much
         from the present one is rejected; see :class:`RefinementOutcome`.
         """
-        selection = self._refiner.select(objects, frames)
-        self._run.reset()
-        token = self.history.action("Refine masks")
-        with self._run.running(len(selection)), self.history.keep_open(token):
-            for done, refined in enumerate(self._refiner.refine_all(selection), 1):
-                if refined.outcome is RefinementOutcome.REFINED:
-                    with self.history.join(token):
-                        self._editor.store([refined.result])
-                self._run.advance(done)
-                yield refined
-                if self._run.cancelled():
-                    return
+        return self._runs.refine(objects, frames)
 
     def plan(self, request: PropagationRequest | None = None) -> Plan:
         """Return the sweeps of :meth:`propagate`; UserError if nothing can be propagated."""
-        self._editor.add_prompted_objects()
-        frames = self._resolver.conditioning_frames()
-        return make_plan(request or PropagationRequest(), frames, self.stack.n_frames)
+        return self._runs.plan(request or PropagationRequest(), self.stack.n_frames)
+
+    def correction(
+        self, object_id: int, request: PropagationRequest | None = None
+    ) -> Correction | None:
+        """Return the frames that :meth:`propagate_correction` would compute; None for none.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        request : PropagationRequest or None
+            Direction and frames; its objects are ignored.
+        """
+        return self._tracks.correction(object_id, request or PropagationRequest())
+
+    def propagate_correction(
+        self, object_id: int, request: PropagationRequest | None = None
+    ) -> Iterator[FrameResult]:
+        """Track one object on the frames of its :meth:`correction`; all other masks stay.
+
+        UserError if there is nothing to compute.
+        """
+        self._emit_notes()
+        request = request or PropagationRequest()
+        token = self.history.action(_run_title([object_id]))
+        with self.history.join(token):
+            self._runs.trim([object_id], self.preview)
+            plan = self._runs.correction_plan(object_id, request)
+        return self._runs.start(plan, self._context(f"correction {plan}"), token, resume=False)
 
     def propagate(
         self, request: PropagationRequest | None = None, *, resume: bool = False
@@ -277,38 +304,19 @@ class SegmentationSession(ObjectEdits):
         ids = request.objects or self.prompts.objects()
         token = self.history.action(_run_title(ids))
         with self.history.join(token):
+            self._runs.trim(request.objects, self.preview)
             plan = self.plan(request)
-            prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
-        prompts.check()
-        self._run.reset()
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
-        run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
-        return self._propagate(plan, prompts, run_id, resume, token)
+        return self._runs.start(plan, self._context(str(request)), token, resume=resume)
 
-    def _propagate(
-        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool, token: EditToken
-    ) -> Iterator[FrameResult]:
-        every, running = self.settings.checkpoint_every, self._run.running(plan.n_steps)
-        opened, prefetching = self.history.keep_open(token), self._pipeline.prefetcher()
-        with running, opened, prefetching as prefetcher:
-            make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-            propagation = Propagation(make_runner, self._store, self._journal, every, run_id)
-            frames = propagation.run(plan, self._run.cancelled, resume=resume)
-            while (frame := self._next(frames)) is not None:
-                with self.history.join(token):
-                    self._editor.store(frame.results)
-                self._run.advance(frame.done)
-                yield from frame.results
+    def _context(self, run: str) -> str:
+        return f"{run} {self.settings} {self.predictor.info.weights_hash}"
 
     def cancel(self) -> None:
         """Stop a run after the current frame; any thread may call. Complete frames stay."""
         self._run.cancel()
-
-    def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
-        with self._model_lock:
-            return next(frames, None)
 
     def _predict_closer(self, before: FrameResult) -> FrameResult | None:
         with self._model_lock:

@@ -14,6 +14,7 @@ from napari_sam2.session.storage.session_folder import SessionFolder, read_descr
 from napari_sam2.viewer.image_layers import (
     SESSION_PATH,
     intensity_from_layers,
+    opening_notes,
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
@@ -87,6 +88,7 @@ def open_layers(
         return OpenedLayers(sync)
     sessions, notes = _open(stack, images, predictor, saved)
     restored = sessions.folder is not None and sessions.folder.path is not None
+    notes = (*opening_notes(images), *notes)
     return OpenedLayers(LayerSync(viewer, images, sessions), restored, notes)
 
 

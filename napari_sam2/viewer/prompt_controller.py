@@ -9,6 +9,7 @@ from typing import Any
 from napari_sam2.inference.preview import Preview
 from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
+from napari_sam2.session.editing import locked_error
 from napari_sam2.session.history.edit_history import EditToken
 from napari_sam2.session.history.edit_keys import EditDescription, EditedPlace
 from napari_sam2.session.session import SegmentationSession
@@ -84,6 +85,8 @@ class PromptController:
     def edit(self, changes: Sequence[PromptChange], title: str = "") -> tuple[PromptEdit, ...]:
         """Replace prompts of objects on frames as one step, and return what changed.
 
+        Prompts on locked frames stay, with a notice.
+
         Parameters
         ----------
         changes : sequence of (PromptKey, prompts)
@@ -91,7 +94,11 @@ class PromptController:
         title : str
             What the user did; "" names it after the changes.
         """
-        edits = tuple(PromptEdit(key, self._prompts(key), prompts) for key, prompts in changes)
+        edits = tuple(
+            PromptEdit(key, self._prompts(key), prompts)
+            for key, prompts in changes
+            if not self._refuses(key)
+        )
         if not edits:
             return ()
         several = len({edit.key.object_id for edit in edits}) > 1
@@ -102,6 +109,12 @@ class PromptController:
                 self._apply(edit)
         self._events.objects.emit()
         return edits
+
+    def _refuses(self, key: PromptKey) -> bool:
+        locked = self._sessions[key.position].is_locked(key.object_id, key.frame)
+        if locked:
+            self._events.notice.emit(str(locked_error(key.object_id, key.frame)))
+        return locked
 
     def _prompts(self, key: PromptKey) -> tuple[Prompt, ...]:
         return self._sessions[key.position].prompts.get(key.object_id, key.frame)
@@ -176,7 +189,9 @@ class PromptController:
         if prompts and self.accepted(object_id):
             self._reopening.add(object_id)
         positive = any(not isinstance(p, PointPrompt) or p.label for p in prompts)
-        if positive or (prompts and result is not None):
+        corrected = session.prompts.predictions.get(object_id, frame).corrected
+        correctable = result is not None and (result.area or corrected is not None)
+        if positive or (prompts and correctable):
             self._events.prompts_changed.emit(key)
             return
         self._events.prompts_withdrawn.emit(key)
@@ -195,4 +210,4 @@ def execute_now(work: Work, done: Done = lambda _: None) -> None:
 def _delete_predicted(session: SegmentationSession, object_id: int, frame: int) -> None:
     result = session.result(object_id, frame)
     if result is not None and result.origin is MaskOrigin.PROMPT:
-        session.clear(object_id, [frame])
+        session.delete_masks(object_id, [frame])

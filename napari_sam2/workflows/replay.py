@@ -79,8 +79,9 @@ def replay_session(job: ReplayJob, reporter: Reporter) -> ReplayOutcome:
     """Propagate the prompts and locked masks of a session, and write the labels of all objects.
 
     The session is not changed. The labels are those of the session if all its objects were
-    propagated after their last edit, in both directions, and accepted in the order of their ids.
-    Masks that were refined or cleared afterwards are computed as a run gives them.
+    propagated after their last edit, over all frames and in both directions, and accepted in the
+    order of their ids. Masks that were corrected locally, refined or deleted afterwards are
+    computed as a run over all frames gives them.
 
     Raises
     ------
@@ -155,6 +156,7 @@ def _copy(saved: SessionGroup, again: SessionGroup) -> Iterator[str]:
     again.masks.put(record for record in records if record is not None)
     for position, session in saved:
         again.add_session(position, session.prompts)
+    again.redraw()
     refined = {info.object_id for info in infos if info.refined}
     if refined:
         ids = ", ".join(map(str, sorted(refined)))

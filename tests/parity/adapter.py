@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sam2_model.automatic_mask_generator import AutomaticMaskGenerator, MaskGeneratorSettings
-from sam2_model.image_predictor import ImagePredictor, ImageSettings
+from sam2_model.image_predictor import EncodedImage, ImagePredictor, ImageSettings
 from sam2_model.memory_bank import Retention
 from sam2_model.modeling.config import MODEL_CONFIGS
 from sam2_model.modeling.sam2 import SAM2
@@ -29,7 +29,7 @@ _SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
 
 
 class Model:
-    """A network with the reference's options."""
+    """A network with the reference's options; it keeps the features of the last image."""
 
     def __init__(self, network: SAM2, options: Mapping[str, Any]) -> None:
         self.network = network
@@ -47,6 +47,13 @@ class Model:
         self.images = ImagePredictor(
             network, ImageSettings(dynamic_multimask=options["dynamic_multimask"])
         )
+        self._encoded: tuple[Array, EncodedImage] | None = None
+
+    def encode(self, image: Array) -> EncodedImage:
+        """Return the features of an image; the calls of a case share one image."""
+        if self._encoded is None or not np.array_equal(self._encoded[0], image):
+            self._encoded = image.copy(), self.images.encode_image(image)
+        return self._encoded[1]
 
 
 def build(variant: str, state_dict: Mapping[str, Array], options: Mapping[str, Any]) -> Model:
@@ -78,8 +85,9 @@ def image_predict(
     mask_input: Array | None,
     multimask: bool,
 ) -> tuple[Array, Array, Array]:
-    encoded = model.images.encode_image(image)
-    found = model.images.predict(encoded, points, labels, box, mask_input, multimask=multimask)
+    found = model.images.predict(
+        model.encode(image), points, labels, box, mask_input, multimask=multimask
+    )
     return found.low_res.numpy(), found.ious.numpy(), found.logits.numpy()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from scipy import ndimage
 
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
 from sam2_model.modeling.position_encoding import rope_table, rotate, sine_1d, sine_2d
+from sam2_model.modeling.sam2 import SAM2
 from sam2_model.transforms import fill_holes, small_components
 from sam2_model.video_predictor import VideoPredictor
 from tests.helpers.networks import clip, network, released
@@ -24,16 +26,11 @@ from tests.parity.test_golden import build_case
 GOLDEN = Path(__file__).parents[1] / "parity" / "golden"
 
 
-def _masks(model: object, image: np.ndarray, call: dict[str, object]) -> np.ndarray:
-    predictor = ImagePredictor(model, ImageSettings(dynamic_multimask=False))  # type: ignore[arg-type]
-    found = predictor.predict(
-        predictor.encode_image(image),
-        call.get("points"),  # type: ignore[arg-type]
-        call.get("labels"),  # type: ignore[arg-type]
-        call.get("box"),  # type: ignore[arg-type]
-        multimask=False,
-    )
-    return found.masks
+def _masks(model: SAM2, image: np.ndarray, calls: list[dict[str, Any]]) -> list[np.ndarray]:
+    predictor = ImagePredictor(model, ImageSettings(dynamic_multimask=False))
+    encoded = predictor.encode_image(image)
+    prompts = [(call.get("points"), call.get("labels"), call.get("box")) for call in calls]
+    return [predictor.predict(encoded, *prompt, multimask=False).masks for prompt in prompts]
 
 
 FULL_SIZE = ["image_t21", "image_t21_unstable", "image_s20_1024px"]
@@ -45,12 +42,10 @@ FULL_SIZE = ["image_t21", "image_t21_unstable", "image_s20_1024px"]
 def test_bfloat16_weights_give_the_same_masks(name: str) -> None:
     case = json.loads((GOLDEN / f"{name}.json").read_text())
     image = image_of(case["image"])
-    exact = build_case(case).network
-    half = build_case(case).network.cast(torch.bfloat16)
-    for call in case["calls"]:
-        if call.get("mask_input") is not None:
-            continue
-        a, b = _masks(exact, image, call), _masks(half, image, call)
+    calls = [call for call in case["calls"] if call.get("mask_input") is None]
+    exact = _masks(build_case(case).network, image, calls)
+    half = _masks(build_case(case).network.cast(torch.bfloat16), image, calls)
+    for call, a, b in zip(calls, exact, half, strict=True):
         assert (a & b).sum() / (a | b).sum() >= 0.97, call["name"]
 
 

@@ -89,8 +89,10 @@ class RefinementJobs:
         sync = self._state.sync
         if sync is not None:
             outcomes: Counter[RefinementOutcome] = Counter()
-            steps = partial(self._steps, self._state.current, outcomes)
-            self._runs.start(sync, steps, partial(_summary, outcomes))
+            object_id = self._state.current
+            steps = partial(self._steps, object_id, outcomes)
+            title = f"Refine object {object_id}"
+            self._runs.start(sync, steps, partial(_summary, outcomes), title, [object_id])
 
     def _steps(
         self, object_id: int, outcomes: Counter[RefinementOutcome], session: SegmentationSession

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from enum import Enum
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.json_reader import JsonNode
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import Stack
-from napari_sam2.images.view import ViewPolicy
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDifference, RunPart
@@ -120,13 +118,10 @@ class SessionDescription:
     def to_json(self) -> dict[str, Any]:
         """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         limits, gamma, colors = self.intensity.limits, self.intensity.gamma, self.intensity.colors
-        settings = {
-            item.name: getattr(self.settings, item.name) for item in fields(SessionSettings)
-        }
         return {
             "image": {name: getattr(self, name) for name in _FIELDS},
             "intensity": {"limits": limits, "gamma": gamma, "colors": colors},
-            "settings": {name: _plain(value) for name, value in settings.items()},
+            "settings": self.settings.to_json(),
             "model": asdict(self.model),
             "input": None if self.input is None else self.input.to_json(),
         }
@@ -152,7 +147,7 @@ class SessionDescription:
             channels=tuple(node.integer() for node in image["channels"].items()),
             scene=None if scene is None else str(scene),
             intensity=_read(parts["intensity"], _intensity),
-            settings=_read(parts["settings"], _settings),
+            settings=_read(parts["settings"], SessionSettings.from_json),
             model=_read(parts["model"], lambda value: ModelIdentity(**value)),
             input=None if stored is None else Fingerprint.from_json(stored),
         )
@@ -179,22 +174,3 @@ def _intensity(value: Mapping[str, Any]) -> Intensity:
     limits = tuple((float(low), float(high)) for low, high in value["limits"])
     colors = tuple((float(r), float(g), float(b)) for r, g, b in value["colors"])
     return Intensity(limits, tuple(map(float, value["gamma"])), colors, origin="the session")
-
-
-def _plain(setting: Any) -> Any:
-    if isinstance(setting, ViewPolicy):
-        return str(setting)
-    return setting.value if isinstance(setting, Enum) else setting
-
-
-def _settings(value: Mapping[str, Any]) -> SessionSettings:
-    """Return settings; those that an earlier version did not have get their defaults."""
-    defaults = SessionSettings()
-    found: dict[str, Any] = {}
-    for name, setting in value.items():
-        default = getattr(defaults, name, None)
-        if isinstance(default, ViewPolicy):
-            found[name] = ViewPolicy.parse(setting)
-        else:
-            found[name] = type(default)(setting) if isinstance(default, Enum) else setting
-    return SessionSettings(**found)

@@ -38,6 +38,8 @@ class SessionFolder:
         The image, the model and the settings.
     database : Database
         The masks and the history, in memory until the folder is made.
+    versions : sequence of str
+        Versions of napari-sam2 that have written the session.
 
     Attributes
     ----------
@@ -54,11 +56,15 @@ class SessionFolder:
     created = Signal(str)
 
     def __init__(
-        self, paths: Sequence[Path], description: SessionDescription, database: Database
+        self,
+        paths: Sequence[Path],
+        description: SessionDescription,
+        database: Database,
+        versions: Sequence[str] = (__version__,),
     ) -> None:
         self._paths = tuple(paths)
         self._description = description
-        self._versions = [__version__]
+        self._versions = list(versions)
         self._database = database
         self.masks = SqliteMaskStore(database)
         self.drafts = SqliteMaskStore(database, MaskTable.DRAFTS)
@@ -94,9 +100,8 @@ class SessionFolder:
         """
         parts = _read(path)
         description = SessionDescription.from_json(parts)
-        folder = cls((), description, Database(path / _MASKS))
-        folder._versions = [node.text() for node in parts["versions"].items()]
-        return folder
+        versions = [node.text() for node in parts["versions"].items()]
+        return cls((), description, Database(path / _MASKS), versions)
 
     @property
     def path(self) -> Path | None:

@@ -37,7 +37,7 @@ from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.session_states import state_of
-from tests.napari_sam2.session.history.test_edit_history import EDIT, EDITS, MOVIE, PATHS, click
+from tests.napari_sam2.session.history.test_edit_history import EDIT, MOVIE, PATHS, click, edit
 
 INTENSITY = Intensity(((0.0, 255.0),))
 SAMPLE = Path(__file__).parent / "samples" / "run_version_1.zip"
@@ -85,7 +85,7 @@ def test_save_and_reopen_changes_nothing(
     click(sessions[()], 1, 1)
     first = state_of(sessions[()])
     for kind, object_id, frame in edits:
-        EDITS[kind](sessions[()], object_id, frame)
+        edit(sessions[()], kind, object_id, frame)
     last = state_of(sessions[()])
     for _ in range(undone):
         sessions.history.undo()
