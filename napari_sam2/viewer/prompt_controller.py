@@ -162,9 +162,20 @@ class PromptController:
             self._events.prompts_withdrawn.emit(key)
             predictions = self._sessions[key.position].prompts.predictions
             if predictions.get(key.object_id, key.frame).awaited:
-                history = self._sessions.history
-                with history.join(history.owner(key)):
-                    self._request(key)
+                self._request_again(key)
+
+    def request_awaited(self) -> None:
+        """Request the masks that were not predicted when a saved session was closed."""
+        for _, session in self._sessions:
+            for key, state in session.prompts.predictions.items():
+                if state.awaited:
+                    self._request_again(PromptKey(key.position, key.object_id, key.frame))
+
+    def _request_again(self, key: PromptKey) -> None:
+        """Request a mask as a part of the action that set its prompts."""
+        history = self._sessions.history
+        with history.join(history.owner(key)):
+            self._request(key)
 
     def forget(self, object_id: int) -> None:
         """Drop what is pending for a deleted object."""

@@ -152,6 +152,7 @@ class SegmentationController(QObject):
         sessions = opened.sync.sessions
         if opened.restored:
             self._store(sessions.redraw, lambda _: opened.sync.refresh())
+            opened.sync.prompts.request_awaited()
         self._clicks.submit(_CHECK_INPUT, partial(input_changes, sessions), self._notify)
 
     def adopt(self, sync: LayerSync) -> None:

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_sam2.masks.mask import MaskStatus
+from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.storage.session_archive import pack_session
 
 OpenWidget = Callable[..., Any]
@@ -198,6 +199,24 @@ def test_a_session_folder_opens_with_its_image_axis_and_prompts(
     assert again.sync.sessions.folder.path.parent == archive.parent
     np.testing.assert_array_equal(again.drafts(), drafts)
     assert len(again.points.data) == 1
+
+
+def test_a_mask_that_was_not_predicted_in_time_is_predicted_later(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    with user.sync.sessions.history.step("Click on object 1"):
+        user.sync.session.prompts.add(PointPrompt(1, 0, (20, 20)))
+    user.settle()
+    user.sync.sessions.close()
+    user.close()
+    again = open_widget(image)
+    again.settle()
+    assert again.drafts()[0, 20, 20] == 1
+    again.key("U")
+    again.settle()
+    assert not again.drafts().any()
+    assert not len(again.sync.session.prompts)
 
 
 def pack(user: Any) -> Path:
