@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage, Remedy
-from napari_sam2._qt.jobs.model_loading import ModelLoader
+from napari_sam2._qt.model_loading import ModelLoader
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2.inference.model_catalog import ModelCatalog, ModelChoice, Progress
@@ -81,6 +81,10 @@ class ModelController(QObject):
         """Choose a model in the panel, and load it."""
         self._panel.select(choice)
         self.load()
+
+    def open(self) -> None:
+        """Load models again after :meth:`close`."""
+        self._loader.open()
 
     def close(self) -> None:
         """Cancel loading and end the thread."""

@@ -16,6 +16,7 @@ from napari_sam2.cli.commands import (
     info,
     models,
     segment,
+    sessions,
     train,
 )
 from napari_sam2.cli.console import ExitCode
@@ -30,6 +31,9 @@ app = typer.Typer(
     help="Segment and track objects through time or depth with SAM 2.",
 )
 app.command("segment", cls=showing(segment.defaults))(segment.segment)
+app.command("resume")(sessions.resume)
+app.command("replay", cls=showing(sessions.replay_defaults))(sessions.replay)
+app.command("pack")(sessions.pack)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.core.geometry import PlaneIndex
+
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
 
@@ -56,6 +58,12 @@ class LayerCoordinates:
     def fixed(self, point: Sequence[float]) -> FixedPosition:
         """Return the positions of a coordinate on :attr:`others`, clipped to the stack."""
         return tuple((axis, self._position(point, axis)) for axis in self.others)
+
+    def position(self, index: PlaneIndex) -> FixedPosition:
+        """Return the positions of a plane, given by its full index, on :attr:`others`."""
+        axes = [axis for axis in self.axes if axis not in self.plane]
+        values = dict(zip(sorted(axes, key="tzyx".index), index, strict=True))
+        return tuple((axis, values[axis]) for axis in self.others)
 
     def yx(self, point: Sequence[float]) -> tuple[float, float]:
         """Return row and column (y, x) of a coordinate, in plane pixels."""

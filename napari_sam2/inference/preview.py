@@ -16,7 +16,7 @@ from napari_sam2.inference.tuning import REFINED_SIDE_SHARE
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import FrameResult, MaskCrop, MaskOrigin
-from napari_sam2.prompts.plane_prompts import PlanePrompts
+from napari_sam2.prompts.plane_prompts import PlanePrompts, no_point_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class ClickPredictor:
         prompts = self.resolve(object_id, frame) if prompts is None else prompts
         if prompts.empty:
             raise UserError(f"Object {object_id} has no prompt on frame {frame}. Add one first.")
+        if prompts.only_outside:
+            raise no_point_inside(object_id, frame)
         encoder = self.encoder
         index = encoder.reader.index(frame)
         if prompts.mask is not None:
@@ -93,6 +95,8 @@ class ClickPredictor:
         view = InitialViewSelector(encoder, self.placement).view(index, prompts)
         found = self._predict(index, view, prompts)
         crops = self._crops(view, found)
+        if prompts.trimmed is not None:
+            crops = [crop.within(prompts.trimmed) for crop in crops]
         shown = view.window if view.zoomed else None
         return Preview(
             tuple(

@@ -1,4 +1,4 @@
-"""The SQLite file of a run: masks, drafts, journal and checkpoint."""
+"""The SQLite file of a run or a session: masks, drafts, journal, and the values of a session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class MaskTable(Enum):
@@ -35,6 +35,11 @@ CREATE TABLE {table} (
 );
 CREATE INDEX {table}_of_plane ON {table} (plane);
 """
+_LATER_COLUMNS = {
+    "excluded_by": "TEXT NOT NULL DEFAULT ''",
+    "lost": "BLOB NOT NULL DEFAULT x''",
+}
+"""Columns of masks that the first files do not have; their defaults are right for those."""
 _OTHERS = """
 CREATE TABLE version (number INTEGER NOT NULL);
 CREATE TABLE journal (
@@ -43,7 +48,14 @@ CREATE TABLE journal (
 ) WITHOUT ROWID;
 CREATE TABLE checkpoint (number INTEGER PRIMARY KEY CHECK (number = 1), data BLOB NOT NULL);
 """
-_TABLES = _OTHERS + "".join(_MASKS.format(table=table.value) for table in MaskTable)
+# Since version 2: prompts, predictions and objects; steps of the history and their values.
+_SESSION = """
+CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE steps (number INTEGER PRIMARY KEY, header TEXT NOT NULL);
+CREATE TABLE edits (step INTEGER NOT NULL, key TEXT NOT NULL, value BLOB, UNIQUE (key, step));
+CREATE INDEX edits_of_step ON edits (step);
+"""
+_TABLES = _OTHERS + _SESSION + "".join(_MASKS.format(table=table.value) for table in MaskTable)
 
 # A rollback journal and an exclusive connection also work on network drives, where write-ahead
 # logging does not, as it needs shared memory.
@@ -54,6 +66,16 @@ PRAGMA journal_mode = TRUNCATE;
 PRAGMA synchronous = NORMAL;
 PRAGMA cache_size = -8000;
 """
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    name = ":memory:" if path is None else str(path)
+    return sqlite3.connect(name, timeout=2.0, isolation_level=None, check_same_thread=False)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    for statement in filter(str.strip, _SETTINGS.split(";")):
+        connection.execute(statement).fetchall()
 
 
 def plane_key(index: PlaneIndex) -> str:
@@ -71,32 +93,61 @@ class Database:
 
     Parameters
     ----------
-    path : Path
-        The file; created with its tables if it does not exist.
+    path : Path or None
+        The file; created with its tables if it does not exist. None keeps everything in memory
+        until :meth:`move_to`.
 
     Raises
     ------
     UserError
-        If the file is in use by another process, is no such database, or has another version.
+        If the file is in use by another process, is no such database, or has a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock = RLock()
+        self._depth = 0
         try:
-            self._connection = sqlite3.connect(
-                path, timeout=2.0, isolation_level=None, check_same_thread=False
-            )
+            self._connection = _connect(path)
             self._prepare()
         except sqlite3.Error as error:
             raise UserError(self._cannot_open(error)) from error
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether there is no file yet."""
+        return self.path is None
+
+    def move_to(self, path: Path) -> None:
+        """Write what is in memory to a new file, and use this file from now on.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; everything stays in memory.
+        """
+        with self._lock:
+            try:
+                target = _connect(path)
+                try:
+                    _set_up(target)
+                    self._connection.backup(target)
+                    target.execute("BEGIN EXCLUSIVE")
+                    target.execute("COMMIT")
+                except BaseException:
+                    target.close()
+                    raise
+            except sqlite3.Error as error:
+                raise OSError(errno.EIO, str(error), str(path)) from error
+            self._connection.close()
+            self._connection, self.path = target, path
+
     def _prepare(self) -> None:
         try:
-            for statement in filter(str.strip, _SETTINGS.split(";")):
-                self._connection.execute(statement).fetchall()
+            _set_up(self._connection)
             self._connection.execute("BEGIN EXCLUSIVE")
             self._check_version()
+            self._add_columns()
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.close()
@@ -105,15 +156,30 @@ class Database:
     def _check_version(self) -> None:
         tables = self._connection.execute("SELECT name FROM sqlite_master").fetchall()
         if not tables:
-            for statement in filter(str.strip, _TABLES.split(";")):
-                self._connection.execute(statement)
+            self._execute_all(_TABLES)
             self._connection.execute("INSERT INTO version VALUES (?)", (SCHEMA_VERSION,))
         found = self._connection.execute("SELECT number FROM version").fetchone()
-        if found != (SCHEMA_VERSION,):
+        if found == (1,):
+            self._execute_all(_SESSION)
+            self._connection.execute("UPDATE version SET number = ?", (SCHEMA_VERSION,))
+        elif found != (SCHEMA_VERSION,):
             raise UserError(
                 f"{self.path} has schema version {found[0] if found else 'none'}; this "
-                f"napari-sam2 reads version {SCHEMA_VERSION}. Update napari-sam2."
+                f"napari-sam2 reads versions 1 to {SCHEMA_VERSION}. Update napari-sam2."
             )
+
+    def _add_columns(self) -> None:
+        """Add the columns of masks that a file of an earlier napari-sam2 lacks."""
+        for table in MaskTable:
+            rows = self._connection.execute(f"PRAGMA table_info({table.value})").fetchall()
+            for name in _LATER_COLUMNS.keys() - {row[1] for row in rows}:
+                self._connection.execute(
+                    f"ALTER TABLE {table.value} ADD COLUMN {name} {_LATER_COLUMNS[name]}"
+                )
+
+    def _execute_all(self, statements: str) -> None:
+        for statement in filter(str.strip, statements.split(";")):
+            self._connection.execute(statement)
 
     def _cannot_open(self, error: sqlite3.Error) -> str:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
@@ -124,6 +190,8 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run the statements of the block in one transaction; other threads wait.
 
+        A transaction inside another one is a part of it.
+
         Raises
         ------
         OSError
@@ -131,11 +199,17 @@ class Database:
         """
         with self._lock:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
+                if not self._depth:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                self._depth += 1
+                try:
+                    yield self._connection
+                finally:
+                    self._depth -= 1
+                if not self._depth:
+                    self._connection.execute("COMMIT")
             except BaseException as error:
-                if self._connection.in_transaction:
+                if not self._depth and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.OperationalError):
                     raise self._as_os_error(error) from error
@@ -153,10 +227,17 @@ class Database:
     def shrink(self) -> None:
         """Return the space of deleted rows to the disk; without it, new rows use this space."""
         with self._lock:
+            if self._depth:
+                return
             # Unlike execute, executescript runs the statement to its end.
             self._connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
         """Close the file, so that other processes can use it; all data is already written."""
         with self._lock:
+            self._connection.close()
+
+    def __del__(self) -> None:
+        """Close the file of a session that was not closed."""
+        if "_connection" in vars(self):
             self._connection.close()

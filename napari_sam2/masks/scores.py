@@ -51,7 +51,7 @@ class ScoreRow:
     object_score : float
         Logit of the object being visible; at most 0 means absent.
     area : int
-        Number of pixels inside the mask.
+        Number of pixels of the mask that belong to the object.
     origin : MaskOrigin
         How the mask was made.
     view : str
@@ -60,6 +60,8 @@ class ScoreRow:
         The plane's full index.
     status : MaskStatus
         Protection of the mask.
+    excluded : bool
+        Whether the object lost its pixels to other objects.
     """
 
     frame: int
@@ -71,6 +73,7 @@ class ScoreRow:
     view: str
     index: PlaneIndex
     status: MaskStatus = MaskStatus.FINAL
+    excluded: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -92,9 +95,15 @@ class ScoreRow:
             object_score=round(result.object_score, _DIGITS),
             area=result.area,
             origin=result.origin,
-            view=format_view(result.view, refined=result.refined, ended=result.ended),
+            view=format_view(
+                result.view,
+                refined=result.refined,
+                ended=result.ended,
+                excluded=result.excluded is not None,
+            ),
             index=result.index,
             status=MaskStatus.FINAL if result.final else MaskStatus.DRAFT,
+            excluded=result.excluded is not None,
         )
 
     @classmethod
@@ -107,10 +116,21 @@ class ScoreRow:
             object_score=round(info.object_score, _DIGITS),
             area=info.area,
             origin=info.origin,
-            view=info.view_text,
+            view=format_view(
+                info.view,
+                refined=info.refined,
+                ended=info.ended,
+                excluded=info.excluded is not None,
+            ),
             index=info.index,
             status=info.status,
+            excluded=info.excluded is not None,
         )
+
+    @property
+    def visible(self) -> bool:
+        """Whether the model found the object and other objects left it its pixels."""
+        return self.object_score > 0 and not self.excluded
 
     def csv_values(self) -> tuple[int | float | str, ...]:
         """Return the values of :data:`CSV_COLUMNS`."""
@@ -209,7 +229,7 @@ class ObjectProgress:
     def from_rows(cls, rows: Iterable[ScoreRow]) -> ObjectProgress:
         """Return the summary of the rows of one object, by increasing frame."""
         ordered = list(rows)
-        visible = [number for number, row in enumerate(ordered) if row.object_score > 0]
+        visible = [number for number, row in enumerate(ordered) if row.visible]
         if not visible:
             return cls()
         confidence = confidences(ordered)

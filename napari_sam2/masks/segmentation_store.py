@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.edit_log import EditLog, NullEditLog
+from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.masks.label_layout import CHUNK
 from napari_sam2.masks.mask import FrameResult, MaskStatus
-from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
+from napari_sam2.masks.store import MaskInfo, MaskKey, MaskRecord, MemoryMaskStore
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -31,6 +33,8 @@ class SegmentationStore:
     drafts : MaskStore or None
         Drafts of the forward sweep, kept until the backward sweep has blended them; in memory by
         default.
+    edits : EditLog or None
+        Records the masks that are replaced.
     """
 
     def __init__(
@@ -39,13 +43,17 @@ class SegmentationStore:
         masks: MaskStore,
         labels: LabelArray | None = None,
         drafts: MaskStore | None = None,
+        edits: EditLog | None = None,
     ) -> None:
         self.masks = masks
         self.labels = labels
         self._drafts: MaskStore = MemoryMaskStore() if drafts is None else drafts
         self._indices = [stack.index(frame) for frame in range(stack.n_frames)]
         self._frames = {index: frame for frame, index in enumerate(self._indices)}
+        self._edits: EditLog = NullEditLog() if edits is None else edits
         self._lock = RLock()
+        # Labels are drawn after edits. While one of these locks is held, nothing waits for an edit.
+        self._drawing = RLock()
         self._locked: dict[int, set[int]] = {}
         self._undrawn: dict[PlaneIndex, list[Window]] = {}
         for info in masks.infos():
@@ -58,31 +66,45 @@ class SegmentationStore:
         return self._indices[frame]
 
     def put(self, results: Sequence[FrameResult], *, replace: bool = False) -> list[FrameResult]:
-        """Store the results of one frame and return those that were stored.
+        """Store results and return those that were stored.
 
         Parameters
         ----------
         results : sequence of FrameResult
-            Masks of different objects.
+            Masks of different objects or frames.
         replace : bool
             Whether to replace accepted and locked masks too; by default they stay.
         """
-        with self._lock:
-            old = {r.object_id: self.masks.get(r.object_id, r.index) for r in results}
-            stored = [r for r in results if replace or not _protected(old[r.object_id])]
-            records = [MaskRecord.from_result(result) for result in stored]
-            self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
-            self._replace([(record, old[record.object_id]) for record in records])
-        return stored
+        with self._edits.edit("Store masks"), self._lock:
+            found = [(result, self.masks.get(result.object_id, result.index)) for result in results]
+            stored = [(new, old) for new, old in found if replace or not _protected(old)]
+            records = [(MaskRecord.from_result(new), old) for new, old in stored]
+            self._drafts.put(r for r, _ in records if r.status is MaskStatus.DRAFT)
+            self._replace(records)
+        return [result for result, _ in stored]
 
     def infos(self) -> list[tuple[int, MaskInfo]]:
         """Return (frame, mask without pixels) for all masks on this stack's frames."""
         frames = self._frames
         return [(frames[i.index], i) for i in self.masks.infos() if i.index in frames]
 
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of the stack."""
+        return len(self._indices)
+
+    def frames(self, object_id: int) -> FrameRanges:
+        """Return the frames on which an object has a mask, perhaps an empty one."""
+        frames = self._frames
+        return FrameRanges.of(frames[i] for i in self.masks.indices(object_id) if i in frames)
+
     def info(self, object_id: int, frame: int) -> MaskInfo | None:
         """Return an object's mask on a frame without decoding its pixels, or None."""
         return self.masks.get(object_id, self.index(frame))
+
+    def records(self, frame: int) -> tuple[MaskRecord, ...]:
+        """Return all stored masks on a frame, by id."""
+        return self.masks.at(self.index(frame))
 
     def draft(self, object_id: int, frame: int) -> FrameResult | None:
         """Return an object's draft of the forward sweep on a frame, or None."""
@@ -109,6 +131,7 @@ class SegmentationStore:
         frames: Iterable[int] | None,
         status: MaskStatus,
         *,
+        of: Container[MaskStatus] = frozenset(MaskStatus),
         cover: bool = False,
     ) -> list[tuple[int, MaskInfo]]:
         """Change the status of an object's masks.
@@ -116,17 +139,30 @@ class SegmentationStore:
         A mask that becomes accepted or locked loses the pixels that it shares with masks accepted
         or locked before. With ``cover`` it takes them from accepted masks instead.
 
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        frames : iterable of int or None
+            Frames; None for all.
+        status : MaskStatus
+            The new status.
+        of : container of MaskStatus
+            Only masks of these statuses change.
+        cover : bool
+            Whether to take shared pixels from accepted masks.
+
         Returns
         -------
         list of tuple
             (frame, mask without pixels) of all masks that changed, other objects' included.
         """
-        with self._lock:
+        with self._edits.edit(f"Change the status of object {object_id}"), self._lock:
             found = [self.masks.get(object_id, i) for i in self._planes(object_id, frames)]
             changes = [
                 change
                 for record in found
-                if record is not None and record.status is not status
+                if record is not None and record.status is not status and record.status in of
                 for change in self._with_status(record, status, cover)
             ]
             self._replace(changes)
@@ -150,34 +186,87 @@ class SegmentationStore:
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
         """Delete an object's masks on some frames, or on all, and return their planes."""
-        removed: list[MaskInfo] = []
-        with self._lock:
-            for index in self._planes(object_id, frames):
-                removed += self.masks.delete(object_id, index)
+        with self._edits.edit(f"Delete masks of object {object_id}"), self._lock:
+            planes = self._planes(object_id, frames)
+            for index in planes:
+                self._write(MaskKey(object_id, index), None, self.masks.get(object_id, index))
                 self._drafts.delete(object_id, index)
-            for info in removed:
-                self._remove_lock(info)
-                self._undrawn.setdefault(info.index, []).append(info.window)
-            self._draw()
-        return [info.index for info in removed]
+        return planes
+
+    def merge(self, source_id: int, target_id: int) -> list[tuple[int, MaskInfo]]:
+        """Unite the masks of an object with those of another one, whatever their status.
+
+        Returns
+        -------
+        list of tuple
+            (frame, mask without pixels) of the masks that changed.
+        """
+        with self._edits.edit(f"Merge object {source_id}"), self._lock:
+            changes = []
+            for index in self._planes(source_id, None):
+                source = self.masks.get(source_id, index)
+                old = self.masks.get(target_id, index)
+                if source is not None:
+                    changes.append((source.merged_into(target_id, old), old))
+            self._replace(changes)
+        return [(self._frames[record.index], record.info) for record, _ in changes]
+
+    def exchange(
+        self, masks: Mapping[MaskKey, MaskRecord | None]
+    ) -> dict[MaskKey, MaskRecord | None]:
+        """Set masks, None for no mask, whatever their status, and return those replaced."""
+        with self._edits.edit("Set masks"), self._lock:
+            before = {key: self.masks.get(*key) for key in masks}
+            for key, record in masks.items():
+                self._write(key, record, before[key])
+        return before
+
+    def has_plane(self, index: PlaneIndex) -> bool:
+        """Return whether a plane is a frame of the stack."""
+        return index in self._frames
+
+    def frame(self, index: PlaneIndex) -> int:
+        """Return the frame of a plane of the stack."""
+        return self._frames[index]
+
+    def redraw_frame(self, frame: int) -> None:
+        """Draw the labels of a frame again from the masks."""
+        index = self.index(frame)
+        with self._lock:
+            if self.labels is not None:
+                self.labels.refresh(index, Window.of(self.labels.geometry.shape), self.masks)
 
     def _planes(self, object_id: int, frames: Iterable[int] | None) -> list[PlaneIndex]:
         chosen = self._frames if frames is None else {self.index(frame) for frame in frames}
         return [index for index in self.masks.indices(object_id) if index in chosen]
 
     def _replace(self, changes: Sequence[tuple[MaskRecord, MaskRecord | None]]) -> None:
-        """Store (new, old) masks whatever their status, and draw the windows of both."""
+        """Store (new, old) masks whatever their status."""
         for record, old in changes:
-            windows = self._undrawn.setdefault(record.index, [])
-            windows.append(record.window)
-            if old is not None:
-                windows.append(old.window)
-                self._remove_lock(old)
-                if old.status > record.status:
-                    self.masks.delete(old.object_id, old.index)
-            self._add_lock(record)
+            if old is not None and old.status > record.status:
+                self.masks.delete(old.object_id, old.index)
         self.masks.put(record for record, _ in changes)
-        self._draw()
+        for record, old in changes:
+            self._note(MaskKey(record.object_id, record.index), record, old)
+
+    def _write(self, key: MaskKey, record: MaskRecord | None, old: MaskRecord | None) -> None:
+        if old is not None:
+            self.masks.delete(*key)
+        if record is not None:
+            self.masks.put([record])
+        self._note(key, record, old)
+
+    def _note(self, key: MaskKey, record: MaskRecord | None, old: MaskRecord | None) -> None:
+        """Record a change of a mask, and remember its locks and what must be drawn."""
+        self._edits.record(key, old, record)
+        self._edits.after(self._draw)
+        windows = self._undrawn.setdefault(key.plane, [])
+        if old is not None:
+            windows.append(old.window)
+            self._remove_lock(old)
+        if record is not None:
+            windows.append(record.window)
+            self._add_lock(record)
 
     def _add_lock(self, info: MaskInfo) -> None:
         if info.status is MaskStatus.LOCKED and info.index in self._frames:
@@ -187,15 +276,28 @@ class SegmentationStore:
         if info.status is MaskStatus.LOCKED:
             self._locked.get(info.object_id, set()).discard(self._frames.get(info.index, -1))
 
+    def redraw(self) -> None:
+        """Draw all masks, e.g. on an empty label image."""
+        infos = self.infos()
+        with self._lock:
+            for _, info in infos:
+                self._undrawn.setdefault(info.index, []).append(info.window)
+        self._draw()
+
     def _draw(self) -> None:
         """Draw what changed; what a full disk prevents is drawn with the next change."""
-        for index in list(self._undrawn):
-            windows = self._undrawn.pop(index)
+        with self._drawing:
+            with self._lock:
+                undrawn, self._undrawn = self._undrawn, {}
             try:
-                self._refresh(index, windows)
-            except OSError:
-                self._undrawn[index] = windows
-                raise
+                while undrawn:
+                    index = next(iter(undrawn))
+                    self._refresh(index, undrawn[index])
+                    del undrawn[index]
+            finally:
+                with self._lock:
+                    for index, windows in undrawn.items():
+                        self._undrawn.setdefault(index, []).extend(windows)
 
     def _refresh(self, index: PlaneIndex, windows: Iterable[Window]) -> None:
         """Draw the labels of a plane again, each chunk once however many masks touch it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,12 @@ class PlanePrompts:
         return not (self.has_mask or self.box is not None or self.empty or len(self.inside))
 
     @property
+    def trimmed(self) -> MaskCrop | None:
+        """The earlier mask if there are only points outside, which remove pixels of it."""
+        lone = self.mask is None and self.box is None and not len(self.inside)
+        return self.previous if lone and len(self.points) else None
+
+    @property
     def inside(self) -> NDArray[np.float64]:
         """The points inside the object, (N, 2) as (y, x)."""
         return self.points[self.labels == 1]
@@ -113,6 +119,39 @@ class PlanePrompts:
         inside = self.inside if len(self.inside) else self.points
         (y0, x0), (y1, x1) = np.floor(inside.min(axis=0)), np.floor(inside.max(axis=0)) + 1
         return Window(int(y0), int(x0), int(y1), int(x1))
+
+
+def cut_to_plane(prompts: PlanePrompts, shape: tuple[int, int], place: str) -> PlanePrompts:
+    """Return prompts whose box and mask are cut at the edges of the plane.
+
+    Parameters
+    ----------
+    prompts : PlanePrompts
+        The prompts.
+    shape : tuple of int
+        Height and width of the plane, in pixels.
+    place : str
+        Object and frame for the message, e.g. ``"object 2 on frame 5"``.
+
+    Raises
+    ------
+    UserError
+        If a point, the whole box or the whole mask lies outside the plane.
+    """
+    points = prompts.points
+    if np.any((points < -0.5) | (points > np.array(shape) - 0.5)):
+        raise UserError(f"A click of {place} lies outside the image. Click inside the image.")
+    box, mask = prompts.box, prompts.mask
+    if box is not None:
+        box = np.clip(box, 0, shape)
+        if np.any(box[0] >= box[1]):
+            raise UserError(f"The box of {place} lies outside the image. Draw it on the image.")
+    if mask is not None and not Window.of(shape).contains(mask.window):
+        window = mask.window.clip(shape)
+        if window.empty:
+            raise UserError(f"The mask of {place} lies outside the image. Draw it on the image.")
+        mask = MaskCrop(window, np.ascontiguousarray(mask.part(window)))
+    return replace(prompts, box=box, mask=mask)
 
 
 @dataclass(frozen=True, slots=True)

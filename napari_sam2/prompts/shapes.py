@@ -29,10 +29,10 @@ def outline_prompt(
     object_id, frame : int
         Label value, and position along the propagated axis.
     shape : tuple of int
-        Height and width of the plane; masks are cut off at its edges.
+        Height and width of the plane; boxes and masks are cut off at its edges.
     """
     if is_box(yx, kind):
-        low, high = yx.min(axis=0) + 0.5, yx.max(axis=0) + 0.5
+        low, high = np.clip([yx.min(axis=0) + 0.5, yx.max(axis=0) + 0.5], 0, shape)
         if (high - low).min() < 1:
             return None
         return BoxPrompt(object_id, frame, _pair(low), _pair(high))

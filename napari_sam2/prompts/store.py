@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from psygnal import Signal
 
+from napari_sam2.core.edit_log import EditLog, NullEditLog
 from napari_sam2.core.errors import UserError
-from napari_sam2.prompts.types import Prompt, arrange, describe
+from napari_sam2.images.coordinates import FixedPosition
+from napari_sam2.prompts.prediction_states import PredictionStates
+from napari_sam2.prompts.types import Prompt, PromptKey, arrange, describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,13 @@ class PromptStore:
         Initial prompts.
     axis : str or None
         The propagated axis; None if unknown.
+    position : FixedPosition
+        Position of the session on the other axes.
 
     Attributes
     ----------
+    predictions : PredictionStates
+        What is known about the masks predicted from the prompts.
     notes : tuple of str
         Messages for the user about how the prompts were read.
     changed : psygnal.Signal
@@ -50,12 +57,24 @@ class PromptStore:
 
     changed: Final = Signal(int, int)
 
-    def __init__(self, prompts: Iterable[Prompt] = (), axis: str | None = None) -> None:
+    def __init__(
+        self,
+        prompts: Iterable[Prompt] = (),
+        axis: str | None = None,
+        position: FixedPosition = (),
+    ) -> None:
         self.axis = axis
+        self.position = position
+        self.predictions = PredictionStates(position)
+        self._edits: EditLog = NullEditLog()
         self.notes: tuple[str, ...] = ()
         self._prompts: dict[tuple[int, int], tuple[Prompt, ...]] = {}
         for prompt in prompts:
             self.add(prompt)
+
+    def record_in(self, edits: EditLog) -> None:
+        """Record edits in a log from now on."""
+        self._edits = self.predictions.edits = edits
 
     def add(self, *prompts: Prompt) -> None:
         """Add prompts, all or none.
@@ -150,19 +169,35 @@ class PromptStore:
             raise UserError(f"{describe(prompt)} does not exist any more.")
         return here.index(prompt)
 
+    def exchange(self, object_id: int, frame: int, new: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+        """Set the prompts of an object on a frame, emit no signal, and return those before."""
+        before = self.get(object_id, frame)
+        with self._edits.edit("Set prompts"):
+            self._write({(object_id, frame): new})
+        return before
+
     def _apply(self, edits: dict[tuple[int, int], tuple[Prompt, ...]]) -> None:
         arranged = {key: arrange(prompts) for key, prompts in edits.items()}
-        edited = [key for key, prompts in sorted(arranged.items()) if self.get(*key) != prompts]
-        for key in edited:
-            self._prompts[key] = arranged[key]
-            if not arranged[key]:
-                del self._prompts[key]
-        for object_id, frame in edited:
+        changed = {k: new for k, new in sorted(arranged.items()) if self.get(*k) != new}
+        if not changed:
+            return
+        with self._edits.edit("Edit prompts"):
+            self._write(changed)
+            for key, new in changed.items():
+                self.predictions.prompts_changed(*key, prompted=bool(new))
+        for object_id, frame in changed:
             self.changed.emit(object_id, frame)
 
+    def _write(self, changed: Mapping[tuple[int, int], tuple[Prompt, ...]]) -> None:
+        for key, new in changed.items():
+            self._edits.record(PromptKey(self.position, *key), self.get(*key), new)
+        # Replaced as a whole, so that another thread can iterate over the earlier prompts.
+        self._prompts = {k: new for k, new in {**self._prompts, **changed}.items() if new}
+
     def __iter__(self) -> Iterator[Prompt]:
-        for key in sorted(self._prompts):
-            yield from self._prompts[key]
+        prompts = self._prompts
+        for key in sorted(prompts):
+            yield from prompts[key]
 
     def __len__(self) -> int:
         return sum(len(prompts) for prompts in self._prompts.values())

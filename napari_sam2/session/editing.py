@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_sam2.masks.mask import FrameResult, MaskStatus
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.session.events import SessionEvents
+from napari_sam2.session.history.session_state import SessionState
+from napari_sam2.session.merging import move_prompts
 from napari_sam2.session.objects import ObjectList
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.store import PromptStore
+    from napari_sam2.prompts.types import Prompt
+    from napari_sam2.session.history.edit_history import EditHistory
+    from napari_sam2.session.tracks.object_tracks import ObjectTracks
     from napari_sam2.tracking.resume_state import Journal
 
 
@@ -31,6 +40,15 @@ class MaskEditor:
         Records complete planes.
     objects : ObjectList
         Objects; those with prompts or masks are added.
+    history : EditHistory
+        Records all edits.
+    tracks : ObjectTracks
+        What was tracked of them, and where they are absent.
+
+    Attributes
+    ----------
+    scores : ScoreTable
+        Scores of all masks.
     """
 
     def __init__(
@@ -40,6 +58,8 @@ class MaskEditor:
         events: SessionEvents,
         journal: Journal,
         objects: ObjectList,
+        history: EditHistory,
+        tracks: ObjectTracks,
     ) -> None:
         self.scores = ScoreTable()
         self.objects = objects
@@ -47,18 +67,34 @@ class MaskEditor:
         self._prompts = prompts
         self._store = store
         self._journal = journal
-        for object_id in {*prompts.objects(), *store.masks.objects()}:
-            objects.add(object_id)
+        self._tracks = tracks
+        self._history = history
+        state = SessionState(store, prompts, objects, self.scores, events, journal)
+        history.connect(prompts.position, state)
+        if not len(history):
+            # Objects of a file of prompts; a session that is opened again has its own list.
+            with history.unrecorded():
+                for object_id in {*prompts.objects(), *store.masks.objects()}:
+                    objects.add(object_id)
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 
     def store(self, results: Sequence[FrameResult], *, replace: bool = False) -> None:
-        """Store the masks of one frame; with ``replace`` also in place of accepted ones."""
-        for result in self._store.put(results, replace=replace):
-            self.scores.add(ScoreRow.from_result(result))
-        for origin in dict.fromkeys(result.origin for result in results):
-            same = [result for result in results if result.origin is origin]
-            self._journal.mark([result.object_id for result in same], origin, same[0].index)
+        """Store masks; with ``replace`` also in place of accepted ones.
+
+        Without ``replace``, masks on frames without the object are not stored.
+        """
+        kept = [r for r in results if replace or not self._tracks.is_absent(r.object_id, r.frame)]
+        with self._history.edit("Store masks"):
+            for result in self._store.put(kept, replace=replace):
+                self.scores.add(ScoreRow.from_result(result))
+                if result.origin is MaskOrigin.PROMPT:
+                    self._prompts.predictions.stored(result.object_id, result.frame)
+        written: defaultdict[tuple[MaskOrigin, PlaneIndex], list[int]] = defaultdict(list)
+        for result in results:
+            written[result.origin, result.index].append(result.object_id)
+        for (origin, index), object_ids in written.items():
+            self._journal.mark(object_ids, origin, index)
         for result in results:
             self._events.result.emit(result)
 
@@ -78,43 +114,161 @@ class MaskEditor:
 
     def rename(self, object_id: int, name: str) -> None:
         """Set the name of an object."""
-        self.objects.change(object_id, name=name)
+        with self._history.step(f"Rename object {object_id}"):
+            self.objects.change(object_id, name=name)
         self._events.objects.emit()
 
     def hide(self, object_id: int, hidden: bool) -> None:
         """Hide or show an object."""
-        self.objects.change(object_id, hidden=hidden)
+        with self._history.step(f"{'Hide' if hidden else 'Show'} object {object_id}"):
+            self.objects.change(object_id, hidden=hidden)
+        self._events.objects.emit()
+
+    def set_class(self, object_id: int, name: str) -> None:
+        """Set the class of an object."""
+        with self._history.step(f"Set the class of object {object_id}"):
+            self.objects.change(object_id, label_class=name)
         self._events.objects.emit()
 
     def remove(self, object_id: int) -> None:
-        """Delete an object and its masks."""
-        self.clear(object_id, None)
-        if object_id in self.objects:
-            self.objects.remove(object_id)
+        """Delete an object with its prompts and masks."""
+        with self._history.step(f"Delete object {object_id}"):
+            self._prompts.clear(object_id)
+            self.delete(object_id, None)
+            if object_id in self.objects:
+                self.objects.remove(object_id)
         self._events.objects.emit()
 
-    def clear(self, object_id: int, frames: Iterable[int] | None) -> None:
-        """Delete an object's masks on some frames, or on all."""
-        chosen = None if frames is None else list(frames)
-        for index in self._store.delete(object_id, chosen):
-            self._events.masks.emit(object_id, index)
-        for frame in [None] if chosen is None else chosen:
-            self.scores.drop(object_id, frame)
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one; return the prompts that were dropped."""
+        if source_id == target_id:
+            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
+        with self._history.step(f"Merge object {source_id} into object {target_id}"):
+            self.add_prompted_objects()
+            for object_id in (source_id, target_id):
+                self.objects.check(object_id)
+            with self._history.edit("Merge"):
+                dropped = move_prompts(self._prompts, source_id, target_id)
+                merged = self._store.merge(source_id, target_id)
+                for frame, info in merged:
+                    self.scores.add(ScoreRow.from_info(frame, info))
+                    self._prompts.predictions.stored(target_id, frame)
+            self.remove(source_id)
+        for _, info in merged:
+            self._events.masks.emit(target_id, info.index)
+        return dropped
 
-    def set_status(
+    def delete(self, object_id: int, frames: Iterable[int] | None) -> None:
+        """Delete an object's masks on some frames, or on all, whatever their status."""
+        chosen = None if frames is None else list(frames)
+        with self._history.step(f"Delete masks of object {object_id}"):
+            deleted = self._store.delete(object_id, chosen)
+            for frame in [None] if chosen is None else chosen:
+                self.scores.drop(object_id, frame)
+        for index in deleted:
+            self._events.masks.emit(object_id, index)
+
+    def clear(self, object_id: int, frames: FrameRanges) -> None:
+        """Delete an object's masks on some frames, where it gets none from now on."""
+        inside = frames & FrameRanges(((0, self._store.n_frames),))
+        with self._history.step(f"Clear {inside.text} of object {object_id}"):
+            self._set_absent(object_id, self._tracks.absent(object_id) | inside, inside)
+
+    def set_extent(
+        self, object_id: int, *, first: int | None = None, stop: int | None = None
+    ) -> None:
+        """Set an object's first frame or the frame after its last one; delete masks outside."""
+        absent, n_frames = self._tracks.absent(object_id), self._store.n_frames
+        outside = FrameRanges(((0, first or 0), (n_frames if stop is None else stop, n_frames)))
+        before = [
+            (a, b)
+            for a, b in absent.ranges
+            if not ((first is not None and a == 0) or (stop is not None and b == n_frames))
+        ]
+        begins = f"Begin object {object_id} on frame {first}"
+        title = begins if stop is None else f"End object {object_id} on frame {stop - 1}"
+        with self._history.step(title):
+            self._set_absent(object_id, FrameRanges(tuple(before)) | outside, outside)
+
+    def clear_extent(self, object_id: int) -> None:
+        """Let an object have masks on all frames again."""
+        with self._history.step(f"Clear the extent of object {object_id}"):
+            self._tracks.set_absent(object_id, FrameRanges())
+
+    def _set_absent(self, object_id: int, absent: FrameRanges, deleted: FrameRanges) -> None:
+        self.add_prompted_objects()
+        self.objects.check(object_id)
+        self._tracks.check_removable(object_id, deleted)
+        self._tracks.set_absent(object_id, absent)
+        self.delete(object_id, deleted & self._store.frames(object_id))
+
+    def redraw_frame(self, object_id: int, frame: int) -> None:
+        """Draw the labels of a frame again, and report the object's mask there as changed."""
+        self._store.redraw_frame(frame)
+        self._events.masks.emit(object_id, self._store.index(frame))
+
+    def check_unlocked(self, object_id: int, frame: int) -> None:
+        """Raise an error if an object's mask on a frame is locked."""
+        if self._store.is_locked(object_id, frame):
+            raise locked_error(object_id, frame)
+
+    def accept(self, object_id: int, frames: Iterable[int] | None, *, cover: bool) -> int:
+        """Accept an object's masks that are not locked; return how many changed."""
+        open_masks = frozenset({MaskStatus.DRAFT, MaskStatus.FINAL})
+        title = f"Accept object {object_id}"
+        return self._set_status(
+            title, object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover
+        )
+
+    def reopen(self, object_id: int, frames: Iterable[int] | None) -> int:
+        """Make an object's accepted masks drafts again; return how many changed."""
+        accepted = frozenset({MaskStatus.ACCEPTED})
+        title = f"Reopen object {object_id}"
+        return self._set_status(title, object_id, frames, MaskStatus.FINAL, accepted)
+
+    def lock(self, object_id: int, frames: Iterable[int] | None) -> int:
+        """Lock an object's masks; return how many changed. UserError if there are none."""
+        masked = self._store.frames(object_id)
+        chosen = masked if frames is None else FrameRanges.of(frames)
+        found = chosen & masked
+        if not found:
+            where = f" on {chosen.text}" if chosen else ""
+            raise UserError(
+                f"Object {object_id} has no mask{where} to lock. Click it or propagate it first."
+            )
+        unlocked = frozenset(MaskStatus) - {MaskStatus.LOCKED}
+        title = f"Lock object {object_id}"
+        return self._set_status(title, object_id, found, MaskStatus.LOCKED, unlocked)
+
+    def unlock(self, object_id: int, frames: Iterable[int] | None) -> int:
+        """Unlock an object's masks; return how many changed."""
+        locked = frozenset({MaskStatus.LOCKED})
+        masked = self._store.frames(object_id)
+        found = masked if frames is None else FrameRanges.of(frames) & masked
+        title = f"Unlock object {object_id}"
+        return self._set_status(title, object_id, found, MaskStatus.FINAL, locked)
+
+    def _set_status(
         self,
+        title: str,
         object_id: int,
         frames: Iterable[int] | None,
         status: MaskStatus,
+        of: frozenset[MaskStatus],
         *,
         cover: bool = False,
     ) -> int:
-        """Change the status of an object's masks and return how many of them changed.
-
-        See :meth:`napari_sam2.masks.segmentation_store.SegmentationStore.set_status`.
-        """
-        changed = self._store.set_status(object_id, frames, status, cover=cover)
-        for frame, info in changed:
-            self.scores.add(ScoreRow.from_info(frame, info))
+        with self._history.step(title):
+            changed = self._store.set_status(object_id, frames, status, of=of, cover=cover)
+            for frame, info in changed:
+                self.scores.add(ScoreRow.from_info(frame, info))
+        for _, info in changed:
             self._events.masks.emit(info.object_id, info.index)
         return sum(info.object_id == object_id for _, info in changed)
+
+
+def locked_error(object_id: int, frame: int) -> UserError:
+    """Return the error for a change of a locked mask."""
+    return UserError(
+        f"Object {object_id} is locked on frame {frame}. Unlock it there to change it."
+    )

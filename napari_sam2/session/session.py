@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.inference.preview import Preview
-from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
+from napari_sam2.inference.refinement import MaskRefiner, Refined
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
-from napari_sam2.masks.mask import FrameResult, MaskStatus
+from napari_sam2.masks.mask import FrameResult
 from napari_sam2.masks.segmentation_store import SegmentationStore
-from napari_sam2.prompts.plane_prompts import RunPrompts
 from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
+from napari_sam2.session.history.edit_history import EditHistory
+from napari_sam2.session.object_edits import ObjectEdits
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.pipeline import InferencePipeline
+from napari_sam2.session.runs import SessionRuns
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.tracking.plan import Plan, PropagationRequest, make_plan
-from napari_sam2.tracking.propagation import Propagation, SweptFrame
+from napari_sam2.session.tracks.object_tracks import ObjectTracks
+from napari_sam2.tracking.correction import Correction
+from napari_sam2.tracking.plan import Plan, PropagationRequest
 from napari_sam2.tracking.resume_state import Journal, NullJournal
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from napari_sam2.prompts.types import PointPrompt
 
 
-class SegmentationSession:
+class SegmentationSession(ObjectEdits):
     """One stack, one model, the user's prompts, and the masks predicted from them.
 
     One thread may propagate while others preview and edit; calls of the model alternate.
@@ -64,6 +66,8 @@ class SegmentationSession:
         Reads planes in place of the stack, e.g. a ``MissingValueMonitor``.
     objects : ObjectList or None
         Objects shared with other sessions.
+    history : EditHistory or None
+        Steps shared with other sessions; None for steps of its own, in memory.
 
     Attributes
     ----------
@@ -73,6 +77,8 @@ class SegmentationSession:
         The objects.
     scores : ScoreTable
         Scores of all masks.
+    history : EditHistory
+        All edits, with undo and redo.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class SegmentationSession:
         drafts: MaskStore | None = None,
         reader: PlaneReader | None = None,
         objects: ObjectList | None = None,
+        history: EditHistory | None = None,
     ) -> None:
         self.stack, self.predictor = stack, predictor
         self.prompts, self.masks, self.labels = prompts, masks, labels
@@ -96,18 +103,27 @@ class SegmentationSession:
         self.events = SessionEvents()
         self._run = RunState(self.events)
         self._journal: Journal = journal or NullJournal()
-        self._store = SegmentationStore(stack, masks, labels, drafts)
-        self._resolver = PromptResolver(prompts, self._store)
-        listed = ObjectList() if objects is None else objects
-        self._editor = MaskEditor(self._store, prompts, self.events, self._journal, listed)
-        self.objects, self.scores = listed, self._editor.scores
+        self.history = EditHistory() if history is None else history
+        self.objects = ObjectList() if objects is None else objects
+        prompts.record_in(self.history)
+        self.objects.edits = self.history
+        self._store = SegmentationStore(stack, masks, labels, drafts, self.history)
+        self._resolver = PromptResolver(prompts, self._store, stack.shape)
+        tracks = ObjectTracks(stack, self.objects, prompts, self._store, self._resolver)
+        parts = (self._store, prompts, self.events, self._journal, self.objects)
+        super().__init__(MaskEditor(*parts, self.history, tracks), self._store, tracks)
+        self.scores = self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
         self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
         self._model_lock = RLock()
-        prompts.changed.connect(self._resolver.prompts_changed)
+        self._runs = SessionRuns(
+            *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
+            *(self._refiner, self._journal, self._run, self._model_lock, self.history),
+            self.settings.checkpoint_every,
+        )
 
     @property
     def intensity(self) -> Intensity:
@@ -139,62 +155,6 @@ class SegmentationSession:
         """Sizes and positions of views on this stack."""
         return self._pipeline.placement
 
-    def add_object(self, name: str = "") -> int:
-        """Add an object and return its id."""
-        return self._editor.add_object(name)
-
-    def rename(self, object_id: int, name: str) -> None:
-        """Set the name of an object."""
-        self._editor.rename(object_id, name)
-
-    def hide(self, object_id: int, hidden: bool = True) -> None:
-        """Hide an object in viewers, or show it."""
-        self._editor.hide(object_id, hidden)
-
-    def accept(
-        self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False
-    ) -> int:
-        """Accept an object's masks, so that propagation and other objects do not change them.
-
-        The number of masks that were not accepted before is returned.
-
-        Parameters
-        ----------
-        object_id : int
-            The label value.
-        frames : iterable of int or None
-            Frames; None for all.
-        cover : bool
-            Whether to take pixels from masks that were accepted before where they overlap. By
-            default those keep their pixels. Locked masks always keep them.
-        """
-        return self._editor.set_status(object_id, frames, MaskStatus.ACCEPTED, cover=cover)
-
-    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Lock an object's masks: nothing replaces them, and propagation starts from them."""
-        return self._editor.set_status(object_id, frames, MaskStatus.LOCKED)
-
-    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
-        """Undo :meth:`accept` and :meth:`lock`; return the number of masks that changed."""
-        return self._editor.set_status(object_id, frames, MaskStatus.FINAL)
-
-    def clear(self, object_id: int, frames: Iterable[int] | None = None) -> None:
-        """Delete an object's masks on some frames, or on all; its prompts stay."""
-        self._editor.clear(object_id, frames)
-
-    def delete_object(self, object_id: int) -> None:
-        """Delete an object with its prompts and masks; masks below it become visible."""
-        self._resolver.forget(object_id)
-        self._editor.remove(object_id)
-
-    def result(self, object_id: int, frame: int) -> FrameResult | None:
-        """Return the stored mask of an object on a frame, or None."""
-        return self._store.result(object_id, frame)
-
-    def restore(self, result: FrameResult) -> None:
-        """Store a mask again, e.g. to undo an edit; it replaces accepted and locked masks too."""
-        self._editor.store([result], replace=True)
-
     def warm(self, frame: int) -> None:
         """Encode a frame before the first click on it."""
         self._emit_notes()
@@ -203,6 +163,8 @@ class SegmentationSession:
 
     def preview(self, object_id: int, frame: int, *, trial: PointPrompt | None = None) -> Preview:
         """Predict and store the mask for an object's prompts; return it with its alternatives.
+
+        It is not stored if another thread has changed these prompts meanwhile.
 
         Parameters
         ----------
@@ -216,14 +178,23 @@ class SegmentationSession:
         Raises
         ------
         UserError
-            If the object has no prompt on the frame.
+            If the object has no prompt on the frame, or its mask there is locked.
         """
-        self._emit_notes()
-        prompts = None if trial is None else self._resolver.resolve_with_click(trial)
-        with self._model_lock:
-            preview = self._pipeline.click_predictor.predict(object_id, frame, prompts)
         if trial is None:
-            self._editor.store([preview.result], replace=True)
+            self._editor.check_unlocked(object_id, frame)
+        self._emit_notes()
+        if trial is not None:
+            with self._model_lock:
+                prompts = self._resolver.resolve_with_click(trial)
+                return self._pipeline.click_predictor.predict(object_id, frame, prompts)
+        # The step stays closed: an edit can be undone while its mask is computed.
+        with self.history.join(self.history.action(f"Predict object {object_id}")):
+            asked = self.prompts.get(object_id, frame)
+            with self._model_lock:
+                preview = self._pipeline.click_predictor.predict(object_id, frame)
+            with self.history.edit("Store a prediction"):
+                if self.prompts.get(object_id, frame) == asked:
+                    self._editor.store([preview.result], replace=True)
         return preview
 
     def choose(self, preview: Preview, number: int) -> Preview:
@@ -231,9 +202,11 @@ class SegmentationSession:
 
         Numbers past the last candidate start over from the first.
         """
+        self._editor.check_unlocked(preview.result.object_id, preview.result.frame)
         chosen = preview.choose(number)
-        self._resolver.choose(chosen.result, chosen.chosen)
-        self._editor.store([chosen.result], replace=True)
+        with self.history.step(f"Choose a mask of object {chosen.result.object_id}"):
+            self._resolver.choose(chosen.result, chosen.chosen)
+            self._editor.store([chosen.result], replace=True)
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
@@ -242,10 +215,13 @@ class SegmentationSession:
         Raises
         ------
         UserError
-            If there is no mask, the earlier view was as close, or the new mask differs too much.
+            If there is no mask, it is locked, the earlier view was as close, or the new mask
+            differs too much.
         """
-        refined = self._refiner.refine(object_id, frame)
-        self._editor.store([refined], replace=True)
+        self._editor.check_unlocked(object_id, frame)
+        with self.history.step(f"Refine object {object_id}"):
+            refined = self._refiner.refine(object_id, frame)
+            self._editor.store(self._pipeline.share_pixels(self._store, refined), replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -260,22 +236,40 @@ class SegmentationSession:
         Masks that the user drew or accepted are skipped, and a refined mask that differs too much
         from the present one is rejected; see :class:`RefinementOutcome`.
         """
-        selection = self._refiner.select(objects, frames)
-        self._run.reset()
-        with self._run.running(len(selection)):
-            for done, refined in enumerate(self._refiner.refine_all(selection), 1):
-                if refined.outcome is RefinementOutcome.REFINED:
-                    self._editor.store([refined.result])
-                self._run.advance(done)
-                yield refined
-                if self._run.cancelled():
-                    return
+        return self._runs.refine(objects, frames)
 
     def plan(self, request: PropagationRequest | None = None) -> Plan:
         """Return the sweeps of :meth:`propagate`; UserError if nothing can be propagated."""
-        self._editor.add_prompted_objects()
-        frames = self._resolver.conditioning_frames()
-        return make_plan(request or PropagationRequest(), frames, self.stack.n_frames)
+        return self._runs.plan(request or PropagationRequest(), self.stack.n_frames)
+
+    def correction(
+        self, object_id: int, request: PropagationRequest | None = None
+    ) -> Correction | None:
+        """Return the frames that :meth:`propagate_correction` would compute; None for none.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        request : PropagationRequest or None
+            Direction and frames; its objects are ignored.
+        """
+        return self._tracks.correction(object_id, request or PropagationRequest())
+
+    def propagate_correction(
+        self, object_id: int, request: PropagationRequest | None = None
+    ) -> Iterator[FrameResult]:
+        """Track one object on the frames of its :meth:`correction`; all other masks stay.
+
+        UserError if there is nothing to compute.
+        """
+        self._emit_notes()
+        request = request or PropagationRequest()
+        token = self.history.action(_run_title([object_id]))
+        with self.history.join(token):
+            self._runs.trim([object_id], self.preview)
+            plan = self._runs.correction_plan(object_id, request)
+        return self._runs.start(plan, self._context(f"correction {plan}"), token, resume=False)
 
     def propagate(
         self, request: PropagationRequest | None = None, *, resume: bool = False
@@ -307,36 +301,22 @@ class SegmentationSession:
         """
         self._emit_notes()
         request = request or PropagationRequest()
-        plan = self.plan(request)
-        prompts = self._resolver.resolve_run(plan.sweeps[0].conditioning)
-        prompts.check()
-        self._run.reset()
+        ids = request.objects or self.prompts.objects()
+        token = self.history.action(_run_title(ids))
+        with self.history.join(token):
+            self._runs.trim(request.objects, self.preview)
+            plan = self.plan(request)
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
-        run_id = prompts.digest(f"{request} {self.settings} {self.predictor.info.weights_hash}")
-        return self._propagate(plan, prompts, run_id, resume)
+        return self._runs.start(plan, self._context(str(request)), token, resume=resume)
 
-    def _propagate(
-        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool
-    ) -> Iterator[FrameResult]:
-        every = self.settings.checkpoint_every
-        with self._run.running(plan.n_steps), self._pipeline.prefetcher() as prefetcher:
-            make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-            propagation = Propagation(make_runner, self._store, self._journal, every, run_id)
-            frames = propagation.run(plan, self._run.cancelled, resume=resume)
-            while (frame := self._next(frames)) is not None:
-                self._editor.store(frame.results)
-                self._run.advance(frame.done)
-                yield from frame.results
+    def _context(self, run: str) -> str:
+        return f"{run} {self.settings} {self.predictor.info.weights_hash}"
 
     def cancel(self) -> None:
         """Stop a run after the current frame; any thread may call. Complete frames stay."""
         self._run.cancel()
-
-    def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
-        with self._model_lock:
-            return next(frames, None)
 
     def _predict_closer(self, before: FrameResult) -> FrameResult | None:
         with self._model_lock:
@@ -345,3 +325,7 @@ class SegmentationSession:
     def _emit_notes(self) -> None:
         while self._notes:
             self.events.notice.emit(self._notes.pop(0))
+
+
+def _run_title(objects: Sequence[int]) -> str:
+    return f"Propagate object {objects[0]}" if len(objects) == 1 else "Propagate objects"

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.storage.run_description import RunDifference
+from napari_sam2.session.storage.saved_values import SavedValues
+from napari_sam2.session.storage.session_description import SessionDescription
+from napari_sam2.session.storage.session_folder import SessionFolder
 
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
@@ -37,6 +43,15 @@ class SessionGroup:
         The label images of drafts and of results.
     settings : SessionSettings or None
         Settings that change results or resources.
+    folder : SessionFolder or None
+        Where everything is saved; None keeps it in memory. What it holds is restored.
+    history : EditHistory or None
+        Steps for undo and redo; None keeps them in the folder, or in memory without a folder.
+
+    Attributes
+    ----------
+    history : EditHistory
+        All edits of all sessions, with undo and redo.
     """
 
     def __init__(
@@ -46,22 +61,87 @@ class SessionGroup:
         intensity: Intensity,
         labels: DraftAndResultLabels,
         settings: SessionSettings | None = None,
+        folder: SessionFolder | None = None,
+        history: EditHistory | None = None,
     ) -> None:
         self.stack = stack
         self.grid = LayerCoordinates.of(stack)
         self.labels = labels
-        self.masks: MaskStore = MemoryMaskStore()
+        self.folder = folder
+        self.masks: MaskStore = MemoryMaskStore() if folder is None else folder.masks
         self.objects = ObjectList()
+        steps = None if folder is None else folder.steps
+        self.history = EditHistory(steps) if history is None else history
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
         self._sessions: dict[FixedPosition, SegmentationSession] = {}
         self._listeners: list[Callable[[SegmentationSession], None]] = []
+        if folder is not None:
+            self._restore(folder)
+
+    def _restore(self, folder: SessionFolder) -> None:
+        """Create the sessions that a folder holds values of."""
+        saved = SavedValues.of(folder.steps, folder.masks, self.grid)
+        self.objects.restore(saved.objects)
+        for position in saved.positions:
+            prompts = PromptStore(saved.prompts_at(position), self.stack.along, position)
+            prompts.predictions.restore(saved.predictions_at(position))
+            self.add_session(position, prompts)
+
+    def add_session(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
+        """Create the session of a position with prompts, in place of an earlier one."""
+        self._sessions[fixed] = self._create(fixed, prompts)
+        return self._sessions[fixed]
+
+    def redraw(self) -> None:
+        """Draw the labels of all masks again, e.g. after a session was opened."""
+        for session in list(self._sessions.values()):
+            session.redraw()
+
+    def check_input(self) -> tuple[RunDifference, ...]:
+        """Compare image and model with those of the folder, and keep those of now.
+
+        Some pixels are read; any thread may call.
+
+        Returns
+        -------
+        tuple of RunDifference
+            How they differ; empty if they do not.
+        """
+        if self.folder is None:
+            return ()
+        now = self._description().with_input(self.stack)
+        differences = self.folder.description.differences(now)
+        self.folder.describe(now)
+        return differences
+
+    def differences(self) -> tuple[RunDifference, ...]:
+        """Return how image and model differ from those of the folder; nothing is changed."""
+        if self.folder is None:
+            return ()
+        now = self._description().with_input(self.stack)
+        return self.folder.description.differences(now)
+
+    def close(self) -> None:
+        """Close the folder; another process can open it then. Do not use the sessions any more."""
+        if self.folder is not None:
+            self.folder.close()
+
+    def _description(self) -> SessionDescription:
+        parts = (self.stack, self._predictor, self._intensity, self.settings)
+        return SessionDescription.of(*parts)
+
+    def _describe(self) -> None:
+        if self.folder is not None:
+            known = self.folder.description.input
+            self.folder.describe(replace(self._description(), input=known))
 
     def __getitem__(self, fixed: FixedPosition) -> SegmentationSession:
         """Return the session of a position, created at the first access."""
         if fixed not in self._sessions:
-            self._sessions[fixed] = self._create(fixed, PromptStore(axis=self.stack.along))
+            prompts = PromptStore(axis=self.stack.along, position=fixed)
+            self._sessions[fixed] = self._create(fixed, prompts)
         return self._sessions[fixed]
 
     def __iter__(self) -> Iterator[tuple[FixedPosition, SegmentationSession]]:
@@ -98,12 +178,14 @@ class SessionGroup:
         self._intensity = intensity
         for session in self._sessions.values():
             session.intensity = intensity
+        self._describe()
 
     def set_predictor(self, predictor: Predictor) -> None:
         """Change the model of all sessions; prompts and masks stay."""
         self._predictor = predictor
         for fixed, old in list(self._sessions.items()):
             self._sessions[fixed] = self._create(fixed, old.prompts)
+        self._describe()
 
     def _create(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
         session = SegmentationSession(
@@ -115,6 +197,7 @@ class SessionGroup:
             labels=self.labels,
             settings=self.settings,
             objects=self.objects,
+            history=self.history,
         )
         for created in self._listeners:
             created(session)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.masks.mask import MaskOrigin
 
 
@@ -69,7 +70,8 @@ class Task:
     role : Role
         ``CONDITION`` on the object's conditioning frames.
     shown : bool
-        False if an earlier sweep of the run has already given the final result.
+        False if an earlier sweep of the run has already given the final result, or if the frame
+        only conditions the run and its mask stays as it is.
     blended : bool
         Whether the result is blended with the draft of the earlier sweep.
     final : bool
@@ -96,6 +98,8 @@ class Sweep:
         ``FORWARD`` or ``BACKWARD``.
     conditioning : Mapping[int, tuple of int]
         Conditioning frames of each object, increasing.
+    written : Mapping[int, FrameRanges]
+        Frames on which each object gets a new mask. Its other frames are not tracked.
     frames : range
         Frames in the order of computation.
     both : bool
@@ -104,6 +108,7 @@ class Sweep:
 
     direction: MaskOrigin
     conditioning: Mapping[int, tuple[int, ...]]
+    written: Mapping[int, FrameRanges]
     frames: range
     both: bool
 
@@ -114,11 +119,12 @@ class Sweep:
 
     def tasks(self, frame: int) -> tuple[Task, ...]:
         """Return the tasks of a frame, by object id."""
-        return tuple(
+        tasks = (
             self._task(object_id, prompted, frame)
             for object_id, prompted in self.conditioning.items()
             if (frame <= prompted[-1] if self.reverse else frame >= prompted[0])
         )
+        return tuple(task for task in tasks if task.shown or task.role is Role.CONDITION)
 
     def _task(self, object_id: int, prompted: tuple[int, ...], frame: int) -> Task:
         conditioned = prompted[bisect_right(prompted, frame) - 1] == frame and frame >= prompted[0]
@@ -127,7 +133,7 @@ class Sweep:
         return Task(
             object_id=object_id,
             role=Role.CONDITION if conditioned else Role.TRACK,
-            shown=not (conditioned and second),
+            shown=frame in self.written[object_id] and not (conditioned and second),
             blended=gap and second,
             final=not (gap and self.both and not second),
             enclosed=gap,
@@ -149,7 +155,16 @@ class Plan:
     @property
     def objects(self) -> tuple[int, ...]:
         """Ids of the propagated objects, increasing."""
-        return tuple(self.sweeps[0].conditioning)
+        return tuple(self.conditioning)
+
+    @property
+    def conditioning(self) -> dict[int, tuple[int, ...]]:
+        """All conditioning frames of each object, by increasing id."""
+        frames: dict[int, set[int]] = {}
+        for sweep in self.sweeps:
+            for object_id, prompted in sweep.conditioning.items():
+                frames.setdefault(object_id, set()).update(prompted)
+        return {object_id: tuple(sorted(frames[object_id])) for object_id in sorted(frames)}
 
     def steps(self) -> Iterator[tuple[int, int]]:
         """Yield (number of the sweep, frame) in the order of computation."""
@@ -164,7 +179,10 @@ class Plan:
 
 
 def make_plan(
-    request: PropagationRequest, prompted: Mapping[int, Sequence[int]], n_frames: int
+    request: PropagationRequest,
+    prompted: Mapping[int, Sequence[int]],
+    n_frames: int,
+    absent: Mapping[int, FrameRanges] | None = None,
 ) -> Plan:
     """Return the plan of a propagation.
 
@@ -176,6 +194,8 @@ def make_plan(
         Conditioning frames of each object.
     n_frames : int
         Length of the propagated axis.
+    absent : Mapping[int, FrameRanges] or None
+        Frames on which an object gets no mask.
 
     Returns
     -------
@@ -188,7 +208,7 @@ def make_plan(
     UserError
         If an object has no prompt in the range, or the range exceeds the stack.
     """
-    first, stop = _range(request, n_frames)
+    first, stop = frame_range(request, n_frames)
     ids = sorted(prompted) if request.objects is None else sorted(set(request.objects))
     frames = {object_id: _inside(object_id, prompted, first, stop) for object_id in ids}
     if request.objects is None:
@@ -199,17 +219,45 @@ def make_plan(
         raise UserError(
             f"{who} on the frames {first}:{stop}. Add a prompt, or choose a larger range."
         )
-    both = request.direction is PropagationDirection.BOTH
+    everything, nothing = FrameRanges(((first, stop),)), FrameRanges()
+    written = {o: everything - (absent or {}).get(o, nothing) for o in frames}
+    return Plan(make_sweeps(frames, written, request.direction, (first, stop)))
+
+
+def make_sweeps(
+    conditioning: Mapping[int, tuple[int, ...]],
+    written: Mapping[int, FrameRanges],
+    direction: PropagationDirection,
+    frames: tuple[int, int],
+) -> tuple[Sweep, ...]:
+    """Return the sweeps that track objects over a range of frames.
+
+    Parameters
+    ----------
+    conditioning : Mapping[int, tuple of int]
+        Conditioning frames of each object, increasing. They may lie outside the range; a sweep
+        then starts on them.
+    written : Mapping[int, FrameRanges]
+        Frames of the range on which each object gets a new mask.
+    direction : PropagationDirection
+        One sweep, or both; a sweep that would give no new result is omitted.
+    frames : (int, int)
+        Half-open range, in which sweeps end.
+    """
+    first, stop = frames
+    both = direction is PropagationDirection.BOTH
     sweeps = []
-    if request.direction is not PropagationDirection.BACKWARD:
-        start = min(inside[0] for inside in frames.values())
-        sweeps.append(Sweep(MaskOrigin.FORWARD, frames, range(start, stop), both))
-    if request.direction is not PropagationDirection.FORWARD:
-        start = max(inside[-1] for inside in frames.values())
-        backward = Sweep(MaskOrigin.BACKWARD, frames, range(start, first - 1, -1), both)
+    if direction is not PropagationDirection.BACKWARD:
+        start = min(inside[0] for inside in conditioning.values())
+        forward = range(start, stop)
+        sweeps.append(Sweep(MaskOrigin.FORWARD, conditioning, written, forward, both))
+    if direction is not PropagationDirection.FORWARD:
+        start = max(inside[-1] for inside in conditioning.values())
+        back = range(start, first - 1, -1)
+        backward = Sweep(MaskOrigin.BACKWARD, conditioning, written, back, both)
         if not both or _adds_something(backward, first):
             sweeps.append(backward)
-    return Plan(tuple(sweeps))
+    return tuple(sweep for sweep in sweeps if sweep.frames)
 
 
 def _adds_something(backward: Sweep, first: int) -> bool:
@@ -219,7 +267,8 @@ def _adds_something(backward: Sweep, first: int) -> bool:
     )
 
 
-def _range(request: PropagationRequest, n_frames: int) -> tuple[int, int]:
+def frame_range(request: PropagationRequest, n_frames: int) -> tuple[int, int]:
+    """Return the half-open range of a request; UserError if it exceeds the stack."""
     first, stop = request.frames or (0, n_frames)
     if first >= n_frames or stop > n_frames:
         raise UserError(

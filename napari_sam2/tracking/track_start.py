@@ -103,8 +103,8 @@ class TrackInitializer:
         return dict.fromkeys(prompts, self.placement.full) | share_views(requests, self.placement)
 
     def _crop(self, view: View, prompts: PlanePrompts, tracking: TrackingResult) -> MaskCrop:
-        """Return the mask on the plane; a given mask is kept exactly in zoomed views."""
-        if prompts.mask is not None and view.zoomed:
+        """Return the mask on the plane; a given mask is kept to the pixel."""
+        if prompts.mask is not None:
             return prompts.mask
         return self.encoder.mask_to_plane(view, tracking.logits)
 

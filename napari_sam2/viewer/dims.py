@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 
@@ -57,6 +58,19 @@ class ViewerDims:
         for axis in axes:
             at = self.grid.axes.index(axis)
             self.viewer.dims.set_point(offset + at, world[at])
+
+    def check_plane(self) -> None:
+        """Raise an error unless whole planes are shown in 2-D, as prompts need.
+
+        Raises
+        ------
+        UserError
+            Names the axes to show.
+        """
+        if self.viewer.dims.ndisplay != 2:
+            raise UserError("Go back to 2D to click.")
+        if not self.shows_plane():
+            raise UserError(f"Show the axes {' and '.join(self.grid.plane)} again to click.")
 
     def shows_plane(self) -> bool:
         """Return whether the viewer shows whole planes of the stack in 2-D."""

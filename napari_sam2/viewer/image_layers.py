@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.labels import free_path
 from napari_sam2.images.axes import UNNAMED, axes_from_names
 from napari_sam2.images.calibration import SPATIAL, Calibration
 from napari_sam2.images.intensity import PRIMARIES, WHITE, Color, Intensity, Limits
@@ -18,15 +17,20 @@ from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.viewer.layers.opened_file import layer_path, opened_file
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_sam2.images.coordinates import LayerCoordinates
     from napari_sam2.inference.protocol import Predictor
 
+SESSION_PATH = "napari-sam2 session"
+"""Key of a layer's metadata: the folder of the session that it was opened from."""
+SOURCE_PATH = "napari-sam2 source"
+"""Key of a layer's metadata: the file of the image, if the layer was opened from a session."""
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
-_LARGE_BYTES = 256 << 20
 
 
 def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None = None) -> str:
@@ -128,7 +132,7 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    path = first.source.path
+    path = first.metadata.get(SOURCE_PATH) or layer_path(first)
     files = (Path(path),) if path is not None and Path(path).exists() else ()
     calibration = layer_calibration(first, stack.native_label_axes)
     source = replace(stack.source, name=first.name, calibration=calibration, files=files)
@@ -169,6 +173,22 @@ def _to_world(image: Image | Labels) -> tuple[NDArray[np.float64], NDArray[np.fl
     points = np.vstack([np.zeros(image.ndim), np.eye(image.ndim)])
     corner, *ends = (np.asarray(image.data_to_world(point), np.float64) for point in points)
     return corner, np.stack([end - corner for end in ends], axis=1)
+
+
+def plane_directions(image: Image, grid: LayerCoordinates) -> tuple[int, int]:
+    """Return the directions of a plane's rows and columns in the world: 1, or -1 if flipped.
+
+    Parameters
+    ----------
+    image : Image
+        The layer.
+    grid : LayerCoordinates
+        Its axes.
+    """
+    _, directions = _to_world(image)
+    at = [grid.axes.index(axis) for axis in grid.plane]
+    down, right = (-1 if directions[i, i] < 0 else 1 for i in at)
+    return down, right
 
 
 def intensity_from_layers(images: Sequence[Image]) -> Intensity:
@@ -213,33 +233,14 @@ def layer_transform(image: Image | Labels) -> dict[str, Any]:
     }
 
 
-def is_lazy(image: Image) -> bool:
-    """Return whether pixels are read only when they are shown."""
-    return not isinstance(_levels(image)[0], np.ndarray)
+def opening_notes(images: Sequence[Image]) -> tuple[str, ...]:
+    """Return the notes on the files of layers that the reader of this plugin opened."""
+    files = [file for image in images if (file := opened_file(image)) is not None]
+    return tuple(dict.fromkeys(note for file in files for note in file.notes))
 
 
-def is_large(image: Image) -> bool:
-    """Return whether labels of the image are too large to keep uncompressed in memory."""
-    return int(np.prod(_levels(image)[0].shape)) * 2 > _LARGE_BYTES
-
-
-def label_folder(stack: Stack, images: Sequence[Image]) -> Path | None:
-    """Return a free folder beside the image for its accepted labels.
-
-    Returns
-    -------
-    Path or None
-        None for a small image in memory and for an image without a file: its labels are kept in
-        memory.
-    """
-    large = any(is_lazy(image) or is_large(image) for image in images)
-    return free_path(stack, ".zarr") if large and stack.source.files else None
-
-
-def create_sessions(
-    stack: Stack, images: Sequence[Image], predictor: Predictor, folder: Path | None = None
-) -> SessionGroup:
-    """Return sessions on image layers, with their contrast and colors.
+def create_sessions(stack: Stack, images: Sequence[Image], predictor: Predictor) -> SessionGroup:
+    """Return sessions on image layers in memory, with the contrast and colors of the layers.
 
     Parameters
     ----------
@@ -249,8 +250,6 @@ def create_sessions(
         The layers.
     predictor : Predictor
         The model.
-    folder : Path or None
-        A folder for the accepted labels; None keeps them in memory.
     """
-    labels = DraftAndResultLabels.make(stack, folder)
+    labels = DraftAndResultLabels.make(stack)
     return SessionGroup(stack, predictor, intensity_from_layers(images), labels)

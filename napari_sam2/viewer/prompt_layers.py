@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from napari.layers.base import ActionType
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.images.coordinates import FixedPosition
-from napari_sam2.prompts.history import PromptEdit
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.events import SyncEvents
 from napari_sam2.viewer.layers.labels import prompts_from_paint
 from napari_sam2.viewer.layers.layer_set import LayerRole, LayerSet
 from napari_sam2.viewer.layers.points import INSIDE, OUTSIDE
-from napari_sam2.viewer.prompt_controller import PromptController
+from napari_sam2.viewer.prompt_controller import PromptController, PromptEdit
 
 _FINISHED = (ActionType.ADDED, ActionType.CHANGED, ActionType.REMOVED)
 _Merge = Callable[[tuple[Prompt, ...], list[Any]], tuple[Prompt, ...]]
@@ -34,7 +35,9 @@ class PromptLayers:
     prompts : PromptController
         Receives the edits.
     events : SyncEvents
-        Receives changes of the current object.
+        Receives changes of the current object, and notices.
+    check_view : Callable
+        Raises a UserError with advice where the viewer shows no plane to click on.
 
     Attributes
     ----------
@@ -50,13 +53,16 @@ class PromptLayers:
         sessions: SessionGroup,
         prompts: PromptController,
         events: SyncEvents,
+        check_view: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check_view = check_view
         self._layers = layers
         self._sessions = sessions
         self._prompts = prompts
         self._events = events
         self._updating = False
         self._keys_of_shapes: set[PromptKey] = set()
+        self._hidden: frozenset[int] = frozenset()
         self.current = 0
         self.sign = INSIDE
 
@@ -73,13 +79,23 @@ class PromptLayers:
         self._show_selection()
         self._events.selection.emit(self.current)
 
-    def replace(self, fixed: FixedPosition, prompts: Iterable[Prompt]) -> None:
-        """Give objects new prompts, in place of those they have on the same frames."""
+    def replace(self, fixed: FixedPosition, prompts: Iterable[Prompt], title: str) -> None:
+        """Give objects new prompts, in place of those they have on the same frames.
+
+        Parameters
+        ----------
+        fixed : FixedPosition
+            Position of the session.
+        prompts : iterable of Prompt
+            The prompts.
+        title : str
+            What the user did, for the history.
+        """
         grouped: dict[PromptKey, tuple[Prompt, ...]] = {}
         for prompt in prompts:
             key = PromptKey(fixed, prompt.object_id, prompt.frame)
             grouped[key] = (*grouped.get(key, ()), prompt)
-        self._prompts.edit(list(grouped.items()))
+        self._prompts.edit(list(grouped.items()), title)
         self.show()
 
     def show(self) -> None:
@@ -95,14 +111,26 @@ class PromptLayers:
                     masks.add(PromptKey(fixed, prompt.object_id, prompt.frame))
         with self._without_events():
             self._layers.points.show(points)
-            self._layers.shapes.show(boxes, masks)
-            self._keys_of_shapes = set(self._layers.shapes.prompts())
+            shapes = self._layers.shapes if boxes else self._layers.present_shapes
+            if shapes is not None:
+                shapes.show(boxes, masks)
+                self._keys_of_shapes = set(shapes.prompts())
+        self.hide(self._hidden)
         self._show_selection()
+
+    def hide(self, object_ids: Collection[int]) -> None:
+        """Hide the prompts of some objects, in place of those hidden before."""
+        self._hidden = frozenset(object_ids)
+        with self._without_events():
+            self._layers.points.hide(self._hidden)
+            if self._layers.present_shapes is not None:
+                self._layers.present_shapes.hide(self._hidden)
 
     def connect(self, role: LayerRole, layer: Any) -> None:
         """Follow the edits of a new layer, and make it hold the prompts."""
         if role is LayerRole.POINTS:
             layer.events.data.connect(self._points_changed)
+            layer.events.features.connect(self._point_selected)
         elif role is LayerRole.BOXES:
             layer.events.data.connect(self._shapes_changed)
         else:
@@ -118,7 +146,8 @@ class PromptLayers:
     def _show_selection(self) -> None:
         with self._without_events():
             self._layers.points.set_next(self.current, self.sign)
-            self._layers.shapes.set_next(self.current)
+            if self._layers.present_shapes is not None:
+                self._layers.present_shapes.set_next(self.current)
             self._layers.drafts.selected_label = self.current
 
     @contextmanager
@@ -134,35 +163,87 @@ class PromptLayers:
         if self._updating or selected <= 0 or selected == self.current:
             return
         if selected not in self._sessions.objects:
-            self._sessions.objects.add(selected)
+            with self._sessions.history.unrecorded():
+                self._sessions.objects.add(selected)
             self._events.objects.emit()
         self.select(selected)
 
     def _points_changed(self, event: Any) -> None:
-        if self._updating or event.action not in _FINISHED:
+        if self._updating or event.action not in _FINISHED or self._is_hidden(event):
             return
         # napari counts points that its tool adds from the end: the others need not be read.
-        indices = event.data_indices
+        indices, layer = event.data_indices, self._layers.points
         if event.action == ActionType.ADDED and indices and max(indices) < 0:
-            added = self._layers.points.prompts(slice(int(min(indices)), None))
+            rows = slice(int(min(indices)), None)
+            added = layer.prompts(rows)
             edits = self._edit(added, set(added), _add_points)
+            if any(point.label for points in added.values() for point in points):
+                self._events.clicked.emit()
         else:
-            found = self._layers.points.prompts()
+            rows = slice(None)
+            found = layer.prompts()
             edits = self._edit(found, set(found) | self._keys_of_points(), _replace_points)
-        self._show_if_replaced(edits, (PointPrompt,))
+        if layer.outside(rows):
+            self._reject("The click lies outside the image. Click inside the image.")
+        else:
+            self._show_if_replaced(edits, (PointPrompt,))
+
+    def _point_selected(self, event: Any) -> None:
+        """Keep the next point on the current object; napari copies from the one it selects."""
+        defaults = event.source.feature_defaults
+        if not self._updating and int(defaults["object_id"][0]) != self.current:
+            self._show_selection()
 
     def _shapes_changed(self, event: Any) -> None:
-        if not self._updating and event.action in _FINISHED:
-            found = {key: [prompt] for key, prompt in self._layers.shapes.prompts().items()}
-            keys = self._keys_of_shapes | set(found)
-            self._keys_of_shapes = set(found)
-            edits = self._edit(found, keys, _replace_shape)
+        if self._updating or event.action not in _FINISHED or self._is_hidden(event):
+            return
+        layer = self._layers.shapes
+        found = {key: [prompt] for key, prompt in layer.prompts().items()}
+        keys = self._keys_of_shapes | set(found)
+        self._keys_of_shapes = set(found)
+        edits = self._edit(found, keys, _replace_shape)
+        if layer.unused():
+            self._reject("The shape encloses no pixel of the image. Draw it on the image.")
+        elif layer.cut():
+            self.show()
+        else:
             self._show_if_replaced(edits, (BoxPrompt, MaskPrompt))
 
     def _painted(self, event: Any) -> None:
-        if not self._updating:
-            edits = self._prompts.edit(prompts_from_paint(event.value, self._sessions))
-            self._show_if_replaced(edits, ())
+        if self._updating:
+            return
+        changes = prompts_from_paint(event.value, self._sessions)
+        try:
+            self._check_view()
+        except UserError as error:
+            self._events.notice.emit(str(error))
+            edits: tuple[PromptEdit, ...] = ()
+        else:
+            edits = self._prompts.edit(changes)
+        kept = {key for key, _ in changes} - {edit.key for edit in edits}
+        for key in kept:
+            session = self._sessions[key.position]
+            redraw = partial(session.redraw_frame, key.object_id, key.frame)
+            self._prompts.execute(redraw, lambda _: None)
+        if kept:
+            event.source.refresh()
+        self._show_if_replaced(edits, ())
+
+    def _is_hidden(self, event: Any) -> bool:
+        """Take back what was added while no plane is shown; return whether this was so."""
+        if event.action != ActionType.ADDED:
+            return False
+        try:
+            self._check_view()
+        except UserError as error:
+            self._reject(str(error))
+            return True
+        return False
+
+    def _reject(self, advice: str) -> None:
+        """Remove what is no prompt from the layers."""
+        self._events.notice.emit(advice)
+        self.show()
 
     def _edit(
         self, found: dict[PromptKey, list[Any]], keys: set[PromptKey], merge: _Merge
@@ -173,7 +254,10 @@ class PromptLayers:
             after = merge(before, found.get(key, []))
             if after != before:
                 changes.append((key, after))
-        return self._prompts.edit(changes)
+        edits = self._prompts.edit(changes)
+        if len(edits) < len(changes):
+            self.show()
+        return edits
 
     def _show_if_replaced(
         self, edits: tuple[PromptEdit, ...], edited: tuple[type[Prompt], ...]

@@ -14,6 +14,7 @@ from scipy import ndimage
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.protocol import (
     MaskCandidates,
+    MemoryPolicy,
     ModelInfo,
     TrackingResult,
     ViewPrompts,
@@ -71,6 +72,7 @@ class FakePredictor:
         self.calls: Counter[str] = Counter()
         self.tracked: list[tuple[int, bool]] = []
         self.reach = reach
+        self.memory = MemoryPolicy.PLAIN
         self._info = ModelInfo(
             name="fake",
             image_size=image_size,
@@ -83,6 +85,10 @@ class FakePredictor:
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    def with_memory(self, policy: MemoryPolicy) -> FakePredictor:
+        self.memory = policy
+        return self
 
     def encode(self, image: NDArray[np.uint8]) -> FakeEncoding:
         assert image.dtype == np.uint8
@@ -211,6 +217,8 @@ class FakePredictor:
             inside[y0:y1, x0:x1] = True
             level = (float(brightness[inside].max()) + float(np.median(brightness))) / 2
             return _logits(brightness, level, inside & (brightness > level)), 5.0, level
+        if prompt.previous is not None and not np.any(prompt.labels):
+            return _without_discs(prompt.previous, prompt.points)
         y, x = np.round(prompt.points[prompt.labels == 1][-1]).astype(int)
         y, x = min(max(y, 0), brightness.shape[0] - 1), min(max(x, 0), brightness.shape[1] - 1)
         level = (float(brightness[y, x]) + float(np.median(brightness))) / 2
@@ -242,6 +250,19 @@ class MemoryJournal:
 
     def last_checkpoint(self) -> bytes | None:
         return self._checkpoint
+
+
+def _without_discs(
+    previous: NDArray[np.float32], points: NDArray[np.float64], radius: float = 8
+) -> tuple[NDArray[np.float32], float, float]:
+    """Return the answer to points outside: they remove discs of an earlier mask."""
+    rows, columns = np.ogrid[: previous.shape[0], : previous.shape[1]]
+    near = np.zeros(previous.shape, bool)
+    for y, x in points:
+        near |= (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+    inside = (previous > 0) & ~near
+    score = 5.0 if inside.any() else -5.0
+    return np.where(inside, 8.0, -8.0).astype(np.float32), score, 128.0
 
 
 def _logits(

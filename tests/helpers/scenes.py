@@ -11,6 +11,7 @@ from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import PointPrompt, Prompt
+from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.resume_state import Journal
@@ -53,6 +54,7 @@ def session_of(
     drafts: MaskStore | None = None,
     journal: Journal | None = None,
     labels: LabelArray | None = None,
+    history: EditHistory | None = None,
 ) -> SegmentationSession:
     """Return a session on a gray array whose first axis is propagated."""
     stack: Stack = open_stack(data, axes=f"{along.upper()}YX", along=along)
@@ -66,6 +68,7 @@ def session_of(
         settings=settings,
         drafts=drafts,
         journal=journal,
+        history=history,
     )
 
 

@@ -42,7 +42,7 @@ class PromptImportJobs:
     def _labels_read(
         self, sync: LayerSync, fixed: FixedPosition, name: str, prompts: tuple[Prompt, ...]
     ) -> None:
-        sync.prompt_layers.replace(fixed, prompts)
+        sync.prompt_layers.replace(fixed, prompts, f"Start from {name!r}")
         self._state.notice.emit(f"{len(prompts)} objects were made from {name!r}.")
 
     def add_file(self, path: str) -> None:
@@ -52,8 +52,8 @@ class PromptImportJobs:
             return
         try:
             prompts = load_prompts(path, sync.session.stack)
-            sync.prompt_layers.replace(sync.dims.fixed, prompts)
-            for note in prompts.notes:
-                self._state.notice.emit(note)
+            sync.prompt_layers.replace(sync.dims.fixed, prompts, "Add prompts of a file")
+            if prompts.notes:
+                self._state.notice.emit(" ".join(prompts.notes))
         except ValueError as error:
             self._state.fault.emit(ErrorMessage.of(error))

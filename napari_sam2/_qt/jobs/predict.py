@@ -33,9 +33,10 @@ class PredictionJobs:
         if state.running is sync.sessions[key.position]:
             self._during_run.add(key)
         state.unsaved = True
+        history = sync.sessions.history
         self._queue.submit(
             JobKey(JobKind.PREDICT, key),
-            partial(sync.prompts.predict, key),
+            partial(sync.prompts.predict, key, history.current or history.owner(key)),
             partial(self._predicted, key),
             JobPriority.CLICK,
         )

@@ -18,11 +18,13 @@ class JobKind(Enum):
     REFINE = auto()
     HOVER = auto()
     STORE = auto()
+    EDIT_FRAMES = auto()
     ENCODE_SHOWN = auto()
     ENCODE_NEXT = auto()
     ENCODE_PREVIOUS = auto()
     SHOW_MODEL_INPUT = auto()
     SUGGEST_WINDOW = auto()
+    CHECK_INPUT = auto()
     READ_LABELS = auto()
     RUN = auto()
     ACCEPT = auto()
@@ -155,6 +157,21 @@ class JobQueue(QObject):
             self._retained.pop(key, None)
             self._changed.notify_all()
 
+    def keys(self, kind: JobKind) -> list[JobKey]:
+        """Return the keys of the jobs of a kind, the running one first and then by order."""
+        with self._changed:
+            current = [] if self._current is None else [self._current.key]
+            return [key for key in (*current, *self._waiting) if key.kind is kind]
+
+    def discard(self, unwanted: Callable[[JobKey], bool]) -> list[JobKey]:
+        """Remove the waiting jobs that a function of their keys chooses; return their keys."""
+        with self._changed:
+            keys = [key for key in self._waiting if unwanted(key)]
+            for key in keys:
+                del self._waiting[key]
+            self._changed.notify_all()
+            return keys
+
     def retain(self, job: Job) -> None:
         """Keep a failed job for :meth:`retry`, until one with the same key is submitted."""
         self._retained[job.key] = job
@@ -187,6 +204,11 @@ class JobQueue(QObject):
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._holds(kinds))
+
+    def open(self) -> None:
+        """Accept jobs again after :meth:`close`."""
+        with self._changed:
+            self._closed = False
 
     def close(self, timeout: float = 10.0) -> None:
         """Remove the waiting jobs, accept no more, and wait for the running one.

@@ -72,22 +72,16 @@ class RefinementJobs:
             self._clicks.submit(
                 JobKey(JobKind.REFINE, key),
                 partial(_refine, sync.sessions, key),
-                partial(self._refined, sync, key),
+                self._refined,
                 JobPriority.CLICK,
             )
             state.changed.emit()
 
-    def _refined(
-        self,
-        sync: LayerSync,
-        key: PromptKey,
-        masks: tuple[FrameResult | None, FrameResult] | None,
-    ) -> None:
-        if masks is not None:
-            sync.prompts.add_refinement(key, *masks)
+    def _refined(self, refined: FrameResult | None) -> None:
+        if refined is not None:
             self._state.unsaved = True
         one = {RefinementOutcome.REFINED: 1}
-        self._state.notice.emit(_SKIPPED if masks is None else summarize_outcomes(one))
+        self._state.notice.emit(_SKIPPED if refined is None else summarize_outcomes(one))
         self._state.changed.emit()
 
     def refine_track(self) -> None:
@@ -95,8 +89,10 @@ class RefinementJobs:
         sync = self._state.sync
         if sync is not None:
             outcomes: Counter[RefinementOutcome] = Counter()
-            steps = partial(self._steps, self._state.current, outcomes)
-            self._runs.start(sync, steps, partial(_summary, outcomes))
+            object_id = self._state.current
+            steps = partial(self._steps, object_id, outcomes)
+            title = f"Refine object {object_id}"
+            self._runs.start(sync, steps, partial(_summary, outcomes), title, [object_id])
 
     def _steps(
         self, object_id: int, outcomes: Counter[RefinementOutcome], session: SegmentationSession
@@ -111,15 +107,13 @@ class RefinementJobs:
             self._state.refining = False
 
 
-def _refine(
-    sessions: SessionGroup, key: PromptKey
-) -> tuple[FrameResult | None, FrameResult] | None:
-    """Return the masks before and after; None where the mask must be kept."""
+def _refine(sessions: SessionGroup, key: PromptKey) -> FrameResult | None:
+    """Return the refined mask; None where the mask must be kept."""
     session = sessions[key.position]
     before = session.result(key.object_id, key.frame)
     if before is not None and before.area and not session.refinable(key.object_id, key.frame):
         return None
-    return before, session.refine(key.object_id, key.frame)
+    return session.refine(key.object_id, key.frame)
 
 
 def _summary(outcomes: Counter[RefinementOutcome], stopped: bool) -> str:

@@ -1,7 +1,7 @@
 """Runs along a track, one after the other: propagation and refinement."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.mask import FrameResult
@@ -69,6 +69,25 @@ class _Ending:
     messages: tuple[str, ...]
 
 
+@dataclass(eq=False)
+class Run:
+    """A run that works or waits.
+
+    Parameters
+    ----------
+    title : str
+        What it does, e.g. ``"Propagate object 3"``.
+    objects : frozenset of int
+        The objects whose masks it changes.
+    stopped : bool
+        Whether the user has stopped it.
+    """
+
+    title: str
+    objects: frozenset[int]
+    stopped: bool = False
+
+
 class RunJobs:
     """Submits runs, reports their progress and stops them.
 
@@ -88,10 +107,17 @@ class RunJobs:
     def __init__(self, state: ControllerState, queue: JobQueue) -> None:
         self._state = state
         self._queue = queue
-        self._count = 0
+        self._dropped: list[str] = []
         self.rate = ProgressRate()
 
-    def start(self, sync: LayerSync, steps: Steps, summary: Summary = lambda _: "") -> None:
+    def start(
+        self,
+        sync: LayerSync,
+        steps: Steps,
+        summary: Summary = lambda _: "",
+        title: str = "",
+        objects: Iterable[int] = (),
+    ) -> None:
         """Start a run on the shown position, after those that wait.
 
         Parameters
@@ -102,42 +128,92 @@ class RunJobs:
             Returns the steps of the run.
         summary : Callable
             Returns the message at its end.
+        title : str
+            What the run does, e.g. ``"Propagate object 3"``.
+        objects : iterable of int
+            The objects whose masks it changes. If it is stopped, those that the user has accepted
+            meanwhile are not accepted.
         """
-        self._count += 1
+        run = Run(title, frozenset(objects))
         self._queue.discard_retained(JobKind.RUN)
-        work = partial(self._run, sync, sync.dims.fixed, steps)
-        self._queue.submit(JobKey(JobKind.RUN, self._count), work, partial(self._ended, summary))
+        work = partial(self._run, run, sync, sync.dims.fixed, steps)
+        self._queue.submit(JobKey(JobKind.RUN, run), work, partial(self._ended, summary))
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Titles of the present run and of those that wait, in their order."""
+        return tuple(run.title for run in self._runs())
 
     def stop(self) -> None:
-        """Stop the present run after the frame it works on; finished frames are kept."""
+        """Stop the present run after the frame it works on, and remove the runs that wait.
+
+        Finished frames are kept. Objects of these runs whose accept waits are not accepted.
+        """
+        removed = self._queue.discard(lambda key: key.kind is JobKind.RUN)
+        for run in self._runs():
+            run.stopped = True
+        if removed:
+            number = len(removed)
+            self._dropped.append(f"{number} waiting run{'s' * (number > 1)} removed.")
+        for key in removed:
+            self._drop_accepts(_run_of(key).objects)
         if self._state.running is not None:
             self._state.running.cancel()
+        self._state.changed.emit()
+
+    def _runs(self) -> list[Run]:
+        return [_run_of(key) for key in self._queue.keys(JobKind.RUN)]
+
+    def _drop_accepts(self, objects: Collection[int]) -> None:
+        """Remove the waiting accepts of objects that are not tracked to the end."""
+        removed = self._queue.discard(
+            lambda key: key.kind is JobKind.ACCEPT and key.subject in objects
+        )
+        for key in removed:
+            self._state.pending_accepts.discard(key.subject)
+            self._dropped.append(f"Object {key.subject} is not accepted.")
 
     def report_rate(self) -> None:
         """Add the progress of the present run to the rate."""
         if self._state.running is not None:
             self.rate.report(monotonic(), self._state.running.run.done)
 
-    def _run(self, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> _Ending:
+    def _run(self, run: Run, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> _Ending:
         session, self.rate = sync.sessions[fixed], ProgressRate()
+        complete = False
         self._state.running = session
         computed: defaultdict[int, set[int]] = defaultdict(set)
         try:
-            for step in steps(session):
-                self._state.unsaved = True
-                if isinstance(step, FrameResult):
-                    computed[step.object_id].add(step.frame)
+            if not run.stopped:
+                for step in steps(session):
+                    self._state.unsaved = True
+                    if isinstance(step, FrameResult):
+                        computed[step.object_id].add(step.frame)
+                    if run.stopped:
+                        (self._state.running or session).cancel()
+                # A run may have handed over to a session of its own.
+                complete = not (self._state.running or session).run.cancelled
         finally:
-            # A run may have handed over to a session of its own.
-            ran, self._state.running = self._state.running or session, None
-        duplicates = find_duplicates(session.masks, session.stack)
-        run = RunSummary.of(session, computed)
-        return _Ending(ran.run.cancelled, run, duplicate_messages(duplicates))
+            self._state.running = None
+            if not complete:
+                self._drop_accepts(run.objects)
+        messages = overlap_messages(session.masks, session.stack)
+        return _Ending(not complete, RunSummary.of(session, computed), messages)
 
     def _ended(self, summary: Summary, ending: _Ending) -> None:
         stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""
-        texts = (summary(ending.cancelled), ending.run.text, ending.run.advice, *ending.messages)
-        self._state.notice.emit((stopped + " ".join(filter(None, texts))).strip())
+        dropped, self._dropped = self._dropped, []
+        parts = (summary(ending.cancelled), ending.run.text, ending.run.advice)
+        texts = (*parts, *dropped, *ending.messages)
+        if self._state.sync is not None:  # Otherwise the end of the session has been explained.
+            self._state.notice.emit((stopped + " ".join(filter(None, texts))).strip())
         self._state.run_ended.emit()
         self._state.run_summarized.emit(ending.run)
         self._state.changed.emit()
+
+
+def _run_of(key: JobKey) -> Run:
+    run = key.subject
+    if not isinstance(run, Run):
+        raise TypeError(f"{key} is not the key of a run.")
+    return run

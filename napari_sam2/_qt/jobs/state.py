@@ -53,6 +53,8 @@ class ControllerState(QObject):
     """A propagation or a refinement of a track ended."""
     run_summarized = Signal(object)
     """The RunSummary of a run that ended."""
+    contrast_changed = Signal()
+    """The contrast or the colors of the layers, or those of the model, changed."""
     notice = Signal(str)
     """A message for the user."""
     fault = Signal(object)

@@ -338,7 +338,7 @@ def test_a_run_of_low_confidence_offers_a_larger_model(open_on: Any, catalog: Ca
     user.until(lambda: user.widget.model.model.count() == 3)
     low = ObjectRun(1, 3, 3, first=0, last=2, worst=1, confidence=0.2, mean_confidence=0.3)
     user.widget.state.run_summarized.emit(RunSummary((low,), "t", "micro", (1,)))
-    go_there, larger = user.widget.status.notice_buttons
+    go_there, larger = user.widget.status.notice.buttons
     assert go_there.text() == "Go to frame 1"
     assert larger.text() == "Use SAM 2.1 tiny"
     larger.click()

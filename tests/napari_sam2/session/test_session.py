@@ -151,7 +151,8 @@ def test_accepted_masks_stand_and_locked_ones_condition():
     assert session.masks.get(1, (4,)).status is MaskStatus.LOCKED
     assert session.masks.get(1, (1,)).status is MaskStatus.ACCEPTED
     assert {r.frame for r in results if r.origin is MaskOrigin.PROMPT} == {0, 4}
-    assert session.reopen(1) == 3
+    assert session.reopen(1) == 2
+    assert session.unlock(1) == 1
 
 
 def test_delete_shows_what_lies_underneath():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -163,3 +165,100 @@ def test_picking_a_label_selects_its_object(user: ModelUser) -> None:
     assert 7 in user.sync.sessions.objects
     user.click(0, 20, 20)
     assert [p.object_id for p in user.prompts] == [7]
+
+
+@pytest.fixture
+def notices(user: ModelUser) -> list[str]:
+    """The messages that the user is shown."""
+    shown: list[str] = []
+    user.sync.events.notice.connect(shown.append)
+    return shown
+
+
+def drag_brush(layer: Any, where: tuple[int, ...]) -> None:
+    """Paint as the brush does, whose event comes when the mouse is released."""
+    with layer.block_history():
+        layer.paint(where, 1)
+
+
+def test_a_click_outside_the_image_is_refused(user: ModelUser, notices: list[str]) -> None:
+    user.click(0, 20, 20)
+    user.click(0, -3, 20)
+    user.click(0, 20, 96)
+    assert notices == ["The click lies outside the image. Click inside the image."] * 2
+    assert len(user.points.data) == len(user.prompts) == 1
+    assert user.sync.undo()
+    assert user.prompts == []
+
+
+def test_a_point_moved_out_of_the_image_is_removed(user: ModelUser, notices: list[str]) -> None:
+    user.click(0, 20, 20)
+    user.points.data = [[0, -9, 20]]
+    assert len(notices) == 1
+    assert len(user.points.data) == len(user.prompts) == 0
+
+
+def test_a_box_is_cut_at_the_edge_and_shown_so(user: ModelUser) -> None:
+    user.shapes.add([[[0, -15, -9], [0, -15, 29.5], [0, 29.5, 29.5], [0, 29.5, -9]]])
+    assert user.prompts == [BoxPrompt(1, 0, (0, 0), (30, 30))]
+    (shown,) = user.shapes.data
+    assert shown[:, 1:].min() == -0.5
+
+
+def test_a_box_outside_the_image_leaves_nothing(user: ModelUser, notices: list[str]) -> None:
+    user.click(0, 20, 20)
+    user.shapes.add([[[0, 90, 9], [0, 90, 30], [0, 99, 30], [0, 99, 9]]])
+    assert notices == ["The shape encloses no pixel of the image. Draw it on the image."]
+    assert len(user.shapes.data) == 0
+    assert [type(p) for p in user.prompts] == [PointPrompt]
+
+
+def test_no_prompts_in_3d(user: ModelUser, notices: list[str]) -> None:
+    user.viewer.dims.ndisplay = 3
+    user.click(0, 20, 20)
+    user.shapes.add([BOX], shape_type="rectangle")
+    drag_brush(user.sync.layers.drafts, (0, 40, 40))
+    assert notices == ["Go back to 2D to click."] * 3
+    assert (len(user.points.data), len(user.shapes.data), len(user.prompts)) == (0, 0, 0)
+    assert not user.drafts().any()
+    user.viewer.dims.ndisplay = 2
+    user.click(0, 20, 20)
+    assert len(user.prompts) == 1
+
+
+def test_no_prompts_on_other_axes(user: ModelUser, notices: list[str]) -> None:
+    user.viewer.dims.order = (1, 0, 2)
+    user.click(0, 20, 20)
+    assert notices == ["Show the axes y and x again to click."]
+    assert user.prompts == []
+
+
+def test_a_locked_mask_cannot_be_edited(user: ModelUser, notices: list[str]) -> None:
+    user.click(0, 20, 20)
+    user.sync.session.lock(1, [0])
+    before = user.labels().copy()
+    user.click(0, 21, 24)
+    user.shapes.add([OUTLINE], shape_type="polygon")
+    for layer in (user.sync.layers.drafts, user.sync.layers.results):
+        drag_brush(layer, (0, 40, 40))
+    user.points.selected_data = {0}
+    user.points.remove_selected()
+    advice = "Object 1 is locked on frame 0. Unlock it there to change it."
+    assert set(notices) == {advice}
+    np.testing.assert_array_equal(user.labels(), before)
+    assert not user.drafts().any()
+    assert [p.yx for p in user.prompts] == [(20, 20)]
+    assert (len(user.points.data), len(user.shapes.data)) == (1, 0)
+
+
+def test_a_point_outside_a_track_trims_the_shown_frame_only(user: ModelUser) -> None:
+    user.click(0, 20, 20)
+    for _ in user.sync.session.propagate():
+        pass
+    before = user.drafts().copy()
+    user.sync.prompt_layers.flip_sign()
+    user.click(4, 24, 32)
+    after = user.drafts()
+    np.testing.assert_array_equal(np.delete(after, 4, axis=0), np.delete(before, 4, axis=0))
+    assert after[4].sum() < before[4].sum()
+    assert not np.any(after[4] & ~before[4])

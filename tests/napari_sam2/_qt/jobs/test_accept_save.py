@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-import zarr
+
+from napari_sam2.export.destination import OutputKind
+from napari_sam2.viewer.contributions.commands import open_image
 
 OpenWidget = Callable[..., Any]
 
@@ -44,22 +46,25 @@ def test_an_accepted_object_is_not_covered_by_a_later_draft(
     np.testing.assert_array_equal(user.labels(), before)
 
 
-def test_results_of_a_file_read_lazily_are_on_disk_before_anything_is_saved(
+def test_a_file_is_segmented_without_files_beside_it_but_the_session(
     open_widget: OpenWidget, image: np.ndarray, tmp_path: Path
 ) -> None:
-    tifffile.imwrite(tmp_path / "movie.tif", image, metadata={"axes": "TYX"})
+    folder = tmp_path / "images"
+    folder.mkdir()
+    tifffile.imwrite(folder / "movie.tif", image, metadata={"axes": "TYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(user.viewer, folder / "movie.tif")
     assert not isinstance(layer.data, np.ndarray)
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)
+    user.settle()
+    assert [path.name for path in folder.iterdir()] == ["movie.tif"]
     user.click(0, 20, 20)
     for key in "GN":
         user.key(key)
     user.settle()
-    on_disk = zarr.open_array(tmp_path / "movie-labels.zarr", mode="r")
-    np.testing.assert_array_equal(on_disk[:], user.labels())
-    assert on_disk[7, 27, 34] == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["movie-t.sam2-session", "movie.tif"]
+    assert user.labels()[7, 27, 34] == 1
 
 
 @pytest.mark.parametrize(("cover", "winner"), [(False, 1), (True, 2)])
@@ -74,3 +79,22 @@ def test_accepting_covers_accepted_objects_only_when_ticked(
         user.key("N")
         user.settle()
     assert user.labels()[0, 20, 20] == winner
+
+
+def test_save_as_takes_the_format_of_the_filter(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qtpy.QtWidgets import QFileDialog
+
+    offered: list[str] = []
+
+    def choose(_: Any, title: str, name: str, kinds: str, usual: str) -> tuple[str, str]:
+        offered.extend(kinds.split(";;"))
+        assert (name, usual) == ("labels.tif", "TIFF (*.tif *.tiff)")
+        return str(tmp_path / "mine"), "NIfTI (*.nii.gz *.nii)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    user = open_widget(image)
+    user.widget.foot.save_as.click()
+    user.until((tmp_path / "mine.nii.gz").exists)
+    assert len(offered) == len(OutputKind)

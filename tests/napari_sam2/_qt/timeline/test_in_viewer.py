@@ -19,7 +19,7 @@ def test_the_end_of_a_run_leads_to_its_worst_frame_and_j_to_the_next(
     user.key("G")
     user.settle()
     assert user.notice.startswith("Object 1: found on 8 of 8 frames")
-    (go_there,) = user.widget.status.notice_buttons
+    (go_there,) = user.widget.status.notice.buttons
     go_there.click()
     assert go_there.text() == f"Go to frame {user.sync.dims.frame}"
     user.key("J")

@@ -1,0 +1,1 @@
+"""Jobs that correct tracks: local propagation, locks, and the extent of objects."""

@@ -1,0 +1,1 @@
+"""Undo and redo of all edits of a session."""

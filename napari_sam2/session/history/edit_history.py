@@ -1,0 +1,295 @@
+"""Undo and redo of all edits of some sessions, in the order in which they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import RLock, local
+from typing import Any, cast
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.coordinates import FixedPosition
+from napari_sam2.masks.store import MaskKey
+from napari_sam2.prompts.types import PromptKey
+from napari_sam2.session.history.edit_keys import EditDescription, EditedPlace, EditKey
+from napari_sam2.session.history.session_state import SessionState
+from napari_sam2.session.history.step_storage import MemoryStepStorage, StepHeader, StepStorage
+
+MAX_STEPS = 200
+"""How many steps can be undone."""
+_CHUNK = 256
+"""How many values are exchanged at a time."""
+
+
+@dataclass(eq=False)
+class EditToken:
+    """One action of the user; all its edits belong to one step, whichever thread makes them.
+
+    Parameters
+    ----------
+    title : str
+        What the action does, e.g. ``"Accept object 3"``.
+    place : EditedPlace
+        Where it is made.
+    """
+
+    title: str
+    place: EditedPlace = field(default_factory=EditedPlace)
+    steps: list[int] = field(default_factory=list)
+    """Numbers of its steps: one, and more where a later action changed the same values."""
+    open: int = 0
+    """How many blocks are under way."""
+
+
+class EditHistory:
+    """The steps of some sessions.
+
+    A step holds, for each value that it changed, the other value: the one before, or after it was
+    undone the one after. Undo and redo exchange them with the present values.
+
+    Parameters
+    ----------
+    storage : StepStorage or None
+        Keeps the values of the steps; None for memory.
+    limit : int
+        Largest number of steps; earlier ones are dropped. With 0 nothing is recorded.
+    """
+
+    def __init__(self, storage: StepStorage | None = None, limit: int = MAX_STEPS) -> None:
+        self._storage: StepStorage = storage or MemoryStepStorage()
+        self._limit = limit
+        self._lock = RLock()
+        self._thread = local()
+        self._targets: dict[FixedPosition, SessionState] = {}
+        self._tokens: dict[int, EditToken] = {}
+        self._done: list[int] = []
+        self._undone: list[int] = []
+        for header in self._storage.headers():
+            self._tokens[header.number] = EditToken(header.title, header.place, [header.number])
+            (self._undone if header.undone else self._done).append(header.number)
+        # The one that is redone first is at the end.
+        self._undone.reverse()
+
+    def connect(self, position: FixedPosition, state: SessionState) -> None:
+        """Record and exchange the values of the session at a position."""
+        self._targets[position] = state
+
+    @property
+    def undo_title(self) -> str | None:
+        """Title of the step that :meth:`undo` would undo, or None."""
+        with self._lock:
+            return self._tokens[self._done[-1]].title if self._done else None
+
+    @property
+    def redo_title(self) -> str | None:
+        """Title of the step that :meth:`redo` would redo, or None."""
+        with self._lock:
+            return self._tokens[self._undone[-1]].title if self._undone else None
+
+    @property
+    def undo_size(self) -> int:
+        """How many values :meth:`undo` would exchange."""
+        with self._lock:
+            return len(self._storage.keys(self._done[-1])) if self._done else 0
+
+    @property
+    def redo_size(self) -> int:
+        """How many values :meth:`redo` would exchange."""
+        with self._lock:
+            return len(self._storage.keys(self._undone[-1])) if self._undone else 0
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._done)
+
+    @property
+    def current(self) -> EditToken | None:
+        """The action of the step that this thread is in, for :meth:`join` in another thread."""
+        return getattr(self._thread, "token", None)
+
+    @contextmanager
+    def step(self, title: str, place: EditedPlace | None = None) -> Iterator[EditToken]:
+        """Record everything that this thread changes in the block as one step.
+
+        A step inside another one joins it.
+
+        Parameters
+        ----------
+        title : str
+            What the step does, e.g. ``"Accept object 3"``.
+        place : EditedPlace or None
+            Where; None for no place.
+        """
+        token = self.action(title, place)
+        with self.keep_open(token), self.join(token):
+            yield token
+
+    def action(self, title: str, place: EditedPlace | None = None) -> EditToken:
+        """Return a new action for :meth:`join`, or the one that this thread is in."""
+        return self.current or EditToken(title, place or EditedPlace())
+
+    @contextmanager
+    def join(self, token: EditToken | None) -> Iterator[None]:
+        """Record what this thread changes in the block as a part of an earlier action.
+
+        With None, changes are steps of their own.
+        """
+        before = self.current
+        self._thread.token = token
+        try:
+            yield
+        finally:
+            self._thread.token = before
+
+    @contextmanager
+    def keep_open(self, token: EditToken) -> Iterator[None]:
+        """Refuse to undo an action in the block, as it is under way."""
+        with self._lock:
+            token.open += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                token.open -= 1
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Do not record what this thread changes in the block."""
+        before, self._thread.paused = self._paused, True
+        try:
+            yield
+        finally:
+            self._thread.paused = before
+
+    @contextmanager
+    def edit(self, title: str) -> Iterator[None]:
+        """Make changes together; see :meth:`napari_sam2.core.edit_log.EditLog.edit`."""
+        with self._then_after(), self._lock, self.step(title), self._storage.transaction():
+            yield
+
+    def after(self, work: Callable[[], object]) -> None:
+        """Call a function later; see :meth:`napari_sam2.core.edit_log.EditLog.after`."""
+        pending: list[Callable[[], object]] | None = getattr(self._thread, "pending", None)
+        if pending is None:
+            work()
+        elif work not in pending:
+            pending.append(work)
+
+    @contextmanager
+    def _then_after(self) -> Iterator[None]:
+        """Do the work of :meth:`after` at the end of the outermost block."""
+        if getattr(self._thread, "pending", None) is not None:
+            yield
+            return
+        pending = self._thread.pending = []
+        try:
+            yield
+        finally:
+            self._thread.pending = None
+        for work in pending:
+            work()
+
+    def record(self, key: Hashable, before: Any, after: Any) -> None:
+        """Record a change; see :meth:`napari_sam2.core.edit_log.EditLog.record`."""
+        edited, token = cast(EditKey, key), self.current
+        with self._lock:
+            self._storage.write(edited, after)
+            if self._paused or token is None or not self._limit:
+                return
+            number = token.steps[-1] if token.steps else None
+            last = None
+            if number in self._done:
+                last = self._storage.last(edited, number)
+                if last == number:
+                    return
+            if number not in self._done or last is not None:
+                number = self._push(token)
+            self._storage.put(number, edited, before)
+
+    def owner(self, key: EditKey) -> EditToken | None:
+        """Return the action that last changed a value, or None."""
+        with self._lock:
+            number = self._storage.last(key, 0)
+            return None if number is None else self._tokens[number]
+
+    def undo(self) -> EditDescription | None:
+        """Undo the last step and return its description, or None if there is none.
+
+        Raises
+        ------
+        UserError
+            If the step is under way.
+        """
+        return self._move(self._done, self._undone, undone=True)
+
+    def redo(self) -> EditDescription | None:
+        """Redo the step that was undone last; see :meth:`undo`."""
+        return self._move(self._undone, self._done, undone=False)
+
+    @property
+    def _paused(self) -> bool:
+        return getattr(self._thread, "paused", False)
+
+    def _push(self, token: EditToken) -> int:
+        for number in self._undone:
+            self._forget(number)
+        self._undone.clear()
+        number = max(self._done, default=0) + 1
+        self._storage.save(StepHeader(number, token.title, token.place))
+        self._tokens[number] = token
+        self._done.append(number)
+        token.steps.append(number)
+        while len(self._done) > self._limit and not self._tokens[self._done[0]].open:
+            self._forget(self._done.pop(0))
+        return number
+
+    def _forget(self, number: int) -> None:
+        self._storage.drop(number)
+        del self._tokens[number]
+
+    def _move(
+        self, source: list[int], target: list[int], *, undone: bool
+    ) -> EditDescription | None:
+        with self._then_after(), self._lock:
+            if not source:
+                return None
+            number = source[-1]
+            token = self._tokens[number]
+            if token.open:
+                raise UserError(
+                    f"{token.title!r} is under way. Wait until it has ended, or stop it, and then "
+                    "undo it."
+                )
+            keys = self._storage.keys(number)
+            with self._storage.transaction(), self.unrecorded():
+                for start in range(0, len(keys), _CHUNK):
+                    self._exchange(number, keys[start : start + _CHUNK])
+                header = StepHeader(number, token.title, token.place)
+                self._storage.save(replace(header, undone=undone))
+            target.append(source.pop())
+        for state in list(self._targets.values()):
+            state.announce()
+        return self._describe(token, keys)
+
+    def _exchange(self, number: int, keys: tuple[EditKey, ...]) -> None:
+        values = {key: self._storage.get(number, key) for key in keys}
+        for state in list(self._targets.values()):
+            mine = {key: value for key, value in values.items() if state.owns(key)}
+            for key, before in state.exchange(mine).items():
+                self._storage.put(number, key, before)
+                values.pop(key, None)
+
+    def _describe(self, token: EditToken, keys: tuple[EditKey, ...]) -> EditDescription:
+        planes = frozenset(key.plane for key in keys if isinstance(key, MaskKey))
+        prompts = tuple(key for key in keys if isinstance(key, PromptKey))
+        objects = frozenset(key.object_id for key in keys)
+        touched = planes | {self._targets[key.position].plane(key.frame) for key in prompts}
+        place = token.place
+        if place.object_id is None and len(objects) == 1:
+            place = replace(place, object_id=min(objects))
+        if place.index is None and len(touched) == 1:
+            (index,) = touched
+            frames = [s.frame(index) for s in self._targets.values() if s.has_plane(index)]
+            place = replace(place, index=index, frame=frames[0])
+        return EditDescription(token.title, place, planes, prompts, objects)

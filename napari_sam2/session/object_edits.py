@@ -1,0 +1,170 @@
+"""Edits of the objects of a session and of their masks; no model is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from napari_sam2.core.frame_ranges import FrameRanges
+
+if TYPE_CHECKING:
+    from napari_sam2.masks.mask import FrameResult
+    from napari_sam2.masks.segmentation_store import SegmentationStore
+    from napari_sam2.prompts.types import Prompt
+    from napari_sam2.session.editing import MaskEditor
+    from napari_sam2.session.tracks.object_tracks import ObjectTracks
+
+
+class ObjectEdits:
+    """The part of a session that edits objects; each method is one step of its history.
+
+    Parameters
+    ----------
+    editor : MaskEditor
+        Edits the masks.
+    store : SegmentationStore
+        The masks.
+    tracks : ObjectTracks
+        What was tracked of the objects, and where they are absent.
+    """
+
+    def __init__(self, editor: MaskEditor, store: SegmentationStore, tracks: ObjectTracks) -> None:
+        self._editor = editor
+        self._store = store
+        self._tracks = tracks
+
+    def add_object(self, name: str = "") -> int:
+        """Add an object and return its id."""
+        return self._editor.add_object(name)
+
+    def rename(self, object_id: int, name: str) -> None:
+        """Set the name of an object."""
+        self._editor.rename(object_id, name)
+
+    def set_class(self, object_id: int, name: str) -> None:
+        """Set the class of an object, e.g. ``"nucleus"``; "" for none."""
+        self._editor.set_class(object_id, name)
+
+    def hide(self, object_id: int, hidden: bool = True) -> None:
+        """Hide an object in viewers, or show it."""
+        self._editor.hide(object_id, hidden)
+
+    def accept(
+        self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False
+    ) -> int:
+        """Accept an object's masks, so that propagation and other objects do not change them.
+
+        The number of masks that were not accepted before is returned; locked ones stay locked.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        frames : iterable of int or None
+            Frames; None for all.
+        cover : bool
+            Whether to take pixels from masks that were accepted before where they overlap. By
+            default those keep their pixels. Locked masks always keep them.
+        """
+        return self._editor.accept(object_id, frames, cover=cover)
+
+    def reopen(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Undo :meth:`accept`; return the number of masks that changed. Locked ones stay locked."""
+        return self._editor.reopen(object_id, frames)
+
+    def lock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Lock an object's masks: nothing replaces them, and propagation starts from them.
+
+        The number of masks that were not locked before is returned; frames without a mask are
+        left out. UserError if there is no mask at all.
+        """
+        return self._editor.lock(object_id, frames)
+
+    def unlock(self, object_id: int, frames: Iterable[int] | None = None) -> int:
+        """Undo :meth:`lock`; return the number of masks that changed."""
+        return self._editor.unlock(object_id, frames)
+
+    def locked(self, object_id: int) -> tuple[int, ...]:
+        """Return the frames on which an object's mask is locked, increasing."""
+        return self._store.locked().get(object_id, ())
+
+    def is_locked(self, object_id: int, frame: int) -> bool:
+        """Return whether an object's mask on a frame is locked."""
+        return self._store.is_locked(object_id, frame)
+
+    def end_object(self, object_id: int, frame: int) -> None:
+        """Delete an object's masks after a frame; from now on it gets none there.
+
+        An earlier end is replaced. UserError if there are prompts or locked masks after the frame,
+        IndexError if there is no such frame.
+        """
+        self._store.index(frame)
+        self._editor.set_extent(object_id, stop=frame + 1)
+
+    def begin_object(self, object_id: int, frame: int) -> None:
+        """Delete an object's masks before a frame; from now on it gets none there.
+
+        An earlier begin is replaced. UserError if there are prompts or locked masks before the
+        frame, IndexError if there is no such frame.
+        """
+        self._store.index(frame)
+        self._editor.set_extent(object_id, first=frame)
+
+    def clear(self, object_id: int, frames: Iterable[int]) -> None:
+        """Delete an object's masks on some frames; from now on it gets none there.
+
+        A prompt that is added there later brings the object back on its frame. UserError if there
+        are prompts or locked masks on the frames.
+        """
+        self._editor.clear(object_id, FrameRanges.of(frames))
+
+    def clear_extent(self, object_id: int) -> None:
+        """Undo :meth:`end_object`, :meth:`begin_object` and :meth:`clear`; masks do not return."""
+        self._editor.clear_extent(object_id)
+
+    def absent(self, object_id: int) -> FrameRanges:
+        """Return the frames on which an object gets no mask, by the user's decision."""
+        return self._tracks.absent(object_id)
+
+    def delete_masks(self, object_id: int, frames: Iterable[int] | None = None) -> None:
+        """Delete an object's masks on some frames, or on all; propagation can make them again."""
+        self._editor.delete(object_id, frames)
+
+    def redraw_frame(self, object_id: int, frame: int) -> None:
+        """Draw the labels of a frame again from the masks, e.g. after they were painted over."""
+        self._editor.redraw_frame(object_id, frame)
+
+    def delete_object(self, object_id: int) -> None:
+        """Delete an object with its prompts and masks; masks below it become visible."""
+        self._editor.remove(object_id)
+
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one, and delete it.
+
+        Where both have masks, each pixel gets the higher logit of both. Prompts are moved to the
+        other object, except where they cannot be combined with prompts that it has.
+
+        Parameters
+        ----------
+        source_id, target_id : int
+            The label values of the object that is deleted, and of the one that stays.
+
+        Returns
+        -------
+        tuple of Prompt
+            The prompts that could not be moved and were dropped.
+
+        Raises
+        ------
+        UserError
+            If both are the same object, or one does not exist.
+        """
+        return self._editor.merge(source_id, target_id)
+
+    def redraw(self) -> None:
+        """Draw the labels of all masks again."""
+        self._store.redraw()
+
+    def result(self, object_id: int, frame: int) -> FrameResult | None:
+        """Return the stored mask of an object on a frame, or None."""
+        return self._store.result(object_id, frame)

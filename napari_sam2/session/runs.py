@@ -1,0 +1,177 @@
+"""Runs of a session: propagation of objects, and refinement of their masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
+from napari_sam2.tracking.plan import Plan, PropagationRequest, make_plan
+from napari_sam2.tracking.propagation import Propagation, SweptFrame
+
+if TYPE_CHECKING:
+    from napari_sam2.masks.mask import FrameResult
+    from napari_sam2.masks.segmentation_store import SegmentationStore
+    from napari_sam2.prompts.plane_prompts import RunPrompts
+    from napari_sam2.prompts.resolver import PromptResolver
+    from napari_sam2.session.editing import MaskEditor
+    from napari_sam2.session.events import RunState
+    from napari_sam2.session.history.edit_history import EditHistory, EditToken
+    from napari_sam2.session.pipeline import InferencePipeline
+    from napari_sam2.session.tracks.object_tracks import ObjectTracks
+    from napari_sam2.tracking.resume_state import Journal
+
+
+class SessionRuns:
+    """Propagates and refines, one run at a time.
+
+    Parameters
+    ----------
+    pipeline : InferencePipeline
+        The model.
+    resolver : PromptResolver
+        Gives the prompts of a run.
+    store : SegmentationStore
+        The masks.
+    editor : MaskEditor
+        Stores results.
+    tracks : ObjectTracks
+        What was tracked of each object.
+    refiner : MaskRefiner
+        Refines masks.
+    journal : Journal
+        Stores checkpoints.
+    state : RunState
+        Progress and cancellation.
+    model_lock : RLock
+        Held during calls of the model.
+    history : EditHistory
+        Records each run as one step.
+    checkpoint_every : int
+        Number of frames between checkpoints.
+    """
+
+    def __init__(
+        self,
+        pipeline: InferencePipeline,
+        resolver: PromptResolver,
+        store: SegmentationStore,
+        editor: MaskEditor,
+        tracks: ObjectTracks,
+        refiner: MaskRefiner,
+        journal: Journal,
+        state: RunState,
+        model_lock: RLock,
+        history: EditHistory,
+        checkpoint_every: int,
+    ) -> None:
+        self._pipeline = pipeline
+        self._resolver = resolver
+        self._store = store
+        self._editor = editor
+        self._tracks = tracks
+        self._refiner = refiner
+        self._journal = journal
+        self._state = state
+        self._model_lock = model_lock
+        self._history = history
+        self._checkpoint_every = checkpoint_every
+
+    def plan(self, request: PropagationRequest, n_frames: int) -> Plan:
+        """Return the sweeps of a propagation; UserError if nothing can be propagated."""
+        self._editor.add_prompted_objects()
+        frames = self._resolver.conditioning_frames()
+        absent = {object_id: self._tracks.without_mask(object_id) for object_id in frames}
+        return make_plan(request, frames, n_frames, absent)
+
+    def correction_plan(self, object_id: int, request: PropagationRequest) -> Plan:
+        """Return the sweeps that compute an object's correction; UserError if there is none."""
+        self._editor.add_prompted_objects()
+        correction = self._tracks.correction(object_id, request)
+        if correction is None:
+            if not self._resolver.conditioning_frames().get(object_id):
+                raise UserError(f"Object {object_id} has no prompt. Click it on a frame first.")
+            raise UserError(
+                f"Object {object_id} is up to date: its prompts have not changed since it was "
+                "propagated. Correct a frame first."
+            )
+        return correction.plan()
+
+    def trim(self, objects: Iterable[int] | None, predict: Callable[[int, int], object]) -> None:
+        """Predict the masks that are trimmed by points outside, as a run does not predict them."""
+        chosen = self._resolver.conditioning_frames() if objects is None else objects
+        for object_id in chosen:
+            for frame in self._resolver.trims(object_id):
+                predict(object_id, frame)
+
+    def start(
+        self, plan: Plan, context: str, token: EditToken, *, resume: bool
+    ) -> Iterator[FrameResult]:
+        """Run a plan and yield each result after it was stored.
+
+        Parameters
+        ----------
+        plan : Plan
+            The sweeps.
+        context : str
+            Together with the prompts, identifies the run, so that it can be resumed.
+        token : EditToken
+            The step of the history that the run belongs to.
+        resume : bool
+            Whether to continue from the last checkpoint of the same run.
+        """
+        with self._history.join(token):
+            prompts = self._resolver.resolve_run(plan.conditioning)
+        prompts.check()
+        self._state.reset()
+        return self._run(plan, prompts, prompts.digest(context), token, resume=resume)
+
+    def _run(
+        self, plan: Plan, prompts: RunPrompts, run_id: str, token: EditToken, *, resume: bool
+    ) -> Iterator[FrameResult]:
+        recorders = {r.object_id: r for r in self._tracks.start_run(plan.objects)}
+        running, opened = self._state.running(plan.n_steps), self._history.keep_open(token)
+        with running, opened, self._pipeline.prefetcher() as prefetcher:
+            make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
+            exclusion = self._pipeline.exclusion(plan, self._store)
+            store, every = self._store, self._checkpoint_every
+            propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
+            frames = propagation.run(plan, self._state.cancelled, resume=resume)
+            try:
+                while (frame := self._next(frames)) is not None:
+                    results = [*frame.results, *frame.revised]
+                    with self._history.join(token):
+                        self._editor.store(results)
+                    for result in frame.results:
+                        recorders[result.object_id].add(result)
+                    self._state.advance(frame.done)
+                    yield from results
+            finally:
+                with self._history.join(token):
+                    for recorder in recorders.values():
+                        recorder.finish()
+
+    def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
+        with self._model_lock:
+            return next(frames, None)
+
+    def refine(
+        self, objects: Iterable[int] | None, frames: Iterable[int] | None
+    ) -> Iterator[Refined]:
+        """Refine the masks of some objects and frames, or of all, and yield each outcome."""
+        selection = self._refiner.select(objects, frames)
+        share = partial(self._pipeline.share_pixels, self._store, rivals={o for _, o in selection})
+        self._state.reset()
+        token = self._history.action("Refine masks")
+        with self._state.running(len(selection)), self._history.keep_open(token):
+            for done, refined in enumerate(self._refiner.refine_all(selection), 1):
+                if refined.outcome is RefinementOutcome.REFINED:
+                    with self._history.join(token):
+                        self._editor.store(share(refined.result))
+                self._state.advance(done)
+                yield refined
+                if self._state.cancelled():
+                    return

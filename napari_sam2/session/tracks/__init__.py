@@ -1,0 +1,1 @@
+"""What was tracked of the objects of a session."""

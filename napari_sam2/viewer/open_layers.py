@@ -1,0 +1,137 @@
+"""Sessions on image layers: the one in the viewer, the one that was saved, or a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.session.opening import create_saved_sessions, find_sessions, restore_sessions
+from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.storage.session_folder import SessionFolder, read_description
+from napari_sam2.viewer.image_layers import (
+    SESSION_PATH,
+    intensity_from_layers,
+    opening_notes,
+    stack_from_layers,
+)
+from napari_sam2.viewer.layer_sync import LayerSync
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_sam2.images.stack import Stack
+    from napari_sam2.inference.protocol import Predictor
+
+
+@dataclass(frozen=True)
+class OpenedLayers:
+    """A segmentation on image layers.
+
+    Parameters
+    ----------
+    sync : LayerSync
+        The segmentation.
+    restored : bool
+        Whether it was read from its folder, so that its labels must be drawn.
+    notes : tuple of str
+        Messages for the user.
+    """
+
+    sync: LayerSync
+    restored: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def open_layers(
+    viewer: Any, images: Sequence[Image], predictor: Predictor, along: str | None = None
+) -> OpenedLayers:
+    """Show the session on image layers, and hide the layers of other sessions.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+        The viewer of the layers.
+    images : sequence of Image
+        The image, one layer for each channel.
+    predictor : Predictor
+        The model; the session uses it from now on.
+    along : str or None
+        The propagated axis; None selects t, else z. Layers that were opened from a session begin
+        with its axis.
+
+    Raises
+    ------
+    UserError
+        If the layers cannot be segmented.
+    """
+    syncs = LayerSync.all_of(viewer)
+    known = any(sync.images[0] is images[0] for sync in syncs)
+    saved = _saved_session(images[0])
+    if saved is not None:
+        axis = read_description(saved).along
+        along = along if known else axis
+        saved = saved if along == axis else None
+    names = tuple(viewer.dims.axis_labels)
+    stack = stack_from_layers(images, along=along, dims_labels=names)
+    sync = next((item for item in syncs if _is_session_of(item, images, stack)), None)
+    for other in syncs:
+        if other is not sync:
+            other.show(False)
+    if sync is not None:
+        if sync.sessions.predictor is not predictor:
+            sync.sessions.set_predictor(predictor)
+        sync.attach()
+        sync.show(True)
+        return OpenedLayers(sync)
+    sessions, notes = _open(stack, images, predictor, saved)
+    restored = sessions.folder is not None and sessions.folder.path is not None
+    notes = (*opening_notes(images), *notes)
+    return OpenedLayers(LayerSync(viewer, images, sessions), restored, notes)
+
+
+def _saved_session(image: Image) -> Path | None:
+    """Return the folder of the session that a layer was opened from, if it is still there."""
+    path = image.metadata.get(SESSION_PATH)
+    return Path(path) if path is not None and SessionFolder.exists(Path(path)) else None
+
+
+def _is_session_of(sync: LayerSync, images: Sequence[Image], stack: Stack) -> bool:
+    now = sync.sessions.stack
+    same_layers = len(sync.images) == len(images) and all(
+        a is b for a, b in zip(sync.images, images, strict=True)
+    )
+    return same_layers and (now.along, now.full_shape) == (stack.along, stack.full_shape)
+
+
+def _open(
+    stack: Stack, images: Sequence[Image], predictor: Predictor, saved: Path | None
+) -> tuple[SessionGroup, tuple[str, ...]]:
+    """Return the saved sessions of an image, or new ones, and messages."""
+    intensity, notes = intensity_from_layers(images), []
+    for path in find_sessions(stack) if saved is None else (saved,):
+        try:
+            sessions = restore_sessions(path, stack, predictor, intensity=intensity)
+        except UserError as error:
+            notes.append(f"An earlier session is not opened. {error}")
+        else:
+            count = len(sessions.objects)
+            notes.append(f"The session in {path} continues, with {count} objects.")
+            return sessions, tuple(notes)
+    return create_saved_sessions(stack, predictor, intensity=intensity), tuple(notes)
+
+
+def input_changes(sessions: SessionGroup) -> str:
+    """Return a message if image or model differ from those that were saved, else ""; reads pixels.
+
+    See :meth:`SessionGroup.check_input`.
+    """
+    texts = "; ".join(map(str, sessions.check_input()))
+    if not texts:
+        return ""
+    return (
+        f"The saved session has another image or model: {texts}. Propagate again to update the "
+        "masks, or open the earlier ones."
+    )
