@@ -9,9 +9,10 @@ its middle slice. The frames to review are those with a mask or a loss and the e
 them, without the prompted frame.
 
 The first table has the mean IoU, the mean confidence of the masks (``mean``), and Spearman's rank
-correlation with the true IoU over the frames to review: of the confidence, and of its parts alone. ``pooled`` is over the frames of all objects, ``confidence``
-is the mean over objects, as J compares the frames of one object. ``agreement`` is that of the
-confidence times the IoU with the track in the opposite direction (``--agreement``).
+correlation with the true IoU over the frames to review: of the confidence, and of its parts alone.
+``pooled`` is over the frames of all objects, ``confidence`` is the mean over objects, as J compares
+the frames of one object. ``agreement`` is that of the confidence times the IoU with the track in
+the opposite direction (``--agreement``).
 
 The second table has the mean IoU before and after three corrections, over the frames where the
 object or the first mask is. A simulated user corrects a frame with the true mask, or deletes the

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari_sam2.masks.mask import MaskOrigin, MaskStatus
+from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow
+from napari_sam2.masks.store import MaskRecord
+from napari_sam2.session.session import SegmentationSession
 
 
 def score_row(frame: int, area: int = 100, iou: float = 0.9, **changes: Any) -> ScoreRow:
@@ -19,3 +21,10 @@ def score_row(frame: int, area: int = 100, iou: float = 0.9, **changes: Any) -> 
 def track_rows(areas: Sequence[int], **changes: Any) -> list[ScoreRow]:
     """Return one row for each area, from frame 0 on."""
     return [score_row(frame, area, **changes) for frame, area in enumerate(areas)]
+
+
+def store_mask(session: SegmentationSession, result: FrameResult) -> None:
+    """Store a mask and its scores as if the model had given them."""
+    session.masks.delete(result.object_id, result.index)
+    session.masks.put([MaskRecord.from_result(result)])
+    session.scores.add(ScoreRow.from_result(result))

@@ -12,6 +12,7 @@ from napari_sam2.analysis.agreement import (
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskCrop
 from tests.helpers.scenes import click, movie, session_of, straight
+from tests.helpers.score_rows import store_mask
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_good_track_agrees_with_the_way_back(session):
 def test_a_mask_that_the_way_back_does_not_find_disagrees(session):
     wrong = session.result(1, 5)
     elsewhere = MaskCrop.from_mask(np.ones((5, 5), bool), (50, 80))
-    session.restore(replace(wrong, crop=elsewhere))
+    store_mask(session, replace(wrong, crop=elsewhere))
     agreement = backward_agreement(session, 1)
     assert agreement[5] == 0
     assert agreement[6] > 0.9

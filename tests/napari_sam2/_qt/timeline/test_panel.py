@@ -17,6 +17,7 @@ from napari_sam2._qt.timeline.panel import TimelinePanel
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.scenes import movie, straight
+from tests.helpers.score_rows import store_mask
 from tests.helpers.viewer_model import ModelUser
 
 PATHS = [straight((20, 20), (1, 2), 8)]
@@ -54,7 +55,7 @@ class Reviewer:
         session = self.sync.session
         before = session.result(1, frame)
         other = session.result(1, (frame + 1) % 8)
-        session.restore(replace(before, crop=other.crop, predicted_iou=score))
+        store_mask(session, replace(before, crop=other.crop, predicted_iou=score))
         self.panel.refresh()
 
 
