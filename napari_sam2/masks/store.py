@@ -208,12 +208,13 @@ class MaskRecord(MaskInfo):
     def merged_into(self, object_id: int, other: MaskRecord | None) -> MaskRecord:
         """Return the union of this mask and one of another object on the same plane.
 
-        Each pixel has the higher logit of both. The union has the higher status, the lower
-        predicted IoU and the higher object score; ``other`` None stands for no mask.
+        Each pixel has the higher logit of both; pixels of a third object stay with it. The union
+        has the higher status, the lower predicted IoU and the higher object score; ``other`` None
+        stands for no mask.
         """
         if other is None:
             return replace(self, object_id=object_id)
-        crop = self.crop.union(other.crop)
+        crop = self.own_crop.union(other.own_crop)
         return replace(
             other,
             window=crop.window,
@@ -222,7 +223,9 @@ class MaskRecord(MaskInfo):
             object_score=max(self.object_score, other.object_score),
             status=max(self.status, other.status),
             ended=self.ended and other.ended,
+            excluded=None,
             payload=compress(quantize(crop.logits)),
+            lost_payload=b"",
         )
 
     def without(self, others: Iterable[MaskRecord]) -> MaskRecord:

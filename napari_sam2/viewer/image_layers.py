@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 SESSION_PATH = "napari-sam2 session"
 """Key of a layer's metadata: the folder of the session that it was opened from."""
-SOURCE_PATH = "napari-sam2 source"
-"""Key of a layer's metadata: the file of the image, if the layer was opened from a session."""
 _BY_DIMENSIONS = {2: "YX", 3: "TYX", 4: "TZYX"}
 
 
@@ -132,7 +130,7 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    path = first.metadata.get(SOURCE_PATH) or layer_path(first)
+    path = layer_path(first)
     files = (Path(path),) if path is not None and Path(path).exists() else ()
     calibration = layer_calibration(first, stack.native_label_axes)
     source = replace(stack.source, name=first.name, calibration=calibration, files=files)

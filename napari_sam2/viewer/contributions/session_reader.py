@@ -36,13 +36,14 @@ def read_session(path: str) -> list[LayerData]:
     from napari_sam2.session.storage.session_folder import read_description
     from napari_sam2.session.storage.session_image import image_path
     from napari_sam2.viewer.contributions.reader import read
-    from napari_sam2.viewer.image_layers import SESSION_PATH, SOURCE_PATH
+    from napari_sam2.viewer.image_layers import SESSION_PATH
 
     folder = session_folder_of(Path(path))
     if folder != Path(path):
         show_info(f"The session was unpacked into {folder}.")
     source = image_path(folder, read_description(folder))
-    metadata = {SESSION_PATH: str(folder), SOURCE_PATH: str(source)}
+    session = {SESSION_PATH: str(folder)}
     return [
-        (data, {**options, "metadata": metadata}, kind) for data, options, kind in read(str(source))
+        (data, {**options, "metadata": {**options["metadata"], **session}}, kind)
+        for data, options, kind in read(str(source))
     ]

@@ -263,3 +263,22 @@ class TwoStores(RuleBasedStateMachine):
 
 TwoStores.TestCase.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
 TestTwoStores = TwoStores.TestCase
+
+
+def test_the_union_of_two_objects_has_the_pixels_that_one_lost_to_the_other() -> None:
+    """1 lost its left half to 2, and its first row to a third object, which keeps it."""
+    left, first = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    left[:, :2], first[0, 2:] = True, True
+    whole = MaskRecord.from_mask(1, (0,), np.ones((4, 4)), status=MaskStatus.FINAL)
+    one = MaskRecord.from_result(dataclasses.replace(whole.result(0), lost=left | first))
+    two = MaskRecord.from_mask(2, (0,), np.ones((4, 3)), (0, 0), MaskStatus.ACCEPTED)
+    two = MaskRecord.from_result(
+        dataclasses.replace(two.result(0), lost=np.tile([False, False, True], (4, 1)))
+    )
+    union = one.merged_into(2, two)
+    assert (union.object_id, union.lost, union.excluded) == (2, None, None)
+    np.testing.assert_array_equal(union.crop.logits > 0, ~first)
+    assert union.area == 14
+    gone = dataclasses.replace(two, excluded=MaskOrigin.FORWARD)
+    assert gone.merged_into(1, one).area == 16 - np.count_nonzero(left | first)
+    assert one.merged_into(5, None) == dataclasses.replace(one, object_id=5)

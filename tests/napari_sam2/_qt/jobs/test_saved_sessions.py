@@ -13,6 +13,7 @@ import tifffile
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.storage.session_archive import pack_session
+from napari_sam2.viewer.contributions.commands import open_image
 
 OpenWidget = Callable[..., Any]
 
@@ -74,7 +75,7 @@ def test_a_file_in_another_viewer_has_its_session_again(
 ) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", image, metadata={"axes": "TYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(user.viewer, tmp_path / "movie.tif")
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)
     user.click(0, 20, 20)
@@ -91,7 +92,7 @@ def test_a_file_in_another_viewer_has_its_session_again(
     user.close()
 
     again = open_widget()
-    (layer,) = again.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(again.viewer, tmp_path / "movie.tif")
     layer.contrast_limits = (0, 255)
     again.until(lambda: again.sync is not None)
     again.settle()
@@ -180,7 +181,7 @@ def test_a_session_folder_opens_with_its_image_axis_and_prompts(
     data = np.stack([image[:3], image[3:6]], axis=1)
     tifffile.imwrite(tmp_path / "movie.tif", data, metadata={"axes": "TZYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(user.viewer, tmp_path / "movie.tif")
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)
     begin(user, [layer], "z")

@@ -33,7 +33,9 @@ MASK = MaskRecord(
     status=MaskStatus.LOCKED,
     view=Window(-3, 0, 10, 11),
     refined=True,
+    excluded=MaskOrigin.BACKWARD,
     payload=b"\n\x00 {}\xff\n",
+    lost_payload=b"\n\x01",
 )
 
 
