@@ -15,7 +15,6 @@ from typing import Any
 
 import nibabel
 import numpy as np
-import zarr
 
 from napari_sam2.core.geometry import Window
 from napari_sam2.export.destination import OutputDestination
@@ -80,7 +79,7 @@ Install an extra with `pip install "napari-sam2[microscopy]"`.
 
 _EXTRAS = {
     "none": (
-        "TIFF, OME-TIFF, Zarr, OME-Zarr, NIfTI, images, NumPy",
+        "TIFF, OME-TIFF and their sets, Zarr, OME-Zarr, NIfTI, images, NumPy",
         "tifffile (BSD-3), ome-types (MIT), zarr (MIT), ome-zarr-models (BSD-3), nibabel (MIT), "
         "Pillow (MIT-CMU)",
     ),
@@ -187,19 +186,12 @@ def _movie_of_volumes() -> Stack:
 def _described(path: Path) -> tuple[str, tuple[str, str, str], str]:
     """Return axes, sizes and type of an output, from what is stored in it."""
     if path.name.endswith(".coco.json"):
-        facts, dtype = json.loads(path.read_text())["info"], "run lengths"
-    elif path.suffix == ".zarr" and not path.name.endswith(".ome.zarr"):
-        array: Any = zarr.open_array(path, mode="r")
-        names = "".join(array.metadata.dimension_names)
-        facts, dtype = {**array.attrs, "axes": names}, str(array.dtype)
-    else:
-        inside = path / "labels" / "objects" if path.name.endswith(".ome.zarr") else path
-        stack = open_stack(inside)
-        place = _place(stack.calibration, stack.label_axes)
-        return stack.native_axes, place, str(stack.dtype)
-    axes = facts["axes"].upper()
-    calibration = Calibration.of(axes, facts["scale"], facts["units"], origin=facts["origin"])
-    return axes, _place(calibration, axes), dtype
+        facts = json.loads(path.read_text())["info"]
+        axes = facts["axes"].upper()
+        calibration = Calibration.of(axes, facts["scale"], facts["units"], origin=facts["origin"])
+        return axes, _place(calibration, axes), "run lengths"
+    stack = open_stack(path / "labels" / "objects" if path.name.endswith(".ome.zarr") else path)
+    return stack.native_axes, _place(stack.calibration, stack.label_axes), str(stack.dtype)
 
 
 def _keeps_affine(path: Path, given: Path) -> bool:
@@ -208,8 +200,7 @@ def _keeps_affine(path: Path, given: Path) -> bool:
     if path.name.endswith((".nii", ".nii.gz")):
         return bool(np.array_equal(images.load(path).affine, expected))
     if path.suffix == ".zarr" and not path.name.endswith(".ome.zarr"):
-        stored = np.array(zarr.open_array(path, mode="r").attrs["affine"])
-        return bool(np.array_equal(stored[:, [2, 1, 0, 3]], expected))
+        return bool(np.array_equal(open_stack(path).calibration.affine_from("XYZ"), expected))
     return False
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack, open_stack
     from napari_sam2.images.view import ViewPolicy
+    from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.inference.sam2_predictor import load_predictor
     from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.masks.mask import FrameResult
@@ -33,6 +34,7 @@ __all__ = [
     "Intensity",
     "LabelArray",
     "MaskPrompt",
+    "MemoryPolicy",
     "PointPrompt",
     "PromptStore",
     "PropagationDirection",
@@ -58,6 +60,7 @@ _MODULES = {
     "Intensity": "images.intensity",
     "LabelArray": "masks.label_array",
     "MaskPrompt": "prompts.types",
+    "MemoryPolicy": "inference.protocol",
     "PointPrompt": "prompts.types",
     "PromptStore": "prompts.store",
     "PropagationDirection": "tracking.plan",

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from sam2_model.errors import SAM2Error
     from sam2_model.image_predictor import ImagePredictor
     from sam2_model.memory_bank import TrackState
+    from sam2_model.memory_policies.distractor_aware import DistractorAwareMemory
+    from sam2_model.memory_policies.memory_tree import MemoryTree
+    from sam2_model.memory_policies.plain import PlainMemory
     from sam2_model.modeling.config import MODEL_CONFIGS, SAM2Config
     from sam2_model.modeling.sam2 import SAM2
     from sam2_model.tracker import Tracker, TrackerSettings
@@ -20,7 +23,10 @@ __all__ = [
     "MODEL_CONFIGS",
     "SAM2",
     "AutomaticMaskGenerator",
+    "DistractorAwareMemory",
     "ImagePredictor",
+    "MemoryTree",
+    "PlainMemory",
     "SAM2Config",
     "SAM2Error",
     "TrackState",
@@ -36,7 +42,10 @@ _MODULES = {
     "MODEL_CONFIGS": "modeling.config",
     "SAM2": "modeling.sam2",
     "AutomaticMaskGenerator": "automatic_mask_generator",
+    "DistractorAwareMemory": "memory_policies.distractor_aware",
     "ImagePredictor": "image_predictor",
+    "MemoryTree": "memory_policies.memory_tree",
+    "PlainMemory": "memory_policies.plain",
     "SAM2Config": "modeling.config",
     "SAM2Error": "errors",
     "TrackState": "memory_bank",

@@ -1,17 +1,18 @@
-"""The memories of one object, and which of them a frame attends to. Values without a network."""
+"""The memories of one object, as values without a network."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sam2_model.modeling.sam2 import MAX_POINTERS, SPATIAL_MEMORIES
+from sam2_model.modeling.sam2 import SPATIAL_MEMORIES
 
 
 class Retention(Enum):
@@ -42,6 +43,8 @@ class MemoryEntry:
         (1,), logit of the object being visible.
     spatial : Tensor or None
         (mem_dim, h, w), spatial memory; None where only the pointer is kept.
+    iou : Tensor or None
+        (1,), predicted IoU of the mask; None in states of earlier versions and in training.
     """
 
     frame: int
@@ -49,6 +52,7 @@ class MemoryEntry:
     pointer: Float[Tensor, "*b d_model"]
     object_score: Float[Tensor, "*b 1"]
     spatial: Float[Tensor, "*b mem_dim h w"] | None = None
+    iou: Float[Tensor, "*b 1"] | None = None
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -58,8 +62,44 @@ class MemoryEntry:
             "pointer": self.pointer,
             "object_score": self.object_score,
             "spatial": self.spatial,
+            "iou": self.iou,
         }
         return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+Entries = Mapping[int, MemoryEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """Another course that an object may have taken.
+
+    Parameters
+    ----------
+    score : float
+        Score relative to that of the best course, at most 0.
+    non_conditioning : mapping of int to MemoryEntry
+        Memories of tracked frames, by frame.
+    """
+
+    score: float
+    non_conditioning: Entries
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The memory of a tracked frame that is kept because a similar object was near.
+
+    Parameters
+    ----------
+    entry : MemoryEntry
+        The memory.
+    shift : tuple of int
+        Memory tokens (y, x) by which the view has moved since.
+    """
+
+    entry: MemoryEntry
+    shift: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +114,35 @@ class TrackState:
         Memories of other frames, by frame.
     reverse : bool
         Whether the last frame was tracked backward in time.
+    hypotheses : tuple of Hypothesis
+        Other courses of the object, best first; ``non_conditioning`` has the best one.
+    anchors : tuple of Anchor
+        Frames with a similar object, oldest first.
+    areas : tuple of int
+        Areas of the last masks that were not empty, in pixels of the logits, oldest first.
     """
 
-    conditioning: Mapping[int, MemoryEntry] = field(default_factory=dict)
-    non_conditioning: Mapping[int, MemoryEntry] = field(default_factory=dict)
+    conditioning: Entries = field(default_factory=dict)
+    non_conditioning: Entries = field(default_factory=dict)
     reverse: bool = False
+    hypotheses: tuple[Hypothesis, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
+    areas: tuple[int, ...] = ()
 
     @property
     def nbytes(self) -> int:
-        """Size of all tensors in bytes."""
-        entries = (*self.conditioning.values(), *self.non_conditioning.values())
-        return sum(tensor.nbytes for entry in entries for tensor in entry.tensors.values())
+        """Size of all tensors in bytes; hypotheses share most of theirs."""
+        unique = {id(x): x for entry in self._entries() for x in entry.tensors.values()}
+        return sum(tensor.nbytes for tensor in unique.values())
 
     def with_conditioning(self, entry: MemoryEntry) -> TrackState:
         """Return the state with ``entry`` as the conditioning memory of its frame."""
-        others = {t: e for t, e in self.non_conditioning.items() if t != entry.frame}
-        conditioning = {**self.conditioning, entry.frame: entry}
-        return replace(self, conditioning=conditioning, non_conditioning=others)
+        state = self._without_tracked(lambda t: t == entry.frame)
+        return replace(state, conditioning={**self.conditioning, entry.frame: entry})
 
     def with_non_conditioning(self, entry: MemoryEntry) -> TrackState:
-        """Return the state with ``entry`` as a non-conditioning memory."""
-        return replace(self, non_conditioning={**self.non_conditioning, entry.frame: entry})
+        """Return the state with ``entry`` as a non-conditioning memory of all hypotheses."""
+        return self.map_tracked(lambda entries: {**entries, entry.frame: entry})
 
     def without_conditioning(self, frame: int) -> TrackState:
         """Return the state in which the memory of ``frame`` is non-conditioning."""
@@ -105,45 +153,61 @@ class TrackState:
 
     def without_non_conditioning_near(self, frame: int) -> TrackState:
         """Return the state without non-conditioning memories within 7 frames of ``frame``."""
-        kept = {t: e for t, e in self.non_conditioning.items() if abs(t - frame) > SPATIAL_MEMORIES}
-        return replace(self, non_conditioning=kept)
+        return self._without_tracked(lambda t: abs(t - frame) <= SPATIAL_MEMORIES)
 
-    def map_spatial(self, function: Callable[[Tensor], Tensor]) -> TrackState:
-        """Return the state with ``function`` applied to each spatial memory (mem_dim, h, w)."""
+    def shifted(self, function: Callable[[Tensor], Tensor], tokens: tuple[int, int]) -> TrackState:
+        """Return the state for a view that has moved.
 
-        def mapped(entries: Mapping[int, MemoryEntry]) -> dict[int, MemoryEntry]:
-            return {
-                t: e if e.spatial is None else replace(e, spatial=function(e.spatial))
-                for t, e in entries.items()
-            }
+        Anchors that the view has left behind by more than half its side are dropped.
 
-        return replace(
-            self,
-            conditioning=mapped(self.conditioning),
-            non_conditioning=mapped(self.non_conditioning),
-        )
-
-    def pruned(self, frame: int, *, reverse: bool) -> TrackState:
-        """Return the state with what frames after ``frame`` can still attend to.
-
-        These are six spatial memories and fifteen object pointers.
+        Parameters
+        ----------
+        function : Callable
+            Moves a spatial memory (mem_dim, h, w).
+        tokens : tuple of int
+            Memory tokens (y, x) by which the view has moved.
         """
-        sign = -1 if reverse else 1
-        kept = {}
-        for t, entry in self.non_conditioning.items():
-            age = (frame - t) * sign
-            if 0 <= age < SPATIAL_MEMORIES - 1:
-                kept[t] = entry
-            elif 0 <= age < MAX_POINTERS - 1:
-                kept[t] = replace(entry, spatial=None, logits=None)
-        return replace(self, non_conditioning=kept, reverse=reverse)
+        moved: dict[int, Tensor] = {}
+
+        def entry_moved(entry: MemoryEntry) -> MemoryEntry:
+            if entry.spatial is None:
+                return entry
+            if id(entry.spatial) not in moved:
+                moved[id(entry.spatial)] = function(entry.spatial)
+            return replace(entry, spatial=moved[id(entry.spatial)])
+
+        def all_moved(entries: Entries) -> dict[int, MemoryEntry]:
+            return {t: entry_moved(entry) for t, entry in entries.items()}
+
+        anchors = [
+            Anchor(entry_moved(a.entry), (a.shift[0] + tokens[0], a.shift[1] + tokens[1]))
+            for a in self.anchors
+        ]
+        state = replace(self, conditioning=all_moved(self.conditioning))
+        return replace(state, anchors=tuple(filter(_in_view, anchors))).map_tracked(all_moved)
 
     def to_bytes(self) -> bytes:
         """Return the state as bytes, from which :meth:`from_bytes` restores it exactly."""
+        # Torch saves the whole storage that a slice belongs to, so slices are copied; tensors
+        # that hypotheses share are copied and saved once.
+        copies: dict[int, Tensor] = {}
+
+        def copied(entry: MemoryEntry) -> dict[str, Tensor]:
+            return {
+                name: copies[id(x)] if id(x) in copies else copies.setdefault(id(x), x.clone())
+                for name, x in entry.tensors.items()
+            }
+
+        def all_copied(entries: Entries) -> dict[int, dict[str, Tensor]]:
+            return {t: copied(entry) for t, entry in entries.items()}
+
         content = {
             "reverse": self.reverse,
-            "prompted": {t: _compact(e) for t, e in self.conditioning.items()},
-            "tracked": {t: _compact(e) for t, e in self.non_conditioning.items()},
+            "prompted": all_copied(self.conditioning),
+            "tracked": all_copied(self.non_conditioning),
+            "hypotheses": [(h.score, all_copied(h.non_conditioning)) for h in self.hypotheses],
+            "anchors": [(a.entry.frame, a.shift, copied(a.entry)) for a in self.anchors],
+            "areas": self.areas,
         }
         buffer = io.BytesIO()
         torch.save(content, buffer)
@@ -153,92 +217,51 @@ class TrackState:
     def from_bytes(cls, data: bytes, device: torch.device | str = "cpu") -> TrackState:
         """Return the state that :meth:`to_bytes` wrote, on any device."""
         content = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-        conditioning, non_conditioning = (
-            {t: MemoryEntry(frame=t, **{"logits": None, **e}) for t, e in content[kind].items()}
-            for kind in ("prompted", "tracked")
+        return cls(
+            _loaded(content["prompted"]),
+            _loaded(content["tracked"]),
+            content["reverse"],
+            tuple(Hypothesis(s, _loaded(e)) for s, e in content.get("hypotheses", ())),
+            tuple(Anchor(_entry(t, e), shift) for t, shift, e in content.get("anchors", ())),
+            tuple(content.get("areas", ())),
         )
-        return cls(conditioning, non_conditioning, content["reverse"])
+
+    def _entries(self) -> Iterator[MemoryEntry]:
+        """Yield all entries; entries that hypotheses share are repeated."""
+        yield from self.conditioning.values()
+        yield from self.non_conditioning.values()
+        for hypothesis in self.hypotheses:
+            yield from hypothesis.non_conditioning.values()
+        yield from (anchor.entry for anchor in self.anchors)
+
+    def map_tracked(self, function: Callable[[Entries], Entries]) -> TrackState:
+        """Return the state with ``function`` applied to the tracked frames of each hypothesis."""
+        return replace(
+            self,
+            non_conditioning=function(self.non_conditioning),
+            hypotheses=tuple(
+                replace(h, non_conditioning=function(h.non_conditioning)) for h in self.hypotheses
+            ),
+        )
+
+    def _without_tracked(self, dropped: Callable[[int], bool]) -> TrackState:
+        """Return the state without the tracked frames for which ``dropped`` is true."""
+        anchors = tuple(a for a in self.anchors if not dropped(a.entry.frame))
+        return replace(self, anchors=anchors).map_tracked(
+            lambda entries: {t: e for t, e in entries.items() if not dropped(t)}
+        )
 
 
-def _compact(entry: MemoryEntry) -> dict[str, Tensor]:
-    """Return copies of the tensors: torch saves the whole storage that a slice belongs to."""
-    return {name: tensor.clone() for name, tensor in entry.tensors.items()}
+def _in_view(anchor: Anchor) -> bool:
+    spatial = anchor.entry.spatial
+    if spatial is None:
+        return True
+    return max(map(abs, anchor.shift)) <= min(spatial.shape[-2:]) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The memories that one frame attends to.
-
-    Parameters
-    ----------
-    spatial : tuple of (MemoryEntry, int)
-        Memories with their time slots (``MemoryTokens.slots``).
-    pointers : tuple of (MemoryEntry, int)
-        Memories with the distances of their pointers in frames.
-    """
-
-    spatial: tuple[tuple[MemoryEntry, int], ...]
-    pointers: tuple[tuple[MemoryEntry, int], ...]
-
-    @property
-    def layout(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Slots and distances; objects with equal layouts can be in one batch."""
-        return tuple(s for _, s in self.spatial), tuple(d for _, d in self.pointers)
+def _loaded(entries: dict[int, dict[str, Any]]) -> dict[int, MemoryEntry]:
+    return {t: _entry(t, tensors) for t, tensors in entries.items()}
 
 
-def select_memories(
-    state: TrackState,
-    frame: int,
-    *,
-    reverse: bool,
-    video_length: int,
-    max_conditioning: int | None,
-) -> Selection:
-    """Select the memories that a frame attends to (SAM 2 paper, section 4 and appendix D.1).
-
-    Parameters
-    ----------
-    state : TrackState
-        The object's memories.
-    frame : int
-        The frame to segment.
-    reverse : bool
-        Whether frames are tracked backward in time.
-    video_length : int
-        Number of frames; pointers reach back at most ``min(video_length, 16) - 1`` frames.
-    max_conditioning : int or None
-        Largest number of conditioning frames; None for all.
-    """
-    sign = -1 if reverse else 1
-    nearest = nearest_conditioning(state, frame, max_conditioning)
-    others = {t: e for t, e in state.conditioning.items() if t not in nearest}
-    others |= state.non_conditioning
-    last = SPATIAL_MEMORIES - 1
-    spatial = [(e, last) for e in nearest.values()]
-    for age in range(last, 0, -1):
-        entry = others.get(frame - sign * age)
-        if entry is not None:
-            spatial.append((entry, age - 1))
-    pointers = [(e, abs(frame - t)) for t, e in nearest.items() if (frame - t) * sign >= 0]
-    for age in range(1, min(video_length, MAX_POINTERS)):
-        entry = others.get(frame - sign * age)
-        if entry is not None:
-            pointers.append((entry, age))
-    return Selection(tuple(m for m in spatial if m[0].spatial is not None), tuple(pointers))
-
-
-def nearest_conditioning(
-    state: TrackState, frame: int, limit: int | None
-) -> dict[int, MemoryEntry]:
-    """Return at most ``limit`` conditioning memories, by frame.
-
-    The nearest before the frame comes first, then the nearest at or after it, then the nearest of
-    the rest.
-    """
-    times = sorted(state.conditioning)
-    if limit is not None and len(times) > limit:
-        before = [t for t in times if t < frame][-1:]
-        after = [t for t in times if t >= frame][:1]
-        rest = sorted(set(times) - {*before, *after}, key=lambda t: abs(t - frame))
-        times = sorted([*before, *after, *rest][:limit])
-    return {t: state.conditioning[t] for t in times}
+def _entry(frame: int, tensors: dict[str, Any]) -> MemoryEntry:
+    return MemoryEntry(frame=frame, **{"logits": None, **tensors})

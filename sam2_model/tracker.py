@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sam2_model.batching import batches, concatenate, resolve_overlaps, take
-from sam2_model.memory_bank import MemoryEntry, Retention, Selection, TrackState, select_memories
+from sam2_model.errors import InputError
+from sam2_model.frame_time import FrameTime
+from sam2_model.memory_bank import MemoryEntry, Retention, TrackState
+from sam2_model.memory_policies.plain import PlainMemory
+from sam2_model.memory_policies.policy import MemoryPolicy
+from sam2_model.memory_policies.selection import Selection, memory_tokens
 from sam2_model.modeling.features import Features
-from sam2_model.modeling.sam2 import MAX_POINTERS, SAM2, MemoryTokens, SelectedMask
+from sam2_model.modeling.sam2 import SAM2, SelectedMask
 from sam2_model.transforms import PointTokens, fill_holes
 
 _PREVIOUS_CLAMP = 32.0
@@ -46,6 +51,9 @@ class TrackerSettings:
         Dtype of stored spatial memories.
     retention : Retention
         Which memories of tracked frames are kept.
+    memory : MemoryPolicy
+        Which frames are remembered, and which of them a frame attends to. Only
+        :class:`PlainMemory` gives the results of Meta's predictor.
     presence_threshold : float or None
         Object score that a tracked object must exceed to count as visible (0 in Meta's
         predictor). A higher threshold leaves more frames without the object empty and misses the
@@ -54,6 +62,11 @@ class TrackerSettings:
     objects_per_batch : int or None
         Number of objects tracked in one batch. None uses all on a GPU and 4 on a CPU, where
         larger batches were measured to be slower.
+
+    Raises
+    ------
+    InputError
+        If ``non_overlap_memory`` is on and ``memory`` keeps several masks of an object.
     """
 
     binarize_prompted_masks: bool = True
@@ -66,27 +79,16 @@ class TrackerSettings:
     max_conditioning: int | None = None
     memory_dtype: torch.dtype = torch.bfloat16
     retention: Retention = Retention.WINDOW
+    memory: MemoryPolicy = field(default_factory=PlainMemory)
     presence_threshold: float | None = None
     objects_per_batch: int | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class FrameTime:
-    """A frame's position in time and the direction of tracking.
-
-    Parameters
-    ----------
-    frame : int
-        Position along the propagated axis.
-    reverse : bool
-        Whether frames are tracked backward in time.
-    video_length : int
-        Number of frames of the video; all lengths from 16 on give the same results.
-    """
-
-    frame: int
-    reverse: bool = False
-    video_length: int = MAX_POINTERS
+    def __post_init__(self) -> None:
+        if self.non_overlap_memory and not self.memory.one_mask:
+            raise InputError(
+                "non_overlap_memory needs one mask of each object: use another memory policy, "
+                "or switch it off"
+            )
 
 
 class Tracker:
@@ -195,21 +197,37 @@ class Tracker:
         list of (SelectedMask, TrackState)
             The mask (a batch of one) and the new state of each object, in the order of ``states``.
         """
-        selections = [self._select(state, time) for state in states]
-        found: dict[int, SelectedMask] = {}
+        policy = self.settings.memory
+        paths = [policy.paths(state) for state in states]
+        found = iter(self._candidates(features, time, [p for each in paths for p in each], zoomed))
+        continued = [
+            policy.choose(state, [next(found) for _ in each])
+            for state, each in zip(states, paths, strict=True)
+        ]
+        masks = [item.mask for each in continued for item in each]
+        entries = iter(self._encode_tracked(features, time.frame, masks))
+        results = []
+        for state, each in zip(states, continued, strict=True):
+            remembered = [(item, next(entries)) for item in each]
+            after = policy.remember(state, remembered, time, self.settings.retention)
+            results.append((self._filled(each[0].mask), after))
+        return results
+
+    def _candidates(
+        self, features: Features, time: FrameTime, paths: Sequence[TrackState], zoomed: bool
+    ) -> list[tuple[SelectedMask, ...]]:
+        """Return the masks to choose from for each path, in batches of one."""
+        selections = [self._select(path, time) for path in paths]
+        found: dict[int, tuple[SelectedMask, ...]] = {}
         for group in self._groups(selections):
             image = self._condition(features, time, [selections[i] for i in group])
             decoded = self.model.decode_masks(image, features.high_res, None, None, None)
             score = decoded.object_score - self._presence_threshold(zoomed)
             decoded = replace(decoded, object_score=score)
-            selected = self.model.select_mask(decoded, ambiguous=True, dynamic=False)
-            found |= {i: take(selected, slice(row, row + 1)) for row, i in enumerate(group)}
-        masks = [found[i] for i in range(len(states))]
-        entries = self._encode_tracked(features, time.frame, masks)
-        return [
-            (self._filled(mask), self._advanced(state, entry, time))
-            for mask, state, entry in zip(masks, states, entries, strict=True)
-        ]
+            masks = self.settings.memory.candidates(self.model, decoded)
+            for row, i in enumerate(group):
+                found[i] = tuple(take(mask, slice(row, row + 1)) for mask in masks)
+        return [found[i] for i in range(len(paths))]
 
     def shift_memory(self, state: TrackState, rows: int, columns: int) -> TrackState:
         """Return a state whose spatial memories are aligned with a window moved by whole tokens.
@@ -234,18 +252,12 @@ class Tracker:
             x = torch.arange(columns, columns + width, device=spatial.device).clamp(0, width - 1)
             return spatial[..., y[:, None], x]
 
-        return state.map_spatial(shifted)
+        return state.shifted(shifted, (rows, columns))
 
     def _presence_threshold(self, zoomed: bool) -> float:
         if self.settings.presence_threshold is not None:
             return self.settings.presence_threshold
         return 0.0 if zoomed else self.model.config.presence_threshold
-
-    def _advanced(self, state: TrackState, entry: MemoryEntry, time: FrameTime) -> TrackState:
-        state = replace(state.with_non_conditioning(entry), reverse=time.reverse)
-        if self.settings.retention is Retention.ALL:
-            return state
-        return state.pruned(time.frame, reverse=time.reverse)
 
     def _encode_tracked(
         self, features: Features, frame: int, masks: list[SelectedMask]
@@ -280,7 +292,14 @@ class Tracker:
         spatial = spatial.to(self.settings.memory_dtype)
         logits = self._filled(kept).logits
         return [
-            MemoryEntry(frame, logits[i, 0], kept.pointer[i], kept.object_score[i], spatial[i])
+            MemoryEntry(
+                frame,
+                logits[i, 0],
+                kept.pointer[i],
+                kept.object_score[i],
+                spatial[i],
+                kept.ious[i],
+            )
             for i in range(len(spatial))
         ]
 
@@ -294,39 +313,14 @@ class Tracker:
     def _condition(
         self, features: Features, time: FrameTime, selections: Sequence[Selection]
     ) -> Tensor:
-        slots, distances = selections[0].layout
-        if not slots and not distances:
+        memories = memory_tokens(self.model, features, time, selections, self.settings.memory_dtype)
+        if memories is None:
             image = self.model.add_no_memory_embedding(features)
             return image.expand(len(selections), -1, -1, -1)
-        longest = max(1, min(time.video_length, MAX_POINTERS) - 1)
-        memories = MemoryTokens(
-            spatial=torch.stack([self._spatial(s, features) for s in selections]),
-            slots=slots,
-            pointers=torch.stack([self._pointers(s) for s in selections]),
-            distances=torch.tensor(distances, device=self.model.device).float() / longest,
-        )
         return self.model.condition_on_memory(features, memories)
 
-    def _spatial(self, selection: Selection, features: Features) -> Tensor:
-        found = [e.spatial for e, _ in selection.spatial if e.spatial is not None]
-        empty = features.top.new_zeros(0, self.model.config.mem_dim, *features.top.shape[-2:]).to(
-            self.settings.memory_dtype
-        )
-        return torch.stack(found) if found else empty
-
-    def _pointers(self, selection: Selection) -> Tensor:
-        found = [e.pointer for e, _ in selection.pointers]
-        empty = torch.zeros(0, self.model.config.d_model, device=self.model.device)
-        return torch.stack(found) if found else empty
-
-    def _select(self, state: TrackState, time: FrameTime) -> Selection:
-        return select_memories(
-            state,
-            time.frame,
-            reverse=time.reverse,
-            video_length=time.video_length,
-            max_conditioning=self.settings.max_conditioning,
-        )
+    def _select(self, path: TrackState, time: FrameTime) -> Selection:
+        return self.settings.memory.select(path, time, self.settings.max_conditioning)
 
     def _groups(self, selections: Sequence[Selection]) -> Iterator[list[int]]:
         """Yield the indices of objects with equal layouts, one batch at a time."""

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from sam2_model.batching import resolve_overlaps
 from sam2_model.errors import InputError
+from sam2_model.frame_time import FrameTime
 from sam2_model.memory_bank import MemoryEntry
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import ABSENT_LOGIT, SAM2, SelectedMask
 from sam2_model.object_track import ObjectTrack
-from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
+from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import (
     Coordinates,
     PointTokens,

@@ -15,7 +15,8 @@ NAMES = {
         *("segment", "open_session", "open_stack", "load_predictor", "evaluate"),
         *("SegmentationSession", "SegmentationResult", "SessionSettings"),
         *("PointPrompt", "BoxPrompt", "MaskPrompt", "PromptStore"),
-        *("PropagationRequest", "PropagationDirection", "ViewPolicy", "Stack", "Intensity"),
+        *("PropagationRequest", "PropagationDirection", "ViewPolicy", "MemoryPolicy"),
+        *("Stack", "Intensity"),
         *("LabelArray", "FrameResult", "UserError", "StackReadError", "__version__"),
     },
     "sam2_model": {
@@ -23,6 +24,7 @@ NAMES = {
         *("load_model", "save_model", "available_models"),
         *("ImagePredictor", "VideoPredictor", "AutomaticMaskGenerator"),
         *("Tracker", "TrackerSettings", "TrackState"),
+        *("PlainMemory", "DistractorAwareMemory", "MemoryTree"),
     },
 }
 HEAVY = {"numpy", "scipy", "torch", "napari", "qtpy", "zarr"}

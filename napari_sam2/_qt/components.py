@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -11,10 +11,21 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
+from superqt import QCollapsible, QElidingLabel
+
+from napari_sam2._qt.icons import Icon, draw_icon
+
+_ICON_BUTTON, _ICON = 30, 20
+"""Side lengths of a button with an icon, and of the icon, in pixels."""
+_ICON_STYLE = (
+    "QToolButton { border: 1px solid transparent; border-radius: 3px; padding: 2px; }"
+    "QToolButton:hover { border-color: #35a0c0; }"
+    "QToolButton:checked { background: #2f8fb0; border-color: #35d0ff; }"
+)
 
 
 def button(
@@ -40,6 +51,58 @@ def button(
     made.setMinimumHeight(28)
     made.clicked.connect(lambda *_: call())
     return made
+
+
+class IconButton(QToolButton):
+    """A button with an icon; the tooltip tells what it does, with its key.
+
+    Parameters
+    ----------
+    icon : Icon
+        The icon.
+    key, tip : str
+        The key or an empty string, and the tooltip.
+    call : Callable
+        Called without arguments when the button is clicked.
+    checkable : bool
+        Whether the button stays pressed.
+    """
+
+    def __init__(
+        self, icon: Icon, key: str, tip: str, call: Callable[[], Any], *, checkable: bool = False
+    ) -> None:
+        super().__init__()
+        self._icon, self._color = icon, ""
+        self._tip = f"{tip} Key: {key}." if key else tip
+        self.setToolTip(self._tip)
+        self.setAccessibleName(tip)
+        self.setObjectName(f"sam2_{icon.name.lower()}")
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setCheckable(checkable)
+        self.setFixedSize(_ICON_BUTTON, _ICON_BUTTON)
+        self.setIconSize(QSize(_ICON, _ICON))
+        self.setStyleSheet(_ICON_STYLE)
+        self.clicked.connect(lambda *_: call())
+
+    def set_obstacle(self, text: str) -> None:
+        """Show in the tooltip why the button cannot be used; empty if it can."""
+        self.setToolTip(text or self._tip)
+
+    def set_icon(self, icon: Icon) -> None:
+        """Show another icon."""
+        if icon is not self._icon:
+            self._icon = icon
+            self._draw()
+
+    def set_color(self, color: str) -> None:
+        """Draw the icon in a color."""
+        if color != self._color:
+            self._color = color
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._color:
+            self.setIcon(draw_icon(self._icon, self._color))
 
 
 class Choice(QComboBox):
@@ -131,6 +194,17 @@ def note(text: str = "") -> QLabel:
     """Return a text that wraps."""
     label = QLabel(text)
     label.setWordWrap(True)
+    return label
+
+
+def elided(lines: int) -> QElidingLabel:
+    """Return a text of fixed height that is cut after some lines; the tooltip shows all of it."""
+    label = QElidingLabel()
+    label.setWordWrap(lines > 1)
+    label.setElideMode(Qt.TextElideMode.ElideRight)
+    label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    label.setFixedHeight(lines * label.fontMetrics().lineSpacing() + 4)
+    label.setSizePolicy(label.sizePolicy().Policy.Ignored, label.sizePolicy().Policy.Fixed)
     return label
 
 

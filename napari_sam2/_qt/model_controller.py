@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage, Remedy
-from napari_sam2._qt.jobs.model_loading import ModelLoader
+from napari_sam2._qt.model_loading import ModelLoader
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2.inference.model_catalog import ModelCatalog, ModelChoice, Progress
@@ -82,6 +82,10 @@ class ModelController(QObject):
         self._panel.select(choice)
         self.load()
 
+    def open(self) -> None:
+        """Load models again after :meth:`close`."""
+        self._loader.open()
+
     def close(self) -> None:
         """Cancel loading and end the thread."""
         self._loader.close()
@@ -90,6 +94,16 @@ class ModelController(QObject):
         """Return the buttons for those remedies of an error that are possible."""
         found = (self._remedy(remedy) for remedy in message.remedies)
         return [button for button in found if button is not None]
+
+    def larger(self) -> RemedyButton | None:
+        """Return a button that loads a larger model, downloading it if needed; None without one."""
+        card = self._panel.larger()
+        if card is None:
+            return None
+        verb = "Use" if card.is_here else "Download"
+        size = "" if card.is_here else f" ({card.download_bytes / 1e6:.0f} MB)"
+        choice = replace(self._panel.choice, model=card.name)
+        return RemedyButton(f"{verb} {card.title}{size}", card.about, partial(self.choose, choice))
 
     def _remedy(self, remedy: Remedy) -> RemedyButton | None:
         if remedy is Remedy.TRY_AGAIN:

@@ -1,33 +1,37 @@
 """The dock widget "Segment and track"."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
+from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
-from napari_sam2._qt.components import button, heading, row
+from napari_sam2._qt.components import column
+from napari_sam2._qt.dock_shortcuts import DockShortcuts
+from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
-from napari_sam2._qt.panels.ct_window import CtWindowPanel
+from napari_sam2._qt.panels.foot import FootPanel
+from napari_sam2._qt.panels.header import HeaderPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
-from napari_sam2._qt.panels.objects import ObjectTable
-from napari_sam2._qt.panels.propagation import PropagationPanel
+from napari_sam2._qt.panels.objects import ObjectPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
-from napari_sam2._qt.panels.status import GettingStartedHint, StatusPanel
-from napari_sam2._qt.panels.tools import Tool, ToolPanel
+from napari_sam2._qt.panels.status import GettingStartedHint, RemedyButton, StatusPanel
+from napari_sam2._qt.panels.tools import ToolPanel
+from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
 from napari_sam2.viewer.keys import Action, KeyBindings
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.preferences import read_preferences
+from napari_sam2.viewer.tools import Tool
 
 if TYPE_CHECKING:
     import napari
@@ -36,9 +40,12 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 120
 """Milliseconds for which changes are collected before the panels are refreshed."""
+_CONTRAST_CHANGED = (
+    "The contrast of the layer changed. The model still sees the image with the former contrast."
+)
 
 
-class SegmentTrackWidget(QScrollArea):
+class SegmentTrackWidget(DockedWidget):
     """Prompts, propagation, the objects and saving, for one viewer.
 
     Parameters
@@ -65,73 +72,57 @@ class SegmentTrackWidget(QScrollArea):
         self.keys = KeyBindings(self.viewer, preferences.keys)
         key = self.keys.key
         self.images = ImagePanel(self.viewer)
-        self.ct_window = CtWindowPanel(self.controller)
         self.model = ModelPanel(ModelChoice(preferences.model, preferences.device))
         catalog = catalog or (None if make_predictor else HubCatalog())
         self.models = ModelController(self.model, self.controller, catalog, make_predictor)
+        self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
         self.tools = ToolPanel(self.controller, key)
-        self.objects = ObjectTable(self.state, self.controller.accept_save)
-        self.propagation = PropagationPanel(self.controller, key)
+        self.objects = ObjectPanel(self.controller, key)
+        self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
-        self._make_buttons(key)
-        self._content = QWidget()
-        self._refresh_timer = QTimer(self)
-        self._refresh_timer.setSingleShot(True)
-        self._refresh_timer.setInterval(_REFRESH_MS)
-        self._refresh_timer.timeout.connect(self.refresh)
+        self.foot = FootPanel(self.controller, key)
+        self.middle = QScrollArea()
+        self._refresh_timer = self._timer(_REFRESH_MS, self.refresh)
+        self._tool_timer = self._timer(0, self._use_point_tool)
         self._arrange()
         self._connect()
-        self._bind_keys()
-        self._start()
+        self.shortcuts = DockShortcuts(self, self._actions(), self.keys)
+        self.attach()
 
-    def _make_buttons(self, key: Callable[[Action], str]) -> None:
-        self.accept = button(
-            "Accept, next",
-            key(Action.ACCEPT),
-            "Accept this object and start a new one.",
-            self.controller.accept_save.accept,
-        )
-        self.save = button(
-            "Save", key(Action.SAVE), "Save the accepted labels to a file.", self._save
-        )
-        self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+    def _timer(self, milliseconds: int, call: Callable[[], Any]) -> QTimer:
+        made = QTimer(self)
+        made.setSingleShot(True)
+        made.setInterval(milliseconds)
+        made.timeout.connect(call)
+        return made
 
     def _arrange(self) -> None:
-        layout = QVBoxLayout(self._content)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(6)
-        parts = (
-            self.status,
-            self.hint,
-            self.images,
-            self.ct_window,
-            self.model,
-            heading("Prompts"),
-            self.tools,
-            heading("Objects"),
-            self.objects,
-            self.propagation,
-            self.refinement,
-            self.accept,
-            row(self.save, self.save_as),
-            self.advanced,
-        )
-        for part in parts:
-            layout.addWidget(part)
-        layout.addStretch(1)
-        self.setWidget(self._content)
-        self.setWidgetResizable(True)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        parts = (self.hint, self.tools, self.objects, self.timeline, self.refinement, self.advanced)
+        content = column(*parts)
+        content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
+        content.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
+        self.middle.setWidget(content)
+        self.middle.setWidgetResizable(True)
+        self.middle.setFrameShape(self.middle.Shape.NoFrame)
+        self.middle.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.header)
+        layout.addWidget(self.middle, 1)
+        layout.addWidget(self.status)
+        layout.addWidget(self.foot)
         self._fit_width()
 
     def _fit_width(self) -> None:
         """Make the widget as wide as its content and a vertical scroll bar."""
-        bar = self.verticalScrollBar().sizeHint().width()
-        self.setMinimumWidth(max(310, self._content.minimumSizeHint().width() + bar))
+        bar = self.middle.verticalScrollBar().sizeHint().width()
+        content = self.middle.widget()
+        needed = (content or self).minimumSizeHint().width() + bar
+        self.middle.setMinimumWidth(max(300, needed))
 
     def _connect(self) -> None:
         state = self.state
@@ -139,53 +130,84 @@ class SegmentTrackWidget(QScrollArea):
         state.session_changed.connect(self._session_changed)
         state.notice.connect(self.status.show_notice)
         state.fault.connect(self.show_error)
-        state.run_ended.connect(self.propagation.refresh)
+        state.run_ended.connect(self.foot.refresh)
+        state.contrast_changed.connect(self._contrast_changed)
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
-        self.objects.jump.connect(self.controller.show_lowest_score)
-        removed = self.viewer.layers.events.removed
-        removed.connect(self._layer_removed)
-        self._release = _Release(
+        self.objects.table.jump.connect(self.timeline.review.next_frame)
+        state.run_summarized.connect(self._run_summarized)
+        self.header.ct_window.suggested.connect(self._offer_ct_window)
+
+    def attached(self) -> None:
+        """Connect to the viewer, and continue its segmentation or load a model."""
+        self.viewer.layers.events.removed.connect(self._layer_removed)
+        self.viewer.events.theme.connect(self._theme_changed)
+        self._theme_changed()
+        self.images.attach()
+        self.refinement.attach()
+        self.timeline.attach()
+        self.models.open()
+        self.controller.open()
+        self.keys.bind(self._actions())
+        self._start()
+
+    def release(self) -> None:
+        """Release everything; a click on the layers changes nothing any more."""
+        if self.controller.tools is not None:
+            self.controller.tools.stop()
+        super().release()
+
+    def steps_of_release(self) -> Iterable[Callable[[], Any]]:
+        """Return what ends keys, connections and threads."""
+        removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
+        theme, theme_changed = self.viewer.events.theme, self._theme_changed
+        return (
             self._refresh_timer.stop,
+            self._tool_timer.stop,
             self.keys.release,
-            self.images.release,
-            lambda: removed.disconnect(self._layer_removed),
-            self.propagation.close_activity,
-            self.refinement.release,
+            self.images.detach,
+            lambda: removed.disconnect(layer_removed),
+            lambda: theme.disconnect(theme_changed),
+            self.foot.close_activity,
+            self.refinement.detach,
+            self.timeline.detach,
             self.models.close,
             self.controller.close,
         )
-        self.destroyed.connect(self._release)
 
-    def _bind_keys(self) -> None:
+    def _actions(self) -> dict[Action, Callable[[], Any]]:
         controller, tools = self.controller, self.tools
-        self.keys.bind(
-            {
-                Action.PROPAGATE: controller.propagate,
-                Action.STOP: controller.runs.stop,
-                Action.ACCEPT: controller.accept_save.accept,
-                Action.CANDIDATE: controller.predictions.next_candidate,
-                Action.REFINE: controller.refinement.refine_frame,
-                Action.SAVE: self._save,
-                Action.JUMP: controller.show_lowest_score,
-                Action.SIGN: tools.flip_sign,
-                Action.UNDO: controller.undo,
-                Action.REDO: controller.redo,
-                Action.POINT: lambda: tools.use(Tool.POINT),
-                Action.BOX: lambda: tools.use(Tool.BOX),
-                Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
-                Action.PAINT: lambda: tools.use(Tool.PAINT),
-            }
-        )
+        return {
+            Action.PROPAGATE: controller.propagate,
+            Action.PROPAGATE_ALL: controller.propagate_all,
+            Action.STOP: controller.runs.stop,
+            Action.ACCEPT: controller.accept_save.accept,
+            Action.ACCEPT_ALL: controller.accept_save.accept_all,
+            Action.NEW_OBJECT: controller.new_object,
+            Action.OBJECT_PER_CLICK: tools.toggle_per_click,
+            Action.CANDIDATE: controller.predictions.next_candidate,
+            Action.REFINE: controller.refinement.refine_frame,
+            Action.SAVE: controller.accept_save.save,
+            Action.JUMP: self.timeline.review.next_frame,
+            Action.SIGN: tools.flip_sign,
+            Action.UNDO: controller.undo,
+            Action.REDO: controller.redo,
+            Action.POINT: lambda: tools.use(Tool.POINT),
+            Action.BOX: lambda: tools.use(Tool.BOX),
+            Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
+            Action.PAINT: lambda: tools.use(Tool.PAINT),
+        }
 
     def _start(self) -> None:
         existing = LayerSync.find(self.viewer)
         if existing is not None:
             self.controller.adopt(existing)
             self.models.adopt(existing.sessions.predictor)
-            self.tools.use(Tool.POINT)
-        else:
+            self._tool_timer.start()
+        elif self.state.predictor is None:
             self.models.load()
+        else:
+            self.begin()
         self.refresh()
 
     def _model_ready(self) -> None:
@@ -197,12 +219,17 @@ class SegmentTrackWidget(QScrollArea):
         """Start a session on the chosen image, if a model is loaded."""
         if self.state.predictor is None or not self.images.images:
             return
+        self.status.clear_notice()
         try:
             self.controller.begin(self.images.images, self.images.axis)
         except UserError as error:
             self.show_error(ErrorMessage.of(error))
             return
         self.status.clear_error()
+        self._tool_timer.start()
+
+    def _use_point_tool(self) -> None:
+        """Select the point tool after napari has made a new image the active layer."""
         self.tools.use(Tool.POINT)
 
     def show_error(self, message: ErrorMessage) -> None:
@@ -211,22 +238,41 @@ class SegmentTrackWidget(QScrollArea):
         show_error(message.text)
         self._schedule_refresh()
 
+    def _run_summarized(self, summary: RunSummary) -> None:
+        larger = self.models.larger() if summary.advice else None
+        buttons = (self.timeline.review.jump_button(summary), larger)
+        found = [made for made in buttons if made is not None]
+        self.status.show_notice(self.status.notice.text(), found)
+
     def _session_changed(self) -> None:
-        self.propagation.show_session()
+        tools = self.controller.tools
+        if tools is not None:
+            tools.events.changed.connect(self.tools.refresh)
+            tools.events.notice.connect(self.status.show_notice)
         self._schedule_refresh()
 
-    def _save(self) -> None:
-        self.controller.accept_save.save()
+    def _theme_changed(self, event: Any = None) -> None:
+        self.tools.set_color(get_theme(self.viewer.theme).icon.as_hex())
 
-    def _save_as(self) -> None:
-        kinds = (
-            "TIFF (*.tif);;OME-Zarr (*.ome.zarr);;Zarr (*.zarr);;NIfTI (*.nii.gz *.nii);;"
-            "COCO (*.coco.json);;Folder of PNG (*.png)"
-        )
-        path, _ = QFileDialog.getSaveFileName(self, "Save labels", "labels.tif", kinds)
-        if path:
-            self.controller.accept_save.save(Path(path))
-            show_info(f"Saving to {path}")
+    def _contrast_changed(self) -> None:
+        self._schedule_refresh()
+        shown = self.status.notice.text() == _CONTRAST_CHANGED
+        outdated = self.controller.model_input.outdated()
+        if outdated and not shown:
+            update = RemedyButton(
+                "Update the contrast of the model",
+                "Show the model the image with the contrast and the colors of its layer.",
+                self.controller.model_input.update,
+            )
+            self.status.show_notice(_CONTRAST_CHANGED, (update,))
+        elif shown and not outdated:
+            self.status.clear_notice()
+
+    def _offer_ct_window(self) -> None:
+        apply = self.header.ct_window.apply
+        use = RemedyButton(apply.text(), apply.toolTip(), self.header.ct_window.use)
+        text = "This image is a CT. Its whole range leaves few gray levels for soft tissue."
+        self.status.show_notice(text, (use,))
 
     def _schedule_refresh(self) -> None:
         if not self._refresh_timer.isActive():
@@ -234,13 +280,13 @@ class SegmentTrackWidget(QScrollArea):
 
     def refresh(self) -> None:
         """Update all panels."""
+        self.header.refresh()
         self.objects.refresh()
-        self.propagation.refresh()
+        self.foot.refresh()
+        self.timeline.refresh()
         self.refinement.refresh()
         self.tools.refresh()
         self.advanced.refresh()
-        for made in (self.accept, self.save, self.save_as):
-            made.setEnabled(self.state.sync is not None)
         now = self.workflow_state()
         if now.accepted:
             self.hint.dismiss()
@@ -262,6 +308,7 @@ class SegmentTrackWidget(QScrollArea):
             prompts=len(session.prompts.frames(state.current)),
             frames_done=progress.frames,
             frames=state.n_frames,
+            clicking=self.controller.tools is None or self.controller.tools.active is not None,
             running=state.running is not None,
             refining=state.refining,
             accepted=state.accepted_count(),
@@ -285,31 +332,3 @@ class SegmentTrackWidget(QScrollArea):
 
     def _layer_removed(self, event: Any) -> None:
         self._schedule_refresh()
-
-    def release(self) -> None:
-        """Unbind the keys, disconnect from the viewer and end the threads."""
-        self._release()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Release everything with the window."""
-        self.release()
-        super().closeEvent(event)
-
-
-class _Release:
-    """Runs steps once, and skips those whose Qt object was deleted.
-
-    Parameters
-    ----------
-    *steps : Callable
-        The steps, in order.
-    """
-
-    def __init__(self, *steps: Callable[[], Any]) -> None:
-        self._steps = list(steps)
-
-    def __call__(self, *_: Any) -> None:
-        steps, self._steps = self._steps, []
-        for step in steps:
-            with suppress(RuntimeError):
-                step()

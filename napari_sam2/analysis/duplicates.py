@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.label_layout import LabelGeometry
+from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.masks.store import MaskInfo, MaskStore
 
 _SAME = 0.9
@@ -38,7 +38,8 @@ class Duplicate:
 def find_duplicates(masks: MaskStore, geometry: LabelGeometry) -> tuple[Duplicate, ...]:
     """Return the pairs of objects that have the same pixels on some frames, by id.
 
-    Masks are decoded only where their bounding boxes and areas agree.
+    Masks are decoded only where their windows overlap. Excluded masks have no pixels and are
+    ignored.
 
     Parameters
     ----------
@@ -51,13 +52,10 @@ def find_duplicates(masks: MaskStore, geometry: LabelGeometry) -> tuple[Duplicat
     by_plane: defaultdict[PlaneIndex, list[MaskInfo]] = defaultdict(list)
     planes = {geometry.index(frame) for frame in range(geometry.n_frames)}
     for info in masks.infos():
-        if info.index in planes and info.area:
+        if info.index in planes and info.excluded is None and not info.window.empty:
             by_plane[info.index].append(info)
     for infos in by_plane.values():
-        ordered = sorted(infos, key=lambda info: info.object_id)
-        for one, other in _similar(ordered):
-            if _mask_iou(masks, one, other) >= _SAME:
-                found[one.object_id, other.object_id] += 1
+        found.update(_same_pixels(masks, sorted(infos, key=lambda info: info.object_id)))
     return tuple(sorted(Duplicate(*pair, frames) for pair, frames in found.items()))
 
 
@@ -74,24 +72,25 @@ def duplicate_messages(duplicates: Sequence[Duplicate]) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _similar(infos: Sequence[MaskInfo]) -> Iterator[tuple[MaskInfo, MaskInfo]]:
-    """Yield pairs whose areas allow an IoU of 0.9 and whose bounds share most of their pixels."""
-    boxes = np.array([(w.y0, w.x0, w.y1, w.x1) for w in (info.window for info in infos)])
-    areas = np.array([info.area for info in infos])
+def _same_pixels(masks: MaskStore, infos: Sequence[MaskInfo]) -> Iterator[tuple[int, int]]:
+    """Yield the ids of masks of one plane whose IoU is at least 0.9."""
+    crops: dict[int, MaskCrop] = {}
+    for one, other in _overlapping(infos):
+        for info in (one, other):
+            if info.object_id not in crops:
+                record = masks.get(info.object_id, info.index)
+                crops[info.object_id] = MaskCrop.empty() if record is None else record.crop
+        first, second = crops[one.object_id], crops[other.object_id]
+        low, high = sorted((first.area, second.area))
+        if low >= _SAME * high and first.iou(second) >= _SAME:
+            yield one.object_id, other.object_id
+
+
+def _overlapping(infos: Sequence[MaskInfo]) -> Iterator[tuple[MaskInfo, MaskInfo]]:
+    """Yield the pairs of masks whose windows share pixels."""
+    bounds = np.array([(w.y0, w.x0, w.y1, w.x1) for w in (info.window for info in infos)])
     for number, info in enumerate(infos[:-1]):
-        rest = slice(number + 1, None)
-        low, high = np.sort([np.full(len(areas[rest]), areas[number]), areas[rest]], axis=0)
-        common = _common_area(boxes[number], boxes[rest])
-        for other in np.flatnonzero((low >= _SAME * high) & (common >= _SAME * low)):
+        low = np.maximum(bounds[number, :2], bounds[number + 1 :, :2])
+        high = np.minimum(bounds[number, 2:], bounds[number + 1 :, 2:])
+        for other in np.flatnonzero(np.all(low < high, axis=1)):
             yield info, infos[number + 1 + int(other)]
-
-
-def _common_area(box: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    return np.asarray(np.prod((high - low).clip(0), axis=1))
-
-
-def _mask_iou(masks: MaskStore, one: MaskInfo, other: MaskInfo) -> float:
-    records = [masks.get(info.object_id, info.index) for info in (one, other)]
-    first, second = (None if r is None else r.result(0).crop for r in records)
-    return 0.0 if first is None or second is None else first.iou(second)

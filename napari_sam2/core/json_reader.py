@@ -119,6 +119,12 @@ class JsonNode:
             raise self.fail("a whole number")
         return int(self.value)
 
+    def boolean(self) -> bool:
+        """Return true or false."""
+        if not isinstance(self.value, bool):
+            raise self.fail("true or false")
+        return self.value
+
     def text(self) -> str:
         """Return a string."""
         if not isinstance(self.value, str):

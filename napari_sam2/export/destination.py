@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.base import Source
+from napari_sam2.images.input_files import check_outside
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.session.storage.run_folder import RunFolder
 
@@ -21,14 +21,24 @@ _ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
 class OutputKind(Enum):
-    """Formats of label files; the values are the endings of their names, the usual one first."""
+    """Formats of label files, each with its title and the endings of its names."""
 
-    OME_ZARR = (".ome.zarr",)
-    ZARR = (".zarr",)
-    TIFF = (".tif", ".tiff")
-    NIFTI = (".nii.gz", ".nii")
-    COCO = (".coco.json",)
-    PNG = (".png",)
+    OME_ZARR = ("OME-Zarr", ".ome.zarr")
+    ZARR = ("Zarr", ".zarr")
+    TIFF = ("TIFF", ".tif", ".tiff")
+    NIFTI = ("NIfTI", ".nii.gz", ".nii")
+    COCO = ("COCO", ".coco.json")
+    PNG = ("Folder of PNG", ".png")
+
+    @property
+    def title(self) -> str:
+        """Name of the format."""
+        return self.value[0]
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Endings of its names, the usual one first."""
+        return self.value[1:]
 
     @property
     def is_zarr(self) -> bool:
@@ -43,7 +53,7 @@ class OutputKind(Enum):
     def ending_of(self, name: str) -> str | None:
         """Return the ending by which a file name has this format, None if it has not."""
         lower = name.lower()
-        return next((e for e in self.value if lower.endswith(e) and lower != e), None)
+        return next((e for e in self.endings if lower.endswith(e) and lower != e), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +84,16 @@ class OutputDestination:
         for kind in OutputKind:
             if kind.ending_of(path.name):
                 return cls(path, kind)
+        endings = [ending for kind in OutputKind for ending in kind.endings]
         raise UserError(
-            f"The output {path.name} must end in .zarr, .ome.zarr, .tif, .nii.gz, .nii, "
-            ".coco.json or .png (a folder with one PNG file per plane)."
+            f"The output {path.name} must end in {', '.join(endings[:-1])} or {endings[-1]} (a "
+            "folder with one PNG file per plane)."
         )
 
     @property
     def ending(self) -> str:
         """Ending of the name, e.g. ``".nii.gz"``."""
-        return self.kind.ending_of(self.path.name) or self.kind.value[0]
+        return self.kind.ending_of(self.path.name) or self.kind.endings[0]
 
     @property
     def labels(self) -> Path:
@@ -107,8 +118,13 @@ class OutputDestination:
     def _zarr_folder(self) -> Path:
         return self.path if self.kind.is_zarr else self.labels
 
-    def check_free(self) -> None:
+    def check_free(self, advice: str = "or remove it first") -> None:
         """Raise an error if the output exists.
+
+        Parameters
+        ----------
+        advice : str
+            What the user can do instead of choosing another output.
 
         Raises
         ------
@@ -116,9 +132,7 @@ class OutputDestination:
             If the output, its Zarr array or its run folder exists.
         """
         if found := self.existing():
-            raise UserError(
-                f"{found[0]} exists: choose another output, --overwrite it, or --resume the run."
-            )
+            raise UserError(f"{found[0]} exists: choose another output, {advice}.")
 
     def check_apart(self, inputs: Iterable[Path]) -> None:
         """Raise an error if writing the output would change an input.
@@ -208,39 +222,6 @@ def _is_zarr(folder: Path) -> bool:
     return any((folder / name).exists() for name in _ZARR_METADATA)
 
 
-def check_outside(written: Path, read: Path) -> None:
-    """Raise an error if writing a file or folder would change an input.
-
-    Parameters
-    ----------
-    written, read : Path
-        The file or folder that is written, and the one that is read.
-
-    Raises
-    ------
-    UserError
-        If they are the same, or one contains the other.
-    """
-    ours, theirs = written.resolve(), read.resolve()
-    if theirs in ours.parents:
-        raise UserError(
-            f"The output {written} would change the input folder {read}, in which it lies: "
-            "choose an output in another folder."
-        )
-    if ours == theirs or ours in theirs.parents:
-        raise UserError(
-            f"The output {written} would change the input {read}: choose another output."
-        )
-
-
-def input_folder(source: Source) -> Path | None:
-    """Return the folder of an input that is a folder of images, None for other inputs."""
-    folders = {path.parent for path in source.files}
-    if len(folders) == 1 and (folder := next(iter(folders))).name == source.name:
-        return folder
-    return None
-
-
 def check_disk(
     output: OutputDestination, geometry: LabelGeometry, frames: int, image_bytes: int = 0
 ) -> None:
@@ -276,3 +257,14 @@ def check_disk(
             f"The output may take {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in "
             f"{folder}: make room or choose another disk."
         )
+
+
+def label_filters() -> dict[str, tuple[str, ...]]:
+    """Return the endings of each format of labels, by its filter for a file dialog."""
+    return {f"{k.title} ({' '.join(f'*{e}' for e in k.endings)})": k.endings for k in OutputKind}
+
+
+def with_ending(path: Path, ending: str) -> Path:
+    """Return a path that ends in a known ending: ``ending`` is added where there is none."""
+    known = any(kind.ending_of(path.name) for kind in OutputKind)
+    return path if known else path.with_name(path.name + ending)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import DTypeLike
 
-from napari_sam2.core.geometry import Window
+from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.export.coco import write_label_coco
-from napari_sam2.export.destination import OutputDestination, OutputKind, input_folder
+from napari_sam2.export.destination import OutputDestination, OutputKind
 from napari_sam2.export.nifti import write_label_nifti
 from napari_sam2.export.ome_zarr import OmeZarrWriter
 from napari_sam2.export.place import affine_origin, output_calibration
 from napari_sam2.export.png import check_png_ids, write_label_pngs
 from napari_sam2.export.tiff import write_label_tiff
+from napari_sam2.images.input_files import input_folder
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.mask import MaskStatus
 
@@ -156,6 +157,43 @@ def output_notes(output: OutputDestination, stack: Stack) -> tuple[str, ...]:
     return ()
 
 
+def write_label_output(
+    output: OutputDestination,
+    stack: Stack,
+    labels: LabelArray,
+    indices: Iterable[PlaneIndex],
+    ids: Iterable[int],
+    note: str = "",
+) -> None:
+    """Write planes of labels to a new output.
+
+    Parameters
+    ----------
+    output : OutputDestination
+        The output; its files must not exist.
+    stack : Stack
+        The image.
+    labels : LabelArray
+        The labels.
+    indices : iterable of tuple of int
+        The planes that are copied; the others are 0.
+    ids : iterable of int
+        Object ids on these planes.
+    note : str
+        See :func:`finish_label_output`.
+
+    Raises
+    ------
+    UserError
+        If an id does not fit the format.
+    """
+    ids = tuple(ids)
+    target = create_label_output(output, stack, ids)
+    for index in indices:
+        target.write(index, Window.of(stack.shape), labels.read(index))
+    finish_label_output(output, stack, target, ids, note)
+
+
 def save_labels(
     path: Path, stack: Stack, labels: LabelArray, masks: MaskStore, note: str = ""
 ) -> int:
@@ -192,10 +230,8 @@ def save_labels(
     temporary = _temporary_output(path)
     discard_parts(temporary)
     try:
-        target = create_label_output(temporary, stack, ids)
-        for index in sorted({header.index for header in accepted}):
-            target.write(index, Window.of(stack.shape), labels.read(index))
-        finish_label_output(temporary, stack, target, ids, note)
+        indices = sorted({header.index for header in accepted})
+        write_label_output(temporary, stack, labels, indices, ids, note)
         _replace(temporary, path)
     finally:
         discard_parts(temporary)

@@ -166,3 +166,21 @@ def smaller_than(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
     if used is None:
         smaller = here[:1]
     return smaller[-1] if smaller else None
+
+
+def larger_than(cards: Iterable[ModelCard], name: str) -> ModelCard | None:
+    """Return the model to use where the named one is too weak, or None.
+
+    It is the smallest larger one, a downloaded one if there is any; SAM 2.1 rather than 2.0.
+    """
+    known = tuple(cards)
+    used = find_card(known, name)
+    if used is None:
+        return None
+    larger = [card for card in known if card.parameters > used.parameters]
+    larger = [card for card in larger if card.is_here or card.download_bytes]
+    return min(
+        larger,
+        key=lambda card: (not card.is_here, card.parameters, not card.name.startswith("sam2.1")),
+        default=None,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -39,6 +40,18 @@ class TrackState(Protocol):
     def nbytes(self) -> int:
         """Size in bytes."""
         ...
+
+
+class MemoryPolicy(Enum):
+    """Which frames are remembered while an object is tracked, and which of them a frame attends to.
+
+    ``PLAIN`` is that of Meta's predictor. ``DISTRACTOR_AWARE`` keeps frames on which a similar
+    object is near. ``MEMORY_TREE`` follows several hypotheses of an object.
+    """
+
+    PLAIN = "plain"
+    DISTRACTOR_AWARE = "distractor-aware"
+    MEMORY_TREE = "memory-tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,9 @@ class Predictor(Protocol):
     @property
     def info(self) -> ModelInfo:
         """Name and properties of the model."""
+
+    def with_memory(self, policy: MemoryPolicy) -> Predictor:
+        """Return a predictor with the same model that tracks with a memory policy."""
 
     def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
         """Return the embedding of an RGB image (H, W, 3), resized to the model's square input."""

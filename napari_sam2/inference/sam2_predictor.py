@@ -5,8 +5,9 @@ Coordinates are (y, x) outside and (x, y) inside.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from napari_sam2.inference.protocol import (
     ImageEmbedding,
     MaskCandidates,
+    MemoryPolicy,
     ModelInfo,
     TrackingResult,
     TrackState,
@@ -26,13 +28,23 @@ from sam2_model import memory_bank
 from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
 from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
 from sam2_model.device import resolve_device
+from sam2_model.frame_time import FrameTime
+from sam2_model.memory_policies import policy as memory_policy
+from sam2_model.memory_policies.distractor_aware import DistractorAwareMemory
+from sam2_model.memory_policies.memory_tree import MemoryTree
+from sam2_model.memory_policies.plain import PlainMemory
 from sam2_model.modeling.config import MICRO, TOKEN_STRIDE, SAM2Config
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
-from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
+from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, PointTokens, frame_pixels, mask_to_square
 
+_MEMORIES: dict[MemoryPolicy, memory_policy.MemoryPolicy] = {
+    MemoryPolicy.PLAIN: PlainMemory(),
+    MemoryPolicy.DISTRACTOR_AWARE: DistractorAwareMemory(),
+    MemoryPolicy.MEMORY_TREE: MemoryTree(),
+}
 MAX_CONDITIONING = 8
 """Largest number of conditioning frames that a frame attends to, which bounds its cost."""
 
@@ -99,6 +111,15 @@ class SAM2Predictor:
     def info(self) -> ModelInfo:
         """Name, input size and device of the model."""
         return self._info
+
+    def with_memory(self, policy: MemoryPolicy) -> SAM2Predictor:
+        """Return a predictor with the same network that tracks with a memory policy."""
+        memory = _MEMORIES[policy]
+        if memory == self.tracker.settings.memory:
+            return self
+        other = copy.copy(self)
+        other.tracker = Tracker(self.model, replace(self.tracker.settings, memory=memory))
+        return other
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> EncodedView:

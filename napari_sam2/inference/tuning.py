@@ -38,3 +38,7 @@ ABSENT_AREA_SHARE = 0.02
 """A mask below this share of the object's usual area counts as absent."""
 AREA_MEMORY = 0.9
 """Weight of the earlier frames in the running mean of an object's area."""
+MIN_OWNED_SHARE = 0.5
+"""A tracked object that keeps a smaller share of its mask among its neighbors is excluded. The rule
+raises Dice from 0.77 to 0.81 on nuclei of a mouse embryo and from 0.85 to 0.93 on generated packed
+nuclei, with 5 instead of 14 and 47 instead of 448 overrun slices. Other shares were not tried."""

@@ -44,6 +44,21 @@ def compress(steps: NDArray[np.int8]) -> bytes:
     return bytes(_zstd.encode(np.ascontiguousarray(differences)))
 
 
+def compress_bits(mask: NDArray[np.bool_] | None) -> bytes:
+    """Return the compressed bytes of a mask (h, w); no bytes for None or a mask that is false."""
+    if mask is None or not mask.any():
+        return b""
+    return bytes(_zstd.encode(np.packbits(mask)))
+
+
+def decompress_bits(payload: bytes, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """Return the mask of ``shape`` (h, w) from the bytes of :func:`compress_bits`, or None."""
+    if not payload:
+        return None
+    bits = np.frombuffer(_zstd.decode(payload), dtype=np.uint8)
+    return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(bool)
+
+
 def decompress(payload: bytes, shape: tuple[int, int]) -> NDArray[np.int8]:
     """Return the read-only crop of ``shape`` (h, w) from the bytes of :func:`compress`."""
     if not payload:

@@ -12,10 +12,10 @@ from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.masks.store import MaskRecord
 
 _TIER = {
-    MaskStatus.DRAFT: 0,
-    MaskStatus.FINAL: 0,
-    MaskStatus.ACCEPTED: 128,
-    MaskStatus.LOCKED: 256,
+    MaskStatus.DRAFT: 128,
+    MaskStatus.FINAL: 128,
+    MaskStatus.ACCEPTED: 256,
+    MaskStatus.LOCKED: 384,
 }
 
 
@@ -23,8 +23,9 @@ def compose_labels(records: Iterable[MaskRecord], window: Window) -> NDArray[np.
     """Return the labels of a window of one plane.
 
     Where masks overlap, a locked mask wins over an accepted one, and that one over all others;
-    among masks of the same rank the higher logit wins, and for equal logits the lower id. The
-    order of the records does not matter.
+    among masks of the same rank the higher logit wins, and for equal logits the lower id. A pixel
+    that an object lost to another one is its own only where no other mask has it, e.g. after that
+    object was deleted. Excluded masks have no pixels. The order of the records does not matter.
 
     Parameters
     ----------
@@ -42,12 +43,19 @@ def compose_labels(records: Iterable[MaskRecord], window: Window) -> NDArray[np.
     best = np.zeros(window.shape, dtype=np.int16)
     for record in sorted(records, key=lambda record: record.object_id):
         common = window.intersect(record.window)
-        if common.empty or record.area == 0:
+        if common.empty or record.excluded is not None:
             continue
-        steps = record.steps[common.relative_to(record.window).slices].astype(np.int16)
-        rank = np.where(steps > 0, steps + _TIER[record.status], 0)
+        rank = _rank(record)[common.relative_to(record.window).slices]
         here = common.relative_to(window).slices
         wins = rank > best[here]
         best[here][wins] = rank[wins]
         labels[here][wins] = record.object_id
     return labels
+
+
+def _rank(record: MaskRecord) -> NDArray[np.int16]:
+    """Return the rank (h, w) of the mask in each pixel of its crop; 0 outside the mask."""
+    steps, lost = record.steps.astype(np.int16), record.lost
+    tier = np.int16(_TIER[record.status])
+    ranked = steps + (tier if lost is None else np.where(lost, np.int16(0), tier))
+    return np.asarray(np.where(steps > 0, ranked, 0), dtype=np.int16)

@@ -35,6 +35,11 @@ CREATE TABLE {table} (
 );
 CREATE INDEX {table}_of_plane ON {table} (plane);
 """
+_LATER_COLUMNS = {
+    "excluded_by": "TEXT NOT NULL DEFAULT ''",
+    "lost": "BLOB NOT NULL DEFAULT x''",
+}
+"""Columns of masks that the first files do not have; their defaults are right for those."""
 _OTHERS = """
 CREATE TABLE version (number INTEGER NOT NULL);
 CREATE TABLE journal (
@@ -142,6 +147,7 @@ class Database:
             _set_up(self._connection)
             self._connection.execute("BEGIN EXCLUSIVE")
             self._check_version()
+            self._add_columns()
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.close()
@@ -161,6 +167,15 @@ class Database:
                 f"{self.path} has schema version {found[0] if found else 'none'}; this "
                 f"napari-sam2 reads versions 1 to {SCHEMA_VERSION}. Update napari-sam2."
             )
+
+    def _add_columns(self) -> None:
+        """Add the columns of masks that a file of an earlier napari-sam2 lacks."""
+        for table in MaskTable:
+            rows = self._connection.execute(f"PRAGMA table_info({table.value})").fetchall()
+            for name in _LATER_COLUMNS.keys() - {row[1] for row in rows}:
+                self._connection.execute(
+                    f"ALTER TABLE {table.value} ADD COLUMN {name} {_LATER_COLUMNS[name]}"
+                )
 
     def _execute_all(self, statements: str) -> None:
         for statement in filter(str.strip, statements.split(";")):
@@ -224,6 +239,5 @@ class Database:
 
     def __del__(self) -> None:
         """Close the file of a session that was not closed."""
-        connection = getattr(self, "_connection", None)
-        if connection is not None:
-            connection.close()
+        if "_connection" in vars(self):
+            self._connection.close()

@@ -120,14 +120,6 @@ class MaskCrop:
         """Return the share, in 0..1, of this crop's positive pixels that are positive in both."""
         return self.shared_pixels(other) / self.area if self.area else 0.0
 
-    def within(self, other: MaskCrop) -> MaskCrop:
-        """Return the pixels that are positive in both crops, with the lower of both logits."""
-        common = self.window.intersect(other.window)
-        if common.empty:
-            return MaskCrop.empty()
-        lower = MaskCrop(common, np.minimum(self.part(common), other.part(common)))
-        return lower if lower.area else MaskCrop.empty()
-
     def union(self, other: MaskCrop) -> MaskCrop:
         """Return the smallest crop with both, where each pixel has the higher logit."""
         if self.window.empty or other.window.empty:
@@ -138,6 +130,14 @@ class MaskCrop:
             part = logits[crop.window.relative_to(window).slices]
             np.maximum(part, crop.logits, out=part)
         return MaskCrop(window, logits)
+
+    def within(self, other: MaskCrop) -> MaskCrop:
+        """Return the pixels that are positive in both crops, with the lower of both logits."""
+        common = self.window.intersect(other.window)
+        if common.empty:
+            return MaskCrop.empty()
+        lower = MaskCrop(common, np.minimum(self.part(common), other.part(common)))
+        return lower if lower.area else MaskCrop.empty()
 
     def without(self, others: Iterable[MaskCrop]) -> MaskCrop:
         """Return this crop with the positive pixels of ``others`` set to certain background.
@@ -184,6 +184,12 @@ class FrameResult:
         Whether the mask was refined in a closer view.
     ended : bool
         True where the object's track had ended, so the model was not run.
+    lost : NDArray[np.bool_] or None
+        (h, w) of the crop, true where a positive pixel belongs to another object; None where the
+        object has all its pixels.
+    excluded : MaskOrigin or None
+        The sweep in which the object lost so many pixels to other objects that it has none here;
+        None if it did not. The crop and the scores stay those of the model.
     """
 
     object_id: int
@@ -197,6 +203,8 @@ class FrameResult:
     view: Window | None = None
     refined: bool = False
     ended: bool = False
+    lost: NDArray[np.bool_] | None = None
+    excluded: MaskOrigin | None = None
 
     @classmethod
     def from_user(
@@ -216,28 +224,48 @@ class FrameResult:
 
     @property
     def area(self) -> int:
-        """Number of pixels inside the mask."""
-        return self.crop.area
+        """Number of pixels of the mask that belong to the object."""
+        if self.excluded is not None:
+            return 0
+        return self.crop.area - (0 if self.lost is None else int(np.count_nonzero(self.lost)))
+
+    @property
+    def own_crop(self) -> MaskCrop:
+        """The mask with the pixels of other objects as certain background."""
+        lost = self.lost if self.excluded is None else self.crop.logits > 0
+        if lost is None:
+            return self.crop
+        background = np.minimum(self.crop.logits, np.float32(-MAX_LOGIT))
+        return MaskCrop(self.crop.window, np.where(lost, background, self.crop.logits))
+
+    @property
+    def visible(self) -> bool:
+        """Whether the model found the object and other objects left it its pixels."""
+        return self.object_score > 0 and self.excluded is None
 
 
 _REFINED = " refined"
 _ENDED = "stopped"
+_EXCLUDED = " excluded"
 _WHOLE = "full"
 
 
-def format_view(view: Window | None, *, refined: bool = False, ended: bool = False) -> str:
+def format_view(
+    view: Window | None, *, refined: bool = False, ended: bool = False, excluded: bool = False
+) -> str:
     """Return the text that score tables and stores hold for the view of a mask.
 
     Returns
     -------
     str
         ``"full"`` for the whole plane, ``"zoom y0:y1,x0:x1"`` for a window, either with
-        ``" refined"`` appended after a refinement; ``"stopped"`` after the end of a track.
+        ``" refined"`` appended after a refinement and ``" excluded"`` where other objects have
+        the object's pixels; ``"stopped"`` after the end of a track.
     """
     if ended:
         return _ENDED
     shown = _WHOLE if view is None else f"zoom {view.y0}:{view.y1},{view.x0}:{view.x1}"
-    return shown + _REFINED if refined else shown
+    return shown + (_REFINED if refined else "") + (_EXCLUDED if excluded else "")
 
 
 def parse_view(text: str) -> tuple[Window | None, bool, bool]:

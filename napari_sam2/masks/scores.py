@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus, format_view
@@ -26,6 +29,11 @@ CSV_COLUMNS = (
     "view",
 )
 _DIGITS = 6
+AREA_WEIGHT = 0.5
+"""Part of the confidence that a sudden change of the area can take away.
+
+In :mod:`tests.benchmarks.review_study` the area alone ranks frames much worse than the scores do.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +51,17 @@ class ScoreRow:
     object_score : float
         Logit of the object being visible; at most 0 means absent.
     area : int
-        Number of pixels inside the mask.
+        Number of pixels of the mask that belong to the object.
     origin : MaskOrigin
         How the mask was made.
     view : str
         The view that the model was shown, see :func:`napari_sam2.masks.mask.format_view`.
     index : tuple of int
         The plane's full index.
-    accepted : bool
-        Whether the mask is accepted or locked.
+    status : MaskStatus
+        Protection of the mask.
+    excluded : bool
+        Whether the object lost its pixels to other objects.
     """
 
     frame: int
@@ -62,7 +72,18 @@ class ScoreRow:
     origin: MaskOrigin
     view: str
     index: PlaneIndex
-    accepted: bool = False
+    status: MaskStatus = MaskStatus.FINAL
+    excluded: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the mask is accepted or locked."""
+        return self.status >= MaskStatus.ACCEPTED
+
+    @property
+    def locked(self) -> bool:
+        """Whether the mask is locked."""
+        return self.status is MaskStatus.LOCKED
 
     @classmethod
     def from_result(cls, result: FrameResult) -> ScoreRow:
@@ -74,8 +95,15 @@ class ScoreRow:
             object_score=round(result.object_score, _DIGITS),
             area=result.area,
             origin=result.origin,
-            view=format_view(result.view, refined=result.refined, ended=result.ended),
+            view=format_view(
+                result.view,
+                refined=result.refined,
+                ended=result.ended,
+                excluded=result.excluded is not None,
+            ),
             index=result.index,
+            status=MaskStatus.FINAL if result.final else MaskStatus.DRAFT,
+            excluded=result.excluded is not None,
         )
 
     @classmethod
@@ -88,15 +116,92 @@ class ScoreRow:
             object_score=round(info.object_score, _DIGITS),
             area=info.area,
             origin=info.origin,
-            view=info.view_text,
+            view=format_view(
+                info.view,
+                refined=info.refined,
+                ended=info.ended,
+                excluded=info.excluded is not None,
+            ),
             index=info.index,
-            accepted=info.status >= MaskStatus.ACCEPTED,
+            status=info.status,
+            excluded=info.excluded is not None,
         )
+
+    @property
+    def visible(self) -> bool:
+        """Whether the model found the object and other objects left it its pixels."""
+        return self.object_score > 0 and not self.excluded
 
     def csv_values(self) -> tuple[int | float | str, ...]:
         """Return the values of :data:`CSV_COLUMNS`."""
         scores = (self.predicted_iou, self.object_score, self.area)
         return (self.frame, self.object_id, *scores, self.origin.value, self.view)
+
+
+def track_confidence(
+    frames: ArrayLike,
+    predicted_iou: ArrayLike,
+    object_score: ArrayLike,
+    area: ArrayLike,
+    prompted: ArrayLike,
+) -> NDArray[np.float64]:
+    """Return the confidence of each mask of one object, in 0..1.
+
+    A mask has the confidence ``predicted_iou * visible * (1 - change / 2)``, where ``visible`` is
+    the logistic function of the object score and ``change`` is the difference, in 0..1, between
+    its area and the mean area of the masks on the two frames beside it, divided by the median
+    area of the object. An empty mask has ``(1 - visible) * (1 - change / 2)``: the confidence that
+    the object is absent. ``change`` is 0 for masks from prompts on their own frame, and where no
+    frame beside has been computed.
+
+    Parameters
+    ----------
+    frames : array_like of int
+        (n,) the computed frames, increasing.
+    predicted_iou : array_like of float
+        (n,) the model's estimates of the IoU, in 0..1.
+    object_score : array_like of float
+        (n,) logits of the object being visible.
+    area : array_like of int
+        (n,) pixels of each mask; 0 for an empty mask.
+    prompted : array_like of bool
+        (n,) whether a mask comes from prompts on its own frame.
+    """
+    areas = np.asarray(area, np.float64)
+    score = np.clip(np.asarray(object_score, np.float64), -50, 50)
+    visible = 1 / (1 + np.exp(-score))
+    estimate = np.clip(np.asarray(predicted_iou, np.float64), 0, 1) * visible
+    base = np.where(areas > 0, estimate, 1 - visible)
+    change = np.where(np.asarray(prompted, bool), 0, _area_change(np.asarray(frames), areas))
+    return np.asarray(base * (1 - AREA_WEIGHT * change))
+
+
+def _area_change(frames: NDArray[np.integer], areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much each area differs from those beside it, in 0..1 of the median area."""
+    if not np.any(areas > 0):
+        return np.zeros(len(areas))
+    total, count = np.zeros(len(areas)), np.zeros(len(areas))
+    adjacent = np.diff(frames) == 1
+    total[1:] += np.where(adjacent, areas[:-1], 0)
+    count[1:] += adjacent
+    total[:-1] += np.where(adjacent, areas[1:], 0)
+    count[:-1] += adjacent
+    expected = np.where(count > 0, total / np.maximum(count, 1), areas)
+    return np.minimum(np.abs(areas - expected) / np.median(areas[areas > 0]), 1)
+
+
+def confidences(rows: Sequence[ScoreRow]) -> NDArray[np.float64]:
+    """Return the confidence (n,) of the rows of one object, which are given by increasing frame.
+
+    See :func:`track_confidence`.
+    """
+    return track_confidence(
+        [row.frame for row in rows],
+        [row.predicted_iou for row in rows],
+        [row.object_score for row in rows],
+        [row.area for row in rows],
+        [row.origin is MaskOrigin.PROMPT for row in rows],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +213,9 @@ class ObjectProgress:
     frames : int
         Number of frames on which the object is visible.
     worst : float or None
-        The lowest predicted IoU of those.
+        The lowest confidence of those, see :func:`confidences`.
     worst_index : tuple of int or None
-        Full index of the plane with the lowest predicted IoU.
+        Full index of the plane with the lowest confidence.
     accepted : bool
         Whether there are masks and all are accepted.
     """
@@ -122,13 +227,15 @@ class ObjectProgress:
 
     @classmethod
     def from_rows(cls, rows: Iterable[ScoreRow]) -> ObjectProgress:
-        """Return the summary of the rows of one object."""
-        visible = [row for row in rows if row.object_score > 0]
+        """Return the summary of the rows of one object, by increasing frame."""
+        ordered = list(rows)
+        visible = [number for number, row in enumerate(ordered) if row.visible]
         if not visible:
             return cls()
-        worst = min(visible, key=lambda row: row.predicted_iou)
-        accepted = all(row.accepted for row in visible)
-        return cls(len(visible), worst.predicted_iou, worst.index, accepted)
+        confidence = confidences(ordered)
+        worst = min(visible, key=lambda number: confidence[number])
+        accepted = all(ordered[number].accepted for number in visible)
+        return cls(len(visible), float(confidence[worst]), ordered[worst].index, accepted)
 
     @classmethod
     def combined(cls, parts: Iterable[ObjectProgress]) -> ObjectProgress:
@@ -147,13 +254,14 @@ class ScoreTable:
     def __init__(self) -> None:
         self._rows: defaultdict[int, dict[int, ScoreRow]] = defaultdict(dict)
         self._progress: dict[int, ObjectProgress] = {}
+        self._versions: Counter[int] = Counter()
         self._lock = Lock()
 
     def add(self, row: ScoreRow) -> None:
         """Add a row in place of an earlier one of the same object and frame."""
         with self._lock:
             self._rows[row.object_id][row.frame] = row
-            self._progress.pop(row.object_id, None)
+            self._changed(row.object_id)
 
     def get(self, object_id: int, frame: int) -> ScoreRow | None:
         """Return the row of an object on a frame, or None."""
@@ -163,22 +271,26 @@ class ScoreTable:
     def drop(self, object_id: int, frame: int | None = None) -> None:
         """Remove an object's row on a frame, or all its rows."""
         with self._lock:
-            self._progress.pop(object_id, None)
+            self._changed(object_id)
             if frame is None:
                 self._rows.pop(object_id, None)
             else:
                 self._rows.get(object_id, {}).pop(frame, None)
+
+    def _changed(self, object_id: int) -> None:
+        self._progress.pop(object_id, None)
+        self._versions[object_id] += 1
+
+    def version(self, object_id: int) -> int:
+        """Return how often the rows of an object have changed."""
+        with self._lock:
+            return self._versions[object_id]
 
     def rows(self, object_id: int | None = None) -> list[ScoreRow]:
         """Return the rows of one object, or of all, by object and then frame."""
         with self._lock:
             ids = sorted(self._rows) if object_id is None else [object_id]
             return [row for o in ids for _, row in sorted(self._rows.get(o, {}).items())]
-
-    def worst(self, object_id: int) -> ScoreRow | None:
-        """Return the row with the lowest predicted IoU among those where the object is visible."""
-        visible = [row for row in self.rows(object_id) if row.object_score > 0]
-        return min(visible, key=lambda row: row.predicted_iou, default=None)
 
     def progress(self, object_id: int) -> ObjectProgress:
         """Return the summary of an object's rows; it is computed once after each change."""

@@ -66,22 +66,22 @@ class SegmentationStore:
         return self._indices[frame]
 
     def put(self, results: Sequence[FrameResult], *, replace: bool = False) -> list[FrameResult]:
-        """Store the results of one frame and return those that were stored.
+        """Store results and return those that were stored.
 
         Parameters
         ----------
         results : sequence of FrameResult
-            Masks of different objects.
+            Masks of different objects or frames.
         replace : bool
             Whether to replace accepted and locked masks too; by default they stay.
         """
         with self._edits.edit("Store masks"), self._lock:
-            old = {r.object_id: self.masks.get(r.object_id, r.index) for r in results}
-            stored = [r for r in results if replace or not _protected(old[r.object_id])]
-            records = [MaskRecord.from_result(result) for result in stored]
-            self._drafts.put(r for r in records if r.status is MaskStatus.DRAFT)
-            self._replace([(record, old[record.object_id]) for record in records])
-        return stored
+            found = [(result, self.masks.get(result.object_id, result.index)) for result in results]
+            stored = [(new, old) for new, old in found if replace or not _protected(old)]
+            records = [(MaskRecord.from_result(new), old) for new, old in stored]
+            self._drafts.put(r for r, _ in records if r.status is MaskStatus.DRAFT)
+            self._replace(records)
+        return [result for result, _ in stored]
 
     def infos(self) -> list[tuple[int, MaskInfo]]:
         """Return (frame, mask without pixels) for all masks on this stack's frames."""
@@ -101,6 +101,10 @@ class SegmentationStore:
     def info(self, object_id: int, frame: int) -> MaskInfo | None:
         """Return an object's mask on a frame without decoding its pixels, or None."""
         return self.masks.get(object_id, self.index(frame))
+
+    def records(self, frame: int) -> tuple[MaskRecord, ...]:
+        """Return all stored masks on a frame, by id."""
+        return self.masks.at(self.index(frame))
 
     def draft(self, object_id: int, frame: int) -> FrameResult | None:
         """Return an object's draft of the forward sweep on a frame, or None."""
@@ -230,7 +234,7 @@ class SegmentationStore:
     def redraw_frame(self, frame: int) -> None:
         """Draw the labels of a frame again from the masks."""
         index = self.index(frame)
-        with self._drawing:
+        with self._lock:
             if self.labels is not None:
                 self.labels.refresh(index, Window.of(self.labels.geometry.shape), self.masks)
 

@@ -12,15 +12,18 @@ from napari_sam2.masks.mask import MaskOrigin, MaskStatus, parse_view
 from napari_sam2.masks.store import MaskInfo, MaskRecord
 
 _FIELDS = (
-    "object_id, plane, y0, x0, y1, x1, area, predicted_iou, object_score, direction, status, view"
+    "object_id, plane, y0, x0, y1, x1, area, predicted_iou, object_score, direction, status, view, "
+    "excluded_by"
 )
 _PUT = f"""
-INSERT INTO {{table}} ({_FIELDS}, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO {{table}} ({_FIELDS}, payload, lost)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (object_id, plane) DO UPDATE SET
     y0 = excluded.y0, x0 = excluded.x0, y1 = excluded.y1, x1 = excluded.x1,
     area = excluded.area, predicted_iou = excluded.predicted_iou,
     object_score = excluded.object_score, direction = excluded.direction,
-    status = excluded.status, view = excluded.view, payload = excluded.payload
+    status = excluded.status, view = excluded.view, excluded_by = excluded.excluded_by,
+    payload = excluded.payload, lost = excluded.lost
 """
 _UNLESS_PROTECTED = "WHERE excluded.status >= {table}.status"
 
@@ -103,7 +106,7 @@ class SqliteMaskStore:
         return tuple(removed)
 
     def _select(self, where: str, values: tuple[Any, ...]) -> tuple[MaskRecord, ...]:
-        query = f"SELECT {_FIELDS}, payload FROM {self._table} WHERE {where}"
+        query = f"SELECT {_FIELDS}, payload, lost FROM {self._table} WHERE {where}"
         return tuple(_record(row) for row in self._database.rows(query, values))
 
 
@@ -122,12 +125,14 @@ def _values(record: MaskRecord) -> tuple[Any, ...]:
         record.origin.value,
         int(record.status),
         record.view_text,
+        record.excluded.value if record.excluded else "",
         record.payload,
+        record.lost_payload,
     )
 
 
 def _fields(row: tuple[Any, ...]) -> dict[str, Any]:
-    object_id, plane, y0, x0, y1, x1, area, iou, score, origin, status, text = row[:12]
+    object_id, plane, y0, x0, y1, x1, area, iou, score, origin, status, text, sweep = row[:13]
     view, refined, ended = parse_view(text)
     return {
         "object_id": object_id,
@@ -142,6 +147,7 @@ def _fields(row: tuple[Any, ...]) -> dict[str, Any]:
         "view": view,
         "refined": refined,
         "ended": ended,
+        "excluded": MaskOrigin(sweep) if sweep else None,
     }
 
 
@@ -150,4 +156,4 @@ def _info(row: tuple[Any, ...]) -> MaskInfo:
 
 
 def _record(row: tuple[Any, ...]) -> MaskRecord:
-    return MaskRecord(**_fields(row), payload=row[12])
+    return MaskRecord(**_fields(row), payload=row[13], lost_payload=row[14])

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.masks.codec import CERTAIN_STEP, compress, decompress, dequantize, quantize
+from napari_sam2.masks.codec import (
+    CERTAIN_STEP,
+    compress,
+    compress_bits,
+    decompress,
+    decompress_bits,
+    dequantize,
+    quantize,
+)
 from napari_sam2.masks.mask import (
     FrameResult,
     MaskCrop,
@@ -49,7 +57,7 @@ class MaskInfo:
     window : Window
         Position of the crop on the plane; pixels outside are background. May be empty.
     area : int
-        Number of pixels inside the mask.
+        Number of pixels of the mask that belong to the object.
     predicted_iou : float
         The model's estimate of the mask's IoU, in 0..1.
     object_score : float
@@ -64,6 +72,9 @@ class MaskInfo:
         Whether the mask was refined in a closer view.
     ended : bool
         True where the object's track had ended, so the model was not run.
+    excluded : MaskOrigin or None
+        The sweep in which the object lost its pixels on this plane to other objects, so that the
+        mask is not drawn; None if it did not.
     """
 
     object_id: int
@@ -77,6 +88,7 @@ class MaskInfo:
     view: Window | None = None
     refined: bool = False
     ended: bool = False
+    excluded: MaskOrigin | None = None
 
     @property
     def view_text(self) -> str:
@@ -94,21 +106,23 @@ class MaskRecord(MaskInfo):
     ----------
     payload : bytes
         The crop's logits as written by :mod:`napari_sam2.masks.codec`.
+    lost_payload : bytes
+        Which positive pixels belong to other objects, as written there; empty for none.
     """
 
     payload: bytes
+    lost_payload: bytes = b""
 
     @classmethod
     def from_result(cls, result: FrameResult, status: MaskStatus | None = None) -> MaskRecord:
         """Return the record of a result; ``status`` defaults to final or draft as the result is."""
-        steps = quantize(result.crop.logits)
         if status is None:
             status = MaskStatus.FINAL if result.final else MaskStatus.DRAFT
         return cls(
             object_id=result.object_id,
             index=result.index,
             window=result.crop.window,
-            area=int(np.count_nonzero(steps > 0)),
+            area=result.area,
             predicted_iou=float(result.predicted_iou),
             object_score=float(result.object_score),
             origin=result.origin,
@@ -116,7 +130,9 @@ class MaskRecord(MaskInfo):
             view=result.view,
             refined=result.refined,
             ended=result.ended,
-            payload=compress(steps),
+            excluded=result.excluded,
+            payload=compress(quantize(result.crop.logits)),
+            lost_payload=compress_bits(result.lost),
         )
 
     @classmethod
@@ -148,9 +164,19 @@ class MaskRecord(MaskInfo):
         return decompress(self.payload, self.window.shape)
 
     @property
+    def lost(self) -> NDArray[np.bool_] | None:
+        """Which positive pixels of the crop (h, w) belong to other objects; None for none."""
+        return decompress_bits(self.lost_payload, self.window.shape)
+
+    @property
     def crop(self) -> MaskCrop:
         """The mask's logits: exact in sign, otherwise within a rounding step."""
         return MaskCrop(self.window, dequantize(self.steps))
+
+    @property
+    def own_crop(self) -> MaskCrop:
+        """The mask with the pixels of other objects as certain background."""
+        return self.result(frame=0).own_crop
 
     @property
     def info(self) -> MaskInfo:
@@ -171,6 +197,8 @@ class MaskRecord(MaskInfo):
             view=self.view,
             refined=self.refined,
             ended=self.ended,
+            lost=self.lost,
+            excluded=self.excluded,
         )
 
     def with_status(self, status: MaskStatus) -> MaskRecord:
@@ -203,10 +231,14 @@ class MaskRecord(MaskInfo):
         The same record is returned if no pixel is shared; records of the same object are ignored.
         """
         crop = self.crop
-        rest = crop.without(o.crop for o in others if o.object_id != self.object_id)
+        rest = crop.without(o.own_crop for o in others if o.object_id != self.object_id)
         if rest is crop:
             return self
-        return replace(self, area=rest.area, payload=compress(quantize(rest.logits)))
+        lost = None if self.lost is None else self.lost & (rest.logits > 0)
+        cut = replace(
+            self, payload=compress(quantize(rest.logits)), lost_payload=compress_bits(lost)
+        )
+        return replace(cut, area=cut.own_crop.area)
 
 
 class MaskStore(Protocol):

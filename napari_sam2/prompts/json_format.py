@@ -127,6 +127,7 @@ class _Reader:
     folder: Path
     shape: tuple[int, int]
     _crops: dict[Path, Crops] = field(default_factory=dict)
+    _notes: list[str] = field(default_factory=list)
 
     def store(self, document: JsonNode, partial: bool) -> PromptStore:
         found = document.value.get("version") if isinstance(document.value, dict) else VERSION
@@ -142,6 +143,7 @@ class _Reader:
         store = PromptStore(axis=_axis(document))
         for node in objects:
             self._add(node, store)
+        store.notes = tuple(self._notes)
         return store
 
     def _add(self, node: JsonNode, store: PromptStore) -> None:
@@ -204,5 +206,6 @@ class _Reader:
                     f"{self.shape}."
                 )
             found = label_crops(lambda window: np.asarray(image[window.slices]), self.shape)
+            self._notes += (f"The mask {path.name}: {note}" for note in image.notes)
             self._crops[path] = {value: (window, mask) for value, window, mask in found}
         return self._crops[path]

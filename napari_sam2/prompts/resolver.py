@@ -36,8 +36,8 @@ class PromptResolver:
     ) -> None:
         self._prompts = prompts
         self._masks = masks
-        self._shape = shape
         self._predictions = prompts.predictions
+        self._shape = shape
 
     def conditioning_frames(self) -> dict[int, tuple[int, ...]]:
         """Return the frames with prompts or a locked mask of each object, increasing.
@@ -174,11 +174,13 @@ class PromptResolver:
         info = self._masks.info(object_id, frame)
         if info is None or info.origin is MaskOrigin.PROMPT or info.window.empty:
             return None
+        if info.excluded is not None:  # The mask is that of a neighbor.
+            return None
         return self._stored(object_id, frame)
 
     def _stored(self, object_id: int, frame: int) -> MaskCrop:
         result = self._masks.result(object_id, frame)
-        return MaskCrop.empty() if result is None else result.crop
+        return MaskCrop.empty() if result is None else result.own_crop
 
 
 def _only_outside(prompts: Iterable[Prompt]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.session.events import SessionEvents
@@ -38,10 +40,10 @@ class MaskEditor:
         Records complete planes.
     objects : ObjectList
         Objects; those with prompts or masks are added.
-    tracks : ObjectTracks
-        What was tracked of them, and where they are absent.
     history : EditHistory
         Records all edits.
+    tracks : ObjectTracks
+        What was tracked of them, and where they are absent.
 
     Attributes
     ----------
@@ -56,8 +58,8 @@ class MaskEditor:
         events: SessionEvents,
         journal: Journal,
         objects: ObjectList,
-        tracks: ObjectTracks,
         history: EditHistory,
+        tracks: ObjectTracks,
     ) -> None:
         self.scores = ScoreTable()
         self.objects = objects
@@ -78,7 +80,7 @@ class MaskEditor:
             self.scores.add(ScoreRow.from_info(frame, info))
 
     def store(self, results: Sequence[FrameResult], *, replace: bool = False) -> None:
-        """Store the masks of one frame; with ``replace`` also in place of accepted ones.
+        """Store masks; with ``replace`` also in place of accepted ones.
 
         Without ``replace``, masks on frames without the object are not stored.
         """
@@ -88,9 +90,11 @@ class MaskEditor:
                 self.scores.add(ScoreRow.from_result(result))
                 if result.origin is MaskOrigin.PROMPT:
                     self._prompts.predictions.stored(result.object_id, result.frame)
-        for origin in dict.fromkeys(result.origin for result in results):
-            same = [result for result in results if result.origin is origin]
-            self._journal.mark([result.object_id for result in same], origin, same[0].index)
+        written: defaultdict[tuple[MaskOrigin, PlaneIndex], list[int]] = defaultdict(list)
+        for result in results:
+            written[result.origin, result.index].append(result.object_id)
+        for (origin, index), object_ids in written.items():
+            self._journal.mark(object_ids, origin, index)
         for result in results:
             self._events.result.emit(result)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
@@ -159,7 +161,8 @@ def open_session(
     settings : SessionSettings or None
         None uses the default settings.
     output : Path, str or None
-        Zarr folder for the labels, replaced if it exists; None keeps them in memory, compressed.
+        New ``.zarr`` folder for the labels, which are written with every mask; None keeps them
+        in memory, compressed. For other formats see :func:`napari_sam2.segment`.
 
     Returns
     -------
@@ -174,7 +177,7 @@ def open_session(
     chosen = along or (None if prompts is None else prompt_axis(prompts))
     stack = open_stack(data, axes=axes, along=chosen, at=at, channels=channels, scene=scene)
     store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
-    path = None if output is None else Path(output)
+    path = None if output is None else _checked_output(Path(output), data, prompts, stack)
     labels = LabelArray.create(path, stack, ids=store.objects(), axes=stack.native_label_axes)
     return create_session(
         stack,
@@ -184,6 +187,23 @@ def open_session(
         settings=settings,
         labels=labels,
     )
+
+
+def _checked_output(output: Path, data: Any, prompts: Any, stack: Stack) -> Path:
+    """Return the folder for the labels, if they can be written there."""
+    output = output.expanduser()
+    name = output.name.lower()
+    if not name.endswith(".zarr") or name.endswith(".ome.zarr"):
+        raise UserError(
+            f"A session writes its labels to a .zarr folder while it runs, not to {output.name}: "
+            "use .zarr, or segment(..., output=...), which writes all formats at the end."
+        )
+    if output.exists():
+        raise UserError(f"{output} exists: choose another output, or remove it first.")
+    given = [Path(prompts)] if isinstance(prompts, (str, Path)) else []
+    for read in (*input_paths(data, stack.source), *given):
+        check_outside(output, read)
+    return output
 
 
 def _load(model: Predictor | str | Path, device: str) -> Predictor:

@@ -130,6 +130,10 @@ class ObjectEdits:
         """Delete an object's masks on some frames, or on all; propagation can make them again."""
         self._editor.delete(object_id, frames)
 
+    def redraw_frame(self, object_id: int, frame: int) -> None:
+        """Draw the labels of a frame again from the masks, e.g. after they were painted over."""
+        self._editor.redraw_frame(object_id, frame)
+
     def delete_object(self, object_id: int) -> None:
         """Delete an object with its prompts and masks; masks below it become visible."""
         self._editor.remove(object_id)
@@ -156,10 +160,6 @@ class ObjectEdits:
             If both are the same object, or one does not exist.
         """
         return self._editor.merge(source_id, target_id)
-
-    def redraw_frame(self, object_id: int, frame: int) -> None:
-        """Draw the labels of a frame again from the masks, e.g. after they were painted over."""
-        self._editor.redraw_frame(object_id, frame)
 
     def redraw(self) -> None:
         """Draw the labels of all masks again."""

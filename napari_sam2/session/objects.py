@@ -24,7 +24,7 @@ class SegmentedObject:
         Name shown to the user.
     hidden : bool
         Whether viewers hide it.
-    label_class: str
+    label_class : str
         The class of the object, e.g. ``"nucleus"``; "" for none.
     tracks : tuple of (FixedPosition, TrackRecord)
         What was tracked, for each position on the axes that are neither propagated nor in the
@@ -128,7 +128,7 @@ class ObjectList:
 
     def set_track(self, object_id: int, position: FixedPosition, record: TrackRecord) -> None:
         """Replace what was tracked of an object at a position; nothing if it is not listed."""
-        with self.edits.edit(f"Change the track of object {object_id}"):
+        with self.edits.edit(f"Track object {object_id}"):
             found = self._objects.get(object_id)
             if found is not None and found.track(position) != record:
                 self._write(object_id, found.with_track(position, record))

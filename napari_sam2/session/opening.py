@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.run_description import RunDifference
 from napari_sam2.session.storage.session_description import SessionDescription
-from napari_sam2.session.storage.session_folder import SessionFolder
+from napari_sam2.session.storage.session_folder import SessionFolder, last_edit, read_description
 from napari_sam2.session.storage.session_location import session_paths
 
 if TYPE_CHECKING:
@@ -135,6 +137,28 @@ def create_saved_sessions(
     return SessionGroup(stack, predictor, chosen, labels, settings, folder)
 
 
-def find_session(stack: Stack) -> Path | None:
-    """Return the folder in which an earlier session of an image was saved, or None."""
-    return next((path for path in session_paths(stack) if SessionFolder.exists(path)), None)
+def find_sessions(stack: Stack) -> tuple[Path, ...]:
+    """Return the folders of earlier sessions of an image, the last one that was edited first.
+
+    Sessions of an image of another shape at the same place are left out.
+    """
+    folders = [
+        folder
+        for path in session_paths(stack)
+        for folder in path.parent.glob(f"{glob.escape(path.stem)}*{path.suffix}")
+        if _is_numbered(folder, path) and _matches(folder, stack)
+    ]
+    return tuple(sorted(folders, key=last_edit, reverse=True))
+
+
+def _is_numbered(folder: Path, path: Path) -> bool:
+    number = folder.stem.removeprefix(path.stem)
+    return not number or (number[0] == "-" and number[1:].isdecimal())
+
+
+def _matches(folder: Path, stack: Stack) -> bool:
+    try:
+        read_description(folder).check_shape(stack)
+    except (UserError, OSError):
+        return False
+    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.tracking.plan import Sweep
+from napari_sam2.tracking.exclusion import Exclusion, share_pixels
+from napari_sam2.tracking.plan import Plan, Sweep
 from napari_sam2.tracking.sweep import SweepRunner
 from napari_sam2.tracking.track_start import TrackInitializer
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.masks.mask import FrameResult
+    from napari_sam2.masks.segmentation_store import SegmentationStore
 
 MAX_PREFETCHED = 32
 """Largest number of views that are read in advance."""
@@ -62,12 +65,12 @@ class InferencePipeline:
         self.placement = ViewPlacement(
             stack.shape, stack.levels, info.image_size, info.token_stride, settings.view
         )
-        # The full view gives the masks of the reference implementation, bit for bit.
+        # The full view with plain memory gives the masks of the reference, bit for bit.
         full = settings.view.mode is ViewMode.FULL
         self.encoder = ViewEncoder(
             reader,
             intensity,
-            predictor,
+            predictor.with_memory(settings.memory),
             FeatureCache(settings.cache_bytes),
             settings.smoothing and not full,
         )
@@ -87,6 +90,17 @@ class InferencePipeline:
     def prefetcher(self) -> Prefetcher:
         """Return a reader that reads the next frame's views while the model runs."""
         return Prefetcher(self._reader, max_planes=MAX_PREFETCHED)
+
+    def exclusion(self, plan: Plan, masks: SegmentationStore) -> Exclusion | None:
+        """Return what decides which object has each pixel in a run; None without exclusion."""
+        ends = self._settings.detects_end_along(self._along)
+        return Exclusion(plan, masks, ends) if self._settings.exclusion else None
+
+    def share_pixels(
+        self, masks: SegmentationStore, result: FrameResult, rivals: Collection[int] = ()
+    ) -> list[FrameResult]:
+        """Return a refined mask, and those of rivals that it changes; without exclusion none."""
+        return share_pixels(masks, result, rivals) if self._settings.exclusion else [result]
 
     def sweep_runner(
         self, prefetcher: Prefetcher, prompts: RunPrompts, sweep: Sweep

@@ -107,8 +107,10 @@ class SessionRuns:
             for frame in self._resolver.trims(object_id):
                 predict(object_id, frame)
 
-    def start(self, plan: Plan, context: str, *, resume: bool) -> Iterator[FrameResult]:
-        """Run a plan and yield each result after it was stored; one step of the history.
+    def start(
+        self, plan: Plan, context: str, token: EditToken, *, resume: bool
+    ) -> Iterator[FrameResult]:
+        """Run a plan and yield each result after it was stored.
 
         Parameters
         ----------
@@ -116,34 +118,37 @@ class SessionRuns:
             The sweeps.
         context : str
             Together with the prompts, identifies the run, so that it can be resumed.
+        token : EditToken
+            The step of the history that the run belongs to.
         resume : bool
             Whether to continue from the last checkpoint of the same run.
         """
-        prompts = self._resolver.resolve_run(plan.conditioning)
+        with self._history.join(token):
+            prompts = self._resolver.resolve_run(plan.conditioning)
         prompts.check()
         self._state.reset()
-        token = self._history.action("Propagate")
-        return self._run(plan, prompts, prompts.digest(context), resume, token)
+        return self._run(plan, prompts, prompts.digest(context), token, resume=resume)
 
     def _run(
-        self, plan: Plan, prompts: RunPrompts, run_id: str, resume: bool, token: EditToken
+        self, plan: Plan, prompts: RunPrompts, run_id: str, token: EditToken, *, resume: bool
     ) -> Iterator[FrameResult]:
         recorders = {r.object_id: r for r in self._tracks.start_run(plan.objects)}
-        running, prefetching = self._state.running(plan.n_steps), self._pipeline.prefetcher()
-        with running, self._history.keep_open(token), prefetching as prefetcher:
+        running, opened = self._state.running(plan.n_steps), self._history.keep_open(token)
+        with running, opened, self._pipeline.prefetcher() as prefetcher:
             make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-            propagation = Propagation(
-                make_runner, self._store, self._journal, self._checkpoint_every, run_id
-            )
+            exclusion = self._pipeline.exclusion(plan, self._store)
+            store, every = self._store, self._checkpoint_every
+            propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
             frames = propagation.run(plan, self._state.cancelled, resume=resume)
             try:
                 while (frame := self._next(frames)) is not None:
+                    results = [*frame.results, *frame.revised]
                     with self._history.join(token):
-                        self._editor.store(frame.results)
+                        self._editor.store(results)
                     for result in frame.results:
                         recorders[result.object_id].add(result)
                     self._state.advance(frame.done)
-                    yield from frame.results
+                    yield from results
             finally:
                 with self._history.join(token):
                     for recorder in recorders.values():
@@ -158,13 +163,14 @@ class SessionRuns:
     ) -> Iterator[Refined]:
         """Refine the masks of some objects and frames, or of all, and yield each outcome."""
         selection = self._refiner.select(objects, frames)
+        share = partial(self._pipeline.share_pixels, self._store, rivals={o for _, o in selection})
         self._state.reset()
         token = self._history.action("Refine masks")
         with self._state.running(len(selection)), self._history.keep_open(token):
             for done, refined in enumerate(self._refiner.refine_all(selection), 1):
                 if refined.outcome is RefinementOutcome.REFINED:
                     with self._history.join(token):
-                        self._editor.store([refined.result])
+                        self._editor.store(share(refined.result))
                 self._state.advance(done)
                 yield refined
                 if self._state.cancelled():

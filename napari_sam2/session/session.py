@@ -110,20 +110,20 @@ class SegmentationSession(ObjectEdits):
         self._store = SegmentationStore(stack, masks, labels, drafts, self.history)
         self._resolver = PromptResolver(prompts, self._store, stack.shape)
         tracks = ObjectTracks(stack, self.objects, prompts, self._store, self._resolver)
-        parts = (self._store, prompts, self.events, self._journal, self.objects, tracks)
-        super().__init__(MaskEditor(*parts, self.history), self._store, tracks)
+        parts = (self._store, prompts, self.events, self._journal, self.objects)
+        super().__init__(MaskEditor(*parts, self.history, tracks), self._store, tracks)
         self.scores = self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
+        self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
         self._model_lock = RLock()
         self._runs = SessionRuns(
             *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
             *(self._refiner, self._journal, self._run, self._model_lock, self.history),
             self.settings.checkpoint_every,
         )
-        self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
 
     @property
     def intensity(self) -> Intensity:
@@ -221,7 +221,7 @@ class SegmentationSession(ObjectEdits):
         self._editor.check_unlocked(object_id, frame)
         with self.history.step(f"Refine object {object_id}"):
             refined = self._refiner.refine(object_id, frame)
-            self._editor.store([refined], replace=True)
+            self._editor.store(self._pipeline.share_pixels(self._store, refined), replace=True)
         return refined
 
     def refinable(self, object_id: int, frame: int) -> bool:
@@ -265,10 +265,11 @@ class SegmentationSession(ObjectEdits):
         """
         self._emit_notes()
         request = request or PropagationRequest()
-        with self.history.join(self.history.action(_run_title([object_id]))):
+        token = self.history.action(_run_title([object_id]))
+        with self.history.join(token):
             self._runs.trim([object_id], self.preview)
             plan = self._runs.correction_plan(object_id, request)
-            return self._runs.start(plan, self._context(f"correction {plan}"), resume=False)
+        return self._runs.start(plan, self._context(f"correction {plan}"), token, resume=False)
 
     def propagate(
         self, request: PropagationRequest | None = None, *, resume: bool = False
@@ -301,13 +302,14 @@ class SegmentationSession(ObjectEdits):
         self._emit_notes()
         request = request or PropagationRequest()
         ids = request.objects or self.prompts.objects()
-        with self.history.join(self.history.action(_run_title(ids))):
+        token = self.history.action(_run_title(ids))
+        with self.history.join(token):
             self._runs.trim(request.objects, self.preview)
             plan = self.plan(request)
-            if not resume:
-                for object_id in plan.objects:
-                    self._journal.forget(object_id)
-            return self._runs.start(plan, self._context(str(request)), resume=resume)
+        if not resume:
+            for object_id in plan.objects:
+                self._journal.forget(object_id)
+        return self._runs.start(plan, self._context(str(request)), token, resume=resume)
 
     def _context(self, run: str) -> str:
         return f"{run} {self.settings} {self.predictor.info.weights_hash}"

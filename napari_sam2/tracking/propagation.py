@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.tracking.blending import blend_directions
+from napari_sam2.tracking.exclusion import Exclusion
 from napari_sam2.tracking.plan import Plan, Role, Sweep, Task
 from napari_sam2.tracking.resume_state import Journal, ResumeState
 from napari_sam2.tracking.sweep import SweepRunner
@@ -23,10 +24,13 @@ class SweptFrame:
         By object id; empty if an earlier sweep has already given all of them.
     done : int
         Number of frames swept so far, including those before an interruption.
+    revised : tuple of FrameResult
+        Results of an earlier sweep that this frame has changed, by frame.
     """
 
     results: tuple[FrameResult, ...]
     done: int
+    revised: tuple[FrameResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Propagation:
     run_id : str
         Identifies the request, prompts, settings and weights; a checkpoint of another run is not
         used.
+    exclusion : Exclusion or None
+        Decides which object has each pixel; None lets masks overlap.
     """
 
     make_runner: Callable[[Sweep], SweepRunner]
@@ -53,6 +59,7 @@ class Propagation:
     journal: Journal
     checkpoint_every: int
     run_id: str
+    exclusion: Exclusion | None = None
 
     def run(
         self, plan: Plan, cancelled: Callable[[], bool], *, resume: bool = False
@@ -81,7 +88,8 @@ class Propagation:
                     if cancelled():
                         return self._checkpoint(number, done, runner)
                     results = self._results(runner, sweep, sweep.frames[done])
-                    yield SweptFrame(results, before + done + 1)
+                    results, revised = self._exclude(runner, number, sweep.frames[done], results)
+                    yield SweptFrame(results, before + done + 1, revised)
                     if (done + 1) % self.checkpoint_every == 0:
                         self._checkpoint(number, done + 1, runner)
             before += len(sweep.frames)
@@ -93,6 +101,16 @@ class Propagation:
         return tuple(
             self._blended(sweep, task, results[task.object_id]) for task in tasks if task.shown
         )
+
+    def _exclude(
+        self, runner: SweepRunner, number: int, frame: int, results: tuple[FrameResult, ...]
+    ) -> tuple[tuple[FrameResult, ...], tuple[FrameResult, ...]]:
+        """Return the results after the competition for pixels, and earlier ones that changed."""
+        if self.exclusion is None or not results:
+            return results, ()
+        found = self.exclusion.apply(number, frame, results)
+        runner.exclude(found.excluded)
+        return found.results, found.revised
 
     def _blended(self, sweep: Sweep, task: Task, result: FrameResult) -> FrameResult:
         if not task.blended or task.role is Role.CONDITION:

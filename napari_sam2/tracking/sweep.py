@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,9 +59,11 @@ class SweepRunner:
         self._prefetch = prefetch
         self._memory_transfer = MemoryTransfer(encoder, placement)
         self._tracks: dict[int, Track] = {}
+        self._before: dict[int, Track] = {}
 
     def step(self, frame: int, tasks: Sequence[Task]) -> dict[int, FrameResult]:
         """Process one frame and return the result of each object id."""
+        self._before = dict(self._tracks)
         results = self._condition(
             frame, [task.object_id for task in tasks if task.role is Role.CONDITION]
         )
@@ -77,6 +79,12 @@ class SweepRunner:
             for task in tasks
             if not task.final
         }
+
+    def exclude(self, objects: Iterable[int]) -> None:
+        """End the tracks of objects without a pixel on the last frame, or count them as lost."""
+        for object_id in objects:
+            track, before = self._tracks[object_id], self._before[object_id]
+            self._tracks[object_id] = track.lose(before, ended=self._end_detection)
 
     def tracks_to_state(self) -> tuple[dict[str, Any], ...]:
         """Return all tracks as values that can be stored, see :meth:`Track.to_state`."""

@@ -38,6 +38,10 @@ class PresenceHistory:
         usual = AREA_MEMORY * self.usual_area + (1 - AREA_MEMORY) * area if known else area
         return PresenceHistory(usual)
 
+    def end(self) -> PresenceHistory:
+        """Return the history of an object whose track ends on this frame."""
+        return replace(self, absent_frames=ABSENT_FRAMES)
+
     @property
     def ended(self) -> bool:
         """Whether the object has been absent for so long that its track ends."""

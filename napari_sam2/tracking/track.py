@@ -147,6 +147,20 @@ class Track:
             last=FrameMask(frame, crop),
         )
 
+    def lose(self, before: Track, *, ended: bool) -> Track:
+        """Return the track if the object's mask of the last frame belongs to other objects.
+
+        Parameters
+        ----------
+        before : Track
+            The track before that frame; its last mask stays the last one.
+        ended : bool
+            Whether the track ends there.
+        """
+        presence = before.presence.end() if ended else before.presence.advance(0, 0.0)
+        motion = (before.motion[0] / 2, before.motion[1] / 2)
+        return replace(self, presence=presence, motion=motion, box=before.box, last=before.last)
+
     def to_state(self, serialize: Callable[[TrackState], bytes]) -> dict[str, Any]:
         """Return the track as numbers, lists, dictionaries and arrays; see :meth:`from_state`."""
         return {

@@ -70,7 +70,7 @@ class ViewerDims:
         if self.viewer.dims.ndisplay != 2:
             raise UserError("Go back to 2D to click.")
         if not self.shows_plane():
-            raise UserError(f"Show the axes {' and '.join(self.grid.plane)} to click.")
+            raise UserError(f"Show the axes {' and '.join(self.grid.plane)} again to click.")
 
     def shows_plane(self) -> bool:
         """Return whether the viewer shows whole planes of the stack in 2-D."""

@@ -14,11 +14,15 @@ class SyncEvents(SignalGroup):
     """A PromptKey whose mask need not be predicted any more."""
     selection = Signal(int)
     """The id of the current object; also emitted when the sign of the next point changes."""
+    clicked = Signal()
+    """A point inside the current object was added."""
     objects = Signal()
     """Objects, prompts or masks changed."""
     notice = Signal(str)
     """A message for the user."""
     image_lost = Signal(str)
     """The image was removed or changed its shape; the message says which."""
+    contrast = Signal()
+    """The contrast limits, the gamma or the colors of an image layer changed."""
     layer_added = Signal(object, object)
     """The LayerRole and the layer that was added to the viewer, also after a deletion."""

@@ -17,6 +17,8 @@ class WorkflowState:
         Prompted frames of the current object.
     frames_done, frames : int
         Planes with a mask of the current object, and all frames.
+    clicking : bool
+        Whether a click or a stroke on the canvas makes a prompt.
     running, refining : bool
         Whether a run is in progress, and whether it refines masks.
     accepted : int
@@ -31,6 +33,7 @@ class WorkflowState:
     prompts: int = 0
     frames_done: int = 0
     frames: int = 0
+    clicking: bool = True
     running: bool = False
     refining: bool = False
     accepted: int = 0
@@ -44,11 +47,13 @@ def next_step(now: WorkflowState) -> str:
     if now.loading:
         return "Loading the model…"
     if not now.session:
-        return "Choose the image to segment."
+        return "Choose the image to segment, then press Start."
     if now.refining:
         return "Refining the object's masks. You can click other objects, or stop with H."
     if now.running:
         return "Propagating. You can click other objects, or stop with H."
+    if not now.clicking:
+        return "Press the point tool (Shift+K) to click objects again."
     if now.prompts == 0:
         if now.accepted and now.unsaved:
             return "Click the next object, or save the accepted ones with W."

@@ -17,11 +17,13 @@ from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.viewer.layers.opened_file import layer_path, opened_file
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_sam2.images.coordinates import LayerCoordinates
     from napari_sam2.inference.protocol import Predictor
 
 SESSION_PATH = "napari-sam2 session"
@@ -130,7 +132,7 @@ def stack_from_layers(
     stack = open_stack(
         levels if len(levels) > 1 else levels[0], axes=axes, along=along, at=dict(at or {})
     )
-    path = first.metadata.get(SOURCE_PATH) or first.source.path
+    path = first.metadata.get(SOURCE_PATH) or layer_path(first)
     files = (Path(path),) if path is not None and Path(path).exists() else ()
     calibration = layer_calibration(first, stack.native_label_axes)
     source = replace(stack.source, name=first.name, calibration=calibration, files=files)
@@ -173,6 +175,22 @@ def _to_world(image: Image | Labels) -> tuple[NDArray[np.float64], NDArray[np.fl
     return corner, np.stack([end - corner for end in ends], axis=1)
 
 
+def plane_directions(image: Image, grid: LayerCoordinates) -> tuple[int, int]:
+    """Return the directions of a plane's rows and columns in the world: 1, or -1 if flipped.
+
+    Parameters
+    ----------
+    image : Image
+        The layer.
+    grid : LayerCoordinates
+        Its axes.
+    """
+    _, directions = _to_world(image)
+    at = [grid.axes.index(axis) for axis in grid.plane]
+    down, right = (-1 if directions[i, i] < 0 else 1 for i in at)
+    return down, right
+
+
 def intensity_from_layers(images: Sequence[Image]) -> Intensity:
     """Return the contrast limits, gamma and colors that the layers show now.
 
@@ -213,6 +231,12 @@ def layer_transform(image: Image | Labels) -> dict[str, Any]:
         "units": image.units,
         "axis_labels": image.axis_labels,
     }
+
+
+def opening_notes(images: Sequence[Image]) -> tuple[str, ...]:
+    """Return the notes on the files of layers that the reader of this plugin opened."""
+    files = [file for image in images if (file := opened_file(image)) is not None]
+    return tuple(dict.fromkeys(note for file in files for note in file.notes))
 
 
 def create_sessions(stack: Stack, images: Sequence[Image], predictor: Predictor) -> SessionGroup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,9 @@ class LayerSync:
         The current object, and the layers as prompts.
     dims : ViewerDims
         The frame and the position that the viewer shows.
+    new_object_per_click : bool
+        Whether each click inside an object starts a new object; selecting an object that has
+        prompts or masks ends this.
     """
 
     def __init__(self, viewer: Any, images: Sequence[Image], sessions: SessionGroup) -> None:
@@ -67,7 +70,11 @@ class LayerSync:
             self.layers, sessions, self.prompts, self.events, self.dims.check_plane
         )
         self._attached = False
-        self.layers.make_all()
+        self._only: frozenset[int] | None = None
+        self.new_object_per_click = False
+        self.events.clicked.connect(self._clicked)
+        self.events.selection.connect(self._selected)
+        self.layers.make_first()
         self.attach()
         self.start_object()
 
@@ -100,6 +107,8 @@ class LayerSync:
         self.viewer.layers.events.removed.connect(self._removed)
         for image in self.images:
             image.events.data.connect(self._image_changed)
+            for event in _contrast_events(image):
+                event.connect(self._contrast_changed)
 
     @property
     def shown(self) -> bool:
@@ -109,7 +118,7 @@ class LayerSync:
     def show(self, visible: bool) -> None:
         """Show or hide the layers of this segmentation; missing ones are made again."""
         if visible:
-            self.layers.make_all()
+            self.layers.make_first()
             self.prompt_layers.show()
         for layer in self._own_layers():
             layer.visible = visible
@@ -126,6 +135,8 @@ class LayerSync:
         for image in self.images:
             with suppress(ValueError, RuntimeError):
                 image.events.data.disconnect(self._image_changed)
+                for event in _contrast_events(image):
+                    event.disconnect(self._contrast_changed)
         for _, session in self.sessions:
             session.cancel()
 
@@ -141,7 +152,8 @@ class LayerSync:
 
     def start_object(self) -> int:
         """Select a new object, or the last one that has no prompt and no mask; return its id."""
-        unused = [o.id for o in self.sessions.objects if not self.is_used(o.id)]
+        used = self.used_objects()
+        unused = [item.id for item in self.sessions.objects if item.id not in used]
         # An object without prompts is nothing to undo.
         with self.sessions.history.unrecorded():
             object_id = unused[-1] if unused else self.session.add_object()
@@ -150,8 +162,23 @@ class LayerSync:
 
     def is_used(self, object_id: int) -> bool:
         """Return whether an object has a prompt or a mask."""
-        prompted = any(object_id in session.prompts.objects() for _, session in self.sessions)
-        return prompted or object_id in self.sessions.masks.objects()
+        return object_id in self.used_objects()
+
+    def used_objects(self) -> set[int]:
+        """Return the ids of the objects that have a prompt or a mask."""
+        prompted = (session.prompts.objects() for _, session in self.sessions)
+        return set(self.sessions.masks.objects()).union(*prompted)
+
+    def open_drafts(self) -> list[int]:
+        """Return the ids of the objects with prompts or masks that are not accepted."""
+        return [o for o in sorted(self.used_objects()) if not self.prompts.accepted(o)]
+
+    def show_object(self, object_id: int) -> None:
+        """Go to the plane of an object with its lowest score, unless one with it is shown."""
+        progress = self.sessions.progress(object_id)
+        shown = self.session.result(object_id, self.dims.frame)
+        if progress.worst_index is not None and (shown is None or not shown.area):
+            self.dims.show_plane(progress.worst_index)
 
     def undo(self) -> bool:
         """Undo the last step of the history and show its place; return whether there was one."""
@@ -197,15 +224,37 @@ class LayerSync:
 
     def refresh(self, indices: Iterable[PlaneIndex] | None = None) -> None:
         """Redraw the labels if one of the planes is shown; None redraws in any case."""
+        self.show_masks()
         shown = self.session.stack.index(self.dims.frame)
         if indices is not None and self.dims.shows_plane() and shown not in set(indices):
             return
         for layer in self._label_layers():
             layer.refresh(thumbnail=False, extent=False, highlight=False)
 
+    def show_masks(self) -> None:
+        """Make the layers of the masks that are missing, and hide the prompts of accepted objects.
+
+        The layer of the accepted masks is made with the first one.
+        """
+        self.layers.get(LayerRole.DRAFTS)
+        accepted = {item.id for item in self.sessions.objects if self.prompts.accepted(item.id)}
+        if accepted:
+            self.layers.get(LayerRole.RESULTS)
+        self.prompt_layers.hide(accepted)
+
+    def show_only(self, object_ids: Collection[int] | None) -> None:
+        """Show only some objects, without changing which ones the user has hidden; None for all."""
+        self._only = None if object_ids is None else frozenset(object_ids)
+        self.show_hidden()
+
     def show_hidden(self) -> None:
         """Make the labels of hidden objects transparent, and those of others visible."""
-        hidden = [item.id for item in self.sessions.objects if item.hidden]
+        only = self._only
+        hidden = [
+            item.id
+            for item in self.sessions.objects
+            if item.hidden or (only is not None and item.id not in only)
+        ]
         for layer in self._label_layers():
             hide_labels(layer, hidden)
 
@@ -216,14 +265,23 @@ class LayerSync:
     def _added(self, role: LayerRole, layer: Any) -> None:
         layer.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
         layer.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
+        if role in (LayerRole.RESULTS, LayerRole.DRAFTS):
+            self.show_hidden()
         self.prompt_layers.connect(role, layer)
         self.events.layer_added.emit(role, layer)
+
+    def _selected(self, object_id: int) -> None:
+        if self.new_object_per_click and self.is_used(object_id):
+            self.new_object_per_click = False
+
+    def _clicked(self) -> None:
+        if self.new_object_per_click:
+            self.start_object()
 
     def _removed(self, event: Any) -> None:
         if event.value in self.images:
             self.events.image_lost.emit(
-                f"The image {event.value.name!r} was removed. Labels and prompts are kept; choose "
-                "another image to continue."
+                f"The image {event.value.name!r} was removed. Labels and prompts stay as layers."
             )
             return
         role = self.layers.role(event.value)
@@ -234,12 +292,15 @@ class LayerSync:
                 "made again when it is needed."
             )
 
+    def _contrast_changed(self, event: Any) -> None:
+        self.events.contrast.emit()
+
     def _image_changed(self, event: Any) -> None:
         image = event.source
         if image.ndim != len(self.grid.axes) or not self._same_shape(image):
             self.events.image_lost.emit(
-                f"The image {image.name!r} now has another shape. Labels and prompts are kept; "
-                "choose the image again to start on the new data."
+                f"The image {image.name!r} now has another shape. Labels and prompts stay as "
+                "layers. Press Start to segment the new data."
             )
             return
         changed = partial(self.sessions.set_intensity, self.sessions.intensity)
@@ -251,3 +312,7 @@ class LayerSync:
     def _same_shape(self, image: Image) -> bool:
         data = image.data[0] if image.multiscale else image.data
         return tuple(data.shape[: image.ndim]) == tuple(self.grid.lengths)
+
+
+def _contrast_events(image: Image) -> tuple[Any, ...]:
+    return image.events.contrast_limits, image.events.gamma, image.events.colormap

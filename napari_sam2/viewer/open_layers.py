@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.session.opening import create_saved_sessions, find_session, restore_sessions
+from napari_sam2.session.opening import create_saved_sessions, find_sessions, restore_sessions
 from napari_sam2.session.session_group import SessionGroup
-from napari_sam2.session.storage.run_description import RunDifference
 from napari_sam2.session.storage.session_folder import SessionFolder, read_description
 from napari_sam2.viewer.image_layers import (
     SESSION_PATH,
     intensity_from_layers,
+    opening_notes,
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
@@ -86,9 +86,10 @@ def open_layers(
         sync.attach()
         sync.show(True)
         return OpenedLayers(sync)
-    sessions, note = _open(stack, images, predictor, saved)
+    sessions, notes = _open(stack, images, predictor, saved)
     restored = sessions.folder is not None and sessions.folder.path is not None
-    return OpenedLayers(LayerSync(viewer, images, sessions), restored, (note,) if note else ())
+    notes = (*opening_notes(images), *notes)
+    return OpenedLayers(LayerSync(viewer, images, sessions), restored, notes)
 
 
 def _saved_session(image: Image) -> Path | None:
@@ -107,24 +108,29 @@ def _is_session_of(sync: LayerSync, images: Sequence[Image], stack: Stack) -> bo
 
 def _open(
     stack: Stack, images: Sequence[Image], predictor: Predictor, saved: Path | None
-) -> tuple[SessionGroup, str]:
-    """Return the saved sessions of an image, or new ones, and a message."""
-    intensity = intensity_from_layers(images)
-    path, note = saved or find_session(stack), ""
-    if path is not None:
+) -> tuple[SessionGroup, tuple[str, ...]]:
+    """Return the saved sessions of an image, or new ones, and messages."""
+    intensity, notes = intensity_from_layers(images), []
+    for path in find_sessions(stack) if saved is None else (saved,):
         try:
             sessions = restore_sessions(path, stack, predictor, intensity=intensity)
         except UserError as error:
-            note = f"The earlier session is not opened, and a new one is started. {error}"
+            notes.append(f"An earlier session is not opened. {error}")
         else:
             count = len(sessions.objects)
-            return sessions, f"The session in {path} continues, with {count} objects."
-    return create_saved_sessions(stack, predictor, intensity=intensity), note
+            notes.append(f"The session in {path} continues, with {count} objects.")
+            return sessions, tuple(notes)
+    return create_saved_sessions(stack, predictor, intensity=intensity), tuple(notes)
 
 
-def difference_message(differences: Sequence[RunDifference]) -> str:
-    """Return a message about a saved session whose image or model has changed."""
-    texts = "; ".join(map(str, differences))
+def input_changes(sessions: SessionGroup) -> str:
+    """Return a message if image or model differ from those that were saved, else ""; reads pixels.
+
+    See :meth:`SessionGroup.check_input`.
+    """
+    texts = "; ".join(map(str, sessions.check_input()))
+    if not texts:
+        return ""
     return (
         f"The saved session has another image or model: {texts}. Propagate again to update the "
         "masks, or open the earlier ones."

@@ -1,11 +1,18 @@
-"""The plugin's preferences, stored by napari as declared in the manifest."""
+"""The plugin's preferences, stored by napari, or in a file where napari is older than 0.9."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
 
+import platformdirs
+
+from napari_sam2.core.atomic_files import read_text, write_text
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.json_reader import JsonNode, parse_json
 from napari_sam2.viewer.keys import Action
 
 PLUGIN = "napari-sam2"
@@ -20,7 +27,7 @@ class PluginPreferences:
     model, device : str
         The model that is loaded first, and where it runs.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
     hover : bool
         Whether a preview is shown under the pointer.
     hint : bool
@@ -37,46 +44,146 @@ class PluginPreferences:
     keys: Mapping[Action, str] = field(default_factory=dict)
 
 
+class PreferenceStorage(Protocol):
+    """Where preferences are kept."""
+
+    def read(self) -> PluginPreferences:
+        """Return the preferences, with the default for what is not stored."""
+
+    def store(self, *, hover: bool | None = None, hint: bool | None = None) -> None:
+        """Change preferences; None keeps one."""
+
+
+def preference_storage() -> PreferenceStorage:
+    """Return napari's settings of this plugin, or a file of our own for older versions."""
+    try:
+        from napari.settings import get_plugin_settings
+    except ImportError:
+        return PreferencesFile(platformdirs.user_config_path(PLUGIN) / "preferences.json")
+    try:
+        return NapariSettings(get_plugin_settings(PLUGIN))
+    except (KeyError, ValueError):
+        return NapariSettings(None)
+
+
+@dataclass(frozen=True)
+class NapariSettings:
+    """Preferences in napari's settings, as declared in the manifest (napari 0.9 and later).
+
+    Parameters
+    ----------
+    settings : object or None
+        napari's settings of this plugin; None where napari does not know the plugin.
+    """
+
+    settings: Any
+
+    def read(self) -> PluginPreferences:
+        """Return the preferences, with the default for what is not stored."""
+        if self.settings is None:
+            return PluginPreferences()
+        default, stored = PluginPreferences(), self.settings
+        model, keys = getattr(stored, "model", None), getattr(stored, "keys", None)
+        interaction = getattr(stored, "interaction", None)
+        return PluginPreferences(
+            model=getattr(model, "size", default.model),
+            device=getattr(model, "device", default.device),
+            label_format=getattr(getattr(stored, "output", None), "ending", default.label_format),
+            hover=getattr(interaction, "hover", default.hover),
+            hint=getattr(interaction, "hint", default.hint),
+            keys={a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action},
+        )
+
+    def store(self, *, hover: bool | None = None, hint: bool | None = None) -> None:
+        """Change preferences; None keeps one."""
+        interaction = getattr(self.settings, "interaction", None)
+        for name, value in (("hover", hover), ("hint", hint)):
+            if value is not None and getattr(interaction, name, value) != value:
+                setattr(interaction, name, value)
+
+
+@dataclass(frozen=True)
+class PreferencesFile:
+    """Preferences in a JSON file, which users may edit.
+
+    Parameters
+    ----------
+    path : Path
+        The file; created with the first change.
+    """
+
+    path: Path
+
+    def read(self) -> PluginPreferences:
+        """Return the preferences, with the default for what is not stored.
+
+        Raises
+        ------
+        UserError
+            If the file is damaged, or has an unknown name or a value of the wrong type.
+        """
+        if not self.path.exists():
+            return PluginPreferences()
+        node = parse_json(read_text(self.path), str(self.path))
+        names = [item.name for item in fields(PluginPreferences)]
+        found = {name: _value(name, item) for name, item in node.fields((), names).items()}
+        return PluginPreferences(**found)
+
+    def store(self, *, hover: bool | None = None, hint: bool | None = None) -> None:
+        """Write the preferences with some changes; None keeps one.
+
+        Raises
+        ------
+        UserError
+            If the present file is damaged; it is kept.
+        """
+        stored = self.read()
+        preferences = replace(
+            stored,
+            hover=stored.hover if hover is None else hover,
+            hint=stored.hint if hint is None else hint,
+        )
+        keys = {action.name.lower(): key for action, key in preferences.keys.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.path, json.dumps({**asdict(preferences), "keys": keys}, indent=2))
+
+
+def _value(name: str, node: JsonNode) -> Any:
+    if name == "keys":
+        actions = {action.name.lower(): action for action in Action}
+        return {actions[key]: item.text() for key, item in node.fields((), actions).items()}
+    if isinstance(getattr(PluginPreferences(), name), bool):
+        return node.boolean()
+    return node.text()
+
+
 def read_preferences() -> PluginPreferences:
-    """Return the preferences; the defaults where napari does not know the plugin."""
-    stored = _stored()
-    return PluginPreferences() if stored is None else _preferences(stored)
+    """Return the preferences; the defaults, with a warning, if they cannot be read."""
+    try:
+        return preference_storage().read()
+    except UserError as error:
+        _warn(f"{error} The default preferences are used. Correct or delete the file.")
+        return PluginPreferences()
 
 
 def store_hover(hover: bool) -> None:
     """Store whether a preview is shown under the pointer."""
-    _store("hover", hover)
+    _store(hover=hover)
 
 
 def store_hint(hint: bool) -> None:
     """Store whether the hint for new users is shown."""
-    _store("hint", hint)
+    _store(hint=hint)
 
 
-def _store(name: str, value: bool) -> None:
-    interaction = getattr(_stored(), "interaction", None)
-    if getattr(interaction, name, value) != value:
-        setattr(interaction, name, value)
-
-
-def _stored() -> Any:
-    from napari.settings import get_plugin_settings
-
+def _store(*, hover: bool | None = None, hint: bool | None = None) -> None:
     try:
-        return get_plugin_settings(PLUGIN)
-    except (KeyError, ValueError):
-        return None
+        preference_storage().store(hover=hover, hint=hint)
+    except (UserError, OSError) as error:
+        _warn(f"The preferences cannot be stored: {error}")
 
 
-def _preferences(stored: Any) -> PluginPreferences:
-    default = PluginPreferences()
-    model, keys = getattr(stored, "model", None), getattr(stored, "keys", None)
-    interaction = getattr(stored, "interaction", None)
-    return PluginPreferences(
-        model=getattr(model, "size", default.model),
-        device=getattr(model, "device", default.device),
-        label_format=getattr(getattr(stored, "output", None), "ending", default.label_format),
-        hover=getattr(interaction, "hover", default.hover),
-        hint=getattr(interaction, "hint", default.hint),
-        keys={a: getattr(keys, a.name.lower(), a.value) or a.value for a in Action},
-    )
+def _warn(text: str) -> None:
+    from napari.utils.notifications import show_warning
+
+    show_warning(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -62,6 +62,7 @@ class PromptLayers:
         self._events = events
         self._updating = False
         self._keys_of_shapes: set[PromptKey] = set()
+        self._hidden: frozenset[int] = frozenset()
         self.current = 0
         self.sign = INSIDE
 
@@ -110,14 +111,26 @@ class PromptLayers:
                     masks.add(PromptKey(fixed, prompt.object_id, prompt.frame))
         with self._without_events():
             self._layers.points.show(points)
-            self._layers.shapes.show(boxes, masks)
-            self._keys_of_shapes = set(self._layers.shapes.prompts())
+            shapes = self._layers.shapes if boxes else self._layers.present_shapes
+            if shapes is not None:
+                shapes.show(boxes, masks)
+                self._keys_of_shapes = set(shapes.prompts())
+        self.hide(self._hidden)
         self._show_selection()
+
+    def hide(self, object_ids: Collection[int]) -> None:
+        """Hide the prompts of some objects, in place of those hidden before."""
+        self._hidden = frozenset(object_ids)
+        with self._without_events():
+            self._layers.points.hide(self._hidden)
+            if self._layers.present_shapes is not None:
+                self._layers.present_shapes.hide(self._hidden)
 
     def connect(self, role: LayerRole, layer: Any) -> None:
         """Follow the edits of a new layer, and make it hold the prompts."""
         if role is LayerRole.POINTS:
             layer.events.data.connect(self._points_changed)
+            layer.events.features.connect(self._point_selected)
         elif role is LayerRole.BOXES:
             layer.events.data.connect(self._shapes_changed)
         else:
@@ -133,7 +146,8 @@ class PromptLayers:
     def _show_selection(self) -> None:
         with self._without_events():
             self._layers.points.set_next(self.current, self.sign)
-            self._layers.shapes.set_next(self.current)
+            if self._layers.present_shapes is not None:
+                self._layers.present_shapes.set_next(self.current)
             self._layers.drafts.selected_label = self.current
 
     @contextmanager
@@ -163,6 +177,8 @@ class PromptLayers:
             rows = slice(int(min(indices)), None)
             added = layer.prompts(rows)
             edits = self._edit(added, set(added), _add_points)
+            if any(point.label for points in added.values() for point in points):
+                self._events.clicked.emit()
         else:
             rows = slice(None)
             found = layer.prompts()
@@ -171,6 +187,12 @@ class PromptLayers:
             self._reject("The click lies outside the image. Click inside the image.")
         else:
             self._show_if_replaced(edits, (PointPrompt,))
+
+    def _point_selected(self, event: Any) -> None:
+        """Keep the next point on the current object; napari copies from the one it selects."""
+        defaults = event.source.feature_defaults
+        if not self._updating and int(defaults["object_id"][0]) != self.current:
+            self._show_selection()
 
     def _shapes_changed(self, event: Any) -> None:
         if self._updating or event.action not in _FINISHED or self._is_hidden(event):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
@@ -56,6 +57,11 @@ class SegmentationJob:
         stack. None segments the whole stack.
     view : ViewPolicy
         Which windows of a plane the model is shown.
+    exclusion : bool
+        Whether tracked objects exclude each other, see :class:`napari_sam2.SessionSettings`.
+    memory : MemoryPolicy or None
+        Which frames are remembered while an object is tracked. None uses that of the run that is
+        resumed, or the default of :class:`SessionSettings`.
     refine : bool
         Predict each mask a second time in a smaller window after the propagation.
     labels_as : LabelPromptKind
@@ -85,6 +91,8 @@ class SegmentationJob:
     direction: PropagationDirection = _REQUEST.direction
     frames: tuple[int, int | None] | None = _REQUEST.frames
     view: ViewPolicy = _SETTINGS.view
+    exclusion: bool = _SETTINGS.exclusion
+    memory: MemoryPolicy | None = None
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None

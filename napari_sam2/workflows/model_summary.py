@@ -1,4 +1,4 @@
-"""One line of text about a loaded model."""
+"""Texts about a loaded model, for users and for label files."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def model_summary(info: ModelInfo) -> str:
     if release.name == "micro":
         return f"{line} {_better('tiny')}"
     return line if release.name.endswith("_large") else f"{line} {_better('large')}"
+
+
+def label_note(info: ModelInfo) -> str:
+    """Return the text that is stored with labels of a model."""
+    return f"Labels by {info.name}" + ("" if info.trained else ": untrained, not for use")
 
 
 def _better(size: str) -> str:

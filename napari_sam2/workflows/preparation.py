@@ -12,19 +12,23 @@ from napari_sam2.export.destination import (
     OutputDestination,
     OutputKind,
     check_disk,
-    check_outside,
-    input_folder,
 )
 from napari_sam2.export.png import check_png_ids
+from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
-from napari_sam2.images.readers import local_path
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
-from napari_sam2.session.storage.run_folder import RunFolder, check_same_run
+from napari_sam2.session.storage.run_folder import (
+    RunFolder,
+    check_same_run,
+    describe_run,
+    stored_settings,
+)
 from napari_sam2.tracking.plan import PropagationRequest
 
 if TYPE_CHECKING:
@@ -108,7 +112,7 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = load_predictor(job.model, job.device)
-    settings = SessionSettings(view=job.view, cache_bytes=_cache_bytes(predictor.info.image_size))
+    settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
         facts["refine"] = True
@@ -128,6 +132,15 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
         description=description,
         resumes=resumes,
     )
+
+
+def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
+    """Return the memory policy asked for, else that of the run to resume, else the default."""
+    if job.memory is not None:
+        return job.memory
+    if job.resume and RunFolder.exists(output.run_folder):
+        return describe_run(output.run_folder).memory
+    return SessionSettings().memory
 
 
 def _open(job: SegmentationJob) -> Stack:
@@ -178,13 +191,13 @@ def _check_free(output: OutputDestination) -> None:
     folder = output.run_folder
     unused = folder.is_dir() and not RunFolder.exists(folder)
     if not (unused and output.existing() == (folder,)):
-        output.check_free()
+        output.check_free("--overwrite it, or --resume the run")
 
 
 def _check_destinations(
     job: SegmentationJob, output: OutputDestination, stack: Stack, frames: tuple[int, int] | None
 ) -> None:
-    output.check_apart([*_input_folders(job, stack), *stack.source.files, job.prompts])
+    output.check_apart([*input_paths(job.source, stack.source), job.prompts])
     output.check_writable()
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
@@ -192,19 +205,11 @@ def _check_destinations(
     check_disk(output, stack, stop - first, prod(stack.full_shape) * stack.dtype.itemsize)
 
 
-def _input_folders(job: SegmentationJob, stack: Stack) -> tuple[Path, ...]:
-    """Return the folders of images that are the input."""
-    given = local_path(str(job.source)) if isinstance(job.source, (str, Path)) else None
-    folders = (given if given is not None and given.is_dir() else None, input_folder(stack.source))
-    return tuple(folder for folder in folders if folder is not None)
-
-
 def _check_scores(job: SegmentationJob, scores: Path, stack: Stack) -> None:
-    inputs = [path.resolve() for path in (*stack.source.files, job.prompts)]
-    if scores.resolve() in inputs:
-        raise UserError(f"The scores would replace the input {scores}. Choose another file.")
-    for folder in _input_folders(job, stack):
-        check_outside(scores, folder)
+    for read in (*input_paths(job.source, stack.source), job.prompts):
+        if scores.resolve() == read.resolve():
+            raise UserError(f"The scores would replace the input {scores}. Choose another file.")
+        check_outside(scores, read)
     check_csv_path(scores)
     if scores.exists() and not (job.overwrite or job.resume):
         raise UserError(f"{scores} exists. Choose another file for the scores, or --overwrite it.")
@@ -250,6 +255,23 @@ def _cache_bytes(image_size: int) -> int:
     return max(_MIN_CACHE_BYTES, _CACHE_BYTES_AT_1024 * image_size**2 // 1024**2)
 
 
+def _session_settings(
+    job: SegmentationJob, output: OutputDestination, image_size: int
+) -> SessionSettings:
+    exclusion = job.exclusion and not (job.resume and _precedes_exclusion(output.run_folder))
+    return SessionSettings(
+        view=job.view,
+        memory=_memory(job, output),
+        exclusion=exclusion,
+        cache_bytes=_cache_bytes(image_size),
+    )
+
+
+def _precedes_exclusion(run_folder: Path) -> bool:
+    """Return whether a run was begun before there was exclusion, and is resumed without it."""
+    return RunFolder.exists(run_folder) and "exclusion" not in stored_settings(run_folder)
+
+
 def _settings_as_json(
     stack: Stack, intensity: Intensity, request: PropagationRequest, settings: SessionSettings
 ) -> dict[str, Any]:
@@ -261,5 +283,7 @@ def _settings_as_json(
         "direction": request.direction.value,
         "range": request.frames,
         "view": str(settings.view),
+        "memory": settings.memory.value,
         "group_size": settings.group_size,
+        "exclusion": settings.exclusion,
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import (
@@ -24,7 +24,7 @@ from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
-from napari_sam2.workflows.model_summary import model_summary
+from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 
@@ -98,12 +98,14 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
     """
     recorder = RecordingReporter(reporter)
     prepared = prepare_segmentation(job)
-    notes = (
+    notes: tuple[str, ...] = (
         *prepared.stack.notes,
         *prepared.prompts.notes,
         *prepared.intensity.notes,
         *output_notes(prepared.output, prepared.stack),
     )
+    if prepared.settings.exclusion is not job.exclusion:
+        notes += ("The earlier run let masks overlap, so it is resumed without exclusion.",)
     for text in (*notes, model_summary(prepared.predictor.info)):
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
@@ -175,10 +177,10 @@ def _run(
             session.scores.write_csv(temporary)
     if session.run.cancelled:
         return RunEnding.INTERRUPTED
-    for text in duplicate_messages(find_duplicates(session.masks, session.stack)):
+    for text in overlap_messages(session.masks, session.stack):
         reporter.message(text)
     ids = prepared.prompts.objects()
-    note = _label_note(prepared.predictor.info)
+    note = label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)
     return RunEnding.DONE
 
@@ -210,7 +212,3 @@ def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArra
     info = prepared.predictor.info
     attributes = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
     return create_label_output(prepared.output, prepared.stack, ids, attributes=attributes)
-
-
-def _label_note(info: ModelInfo) -> str:
-    return f"Labels by {info.name}" + ("" if info.trained else ": untrained, not for use")

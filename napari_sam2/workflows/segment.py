@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.core.errors import UserError
+from napari_sam2.export.destination import OutputDestination, OutputKind
+from napari_sam2.export.labels import discard_parts, output_notes, write_label_output
+from napari_sam2.export.png import check_png_ids
+from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.intensity import Intensity
+from napari_sam2.images.readers import local_path
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.masks.label_array import LabelArray
@@ -21,6 +26,7 @@ from napari_sam2.session.factory import open_session
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.workflows.model_summary import label_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,29 +83,29 @@ def segment(
 
     Parameters
     ----------
-    data, prompts, axes, along, model, device, at, channels, scene, intensity, output
+    data, prompts, axes, along, model, device, at, channels, scene, intensity
         As in :func:`napari_sam2.open_session`.
     direction : PropagationDirection, str or None
         ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames; None is ``"both"``.
     frames : tuple of int or None
         Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
     view : ViewPolicy, str or None
-        Which windows of a plane the model is shown: ``"auto"``, ``"full"``, ``"zoom"`` or
-        ``"zoom:PIXELS"``; None is ``"auto"``.
+        What the model is shown: ``"auto"`` (None), ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
     refine : bool
-        Predict each mask a second time in a smaller window, see
-        :meth:`SegmentationSession.refine_track`.
+        Predict each mask again in a smaller window: :meth:`SegmentationSession.refine_track`.
+    output : Path, str or None
+        New output, see :class:`OutputDestination`; ``.zarr`` is written during the run, other
+        formats at its end. None keeps the labels in memory.
 
     Raises
     ------
-    UserError
-        If the data, the prompts or an option cannot be used.
-    SAM2Error
-        If the model or the device is not available.
+    UserError, SAM2Error
+        If the data, the prompts, an option, the model or the device cannot be used.
     StackReadError
         If a plane cannot be read.
     """
     request = _request(direction, frames)
+    written_at_end = None if output is None else _written_at_end(output, data, prompts)
     session = open_session(
         data,
         prompts,
@@ -112,15 +118,44 @@ def segment(
         device=device,
         intensity=intensity,
         settings=_settings(view),
-        output=output,
+        output=output if written_at_end is None else None,
     )
-    return _run(session, request, refine)
+    return _run(session, request, refine, written_at_end)
+
+
+def _written_at_end(output: Path | str, data: Any, prompts: Any) -> OutputDestination | None:
+    """Return the output if it is written after the run, None for a plain .zarr."""
+    destination = OutputDestination.parse(output)
+    if destination.kind is OutputKind.ZARR:
+        return None
+    destination.check_free()
+    destination.check_writable()
+    given = (*(data if isinstance(data, (list, tuple)) else (data,)), prompts)
+    destination.check_apart(
+        local_path(str(item)) for item in given if isinstance(item, (str, Path))
+    )
+    return destination
+
+
+def _write(session: SegmentationSession, labels: LabelArray, output: OutputDestination) -> None:
+    """Write the labels of a finished run."""
+    indices = sorted({header.index for header in session.masks.infos() if header.area})
+    note = label_note(session.predictor.info)
+    write_label_output(output, session.stack, labels, indices, session.masks.objects(), note)
+    discard_parts(output)
 
 
 def _run(
-    session: SegmentationSession, request: PropagationRequest, refine: bool
+    session: SegmentationSession,
+    request: PropagationRequest,
+    refine: bool,
+    output: OutputDestination | None,
 ) -> SegmentationResult:
-    messages: list[str] = []
+    if output is not None:
+        output.check_apart(input_paths(None, session.stack.source))
+    if output is not None and output.kind is OutputKind.PNG:
+        check_png_ids(session.prompts.objects())
+    messages = [] if output is None else [*output_notes(output, session.stack)]
 
     def add(text: str) -> None:
         messages.append(text)
@@ -132,7 +167,9 @@ def _run(
     if session.labels is None:
         raise AssertionError("open_session always creates labels")
     session.events.notice.disconnect(add)
-    messages += duplicate_messages(find_duplicates(session.masks, session.stack))
+    messages += overlap_messages(session.masks, session.stack)
+    if output is not None:
+        _write(session, session.labels, output)
     return SegmentationResult(session.labels, session.scores, session, tuple(messages))
 
 

@@ -79,6 +79,7 @@ class MemoryAttention(nn.Module):
         memory: Float[Tensor, "b m mem_dim"],
         memory_positions: Float[Tensor, "b m mem_dim"],
         pointers: int,
+        key_scales: Float[Tensor, "b m"] | None = None,
     ) -> Float[Tensor, "b d_model h w"]:
         """Return a frame's features, conditioned on each object's memories.
 
@@ -90,6 +91,8 @@ class MemoryAttention(nn.Module):
             (B, M, mem_dim): the h x w grids of all memories, followed by the pointer tokens.
         pointers : int
             Number of pointer tokens, which have no position in the image.
+        key_scales : Tensor, optional
+            (B, M) factors of the keys; None leaves them as they are.
 
         Returns
         -------
@@ -99,6 +102,8 @@ class MemoryAttention(nn.Module):
         table = rope_table(image.shape[1], image.shape[2], image.device)
         x = (image + _POSITION_WEIGHT * positions).flatten(2).transpose(1, 2)
         keys = memory + memory_positions
+        if key_scales is not None:
+            keys = keys * key_scales[..., None]
         for layer in self.layers:
             x = layer(x, memory, keys, table, pointers)
         return torch.as_tensor(self.norm(x)).transpose(1, 2).reshape(image.shape)

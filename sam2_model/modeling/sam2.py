@@ -64,12 +64,15 @@ class MemoryTokens:
         (B, P, d_model).
     distances : Tensor
         (P,), distance in time to each pointer's frame, divided by the longest distance.
+    key_scales : Tensor or None
+        (B, K + P), factors of the attention keys of spatial memories and of pointers.
     """
 
     spatial: Float[Tensor, "b k mem_dim h w"]
     slots: Sequence[int]
     pointers: Float[Tensor, "b p d_model"]
     distances: Float[Tensor, " p"]
+    key_scales: Float[Tensor, "b k_p"] | None = None
 
 
 class SAM2(nn.Module):
@@ -199,10 +202,28 @@ class SAM2(nn.Module):
         else:
             logits, ious = single_mask(decoded, dynamic)
             token = decoded.tokens[:, 0]
-        present = decoded.object_score > 0
+        return self._with_absence(logits, ious, token, decoded.object_score)
+
+    def ambiguous_masks(self, decoded: DecodedMasks) -> tuple[SelectedMask, ...]:
+        """Return all three masks for ambiguous prompts, which :meth:`select_mask` selects from."""
+        return tuple(
+            self._with_absence(
+                decoded.logits[:, n : n + 1],
+                decoded.ious[:, n : n + 1],
+                decoded.tokens[:, n],
+                decoded.object_score,
+            )
+            for n in range(1, decoded.logits.shape[1])
+        )
+
+    def _with_absence(
+        self, logits: Tensor, ious: Tensor, token: Tensor, object_score: Tensor
+    ) -> SelectedMask:
+        """Return masks (B, 1, h, w) with their pointers, empty where the object is absent."""
+        present = object_score > 0
         logits = torch.where(present[..., None, None], logits.float(), ABSENT_LOGIT)
         pointer = torch.where(present, self.obj_ptr_proj(token), self.no_obj_ptr)
-        return SelectedMask(logits, ious, pointer, decoded.object_score)
+        return SelectedMask(logits, ious, pointer, object_score)
 
     def mask_as_output(self, features: Features, mask: Bool[Tensor, "b 1 s s"]) -> SelectedMask:
         """Return given masks (B, 1, S, S) as the result, with object pointers made from them."""
@@ -278,8 +299,27 @@ class SAM2(nn.Module):
             torch.cat((tokens, pointers), dim=1),
             torch.cat((positions, pointer_positions), dim=1),
             pointers.shape[1],
+            self._token_scales(memories),
         )
         return conditioned
+
+    def _token_scales(self, memories: MemoryTokens) -> Tensor | None:
+        """Return the key scales (B, M) of all tokens; None if keys are not scaled."""
+        if memories.key_scales is None:
+            return None
+        count, _, height, width = memories.spatial.shape[1:]
+        scales, parts = (
+            memories.key_scales.to(self.dtype),
+            self.config.d_model // self.config.mem_dim,
+        )
+        spatial, pointers = scales[:, :count], scales[:, count:]
+        return torch.cat(
+            (
+                spatial.repeat_interleave(height * width, dim=1),
+                pointers.repeat_interleave(parts, dim=1),
+            ),
+            dim=1,
+        )
 
     def _spatial_tokens(self, memories: MemoryTokens) -> tuple[Tensor, Tensor]:
         spatial = memories.spatial.to(self.dtype)

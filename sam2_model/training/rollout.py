@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2_model.memory_bank import MemoryEntry, TrackState, select_memories
+from sam2_model.frame_time import FrameTime
+from sam2_model.memory_bank import MemoryEntry, TrackState
+from sam2_model.memory_policies.plain import PlainMemory
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.mask_decoder import DecodedMasks
@@ -202,13 +204,7 @@ class Rollout:
         return state.with_conditioning(entry), losses
 
     def _condition(self, features: Features, state: TrackState, step: _Step) -> Tensor:
-        selection = select_memories(
-            state,
-            step.frame,
-            reverse=step.reverse,
-            video_length=MAX_POINTERS,
-            max_conditioning=None,
-        )
+        selection = PlainMemory().select(state, FrameTime(step.frame, step.reverse), None)
         slots, distances = selection.layout
         pointers = [entry.pointer for entry, _ in selection.pointers]
         empty = features.top.new_zeros(len(features.top), 0, self.model.config.d_model)

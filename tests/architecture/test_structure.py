@@ -26,6 +26,8 @@ NOT_ON = {"cli": {"viewer"}, "_qt": {"workflows"}}
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 60
 MAX_MODULES = 12
+# The count of changes of a tensor has no public name.
+PRIVATE_OF_TORCH = frozenset({"part._version"})
 RETIRED = frozenset(
     {
         *("allowance", "asking", "beginning", "claims", "contrast", "engine", "extras", "faults"),
@@ -117,3 +119,43 @@ def test_functions_are_short() -> None:
 
 def test_retired_names_stay_retired() -> None:
     assert [relative(path) for path in sources() if path.stem in RETIRED] == []
+
+
+def test_no_private_attribute_of_another_object() -> None:
+    """Names with one underscore are used on self and cls, and on objects of the same class."""
+    wrong = [
+        f"{relative(path)}:{node.lineno} {ast.unparse(node)}"
+        for path in sources()
+        for node in ast.walk(syntax_tree(path))
+        if isinstance(node, ast.Attribute) and _is_private(node.attr)
+        if ast.unparse(node.value) not in {"self", "cls", "other"}
+        if ast.unparse(node) not in PRIVATE_OF_TORCH
+    ]
+    assert wrong == []
+
+
+def test_no_private_module_or_name_of_a_library() -> None:
+    own = (*("napari_sam2", "sam2_model"), "_typeshed")
+    wrong = [
+        f"{relative(path)}:{item.line} {item.module}"
+        for path in sources()
+        for item in imports(path)
+        if not item.module.startswith(own)
+        if any(_is_private(part) for part in item.module.split("."))
+    ]
+    assert wrong == []
+
+
+def test_no_private_attribute_by_its_name() -> None:
+    wrong = [
+        f"{relative(path)}:{node.lineno}"
+        for path in sources()
+        for node in ast.walk(syntax_tree(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "hasattr"}
+        if isinstance(node.args[1], ast.Constant) and _is_private(str(node.args[1].value))
+    ]
+    assert wrong == []
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")

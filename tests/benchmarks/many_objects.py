@@ -31,6 +31,7 @@ from scipy import ndimage
 
 import napari_sam2
 from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.inference.sam2_predictor import SAM2Predictor, untrained_predictor
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
@@ -79,6 +80,9 @@ class Timed:
         self.network = network
         self.standin = FakePredictor(network.info.image_size)
         self.info = network.info
+
+    def with_memory(self, policy: MemoryPolicy) -> Timed:
+        return Timed(self.network.with_memory(policy))
 
     def encode(self, image: Any) -> Pair:
         return Pair(self.network.encode(image), self.standin.encode(image))

@@ -15,9 +15,10 @@ import time
 import numpy as np
 import torch
 
+from sam2_model.frame_time import FrameTime
 from sam2_model.memory_bank import TrackState
 from sam2_model.modeling.config import MICRO, MODEL_CONFIGS
-from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
+from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, frame_pixels
 from tests.helpers.networks import network
 from tests.parity.replay.inputs import frames

@@ -52,6 +52,7 @@ def cells(given: argparse.Namespace, prompt: str, view: str) -> Row:
         prompt=PROMPTS[prompt],
         frame=PromptFrame.START,
         view=ViewPolicy.parse(view),
+        exclusion=given.exclusion,
         tracks=True,
         max_objects=given.max_objects,
     )
@@ -66,6 +67,7 @@ def windows(given: argparse.Namespace, prompt: str, view: str) -> Row:
         prompt=PROMPTS[prompt],
         frame=PromptFrame.START,
         view=ViewPolicy.parse(view),
+        exclusion=given.exclusion,
     )
     found = []
     for number in np.unique(labels[0])[1 : 1 + (given.max_objects or len(labels[0]))]:
@@ -104,6 +106,7 @@ def nuclei(given: argparse.Namespace, view: str) -> Row:
         prompt=LabelPromptKind.BOX,
         frame=PromptFrame.MIDDLE,
         view=ViewPolicy.parse(view),
+        exclusion=given.exclusion,
         max_objects=given.max_objects,
     )
     found = evaluate(images, labels, given.predictor, settings, axes="ZYX", along="z")
@@ -146,6 +149,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--device", default="auto")
     options.add_argument("--views", nargs="+", default=["auto", "zoom", "full"])
     options.add_argument("--prompts", nargs="+", default=["mask", "click"], choices=list(PROMPTS))
+    options.add_argument("--no-exclusion", dest="exclusion", action="store_false")
     options.add_argument("--max-objects", type=int)
     options.add_argument("--frames", type=int, help="only so many frames of the movie")
     return options.parse_args()

@@ -42,7 +42,11 @@ def prompts(truth: NDArray[Any], kind: LabelPromptKind) -> list[Prompt]:
 
 
 def measure(
-    view: str, images: NDArray[Any], truth: NDArray[Any], kind: LabelPromptKind, predictor: Any
+    settings: SessionSettings,
+    images: NDArray[Any],
+    truth: NDArray[Any],
+    kind: LabelPromptKind,
+    predictor: Any,
 ) -> Row:
     """Segment the movie with one kind of view."""
     data = CountingArray(images)
@@ -52,7 +56,7 @@ def measure(
         axes="TYX",
         along="t",
         model=predictor,
-        settings=SessionSettings(view=ViewPolicy.parse(view)),
+        settings=settings,
     )
     encodings: Counter[int] = Counter()
     seen: Counter[str] = Counter()
@@ -72,7 +76,7 @@ def measure(
         "model": predictor.info.name,
         "input px": predictor.info.image_size,
         "prompt": "mask" if kind is LabelPromptKind.MASK else "click",
-        "view": view,
+        "view": str(settings.view),
         "objects": len(np.unique(truth[0])) - 1,
         "frames": len(images),
         "mean IoU": float(np.mean(found)),
@@ -97,6 +101,7 @@ def main() -> None:
     options.add_argument("--device", default="auto")
     options.add_argument("--views", nargs="+", default=["zoom", "auto", "full"])
     options.add_argument("--prompts", nargs="+", default=["click"], choices=["click", "mask"])
+    options.add_argument("--no-exclusion", dest="exclusion", action="store_false")
     options.add_argument("--objects", type=int, default=40)
     options.add_argument("--clusters", type=int, default=6)
     options.add_argument("--frames", type=int, default=10)
@@ -114,10 +119,14 @@ def main() -> None:
     drawn = list(nuclei.movie(shape, given.seed))
     images, truth = (np.stack(planes) for planes in zip(*drawn, strict=True))
     kinds = {"click": LabelPromptKind.CENTER, "mask": LabelPromptKind.MASK}
-    rows = [
-        measure(view, images, truth, kinds[kind], predictor)
-        for kind in given.prompts
+    settings_of_views = [
+        SessionSettings(view=ViewPolicy.parse(view), exclusion=given.exclusion)
         for view in given.views
+    ]
+    rows = [
+        measure(settings, images, truth, kinds[kind], predictor)
+        for kind in given.prompts
+        for settings in settings_of_views
     ]
     report(rows, given.csv)
     steps = np.hypot(*np.diff(nuclei.centers, axis=0).reshape(-1, 2).T)

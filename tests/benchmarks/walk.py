@@ -10,6 +10,7 @@ Run it with a screen, or under xvfb-run::
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -31,24 +32,28 @@ from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.panels.advanced import AdvancedPanel
+from napari_sam2._qt.panels.foot import FootPanel
+from napari_sam2._qt.panels.header import HeaderPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectTable
-from napari_sam2._qt.panels.propagation import PropagationPanel
+from napari_sam2._qt.panels.propagation import PropagationOptions
 from napari_sam2._qt.panels.tools import ToolPanel
 from napari_sam2.viewer.contributions.sample_data import moving_cells
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.layer_set import LayerSet
 from napari_sam2.viewer.layers.preview import PreviewLayer
 from napari_sam2.viewer.prompt_layers import PromptLayers
+from napari_sam2.viewer.tools import Tool
+from tests.helpers.scenes import movie, straight
 from tests.helpers.stopwatch import Stopwatch
 
 OURS: tuple[tuple[type, str], ...] = (
-    (SegmentationController, "begin adopt set_predictor propagate update"),
+    (SegmentationController, "begin adopt set_predictor propagate propagate_all update"),
     (SegmentationController, "_predictor_set _run_ended"),
     (PredictionJobs, "predict withdraw next_candidate _predicted"),
     (RunJobs, "start stop _ended"),
-    (AcceptSaveJobs, "accept save delete _accepted _saved"),
+    (AcceptSaveJobs, "accept accept_all save delete _accepted _saved"),
     (PromptImportJobs, "add_labels _labels_read"),
     (HoverPreview, "_moved _rested _show"),
     (widget.SegmentTrackWidget, "__init__ refresh _model_ready"),
@@ -56,8 +61,10 @@ OURS: tuple[tuple[type, str], ...] = (
     (ImagePanel, "fill"),
     (ModelPanel, "show_cards show_model"),
     (AdvancedPanel, "refresh"),
-    (PropagationPanel, "refresh show_session"),
-    (ToolPanel, "use flip_sign"),
+    (HeaderPanel, "refresh"),
+    (FootPanel, "refresh _show_activity close_activity"),
+    (PropagationOptions, "show_session"),
+    (ToolPanel, "use flip_sign toggle_per_click refresh"),
     (LayerSync, "undo redo refresh start_object"),
     (PromptLayers, "_points_changed _shapes_changed _painted select replace"),
 )
@@ -89,6 +96,8 @@ class Walk:
         for owner, names in NAPARIS:
             for name in names.split():
                 setattr(owner, name, self.watch.apart(getattr(owner, name)))
+        # A session of an earlier walk would continue, if it were saved in the user's data folder.
+        os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
         self.viewer = napari.Viewer(show=True)
         layers = moving_cells()
         data, options, _ = layers[0]
@@ -130,6 +139,52 @@ class Walk:
         self.idle()
         return time.monotonic() - start
 
+    def many(self) -> None:
+        """Click 20 objects of another image, and propagate, accept and save them together."""
+        paths = [straight((16 + 32 * (i // 5), 20 + 40 * (i % 5)), (0, 1), 8) for i in range(21)]
+        self.starts = [path[0] for path in paths]
+        self.viewer.add_image(movie((180, 220), paths, radius=8), name="cells")
+        images = self.widget.images.image
+        images.setCurrentIndex(images.findText("cells"))
+        pump(lambda: self.controller.tools.active is Tool.POINT)
+        self.viewer.dims.set_current_step(0, 0)
+        self.key("Shift+Y")
+        for start in self.starts[:20]:
+            self.click([0, *start])
+        self.key("Shift+G")
+        self.idle()
+        self.key("Shift+N")
+        self.idle()
+        assert self.state.accepted_count() == 20, "not all objects were accepted"
+        _report("accept 20 drafts", self.actions[-1:], 1)
+        self.key("W")
+        self.idle()
+        _report("20 objects, clicked, propagated together, accepted, saved", self.taken(), 25)
+        self.key("Shift+Y")
+
+    def correct(self) -> None:
+        """Correct a draft, then an accepted object."""
+        table, (row, column) = self.widget.objects.table, self.starts[20]
+        self.click([0, row, column])
+        self.key("G")
+        self.idle()
+        self.taken()
+        self._slide(5)
+        self.click([5, row, column + 7])
+        self.key("G")
+        self.idle()
+        _report("a correction of the current object", self.taken(), 3)
+        (row, column) = self.starts[0]
+        self.do("row", lambda: table.setCurrentItem(table.topLevelItem(0)))
+        self._slide(6)
+        self.click([6, row, column + 8])
+        self.key("G")
+        self.idle()
+        _report("a correction of an accepted object", self.taken(), 4)
+
+    def _slide(self, frame: int) -> None:
+        self.do("slider", lambda: self.viewer.dims.set_current_step(0, frame))
+
     def taken(self) -> list[str]:
         actions, self.actions = self.actions, []
         return actions
@@ -162,12 +217,8 @@ def main() -> None:
         walk.controller.hover._position = walk.viewer.layers[0].data_to_world(walk.points[0])
         walk.controller.hover._rested()
         walk.idle()
-        walk.state.sync.prompt_layers.select(1)
-        walk.viewer.dims.set_current_step(0, 5)
-        walk.click([5, 40, 40])
-        walk.key("G")
-        walk.idle()
-        _report("a correction", walk.taken(), 2)
+        walk.many()
+        walk.correct()
         _stalls(walk.watch)
         walk.widget.release()
         walk.viewer.close()

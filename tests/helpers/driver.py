@@ -21,6 +21,7 @@ class Driver:
     widget: SegmentTrackWidget
     qtbot: Any
     folder: Path
+    dock: Any = None
     actions: list[str] = field(default_factory=list)
 
     @classmethod
@@ -36,11 +37,12 @@ class Driver:
         for image in images:
             viewer.add_image(image, **(options or {}))
         widget = SegmentTrackWidget(viewer, lambda: predictor)
-        viewer.window.add_dock_widget(widget, name="Segment and track")
-        driver = cls(viewer, widget, qtbot, folder)
+        dock = viewer.window.add_dock_widget(widget, name="Segment and track")
+        driver = cls(viewer, widget, qtbot, folder, dock)
         driver.until(lambda: widget.state.predictor is not None)
         if images:
             driver.until(lambda: widget.state.sync is not None)
+            driver.until(lambda: widget.controller.tools.active is not None)
         return driver
 
     @property
@@ -97,6 +99,14 @@ class Driver:
 
     def drafts(self) -> np.ndarray:
         return np.asarray(self.sync.layers.drafts.data)
+
+    def press_title_bar(self, name: str) -> None:
+        """Press a button of the dock's title bar: ``"Close"``, ``"Hide"`` or ``"Float"``."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QPushButton
+
+        found = self.dock.findChild(QPushButton, f"QTitleBar{name}Button")
+        self.qtbot.mouseClick(found, Qt.MouseButton.LeftButton)
 
     def close(self) -> None:
         self.widget.release()

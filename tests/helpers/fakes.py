@@ -14,6 +14,7 @@ from scipy import ndimage
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.protocol import (
     MaskCandidates,
+    MemoryPolicy,
     ModelInfo,
     TrackingResult,
     ViewPrompts,
@@ -71,6 +72,7 @@ class FakePredictor:
         self.calls: Counter[str] = Counter()
         self.tracked: list[tuple[int, bool]] = []
         self.reach = reach
+        self.memory = MemoryPolicy.PLAIN
         self._info = ModelInfo(
             name="fake",
             image_size=image_size,
@@ -83,6 +85,10 @@ class FakePredictor:
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    def with_memory(self, policy: MemoryPolicy) -> FakePredictor:
+        self.memory = policy
+        return self
 
     def encode(self, image: NDArray[np.uint8]) -> FakeEncoding:
         assert image.dtype == np.uint8

@@ -13,6 +13,7 @@ import tifffile
 import zarr
 from PIL import Image
 
+from tests.helpers.companion_files import write_set
 from tests.helpers.dicom_files import SeriesWriter
 from tests.helpers.lif_files import LifImage, write_lif
 from tests.helpers.nd2_files import write_nd2
@@ -65,9 +66,23 @@ def _ome(path: Path) -> None:
             writer.write(noise(_SHAPE), metadata=_OME | {"Name": f"field {number}"}, **options)
 
 
+def _companion(path: Path) -> None:
+    write_set(path.parent, noise((2, *_SHAPE)).transpose(0, 1, 3, 2, 4, 5)).rename(path)
+
+
 def _zarr(path: Path) -> None:
+    attributes = {
+        "scale": [5.0, 2.0, 1.0, 0.25, 0.25],
+        "units": ["second", "micrometer", "pixel", "micrometer", "micrometer"],
+        "origin": [0.0, 10.0, 0.0, -50.0, 100.0],
+    }
     array = zarr.create_array(
-        path, shape=_SHAPE, dtype="u2", chunks=(1, 1, 1, 24, 32), dimension_names="tzcyx"
+        path,
+        shape=_SHAPE,
+        dtype="u2",
+        chunks=(1, 1, 1, 24, 32),
+        dimension_names="tzcyx",
+        attributes=attributes,
     )
     array[...] = noise(_SHAPE)
 
@@ -145,6 +160,7 @@ INPUTS = (
     InputFormat("TIFF", ".tif", _tiff, f"{_READERS}/tiff/test_reader.py"),
     InputFormat("ImageJ TIFF", ".tif", _imagej, f"{_READERS}/tiff/test_reader.py"),
     InputFormat("OME-TIFF", ".ome.tif", _ome, f"{_READERS}/tiff/test_reader.py"),
+    InputFormat("set of TIFF", ".companion.ome", _companion, f"{_READERS}/tiff/test_companion.py"),
     InputFormat("Zarr", ".zarr", _zarr, f"{_READERS}/zarr/test_reader.py"),
     InputFormat("OME-Zarr 0.4", ".zarr", _ome_zarr("0.4"), f"{_READERS}/zarr/test_reader.py"),
     InputFormat("OME-Zarr 0.5", ".zarr", _ome_zarr("0.5"), f"{_READERS}/zarr/test_reader.py"),

@@ -25,6 +25,8 @@ def records(draw):
     window = draw(windows())
     frame = draw(st.integers(0, 3))
     steps = draw(arrays(np.int8, window.shape, elements=st.integers(-127, 127)))
+    positive = steps > 0
+    lost = positive & draw(arrays(np.bool_, window.shape))
     result = FrameResult(
         object_id=draw(st.integers(1, 5)),
         frame=frame,
@@ -35,5 +37,7 @@ def records(draw):
         origin=draw(st.sampled_from(MaskOrigin)),
         view=draw(st.sampled_from([None, Window(0, 0, 8, 8)])),
         refined=draw(st.booleans()),
+        lost=lost if lost.any() else None,
+        excluded=draw(st.sampled_from([None, None, MaskOrigin.FORWARD])),
     )
     return MaskRecord.from_result(result, draw(st.sampled_from(MaskStatus)))

@@ -35,10 +35,10 @@ class Labels:
     scale: tuple[float, ...]
     origin: tuple[float, ...]
 
-    def write(self, folder: str, name: str) -> Path:
+    def write(self, folder: str, name: str, affine: np.ndarray | None = None) -> Path:
         stack = open_stack(np.zeros(self.values.shape, np.uint8), axes=self.axes)
         units = [_UNITS[axis] for axis in self.axes]
-        calibration = Calibration.of(self.axes, self.scale, units, origin=self.origin)
+        calibration = Calibration.of(self.axes, self.scale, units, affine, self.origin)
         stack = replace(stack, source=replace(stack.source, calibration=calibration))
         output = OutputDestination.parse(Path(folder) / name)
         ids = [int(self.values.max())]
@@ -145,6 +145,25 @@ def test_zarr_by_zarr(given_labels):
         assert "".join(array.metadata.dimension_names).upper() == given_labels.axes
         assert tuple(array.attrs["scale"]) == given_labels.scale
         assert tuple(array.attrs["origin"]) == given_labels.origin
+
+
+@_EXAMPLES
+@given(labels(), st.booleans())
+def test_zarr_labels_read_back_as_an_image(given_labels, oblique):
+    affine = np.array([[0.5, 0, 0, -10], [0, 0.4, -0.6, 20], [0, 0.3, 1.9, 5], [0, 0, 0, 1]])
+    with TemporaryDirectory() as folder:
+        path = given_labels.write(folder, "o.zarr", affine if oblique else None)
+        stack = open_stack(path)
+        assert stack.axes == given_labels.axes
+        assert stack.scale == given_labels.scale
+        assert stack.units == tuple(_UNITS[axis] for axis in given_labels.axes)
+        assert stack.source.notes == ()
+        found = stack.source.levels[0][(slice(None),) * given_labels.values.ndim]
+    np.testing.assert_array_equal(found, given_labels.values)
+    if oblique:
+        np.testing.assert_array_equal(stack.affine, affine)
+    else:
+        assert stack.origin == given_labels.origin
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])

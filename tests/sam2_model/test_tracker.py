@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sam2_model.errors import InputError
-from sam2_model.memory_bank import (
-    MemoryEntry,
-    Retention,
-    TrackState,
-    nearest_conditioning,
-    select_memories,
-)
+from sam2_model.frame_time import FrameTime
+from sam2_model.memory_bank import MemoryEntry, Retention, TrackState
 from sam2_model.modeling.sam2 import SAM2
-from sam2_model.tracker import FrameTime, Tracker, TrackerSettings
+from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, frame_pixels, mask_to_square
 from sam2_model.video_predictor import VideoPredictor, VideoSession
 from tests.helpers.networks import SMALL, LazyClip, clip, network
@@ -278,64 +270,6 @@ def test_shift_moves_memories_by_whole_tokens() -> None:
     gone = tracker.shift_memory(TrackState().with_conditioning(entry), 9, 0).conditioning[0].spatial
     assert gone is not None
     assert not gone.any()
-
-
-def _entry(frame: int) -> MemoryEntry:
-    return MemoryEntry(
-        frame, torch.zeros(1, 1), torch.zeros(2), torch.zeros(1), torch.zeros(1, 1, 1)
-    )
-
-
-frames_strategy = st.sets(st.integers(0, 60), max_size=12)
-
-
-@given(
-    prompted=st.sets(st.integers(0, 60), min_size=1, max_size=8),
-    tracked=frames_strategy,
-    frame=st.integers(0, 60),
-    reverse=st.booleans(),
-    limit=st.none() | st.integers(1, 5),
-)
-@settings(max_examples=200, deadline=None)
-def test_selection_is_bounded_and_never_repeats(
-    prompted: set[int], tracked: set[int], frame: int, reverse: bool, limit: int | None
-) -> None:
-    state = TrackState()
-    for t in tracked - prompted:
-        state = state.with_non_conditioning(_entry(t))
-    for t in prompted:
-        state = state.with_conditioning(_entry(t))
-    chosen = select_memories(state, frame, reverse=reverse, video_length=99, max_conditioning=limit)
-    nearest = nearest_conditioning(state, frame, limit)
-    for memories in (chosen.spatial, chosen.pointers):
-        seen = [entry.frame for entry, _ in memories]
-        assert len(seen) == len(set(seen))
-    assert len(chosen.spatial) <= len(nearest) + 6
-    assert len(chosen.pointers) <= len(nearest) + 15
-    assert limit is None or len(nearest) <= limit
-    assert all((frame - e.frame) * (-1 if reverse else 1) >= 0 for e, _ in chosen.pointers)
-    assert {e.frame for e, slot in chosen.spatial if slot == 6} == set(nearest)
-
-
-@given(tracked=frames_strategy, frame=st.integers(0, 60), reverse=st.booleans())
-@settings(max_examples=100, deadline=None)
-def test_pruning_keeps_what_the_next_frame_attends_to(
-    tracked: set[int], frame: int, reverse: bool
-) -> None:
-    state = TrackState()
-    for t in tracked:
-        state = state.with_non_conditioning(_entry(t))
-    following = frame + (-1 if reverse else 1)
-    kept = state.pruned(frame, reverse=reverse)
-    behind = {
-        t: e for t, e in state.non_conditioning.items() if (frame - t) * (-1 if reverse else 1) >= 0
-    }
-    before, after = (
-        select_memories(one, following, reverse=reverse, video_length=99, max_conditioning=None)
-        for one in (replace(state, non_conditioning=behind), kept)
-    )
-    assert before.layout == after.layout
-    assert len(kept.non_conditioning) <= 15
 
 
 def test_a_mask_prompt_of_another_size_is_resized() -> None:

@@ -1,5 +1,6 @@
 """Jobs that accept, reopen, delete and save objects."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ class AcceptSaveJobs:
     clicks, runs : JobQueue
         The queue of clicks, which an accept waits for, and the queue of runs.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
 
     Attributes
     ----------
@@ -45,31 +46,78 @@ class AcceptSaveJobs:
         self.cover = False
 
     def accept(self) -> None:
-        """Accept the current object and start a new one."""
+        """Accept the current object, and select the next one that is not accepted."""
         state, sync = self._state, self._state.sync
         if sync is None:
             return
         object_id = state.current
-        if not sync.is_used(object_id):
+        if sync.is_used(object_id):
+            self._submit(sync, [object_id])
+            self.select_next()
+        elif self._waiting(sync):
+            self.select_next()
+            state.notice.emit(f"Object {state.current} is the next one that is not accepted.")
+        else:
             state.notice.emit("There is no mask to accept. Click an object first.")
+
+    def accept_all(self) -> None:
+        """Accept all objects with a mask, and start a new one."""
+        if self._state.sync is not None:
+            self.accept_objects(self._waiting(self._state.sync))
+
+    def accept_objects(self, object_ids: Sequence[int]) -> None:
+        """Accept some objects; if the current one is among them, select the next one."""
+        sync = self._state.sync
+        if sync is None:
             return
-        state.pending_accepts.add(object_id)
+        waiting = set(self._waiting(sync))
+        ids = [object_id for object_id in object_ids if object_id in waiting]
+        if not ids:
+            self._state.notice.emit("There is no object to accept. Click an object first.")
+            return
+        self._submit(sync, ids)
+        if self._state.current in ids:
+            self.select_next()
+
+    def select_next(self) -> None:
+        """Select the next object that is not accepted, and show it; else start a new object."""
+        sync = self._state.sync
+        if sync is None:
+            return
+        waiting, current = self._waiting(sync), self._state.current
+        if not waiting:
+            sync.start_object()
+            return
+        following = [object_id for object_id in waiting if object_id > current]
+        object_id = (following or waiting)[0]
+        sync.prompt_layers.select(object_id)
+        sync.show_object(object_id)
+
+    def _waiting(self, sync: LayerSync) -> list[int]:
+        """Return the objects with prompts or masks that are neither accepted nor about to be."""
+        return [o for o in sync.open_drafts() if o not in self._state.pending_accepts]
+
+    def _submit(self, sync: LayerSync, ids: Sequence[int]) -> None:
+        self._state.pending_accepts.update(ids)
         self._runs.submit(
-            JobKey(JobKind.ACCEPT, object_id),
-            partial(self._accept, sync.session, object_id, self.cover),
-            partial(self._accepted, object_id),
+            JobKey(JobKind.ACCEPT, tuple(ids)),
+            partial(self._accept, sync.session, ids, self.cover),
+            partial(self._accepted, ids),
         )
-        sync.start_object()
 
-    def _accept(self, session: SegmentationSession, object_id: int, cover: bool) -> None:
+    def _accept(self, session: SegmentationSession, ids: Sequence[int], cover: bool) -> None:
         self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
-        session.accept(object_id, cover=cover)
+        for object_id in ids:
+            session.accept(object_id, cover=cover)
 
-    def _accepted(self, object_id: int, _: Any) -> None:
+    def _accepted(self, ids: Sequence[int], _: Any) -> None:
         state = self._state
-        state.pending_accepts.discard(object_id)
+        state.pending_accepts.difference_update(ids)
         state.unsaved = True
-        state.notice.emit(f"Object {object_id} is accepted. Click the next object, or save.")
+        done = f"Object {ids[0]} is" if len(ids) == 1 else f"{len(ids)} objects are"
+        state.notice.emit(f"{done} accepted. Click the next object, or save.")
+        if state.sync is not None:
+            state.sync.show_masks()
         if state.saved is not None:
             self.save(state.saved)
         state.changed.emit()

@@ -1,6 +1,6 @@
 """The controller of the widget: begins and ends sessions and runs the user's commands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -15,6 +15,7 @@ from napari_sam2._qt.jobs.background_encoding import BackgroundEncoder
 from napari_sam2._qt.jobs.error_messages import ErrorMessage, is_out_of_memory
 from napari_sam2._qt.jobs.hover_preview import HoverPreview
 from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
+from napari_sam2._qt.jobs.model_input import ModelInputJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
 from napari_sam2._qt.jobs.proofreading.corrections import CorrectionJobs
 from napari_sam2._qt.jobs.proofreading.frame_edits import FrameEditJobs
@@ -22,18 +23,17 @@ from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, Jo
 from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
-from napari_sam2.images.contrast.automatic import AutomaticLimits, suggested_window
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.session.storage.run_description import RunDifference
 from napari_sam2.tracking.plan import PropagationDirection
-from napari_sam2.viewer.image_layers import intensity_from_layers
 from napari_sam2.viewer.layer_sync import LayerSync
-from napari_sam2.viewer.mouse import NegativeClickHandler
-from napari_sam2.viewer.open_layers import difference_message, open_layers
+from napari_sam2.viewer.mouse import CanvasClicks, NegativeClickHandler
+from napari_sam2.viewer.open_layers import input_changes, open_layers
 from napari_sam2.viewer.prompt_controller import Done, Work, execute_now
+from napari_sam2.viewer.tools import ToolSelection
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -53,7 +53,7 @@ class SegmentationController(QObject):
     viewer : napari.Viewer
         The viewer.
     label_format : str
-        Suffix of saved labels: ``".tif"``, ``".zarr"`` or ``".ome.zarr"``.
+        Ending of the names of saved labels, see :class:`OutputDestination`.
     parent : QObject or None
         Owner.
 
@@ -63,6 +63,10 @@ class SegmentationController(QObject):
         What panels show.
     runs, corrections, frame_edits, predictions, prompt_import, refinement, accept_save, hover
         The jobs that panels start.
+    model_input : ModelInputJobs
+        What the model is shown.
+    tools : ToolSelection or None
+        The tool that the canvas uses, None without a session.
     direction, frames : PropagationDirection, and (int, int) or None
         Direction and half-open range of propagation; None for all frames.
     """
@@ -85,7 +89,9 @@ class SegmentationController(QObject):
         self.accept_save = AcceptSaveJobs(self.state, self._clicks, self._run_queue, label_format)
         self.hover = HoverPreview(self.state, self._clicks)
         self._encoder = BackgroundEncoder(self._clicks)
-        self._mouse: NegativeClickHandler | None = None
+        self.model_input = ModelInputJobs(self.state, self._clicks, self._encoder)
+        self._mouse: tuple[NegativeClickHandler | CanvasClicks | ToolSelection, ...] = ()
+        self.tools: ToolSelection | None = None
         self._changed_planes: set[PlaneIndex] = set()
         self._lock = Lock()
         self._store_numbers = count()
@@ -141,22 +147,20 @@ class SegmentationController(QObject):
         self.end()
         opened = open_layers(self.state.viewer, images, predictor, along)
         self.adopt(opened.sync)
-        for note in opened.notes:
-            self.state.notice.emit(note)
+        if opened.notes:
+            self.state.notice.emit(" ".join(opened.notes))
         sessions = opened.sync.sessions
         if opened.restored:
             self._store(sessions.redraw, lambda _: opened.sync.refresh())
-        self._clicks.submit(_CHECK_INPUT, sessions.check_input, self._input_checked)
-
-    def _input_checked(self, differences: tuple[RunDifference, ...]) -> None:
-        if differences:
-            self.state.notice.emit(difference_message(differences))
+        self._clicks.submit(_CHECK_INPUT, partial(input_changes, sessions), self._notify)
 
     def adopt(self, sync: LayerSync) -> None:
         """Continue a segmentation that a script or an earlier widget has begun."""
+        sync.attach()
         self.state.sync = sync
         self.state.predictor = sync.sessions.predictor
-        self._mouse = NegativeClickHandler(sync)
+        self.tools = ToolSelection(sync)
+        self._mouse = (NegativeClickHandler(sync), CanvasClicks(sync, self.tools), self.tools)
         sync.prompts.execute = self._store
         sync.sessions.connect(self._connect_session)
         for signal, slot in self._connections(sync):
@@ -173,8 +177,9 @@ class SegmentationController(QObject):
             (events.notice, self._notify),
             (events.image_lost, self._image_lost),
             (events.objects, self._objects_changed),
-            (events.selection, self._objects_changed),
+            (events.selection, self._selection_changed),
             *([(sync.sessions.folder.created, self._notify)] if sync.sessions.folder else []),
+            (events.contrast, self._contrast_changed),
         ]
 
     def _session_connections(
@@ -193,6 +198,8 @@ class SegmentationController(QObject):
 
     def end(self) -> None:
         """End the session; its layers stay in the viewer."""
+        if self.tools is not None:
+            self.tools.stop()
         self._disconnect()
         self.state.sync, self.state.saved, self.state.unsaved = None, None, False
         self.predictions.clear()
@@ -200,20 +207,29 @@ class SegmentationController(QObject):
         self._run_queue.discard_retained()
         self.state.session_changed.emit()
 
+    def open(self) -> None:
+        """Work again after :meth:`close`; call :meth:`adopt` or :meth:`begin` next."""
+        self.state.sync = None
+        self._clicks.open()
+        self._run_queue.open()
+        self.hover.open()
+        self._timer.start(UPDATE_MS)
+
     def close(self) -> None:
         """End the session and the threads; masks that are done stay in the layers."""
         with suppress(RuntimeError):
             self._timer.stop()
         self._disconnect()
-        self.hover.release()
+        self.hover.close()
         self._clicks.close()
         self._run_queue.close()
+        self.state.pending_accepts.clear()
 
     def _disconnect(self) -> None:
         self.hover.clear()
-        if self._mouse is not None:
-            self._mouse.release()
-            self._mouse = None
+        for handler in self._mouse:
+            handler.release()
+        self._mouse, self.tools = (), None
         sync = self.state.sync
         if sync is None:
             return
@@ -225,6 +241,11 @@ class SegmentationController(QObject):
             connections += self._session_connections(session)
         for signal, slot in connections:
             signal.disconnect(slot, missing_ok=True)
+
+    def new_object(self) -> None:
+        """Start a new object; the present one is not accepted."""
+        if self.state.sync is not None:
+            self.state.sync.start_object()
 
     def frames_to_propagate(self) -> int:
         """Return how many frames :meth:`propagate` would compute."""
@@ -238,6 +259,10 @@ class SegmentationController(QObject):
         """Propagate all objects that are not accepted, over all frames."""
         self.corrections.propagate_all(self.direction, self.frames)
 
+    def propagate_objects(self, object_ids: Iterable[int]) -> None:
+        """Propagate those of some objects that have prompts and are not accepted."""
+        self.corrections.propagate_objects(object_ids, self.direction, self.frames)
+
     def undo(self) -> None:
         """Undo the last step."""
         self._replay(LayerSync.undo, "undo")
@@ -249,44 +274,6 @@ class SegmentationController(QObject):
     def _replay(self, replay: Callable[[LayerSync], bool], verb: str) -> None:
         if self.state.sync is not None and not replay(self.state.sync):
             self.state.notice.emit(f"There is nothing to {verb}.")
-
-    def show_lowest_score(self, object_id: int | None = None) -> None:
-        """Show the plane where an object, by default the current one, has its lowest score."""
-        progress = self.state.progress(object_id or self.state.current)
-        if self.state.sync is None or progress is None:
-            return
-        if progress.worst_index is None:
-            self.state.notice.emit("This object has no mask yet.")
-        else:
-            self.state.sync.dims.show_plane(progress.worst_index)
-
-    def show_model_input(self, show: Callable[[Any], None]) -> None:
-        """Apply the layers' contrast and colors, and pass on the shown frame as the model sees it.
-
-        Parameters
-        ----------
-        show : Callable
-            Receives the frame, (h, w, 3) uint8.
-        """
-        sync = self.state.sync
-        if sync is None:
-            return
-        sessions, session, frame = sync.sessions, sync.session, sync.dims.frame
-        intensity = intensity_from_layers(sync.images)
-
-        def work() -> Any:
-            if intensity != sessions.intensity:
-                sessions.set_intensity(intensity)
-            return session.encoder.image(session.stack.index(frame), session.placement.full)
-
-        self._encoder.reset()
-        self._clicks.submit(JobKey(JobKind.SHOW_MODEL_INPUT), work, show, JobPriority.CLICK)
-
-    def suggest_window(self, show: Callable[[AutomaticLimits | None], None]) -> None:
-        """Pass on the contrast limits of a CT window; None if the image is not a CT."""
-        if self.state.sync is not None:
-            work = partial(suggested_window, self.state.sync.session.stack)
-            self._clicks.submit(JobKey(JobKind.SUGGEST_WINDOW), work, show)
 
     def update(self) -> None:
         """Show what the threads have computed since the last update."""
@@ -315,14 +302,22 @@ class SegmentationController(QObject):
         self.predictions.withdraw(key)
 
     def _notify(self, text: str) -> None:
-        self.state.notice.emit(text)
+        if text:
+            self.state.notice.emit(text)
 
-    def _objects_changed(self, _: int = 0) -> None:
+    def _objects_changed(self) -> None:
+        self.state.unsaved = True
         self.state.changed.emit()
+
+    def _selection_changed(self, _: int) -> None:
+        self.state.changed.emit()
+
+    def _contrast_changed(self) -> None:
+        self.state.contrast_changed.emit()
 
     def _image_lost(self, text: str) -> None:
         self.end()
-        self.state.fault.emit(ErrorMessage(text))
+        self.state.notice.emit(text)
 
     def _mask_computed(self, result: FrameResult) -> None:
         with self._lock:
@@ -342,7 +337,10 @@ class SegmentationController(QObject):
             failure.queue.retain(failure.job)
         if key.kind is JobKind.RUN:
             self.predictions.repeat_after_run()
-        if key.kind is JobKind.ACCEPT and isinstance(key.subject, int):
-            self.state.pending_accepts.discard(key.subject)
-        self.state.fault.emit(ErrorMessage.of(failure.error))
+        if key.kind is JobKind.ACCEPT and isinstance(key.subject, tuple):
+            self.state.pending_accepts.difference_update(key.subject)
+        if key.kind is JobKind.REFINE and isinstance(failure.error, UserError):
+            self.state.notice.emit(str(failure.error))
+        else:
+            self.state.fault.emit(ErrorMessage.of(failure.error))
         self.state.changed.emit()

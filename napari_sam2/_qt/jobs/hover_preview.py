@@ -40,7 +40,7 @@ class HoverPreview(QObject):
         self._queue = queue
         self._viewer = state.viewer
         self._layer = PreviewLayer(self._viewer)
-        self._enabled = False
+        self._enabled = self._enabled_when_closed = False
         self._request = 0
         self._position: Any = None
         self._alt = False
@@ -73,8 +73,15 @@ class HoverPreview(QObject):
         self.clear()
         self._layer.remove()
 
-    def release(self) -> None:
+    def open(self) -> None:
+        """Preview again after :meth:`close`, if the preview was on."""
+        if self._enabled_when_closed:
+            self.set_enabled(True)
+        self._enabled_when_closed = False
+
+    def close(self) -> None:
         """Disconnect from the mouse and remove the layer."""
+        self._enabled_when_closed = self._enabled
         with suppress(RuntimeError):
             self.set_enabled(False)
 

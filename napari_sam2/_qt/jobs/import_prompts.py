@@ -53,7 +53,7 @@ class PromptImportJobs:
         try:
             prompts = load_prompts(path, sync.session.stack)
             sync.prompt_layers.replace(sync.dims.fixed, prompts, "Add prompts of a file")
-            for note in prompts.notes:
-                self._state.notice.emit(note)
+            if prompts.notes:
+                self._state.notice.emit(" ".join(prompts.notes))
         except ValueError as error:
             self._state.fault.emit(ErrorMessage.of(error))

@@ -205,6 +205,11 @@ class JobQueue(QObject):
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._holds(kinds))
 
+    def open(self) -> None:
+        """Accept jobs again after :meth:`close`."""
+        with self._changed:
+            self._closed = False
+
     def close(self, timeout: float = 10.0) -> None:
         """Remove the waiting jobs, accept no more, and wait for the running one.
 

@@ -1,6 +1,6 @@
 """Runs along a track, one after the other: propagation and refinement."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,8 +9,10 @@ from typing import Any
 
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.analysis.duplicates import duplicate_messages, find_duplicates
+from napari_sam2.analysis.exclusions import overlap_messages
+from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.images.coordinates import FixedPosition
+from napari_sam2.masks.mask import FrameResult
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.viewer.layer_sync import LayerSync
 
@@ -60,9 +62,10 @@ class ProgressRate:
 
 @dataclass(frozen=True)
 class _Ending:
-    """Whether a run was canceled, and messages about its masks."""
+    """Whether a run was canceled, what it computed, and messages about its masks."""
 
     cancelled: bool
+    run: RunSummary
     messages: tuple[str, ...]
 
 
@@ -179,26 +182,33 @@ class RunJobs:
         session, self.rate = sync.sessions[fixed], ProgressRate()
         complete = False
         self._state.running = session
+        computed: defaultdict[int, set[int]] = defaultdict(set)
         try:
             if not run.stopped:
-                for _ in steps(session):
+                for step in steps(session):
                     self._state.unsaved = True
+                    if isinstance(step, FrameResult):
+                        computed[step.object_id].add(step.frame)
                     if run.stopped:
-                        session.cancel()
-                complete = not session.run.cancelled
+                        (self._state.running or session).cancel()
+                # A run may have handed over to a session of its own.
+                complete = not (self._state.running or session).run.cancelled
         finally:
             self._state.running = None
             if not complete:
                 self._drop_accepts(run.objects)
-        duplicates = find_duplicates(session.masks, session.stack)
-        return _Ending(not complete, duplicate_messages(duplicates))
+        messages = overlap_messages(session.masks, session.stack)
+        return _Ending(not complete, RunSummary.of(session, computed), messages)
 
     def _ended(self, summary: Summary, ending: _Ending) -> None:
         stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""
         dropped, self._dropped = self._dropped, []
-        texts = (stopped + summary(ending.cancelled), *dropped, *ending.messages)
-        self._state.notice.emit(" ".join(texts).strip())
+        parts = (summary(ending.cancelled), ending.run.text, ending.run.advice)
+        texts = (*parts, *dropped, *ending.messages)
+        if self._state.sync is not None:  # Otherwise the end of the session has been explained.
+            self._state.notice.emit((stopped + " ".join(filter(None, texts))).strip())
         self._state.run_ended.emit()
+        self._state.run_summarized.emit(ending.run)
         self._state.changed.emit()
 
 

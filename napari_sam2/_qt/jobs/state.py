@@ -51,6 +51,10 @@ class ControllerState(QObject):
     """A session began or ended."""
     run_ended = Signal()
     """A propagation or a refinement of a track ended."""
+    run_summarized = Signal(object)
+    """The RunSummary of a run that ended."""
+    contrast_changed = Signal()
+    """The contrast or the colors of the layers, or those of the model, changed."""
     notice = Signal(str)
     """A message for the user."""
     fault = Signal(object)

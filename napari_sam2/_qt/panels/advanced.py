@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QImage, QPixmap, QTransform
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button, column, folded, form, row
 from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2._qt.panels.propagation import PropagationOptions
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.prompts.json_format import write_prompts_json
+from napari_sam2.viewer.image_layers import plane_directions
 from napari_sam2.viewer.layers.preview import PREVIEW
 from napari_sam2.viewer.preferences import store_hover
 
@@ -46,7 +48,7 @@ class AdvancedPanel(QWidget):
         )
         self.hover.toggled.connect(self._set_hover)
         self.hover.setChecked(hover)
-        self.cover = QCheckBox("Cover accepted objects")
+        self.cover = QCheckBox("Accepted objects replace earlier ones")
         self.cover.setToolTip(
             "An object that is accepted takes the pixels that it shares with accepted objects."
         )
@@ -54,6 +56,8 @@ class AdvancedPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
+        self.propagation = PropagationOptions(controller)
+        layout.addWidget(folded("Direction and range", self.propagation))
         layout.addWidget(folded("Options", column(self.hover, self.cover)))
         layout.addWidget(folded("Start from labels", self._label_section()))
         layout.addWidget(folded("Prompt files", self._file_section()))
@@ -118,14 +122,22 @@ class AdvancedPanel(QWidget):
 
     def show_model_input(self) -> None:
         """Apply the layers' contrast, and show the frame as the model sees it."""
-        self._controller.show_model_input(self._show)
+        self._controller.model_input.update(self._show)
 
     def _show(self, image: Any) -> None:
         data = np.ascontiguousarray(image)
         height, width = data.shape[:2]
         picture = QImage(data.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-        pixmap = QPixmap.fromImage(picture)
+        pixmap = QPixmap.fromImage(picture).transformed(self._orientation())
         self.picture.setPixmap(pixmap.scaledToWidth(_PICTURE_WIDTH))
+
+    def _orientation(self) -> QTransform:
+        """Return the flips of the layer as the canvas shows it."""
+        sync = self._state.sync
+        if sync is None:
+            return QTransform()
+        down, right = plane_directions(sync.images[0], sync.grid)
+        return QTransform().scale(right, down)
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load prompts", "", "Prompts (*.json *.csv)")

@@ -47,12 +47,16 @@ class ImagePanel(QWidget):
         self.image.currentIndexChanged.connect(self._image_chosen)
         self.along.currentIndexChanged.connect(self._choose)
         self.channels.itemChanged.connect(self._choose)
-        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
-            event.connect(self.fill)
         self._named: list[Any] = []
+
+    def attach(self) -> None:
+        """Follow the viewer's layers."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed):
+            event.connect(self.fill)
         self.fill()
 
-    def release(self) -> None:
+    def detach(self) -> None:
         """Disconnect from the viewer."""
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed):

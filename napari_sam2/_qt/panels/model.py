@@ -11,6 +11,7 @@ from napari_sam2.inference.model_catalog import (
     ModelCard,
     ModelChoice,
     find_card,
+    larger_than,
     smaller_than,
 )
 
@@ -101,6 +102,10 @@ class ModelPanel(QWidget):
     def smaller(self) -> ModelCard | None:
         """Return the next smaller model than the one in use, or None."""
         return smaller_than(self._cards, (self._used or self.choice).model)
+
+    def larger(self) -> ModelCard | None:
+        """Return the model to use where the present one is too weak, or None."""
+        return larger_than(self._cards, (self._used or self.choice).model)
 
     @property
     def license(self) -> str:

@@ -1,30 +1,100 @@
-"""Table of the objects: color, name, prompts, frames, lowest score."""
+"""The objects: color, name, frames and lowest score, and what is done with several of them."""
 
-import numpy as np
-from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QPoint, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QHeaderView,
     QMenu,
     QTreeWidget,
     QTreeWidgetItem,
+    QVBoxLayout,
     QWidget,
 )
 
-from napari_sam2._qt.jobs.accept_save import AcceptSaveJobs
+from napari_sam2._qt.components import button, row
+from napari_sam2._qt.icons import draw_dot, draw_swatch
+from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.session.objects import SegmentedObject
+from napari_sam2.viewer.keys import Action
+from napari_sam2.viewer.layers.colors import object_color
 
-_COLUMNS = ("Object", "Prompts", "Frames", "Worst")
+_COLUMNS = ("Object", "Frames", "Lowest score")
 _TIPS = (
     "Click to select an object, double-click to rename it, uncheck to hide it.",
-    "Points, boxes and outlines",
     "Planes with a mask; ✓ means accepted",
-    "Lowest predicted IoU of the masks of the object",
+    "Lowest confidence of the masks of the object: above 0.8 good, below 0.5 poor",
 )
+_NAME, _FRAMES, _SCORE = range(3)
 _ID = Qt.ItemDataRole.UserRole
+_MIN_HEIGHT = 110
+_GOOD, _POOR = 0.8, 0.5
+"""Scores from which an object is marked green, and below which it is marked red."""
+_COLORS = ("#35d07f", "#ffb02e", "#ff4d5e")
+
+
+class ObjectPanel(QWidget):
+    """The table of the objects, below the commands for many of them.
+
+    Parameters
+    ----------
+    controller : SegmentationController
+        Has the objects, and changes them.
+    key : Callable
+        Returns the key of an action.
+    parent : QWidget or None
+        Owner.
+    """
+
+    def __init__(
+        self,
+        controller: SegmentationController,
+        key: Callable[[Action], str],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self.table = ObjectTable(controller)
+        self.new = button(
+            "New",
+            key(Action.NEW_OBJECT),
+            "New object. The present one stays as it is, to propagate several together.",
+            controller.new_object,
+        )
+        self.accept_all = button(
+            "Accept all",
+            key(Action.ACCEPT_ALL),
+            "Accept all objects that have masks.",
+            controller.accept_save.accept_all,
+        )
+        self.only = QCheckBox("Only selected")
+        self.only.setToolTip("Show only the masks of the selected objects.")
+        self.only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.only.toggled.connect(self._show_only)
+        self.table.itemSelectionChanged.connect(self._show_only)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(row(self.new, self.accept_all, self.only))
+        layout.addWidget(self.table, 1)
+        controller.state.session_changed.connect(partial(self.only.setChecked, False))
+
+    def refresh(self) -> None:
+        """Show the present objects."""
+        for made in (self.new, self.accept_all, self.only):
+            made.setEnabled(self._controller.state.sync is not None)
+        self.table.refresh()
+
+    def _show_only(self, *_: Any) -> None:
+        sync = self._controller.state.sync
+        if sync is not None:
+            sync.show_only(self.table.selected_ids() if self.only.isChecked() else None)
 
 
 class ObjectTable(QTreeWidget):
@@ -32,10 +102,8 @@ class ObjectTable(QTreeWidget):
 
     Parameters
     ----------
-    state : ControllerState
-        The objects.
-    jobs : AcceptSaveJobs
-        Reopens and deletes objects.
+    controller : SegmentationController
+        Has the objects, and changes them.
     parent : QWidget or None
         Owner.
     """
@@ -43,12 +111,10 @@ class ObjectTable(QTreeWidget):
     jump = Signal(int)
     """The user wants to see the lowest score of an object, given by its id."""
 
-    def __init__(
-        self, state: ControllerState, jobs: AcceptSaveJobs, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, controller: SegmentationController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._state = state
-        self._jobs = jobs
+        self._controller = controller
+        self._state: ControllerState = controller.state
         self._filling = False
         self.setObjectName("sam2_objects")
         self.setColumnCount(len(_COLUMNS))
@@ -57,18 +123,26 @@ class ObjectTable(QTreeWidget):
             self.headerItem().setToolTip(column, tip)
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
-        self.setFixedHeight(130)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setMinimumHeight(_MIN_HEIGHT)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header = self.header()
         header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2, 3):
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        for column in (_FRAMES, _SCORE):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(self._selected)
         self.itemChanged.connect(self._edited)
         self.customContextMenuRequested.connect(self._menu)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size of few rows: the table grows where there is space."""
+        return QSize(super().sizeHint().width(), _MIN_HEIGHT)
+
+    def selected_ids(self) -> list[int]:
+        """Return the ids of the selected rows."""
+        return sorted(int(item.data(_NAME, _ID)) for item in self.selectedItems())
 
     def refresh(self) -> None:
         """Show the present objects."""
@@ -76,8 +150,8 @@ class ObjectTable(QTreeWidget):
         try:
             objects, prompts = self._state.objects, self._state.prompt_counts()
             self._match([item.id for item in objects])
-            for row, item in enumerate(objects):
-                self._fill(self.topLevelItem(row), item, prompts[item.id])
+            for number, item in enumerate(objects):
+                self._fill(self.topLevelItem(number), item, prompts[item.id])
         finally:
             self._filling = False
 
@@ -88,61 +162,46 @@ class ObjectTable(QTreeWidget):
             if shown_id not in wanted:
                 self.takeTopLevelItem(number)
         shown = set(self._ids())
-        for row, object_id in enumerate(ids):
+        for number, object_id in enumerate(ids):
             if object_id not in shown:
-                item = QTreeWidgetItem()
-                item.setData(0, _ID, object_id)
-                item.setFlags(
-                    item.flags() | Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable
-                )
-                self.insertTopLevelItem(row, item)
+                self.insertTopLevelItem(number, _new_row(object_id))
 
     def _ids(self) -> list[int]:
         rows = (self.topLevelItem(number) for number in range(self.topLevelItemCount()))
-        return [int(row.data(0, _ID)) for row in rows if row is not None]
+        return [int(row.data(_NAME, _ID)) for row in rows if row is not None]
 
     def _fill(self, row: QTreeWidgetItem | None, item: SegmentedObject, prompts: int) -> None:
         progress = self._state.progress(item.id)
         if progress is None or row is None:
             return
-        texts = (item.name, str(prompts or ""), _frames(progress), _score(progress))
-        for column, text in enumerate(texts):
+        for column, text in enumerate((item.name, _frames(progress), _score(progress))):
             if row.text(column) != text:
                 row.setText(column, text)
-                if column:
-                    row.setTextAlignment(column, Qt.AlignmentFlag.AlignCenter)
-        if row.icon(0).isNull():
-            row.setIcon(0, self._swatch(item.id))
+                if column == _SCORE:
+                    row.setIcon(_SCORE, draw_dot(_color(progress)))
+        tip = f"{prompts} prompt{'s' * (prompts != 1)}"
+        if row.toolTip(_NAME) != tip:
+            row.setToolTip(_NAME, tip)
         checked = Qt.CheckState.Unchecked if item.hidden else Qt.CheckState.Checked
-        if row.checkState(0) != checked:
-            row.setCheckState(0, checked)
+        if row.checkState(_NAME) != checked:
+            row.setCheckState(_NAME, checked)
         if item.id == self._state.current and self.currentItem() is not row:
             self.setCurrentItem(row)
-
-    def _swatch(self, object_id: int) -> QIcon:
-        sync = self._state.sync
-        color = None if sync is None else sync.layers.drafts.get_color(object_id)
-        red, green, blue = (
-            (np.asarray(color)[:3] * 255).astype(int) if color is not None else (128,) * 3
-        )
-        pixmap = QPixmap(12, 12)
-        pixmap.fill(QColor(int(red), int(green), int(blue)))
-        return QIcon(pixmap)
 
     def _selected(self, row: QTreeWidgetItem | None) -> None:
         sync = self._state.sync
         if row is not None and sync is not None and not self._filling:
-            sync.prompt_layers.select(row.data(0, _ID))
+            sync.prompt_layers.select(row.data(_NAME, _ID))
 
     def _edited(self, row: QTreeWidgetItem, column: int) -> None:
         sync = self._state.sync
-        if self._filling or sync is None or column != 0:
+        if self._filling or sync is None or column != _NAME:
             return
-        object_id = row.data(0, _ID)
+        object_id = row.data(_NAME, _ID)
         sync.sessions.objects.change(
             object_id,
-            name=row.text(0),
-            hidden=row.checkState(0) == Qt.CheckState.Unchecked,
+            name=row.text(_NAME),
+            hidden=row.checkState(_NAME) == Qt.CheckState.Unchecked,
         )
         sync.show_hidden()
 
@@ -150,19 +209,38 @@ class ObjectTable(QTreeWidget):
         row = self.itemAt(position)
         if row is None:
             return
-        object_id = row.data(0, _ID)
-        menu = self.menu_of(object_id)
+        menu = self.menu_of(row.data(_NAME, _ID))
         menu.exec(self.viewport().mapToGlobal(position))
         menu.deleteLater()
 
     def menu_of(self, object_id: int) -> QMenu:
-        """Return the menu of an object."""
-        menu = QMenu(self)
-        menu.addAction("Go to the worst frame", lambda: self.jump.emit(object_id))
-        menu.addAction("Reopen for corrections", lambda: self._jobs.reopen(object_id))
+        """Return the menu of an object, and of those that are selected together with it."""
+        selected = self.selected_ids()
+        ids = selected if object_id in selected else [object_id]
+        several = f" {len(ids)} objects" if len(ids) > 1 else ""
+        jobs, menu = self._controller.accept_save, QMenu(self)
+        menu.addAction("Go to the lowest score", lambda: self.jump.emit(object_id))
+        menu.addAction(f"Propagate{several}", partial(self._controller.propagate_objects, ids))
         menu.addSeparator()
-        menu.addAction("Delete object", lambda: self._jobs.delete(object_id))
+        menu.addAction(f"Accept{several}", partial(jobs.accept_objects, ids))
+        menu.addAction(f"Reopen{several} for corrections", partial(_each, jobs.reopen, ids))
+        menu.addSeparator()
+        menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu
+
+
+def _each(call: Callable[[int], Any], ids: list[int]) -> None:
+    for object_id in ids:
+        call(object_id)
+
+
+def _new_row(object_id: int) -> QTreeWidgetItem:
+    row = QTreeWidgetItem()
+    row.setData(_NAME, _ID, object_id)
+    row.setIcon(_NAME, draw_swatch(object_color(object_id)))
+    row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable)
+    row.setTextAlignment(_FRAMES, Qt.AlignmentFlag.AlignCenter)
+    return row
 
 
 def _frames(progress: ObjectProgress) -> str:
@@ -173,3 +251,10 @@ def _frames(progress: ObjectProgress) -> str:
 
 def _score(progress: ObjectProgress) -> str:
     return "" if progress.worst is None else f"{progress.worst:.2f}"
+
+
+def _color(progress: ObjectProgress) -> str:
+    if progress.worst is None:
+        return "transparent"
+    good, fair, poor = _COLORS
+    return good if progress.worst >= _GOOD else fair if progress.worst >= _POOR else poor

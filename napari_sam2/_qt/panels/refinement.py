@@ -52,7 +52,6 @@ class RefinementPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.frame)
         layout.addWidget(self.track)
-        viewer.dims.events.point.connect(self.refresh)
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
@@ -60,6 +59,10 @@ class RefinementPanel(QWidget):
         self.frame.setEnabled(self._refinement.can_refine_frame())
         self.track.setEnabled(self._refinement.can_refine_track())
 
-    def release(self) -> None:
+    def attach(self) -> None:
+        """Follow the viewer's sliders."""
+        self._viewer.dims.events.point.connect(self.refresh)
+
+    def detach(self) -> None:
         """Disconnect from the viewer."""
         self._viewer.dims.events.point.disconnect(self.refresh)

@@ -1,4 +1,4 @@
-"""The next step, notices, errors and lasting states; the hint for new users."""
+"""The next step, messages and lasting states at a fixed place; the hint for new users."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,21 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from napari_sam2._qt.components import button, column, frame, note, row
+from napari_sam2._qt.components import button, column, elided, frame, note, row
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.preferences import store_hint
+
+_NOTICE, _ERROR, _NONE = "#ffd24d", "#ff4d5e", "transparent"
+"""Colors of the edge beside a message."""
+_LINES, _LINES_WITH_BUTTONS = 4, 2
+"""Lines of a message, alone and with buttons below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemedyButton:
-    """A button beside an error.
+    """A button below a message.
 
     Parameters
     ----------
@@ -31,77 +36,156 @@ class RemedyButton:
 
 
 class StatusPanel(QWidget):
-    """Shows the next step, the last notice, the last error until it is dismissed, and states."""
+    """Shows the next step, the latest message, and states, always in the same height.
+
+    An error stays below the notices that follow it until it is dismissed.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.next = note()
+        self.next = elided(2)
         self.next.setObjectName("sam2_next")
-        self.notice = note()
-        self.notice.setObjectName("sam2_notice")
-        self.notice.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.states = note()
+        self.notice = MessageLine("sam2_notice", _NOTICE)
+        self.error = MessageLine("sam2_error", _ERROR)
+        self.states = elided(1)
         self.states.setObjectName("sam2_states")
-        self.states.setStyleSheet("color: palette(mid);")
-        self.error = QLabel()
-        self.error.setObjectName("sam2_error")
-        self.error.setWordWrap(True)
-        self.error.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        close = QToolButton()
-        close.setText("✕")
-        close.setToolTip("Dismiss")
-        close.clicked.connect(self.clear_error)
-        self.remedies: list[QPushButton] = []
-        self._remedy_row = row()
-        self._error_row = frame(column(row(self.error, close), self._remedy_row), "#ff4d5e")
-        self._error_row.hide()
-        self._notice_row = frame(self.notice, "#ffd24d")
-        self._notice_row.hide()
+        self._shown: MessageLine | None = None
+        self._dismiss = QToolButton()
+        self._dismiss.setText("✕")
+        self._dismiss.setToolTip("Dismiss")
+        self._dismiss.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._dismiss.clicked.connect(self._dismissed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(frame(self.next, "#35d07f"))
-        layout.addWidget(self._notice_row)
-        layout.addWidget(self._error_row)
+        layout.addWidget(self._message_box())
         layout.addWidget(self.states)
+        self._show(None)
+
+    def _message_box(self) -> QWidget:
+        self._box = QFrame()
+        self._box.setObjectName("sam2_edge")
+        self._box.setFixedHeight(elided(_LINES).height() + 8)
+        layout = QHBoxLayout(self._box)
+        layout.setContentsMargins(8, 2, 0, 2)
+        layout.addWidget(self.notice)
+        layout.addWidget(self.error)
+        layout.addWidget(self._dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        return self._box
+
+    @property
+    def remedies(self) -> list[QPushButton]:
+        """The buttons below the error."""
+        return self.error.buttons
 
     def show_next(self, text: str) -> None:
         """Show the next step."""
         self.next.setText(text)
+        self.next.setToolTip(text)
 
-    def show_notice(self, text: str) -> None:
-        """Show what has just happened; an empty text hides the line."""
-        self.notice.setText(text)
-        self._notice_row.setVisible(bool(text))
+    def show_notice(self, text: str, buttons: Sequence[RemedyButton] = ()) -> None:
+        """Show what has just happened; an empty text removes the notice."""
+        self.notice.show_message(text, buttons, self.clear_notice)
+        self._show(self.notice if text else self.error)
 
     def show_error(self, text: str, remedies: Sequence[RemedyButton] = ()) -> None:
         """Show an error with buttons that may help, until it is dismissed."""
-        self.clear_error()
-        self.error.setText(text)
-        for remedy in remedies:
-            made = button(remedy.text, "", remedy.tip, partial(self._apply, remedy))
-            self._remedy_row.layout().addWidget(made)  # type: ignore[union-attr]
-            self.remedies.append(made)
-        self._remedy_row.setVisible(bool(remedies))
-        self._error_row.show()
+        self.error.show_message(text, remedies, self.clear_error)
+        self._show(self.error)
 
-    def _apply(self, remedy: RemedyButton) -> None:
-        self.clear_error()
-        remedy.call()
+    def clear_notice(self) -> None:
+        """Remove the notice."""
+        self.show_notice("")
 
     def clear_error(self) -> None:
-        """Hide the error and its buttons."""
-        self.error.clear()
-        for made in self.remedies:
-            made.hide()
-            made.deleteLater()
-        self.remedies.clear()
-        self._error_row.hide()
+        """Remove the error and its buttons."""
+        self.error.show_message("", (), self.clear_error)
+        self._show(self.notice)
 
     def show_states(self, states: list[str]) -> None:
         """Show lasting states, e.g. that the CPU is used."""
-        self.states.setText(" · ".join(states))
-        self.states.setVisible(bool(states))
+        text = " · ".join(states)
+        self.states.setText(text)
+        self.states.setToolTip(text)
+
+    def _dismissed(self) -> None:
+        if self._shown is self.error:
+            self.clear_error()
+        else:
+            self.clear_notice()
+
+    def _show(self, line: "MessageLine | None") -> None:
+        shown = line if line is not None and line.text() else None
+        for each in (self.notice, self.error):
+            each.setVisible(each is shown)
+        self._shown = shown
+        self._dismiss.setVisible(shown is not None)
+        color = _NONE if shown is None else shown.color
+        self._box.setStyleSheet(f"QFrame#sam2_edge {{ border-left: 3px solid {color}; }}")
+
+
+class MessageLine(QWidget):
+    """A message of several lines, with buttons below it.
+
+    Parameters
+    ----------
+    name : str
+        Object name of the text.
+    color : str
+        Color of the edge beside it.
+    """
+
+    def __init__(self, name: str, color: str) -> None:
+        super().__init__()
+        self.color = color
+        self.buttons: list[QPushButton] = []
+        self._text = elided(_LINES)
+        self._text.setObjectName(name)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._row = row()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._text)
+        layout.addWidget(self._row)
+
+    def text(self) -> str:
+        """Return the whole message."""
+        return str(self._text.text())
+
+    def show_message(
+        self, text: str, buttons: Sequence[RemedyButton], done: Callable[[], Any]
+    ) -> None:
+        """Show a message.
+
+        Parameters
+        ----------
+        text : str
+            The message.
+        buttons : sequence of RemedyButton
+            Buttons below it.
+        done : Callable
+            Called before the function of a button that was clicked.
+        """
+        for made in self.buttons:
+            made.hide()
+            made.deleteLater()
+        self.buttons = [
+            button(each.text, "", each.tip, partial(_apply, done, each.call)) for each in buttons
+        ]
+        for made in self.buttons:
+            self._row.layout().addWidget(made)  # type: ignore[union-attr]
+        self._row.setVisible(bool(buttons))
+        lines = _LINES_WITH_BUTTONS if buttons else _LINES
+        self._text.setFixedHeight(elided(lines).height())
+        self._text.setText(text)
+        self._text.setToolTip(text)
+
+
+def _apply(done: Callable[[], Any], call: Callable[[], Any]) -> None:
+    done()
+    call()
 
 
 class GettingStartedHint(QWidget):

@@ -1,41 +1,32 @@
-"""Buttons for the prompt tools, the sign of points, other masks and undo."""
+"""One row of icons: the prompt tools, the sign of points, other masks, undo and redo."""
 
 from collections.abc import Callable
-from enum import Enum
 from functools import partial
-from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_sam2._qt.components import button, row
+from napari_sam2._qt.components import IconButton, elided, row
+from napari_sam2._qt.icons import Icon
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.viewer.keys import Action
+from napari_sam2.viewer.tools import Tool
 
-
-class Tool(Enum):
-    """How the user marks an object; the value is the mode of the napari layer."""
-
-    POINT = "add"
-    BOX = "add_rectangle"
-    OUTLINE = "add_polygon_lasso"
-    PAINT = "paint"
-
-
-_BUTTONS = {
-    Tool.POINT: ("Point", Action.POINT, "Click inside the object, or outside to correct it."),
-    Tool.BOX: ("Box", Action.BOX, "Drag a box around the object."),
-    Tool.OUTLINE: ("Outline", Action.OUTLINE, "Draw the outline of the mask."),
-    Tool.PAINT: ("Paint", Action.PAINT, "Paint, fill and erase the mask by hand."),
+_TOOLS = {
+    Tool.POINT: (Icon.POINT, Action.POINT, "Point: click inside the object, or outside of it."),
+    Tool.BOX: (Icon.BOX, Action.BOX, "Box: drag a box around the object."),
+    Tool.OUTLINE: (Icon.OUTLINE, Action.OUTLINE, "Outline: draw the outline of the mask."),
+    Tool.PAINT: (Icon.PAINT, Action.PAINT, "Paint: paint, fill and erase the mask by hand."),
 }
+_NAMES = {Tool.POINT: "Point", Tool.BOX: "Box", Tool.OUTLINE: "Outline", Tool.PAINT: "Paint"}
 
 
 class ToolPanel(QWidget):
-    """Selects the tool and the meaning of the next click.
+    """Selects the tool and the meaning of the next click, and shows the tool in use.
 
     Parameters
     ----------
     controller : SegmentationController
-        Has the layers of the tools; predicts and undoes.
+        Has the tools; predicts and undoes.
     key : Callable
         Returns the key of an action.
     parent : QWidget or None
@@ -49,55 +40,65 @@ class ToolPanel(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._controller = controller
         self._state = controller.state
-        self._sign_key = key(Action.SIGN)
+        self._key = key
         self.buttons = {
-            tool: button(text, key(action), tip, partial(self.use, tool), checkable=True)
-            for tool, (text, action, tip) in _BUTTONS.items()
+            tool: IconButton(icon, key(action), tip, partial(self.use, tool), checkable=True)
+            for tool, (icon, action, tip) in _TOOLS.items()
         }
-        self.sign = button(
-            "Inside",
-            self._sign_key,
+        self._make_others()
+        self.line = elided(1)
+        self.line.setObjectName("sam2_tool")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        icons = row(*self.icons)
+        icons.layout().addStretch(1)  # type: ignore[union-attr]
+        layout.addWidget(icons)
+        layout.addWidget(self.line)
+
+    def _make_others(self) -> None:
+        key, predictions = self._key, self._controller.predictions
+        self.sign = IconButton(
+            Icon.INSIDE,
+            key(Action.SIGN),
             "Whether the next points lie inside or outside the object.",
             self.flip_sign,
         )
-        self.candidate = button(
-            "Another mask",
+        self.per_click = IconButton(
+            Icon.PER_CLICK,
+            key(Action.OBJECT_PER_CLICK),
+            "New object with each click, to mark many objects and propagate them together.",
+            self.toggle_per_click,
+            checkable=True,
+        )
+        self.candidate = IconButton(
+            Icon.CANDIDATE,
             key(Action.CANDIDATE),
-            "Show the next mask that a single click can mean: whole, part or subpart.",
-            controller.predictions.next_candidate,
+            "Another mask: the next one that a single click can mean (whole, part or subpart).",
+            predictions.next_candidate,
         )
-        self.undo = button(
-            "Undo",
-            key(Action.UNDO),
-            "Undo the last prompt or refinement.",
-            controller.undo,
-        )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(row(self.buttons[Tool.POINT], self.buttons[Tool.BOX]))
-        layout.addWidget(row(self.buttons[Tool.OUTLINE], self.buttons[Tool.PAINT]))
-        layout.addWidget(row(self.sign, self.undo))
-        layout.addWidget(self.candidate)
+        undo, redo = self._controller.undo, self._controller.redo
+        self.undo = IconButton(Icon.UNDO, key(Action.UNDO), "Undo the last step.", undo)
+        self.redo = IconButton(Icon.REDO, key(Action.REDO), "Redo what was undone last.", redo)
+
+    @property
+    def icons(self) -> tuple[IconButton, ...]:
+        """All buttons, from left to right."""
+        others = (self.sign, self.per_click, self.candidate, self.undo, self.redo)
+        return (*self.buttons.values(), *others)
+
+    def set_color(self, color: str) -> None:
+        """Draw the icons in a color."""
+        for made in self.icons:
+            made.set_color(color)
 
     def use(self, tool: Tool) -> None:
         """Activate the layer of a tool, in the tool's mode."""
-        sync = self._state.sync
-        for each, made in self.buttons.items():
-            made.setChecked(each is tool and sync is not None)
-        if sync is not None:
-            layer = self._layer(tool)
-            sync.viewer.layers.selection.active = layer
-            layer.mode = tool.value
-
-    def _layer(self, tool: Tool) -> Any:
-        if self._state.sync is None:
-            return None
-        layers = self._state.sync.layers
-        if tool is Tool.POINT:
-            return layers.points.layer
-        return layers.drafts if tool is Tool.PAINT else layers.shapes.layer
+        if self._controller.tools is not None:
+            self._controller.tools.use(tool)
+        self.refresh()
 
     def flip_sign(self) -> None:
         """Switch the next points between inside and outside, with the point tool."""
@@ -105,8 +106,41 @@ class ToolPanel(QWidget):
             self._state.sync.prompt_layers.flip_sign()
             self.use(Tool.POINT)
 
+    def toggle_per_click(self) -> None:
+        """Start a new object with each click, or go back to one object."""
+        sync = self._state.sync
+        if sync is None:
+            return
+        sync.new_object_per_click = not sync.new_object_per_click
+        if sync.new_object_per_click:
+            sync.start_object()
+            self.use(Tool.POINT)
+        self.refresh()
+
     def refresh(self) -> None:
-        """Show the sign of the next points."""
-        text = "● Inside" if self._state.inside else "✕ Outside"
-        self.sign.setText(f"{text}  [{self._sign_key}]")
-        self.setEnabled(self._state.sync is not None)
+        """Show the tool that the canvas uses, and the sign of the next points."""
+        tools, sync = self._controller.tools, self._state.sync
+        active = None if tools is None else tools.active
+        obstacle = "" if tools is None else tools.obstacle
+        for tool, made in self.buttons.items():
+            made.setChecked(tool is active)
+            made.setEnabled(tools is not None and not obstacle)
+            made.set_obstacle(obstacle)
+        self.sign.set_icon(Icon.INSIDE if self._state.inside else Icon.OUTSIDE)
+        self.per_click.setChecked(sync is not None and sync.new_object_per_click)
+        for made in (self.sign, self.per_click, self.candidate, self.undo, self.redo):
+            made.setEnabled(sync is not None)
+        self.line.setText(obstacle or self._line(active))
+
+    def _line(self, active: Tool | None) -> str:
+        sync = self._state.sync
+        if sync is None:
+            return ""
+        if active is None:
+            return f"No tool. Press {self._key(Action.POINT)} to click objects again."
+        parts = [_NAMES[active]]
+        if active is Tool.POINT:
+            parts.append("inside" if self._state.inside else "outside")
+        if sync.new_object_per_click and active is Tool.POINT:
+            return " · ".join((*parts, "a new object with each click"))
+        return " · ".join((*parts, sync.sessions.objects[sync.prompt_layers.current].name))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_sam2.cli.commands.segment import MemoryChoice
 from napari_sam2.cli.options import converted, defaults_of, given
 
 if TYPE_CHECKING:
@@ -52,8 +53,15 @@ _Scene = Annotated[
 _Prompt = Annotated[
     PromptChoice | None, typer.Option(help="Prompt of each object, made from its labels.")
 ]
+_Exclusion = Annotated[
+    bool | None,
+    typer.Option("--exclusion/--no-exclusion", help="One object per pixel on each frame."),
+]
 _Frame = Annotated[
     FrameChoice | None, typer.Option(help="Prompted frame of each object; auto: middle in z.")
+]
+_Memory = Annotated[
+    MemoryChoice | None, typer.Option(help="Which frames are remembered while tracking.")
 ]
 
 
@@ -68,6 +76,8 @@ def evaluate(
     along: Annotated[_Text, typer.Option(help="Axis to propagate along: t, z.")] = None,
     scene: _Scene = None,
     view: Annotated[_Text, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = None,
+    memory: _Memory = None,
+    exclusion: _Exclusion = None,
     tracks: Annotated[bool, typer.Option("--tracks", help="SEG, TRA, identity switches.")] = False,
     max_objects: Annotated[int | None, typer.Option(min=1, help="Maximum number.")] = None,
     device: Annotated[_Text, typer.Option(help="auto, cpu, cuda or mps.")] = None,
@@ -78,6 +88,7 @@ def evaluate(
 
     from napari_sam2.cli.console import ConsoleReporter, error_console
     from napari_sam2.images.view import ViewPolicy
+    from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.masks.label_image import open_label_image
     from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, PromptFrame
@@ -88,6 +99,8 @@ def evaluate(
         prompt=converted(lambda choice: LabelPromptKind(_KINDS[choice]), prompt),
         frame=converted(PromptFrame, frame),
         view=converted(ViewPolicy.parse, view),
+        memory=converted(MemoryPolicy, memory),
+        exclusion=exclusion,
         max_objects=max_objects,
     )
     settings = EvaluationSettings(tracks=tracks, **options)

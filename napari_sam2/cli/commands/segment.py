@@ -28,6 +28,14 @@ class LabelsChoice(StrEnum):
     CENTER = "center"
 
 
+class MemoryChoice(StrEnum):
+    """Values of :class:`napari_sam2.inference.protocol.MemoryPolicy`."""
+
+    PLAIN = "plain"
+    DISTRACTOR_AWARE = "distractor-aware"
+    MEMORY_TREE = "memory-tree"
+
+
 class AxisChoice(StrEnum):
     """Axes to propagate along."""
 
@@ -39,9 +47,10 @@ class AxisChoice(StrEnum):
 
 def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
+    from napari_sam2.session.settings import SessionSettings
     from napari_sam2.workflows.job import SegmentationJob
 
-    return defaults_of(SegmentationJob)
+    return defaults_of(SegmentationJob) | {"memory": SessionSettings().memory.value}
 
 
 _Text = str | None
@@ -79,6 +88,13 @@ _View = Annotated[
     _Text,
     typer.Option(metavar="auto|full|zoom[:PIXELS]", help="Part of a plane shown to the model."),
 ]
+_Exclusion = Annotated[
+    bool | None,
+    typer.Option("--exclusion/--no-exclusion", help="One object per pixel on each frame."),
+]
+_Memory = Annotated[
+    MemoryChoice | None, typer.Option(help="Which frames are remembered while tracking.")
+]
 _Refine = Annotated[
     bool, typer.Option("--refine", help="Predict each mask again at higher zoom, at the end.")
 ]
@@ -107,6 +123,8 @@ def segment(
     direction: _Direction = None,
     frames: _Range = None,
     view: _View = None,
+    exclusion: _Exclusion = None,
+    memory: _Memory = None,
     refine: _Refine = False,
     labels_as: _LabelsAs = None,
     labels_axes: _LabelsAxes = None,
@@ -135,6 +153,8 @@ def segment(
         direction=direction,
         frames=frames,
         view=view,
+        exclusion=exclusion,
+        memory=memory,
         labels_as=labels_as,
         labels_axes=labels_axes,
         scores=scores,
@@ -161,6 +181,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with their texts parsed into the types of the job."""
     from napari_sam2.cli.parsing import parse_contrast, parse_range
     from napari_sam2.images.view import ViewPolicy
+    from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.tracking.plan import PropagationDirection
 
@@ -170,6 +191,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
         "direction": PropagationDirection,
         "frames": parse_range,
         "view": ViewPolicy.parse,
+        "memory": MemoryPolicy,
         "labels_as": LabelPromptKind,
     }
     return {name: parsers[name](v) if name in parsers else v for name, v in options.items()}

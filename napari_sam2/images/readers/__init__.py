@@ -129,6 +129,10 @@ def _from_folder(path: Path, scene: str | int | None) -> Source:
         from napari_sam2.images.readers.dicom.reader import read_dicom
 
         return read_dicom(path, scene)
+    from napari_sam2.images.readers.tiff.companion import find_companion, read_companion
+
+    if (companion := find_companion(path)) is not None:
+        return read_companion(companion, scene)
     from napari_sam2.images.readers.raster import read_image_folder
 
     return read_image_folder(path, scene)
@@ -151,6 +155,10 @@ def _open_file(path: Path, kind: FileKind, scene: str | int | None) -> Source:
         from napari_sam2.images.readers.tiff.reader import read_tiff
 
         return read_tiff(path, scene)
+    if kind is FileKind.COMPANION:
+        from napari_sam2.images.readers.tiff.companion import read_companion
+
+        return read_companion(path, scene)
     if kind is FileKind.NIFTI:
         from napari_sam2.images.readers.nifti import read_nifti
 

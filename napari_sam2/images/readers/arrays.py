@@ -81,7 +81,7 @@ def read_array(source: Any) -> Source:
 def _checked(array: Any) -> Any:
     """Return an array that can be read plane by plane, on the CPU and of type numpy.ndarray."""
     kind = type(array).__name__
-    if np.ma.is_masked(array) or isinstance(getattr(array, "_meta", None), np.ma.MaskedArray):
+    if np.ma.is_masked(array) or _is_masked_dask(array):
         raise UserError(
             f"The {kind} has masked pixels, which have no value: fill them first, e.g. with "
             "array.filled(0)."
@@ -104,6 +104,14 @@ def _checked(array: Any) -> Any:
         ) from error
     subclass = isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap)
     return np.asarray(array) if subclass else array
+
+
+def _is_masked_dask(array: Any) -> bool:
+    if not hasattr(array, "__dask_graph__"):
+        return False
+    from dask.array.utils import meta_from_array
+
+    return isinstance(meta_from_array(array), np.ma.MaskedArray)  # type: ignore[no-untyped-call]
 
 
 def _from_tensor(tensor: Any) -> NDArray[Any]:

@@ -124,8 +124,8 @@ def read_nifti(path: Path) -> Source:
             "the fifth dimension, or as gray values."
         )
     array = NiftiArray(image.dataobj, Path(image.dataobj.file_like))
-    notes = _check(array, Path(image.dataobj.file_like))
     axes = _AXES[len(array.shape)]
+    notes = _check(array, Path(image.dataobj.file_like)) + _size_notes(image, axes, path.name)
     return Source((array,), path.name, axes, _calibration(image, axes), (path,), notes)
 
 
@@ -144,6 +144,21 @@ def _check(array: NiftiArray, path: Path) -> tuple[str, ...]:
         f"{path.name} is compressed: it is unpacked whole ({_mebibytes(array.raw_bytes)}) to "
         f"{place} at the first read.",
     )
+
+
+def _size_notes(image: Any, axes: str, name: str) -> tuple[str, ...]:
+    """Return a note if the header states sizes that are not positive, which nibabel replaces."""
+    holder = image.file_map.get("header", image.file_map["image"])
+    with holder.get_prepare_fileobj("rb") as file:
+        header = type(image.header).from_fileobj(file, check=False)
+    spatial = [axis for axis in axes if axis in "XYZ"]
+    stated = dict(zip(spatial, map(float, header["pixdim"][1:]), strict=False))
+    used = dict(zip(axes, map(float, image.header.get_zooms()), strict=False))
+    wrong = [axis for axis, size in stated.items() if not size > 0]
+    if not wrong:
+        return ()
+    listed = ", ".join(f"{a.lower()} {stated[a]:g} (read as {used[a]:g})" for a in wrong)
+    return (f"The header of {name} states voxel sizes that are not positive: {listed}.",)
 
 
 def _mebibytes(count: int) -> str:

@@ -10,6 +10,7 @@ class FileKind(Enum):
     """Formats of single files, one for each reader."""
 
     TIFF = "TIFF"
+    COMPANION = "OME-XML of a set of TIFF files"
     NIFTI = "NIfTI"
     DICOM = "DICOM"
     CZI = "Zeiss CZI"
@@ -27,6 +28,7 @@ SUFFIXES: dict[FileKind, tuple[str, ...]] = {
         *(".tif", ".tiff", ".btf", ".tf8", ".tf2"),
         *(".lsm", ".qptiff", ".svs", ".ndpi", ".scn", ".stk"),
     ),
+    FileKind.COMPANION: (".companion.ome",),
     FileKind.NIFTI: (".nii", ".nii.gz", ".hdr", ".img"),
     FileKind.DICOM: (".dcm", ".dicom", ".dic", ".ima"),
     FileKind.CZI: (".czi",),

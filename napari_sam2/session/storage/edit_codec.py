@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64decode, b64encode
-from math import nan
+from collections.abc import Callable
+from dataclasses import fields
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.coordinates import FixedPosition
-from napari_sam2.masks.mask import MaskCrop, MaskOrigin, MaskStatus, parse_view
+from napari_sam2.masks.mask import MaskCrop, MaskOrigin, MaskStatus
 from napari_sam2.masks.store import MaskKey, MaskRecord
 from napari_sam2.prompts.prediction_states import PredictionKey, PredictionState
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
@@ -50,7 +52,7 @@ def encode_value(value: EditValue) -> bytes | None:
     if value is None:
         return None
     if isinstance(value, MaskRecord):
-        return json.dumps(_mask_header(value)).encode() + b"\n" + value.payload
+        return _encode_mask(value)
     if isinstance(value, SegmentedObject):
         return json.dumps(value.to_json()).encode()
     if isinstance(value, PredictionState):
@@ -64,8 +66,7 @@ def decode_value(key: EditKey, data: bytes | None) -> EditValue:
     if data is None:
         return None
     if isinstance(key, MaskKey):
-        header, payload = data.split(b"\n", 1)
-        return _mask(key, json.loads(header), payload)
+        return _decode_mask(key, data)
     value = json.loads(data)
     if isinstance(key, ObjectKey):
         return SegmentedObject.from_json(value)
@@ -75,35 +76,49 @@ def decode_value(key: EditKey, data: bytes | None) -> EditValue:
     return tuple(_read_prompt(key, item) for item in value)
 
 
-def _mask_header(record: MaskRecord) -> dict[str, Any]:
-    scores = (record.predicted_iou, record.object_score)
-    return {
-        "window": _bounds(record.window),
-        "area": record.area,
-        "scores": [None if np.isnan(score) else score for score in scores],
-        "origin": record.origin.value,
-        "status": int(record.status),
-        "view": record.view_text,
-    }
+def _encode_mask(record: MaskRecord) -> bytes:
+    """Return all fields of a mask: a line of JSON, then the fields that are bytes."""
+    names = [item.name for item in fields(record) if item.name not in _MASK_KEY]
+    values = {name: getattr(record, name) for name in names}
+    header = json.dumps({name: _plain(value) for name, value in values.items()})
+    blobs = [value for value in values.values() if isinstance(value, bytes)]
+    return b"".join([header.encode(), b"\n", *blobs])
 
 
-def _mask(key: MaskKey, header: dict[str, Any], payload: bytes) -> MaskRecord:
-    iou, score = (nan if number is None else number for number in header["scores"])
-    view, refined, ended = parse_view(header["view"])
-    return MaskRecord(
-        object_id=key.object_id,
-        index=key.plane,
-        window=Window(*header["window"]),
-        area=header["area"],
-        predicted_iou=iou,
-        object_score=score,
-        origin=MaskOrigin(header["origin"]),
-        status=MaskStatus(header["status"]),
-        view=view,
-        refined=refined,
-        ended=ended,
-        payload=payload,
-    )
+def _plain(value: Any) -> Any:
+    """Return a field of a mask as JSON; of bytes, the length."""
+    if isinstance(value, bytes):
+        return {"bytes": len(value)}
+    if isinstance(value, Window):
+        return {"window": _bounds(value)}
+    if isinstance(value, MaskOrigin):
+        return {"origin": value.value}
+    if isinstance(value, MaskStatus):
+        return {"status": int(value)}
+    return {"number": "nan"} if isinstance(value, float) and isnan(value) else value
+
+
+def _decode_mask(key: MaskKey, data: bytes) -> MaskRecord:
+    """Return the mask; fields that an earlier version did not have get their defaults."""
+    line, rest = data.split(b"\n", 1)
+    values: dict[str, Any] = {}
+    for name, value in json.loads(line).items():
+        kind, content = next(iter(value.items())) if isinstance(value, dict) else ("", value)
+        if kind == "bytes":
+            values[name], rest = rest[:content], rest[content:]
+        else:
+            values[name] = _READ[kind](content)
+    return MaskRecord(object_id=key.object_id, index=key.plane, **values)
+
+
+_MASK_KEY = ("object_id", "index")
+_READ: dict[str, Callable[[Any], Any]] = {
+    "": lambda value: value,
+    "window": lambda bounds: Window(*bounds),
+    "origin": MaskOrigin,
+    "status": MaskStatus,
+    "number": float,
+}
 
 
 def _bounds(window: Window) -> list[int]:

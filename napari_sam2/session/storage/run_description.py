@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from napari_sam2.core.errors import UserError
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
 _MAX_LISTED_OBJECTS = 5
+_FIRST_SETTINGS: Mapping[str, Any] = {"exclusion": False, "memory": MemoryPolicy.PLAIN.value}
+"""Values of settings that the first runs were computed with and did not store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,24 @@ class RunDescription:
     input: Fingerprint
     settings: Mapping[str, Any]
     shape: tuple[int, int]
+
+    @property
+    def memory(self) -> MemoryPolicy:
+        """Memory policy of the run; plain for runs of versions without memory policies.
+
+        Raises
+        ------
+        UserError
+            If the policy is not known.
+        """
+        name = self.settings.get("memory", _FIRST_SETTINGS["memory"])
+        try:
+            return MemoryPolicy(name)
+        except ValueError:
+            raise UserError(
+                f"The run was made with the memory policy {name}, which this napari-sam2 does not "
+                "know. Update napari-sam2."
+            ) from None
 
 
 class RunPart(Enum):
@@ -103,7 +125,7 @@ def _setting_differences(
     before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[RunDifference]:
     for name in sorted({*before, *now}):
-        old, new = before.get(name), now.get(name)
+        old, new = (settings.get(name, _FIRST_SETTINGS.get(name)) for settings in (before, now))
         if _as_json(old) != _as_json(new):
             yield RunDifference(RunPart.SETTINGS, f"{name} was {old}, now {new}")
 

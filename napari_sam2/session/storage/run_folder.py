@@ -108,7 +108,7 @@ class RunFolder:
         UserError
             If a file is missing, damaged or of another version.
         """
-        return _describe(self.path)
+        return describe_run(self.path)
 
     def save_prompts(self, prompts: PromptStore | PromptSnapshot, shape: tuple[int, int]) -> None:
         """Save prompts atomically; ``shape`` is the height and width of a plane in pixels."""
@@ -130,6 +130,17 @@ class RunFolder:
         self.close()
 
 
+def stored_settings(path: Path) -> dict[str, Any]:
+    """Return the settings of the run in a folder.
+
+    Raises
+    ------
+    UserError
+        If there is no run, or it is damaged or of another version.
+    """
+    return dict(_read_run(path)["settings"].value)
+
+
 def check_same_run(path: Path, now: RunDescription) -> None:
     """Check that the run in a folder has the same description; nothing is written.
 
@@ -138,7 +149,7 @@ def check_same_run(path: Path, now: RunDescription) -> None:
     UserError
         If prompts, model, input or settings differ; the message lists the differences.
     """
-    if differences := compare(_describe(path), now):
+    if differences := compare(describe_run(path), now):
         raise UserError(
             "Cannot resume: this run differs from the earlier one. "
             + "; ".join(map(str, differences))
@@ -146,7 +157,14 @@ def check_same_run(path: Path, now: RunDescription) -> None:
         )
 
 
-def _describe(path: Path) -> RunDescription:
+def describe_run(path: Path) -> RunDescription:
+    """Return the description of the run in a folder; nothing is written.
+
+    Raises
+    ------
+    UserError
+        If there is no run, or a file is missing, damaged or of another version.
+    """
     fields = _read_run(path)
     height, width = (node.integer() for node in fields["plane"].items())
     prompts = read_prompts_json(path / _PROMPTS, (height, width), partial=True)

@@ -10,7 +10,6 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.json_reader import JsonNode
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import Stack
-from napari_sam2.images.view import ViewPolicy
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDifference, RunPart
@@ -119,11 +118,10 @@ class SessionDescription:
     def to_json(self) -> dict[str, Any]:
         """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         limits, gamma, colors = self.intensity.limits, self.intensity.gamma, self.intensity.colors
-        settings = {**asdict(self.settings), "view": str(self.settings.view)}
         return {
             "image": {name: getattr(self, name) for name in _FIELDS},
             "intensity": {"limits": limits, "gamma": gamma, "colors": colors},
-            "settings": settings,
+            "settings": self.settings.to_json(),
             "model": asdict(self.model),
             "input": None if self.input is None else self.input.to_json(),
         }
@@ -149,7 +147,7 @@ class SessionDescription:
             channels=tuple(node.integer() for node in image["channels"].items()),
             scene=None if scene is None else str(scene),
             intensity=_read(parts["intensity"], _intensity),
-            settings=_read(parts["settings"], _settings),
+            settings=_read(parts["settings"], SessionSettings.from_json),
             model=_read(parts["model"], lambda value: ModelIdentity(**value)),
             input=None if stored is None else Fingerprint.from_json(stored),
         )
@@ -176,7 +174,3 @@ def _intensity(value: Mapping[str, Any]) -> Intensity:
     limits = tuple((float(low), float(high)) for low, high in value["limits"])
     colors = tuple((float(r), float(g), float(b)) for r, g, b in value["colors"])
     return Intensity(limits, tuple(map(float, value["gamma"])), colors, origin="the session")
-
-
-def _settings(value: Mapping[str, Any]) -> SessionSettings:
-    return SessionSettings(**{**value, "view": ViewPolicy.parse(value["view"])})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,8 @@ class SessionFolder:
         The image, the model and the settings.
     database : Database
         The masks and the history, in memory until the folder is made.
+    versions : sequence of str
+        Versions of napari-sam2 that have written the session.
 
     Attributes
     ----------
@@ -53,11 +56,15 @@ class SessionFolder:
     created = Signal(str)
 
     def __init__(
-        self, paths: Sequence[Path], description: SessionDescription, database: Database
+        self,
+        paths: Sequence[Path],
+        description: SessionDescription,
+        database: Database,
+        versions: Sequence[str] = (__version__,),
     ) -> None:
         self._paths = tuple(paths)
         self._description = description
-        self._versions = [__version__]
+        self._versions = list(versions)
         self._database = database
         self.masks = SqliteMaskStore(database)
         self.drafts = SqliteMaskStore(database, MaskTable.DRAFTS)
@@ -93,9 +100,8 @@ class SessionFolder:
         """
         parts = _read(path)
         description = SessionDescription.from_json(parts)
-        folder = cls((), description, Database(path / _MASKS))
-        folder._versions = [node.text() for node in parts["versions"].items()]
-        return folder
+        versions = [node.text() for node in parts["versions"].items()]
+        return cls((), description, Database(path / _MASKS), versions)
 
     @property
     def path(self) -> Path | None:
@@ -127,6 +133,7 @@ class SessionFolder:
                 self._write(path)
                 self._database.move_to(path / _MASKS)
             except OSError as error:
+                shutil.rmtree(path, ignore_errors=True)
                 errors.append(f"{path.parent}: {error.strerror or error}")
             else:
                 self.created.emit(f"The session is saved in {path}.")
@@ -154,6 +161,12 @@ def free_folder(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return free
+
+
+def last_edit(path: Path) -> float:
+    """Return when a session was last edited, in seconds since the epoch; 0 without masks."""
+    masks = path / _MASKS
+    return masks.stat().st_mtime if masks.exists() else 0.0
 
 
 def read_description(path: Path) -> SessionDescription:

@@ -1,5 +1,6 @@
 """Commands for scripts and macros: they take a viewer and return its session."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
@@ -11,6 +12,39 @@ if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.session.session import SegmentationSession
     from napari_sam2.tracking.plan import PropagationRequest
+
+
+def open_image(viewer: "napari.viewer.Viewer", path: str | Path) -> "list[napari.layers.Image]":
+    """Open an image of any format that this package reads, as layers.
+
+    Files are opened lazily, with axes, pixel sizes and units. Other plugins read TIFF and Zarr
+    files too, so *File > Open* leaves these to them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    path : str or Path
+        A file, a folder or a URL.
+
+    Returns
+    -------
+    list of Image
+        The new layers, one for each channel.
+
+    Raises
+    ------
+    UserError
+        If the image cannot be opened.
+    """
+    from napari_sam2.viewer.contributions.reader import read
+
+    added: list[napari.layers.Image] = []
+    plain = getattr(viewer, "__wrapped__", viewer)
+    for data, options, _ in read(str(path)):
+        layers = plain.add_image(data, **options)
+        added += layers if isinstance(layers, list) else [layers]
+    return added
 
 
 def start_session(
@@ -97,8 +131,9 @@ def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":
         If the viewer has no session.
     """
     sync = _sync(viewer)
-    for object_id in sync.sessions.masks.objects():
-        sync.session.accept(object_id)
+    with sync.sessions.history.step("Accept all objects"):
+        for object_id in sync.sessions.masks.objects():
+            sync.session.accept(object_id)
     sync.refresh()
     return sync.session
 

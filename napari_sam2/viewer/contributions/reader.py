@@ -38,7 +38,7 @@ def read(path: str) -> list[LayerData]:
 
     The axes have the order time, depth, row, column, whatever their order in the file. Contrast
     limits and colors are those that the model is shown by the command line. Notes about what was
-    assumed or left out are shown as notifications.
+    assumed or left out are shown as notifications, and again when a session begins on a layer.
 
     Returns
     -------
@@ -54,9 +54,12 @@ def read(path: str) -> list[LayerData]:
     from napari.utils.notifications import show_info
 
     from napari_sam2.images.stack import open_stack
+    from napari_sam2.viewer.layers.opened_file import METADATA_KEY, OpenedFile
 
     stack = open_stack(path)
-    for note in stack.notes:
+    appearance, notes = _appearance(stack)
+    notes = (*stack.notes, *notes)
+    for note in notes:
         show_info(note)
     levels = [_dask(level, stack.axes) for level in stack.source.levels]
     channel = stack.layout.channel_axis
@@ -65,10 +68,11 @@ def read(path: str) -> list[LayerData]:
         "name": stack.name,
         **calibration(stack),
         "multiscale": len(levels) > 1,
+        "metadata": {METADATA_KEY: OpenedFile(str(path), notes)},
     }
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]
-    options |= _appearance(stack)
+    options |= appearance
     if channel == "C":
         options["channel_axis"] = stack.axes.index("C")
         if len(stack.source.channel_names) == stack.n_channels:
@@ -76,21 +80,26 @@ def read(path: str) -> list[LayerData]:
     return [(data, options, "image")]
 
 
-def _appearance(stack: Stack) -> dict[str, Any]:
-    """Return contrast limits, and colors of several channels; empty if no sample can be read."""
+def _appearance(stack: Stack) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return contrast limits, colors of several channels, and notes about the limits.
+
+    They are empty for RGB and if no sample can be read.
+    """
     from napari.utils import Colormap
 
     from napari_sam2.core.errors import StackReadError
     from napari_sam2.images.intensity import choose_intensity
 
+    if stack.layout.channel_axis == "S":
+        return {}, ()
     try:
         intensity = choose_intensity(stack)
     except StackReadError:
-        return {}
+        return {}, ()
     if stack.layout.channel_axis != "C":
-        return {"contrast_limits": intensity.limits[0]}
+        return {"contrast_limits": intensity.limits[0]}, intensity.notes
     maps = [Colormap([(0, 0, 0), color]) for color in intensity.colors]
-    return {"contrast_limits": list(intensity.limits), "colormap": maps}
+    return {"contrast_limits": list(intensity.limits), "colormap": maps}, intensity.notes
 
 
 def calibration(stack: Stack) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Stroke:
             window = window.union(before.crop.window)
         mask = np.zeros(window.shape, bool)
         if before is not None and not before.crop.window.empty:
-            crop = before.crop
+            crop = before.own_crop
             mask[crop.window.relative_to(window).slices] = crop.logits > 0
         local = self.yx - np.array(window.offset)
         mask[local[:, 0], local[:, 1]] = self.added

@@ -6,35 +6,34 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.colormaps import CyclicLabelColormap
+from napari.layers import Labels, Points, Shapes
 
 from napari_sam2.viewer.image_layers import layer_transform
+from napari_sam2.viewer.layers.colors import label_colormap
 from napari_sam2.viewer.layers.points import PointsLayer
 from napari_sam2.viewer.layers.shapes import ShapesLayer
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels, Layer, Points, Shapes
+    from napari.layers import Image, Layer
 
     from napari_sam2.images.coordinates import LayerCoordinates
     from napari_sam2.masks.label_array import DraftAndResultLabels
 
 METADATA = "napari_sam2"
 """Key of the owner in the metadata of the layers."""
-COLORS = (
-    "transparent", "#39a7ff", "#ffb02e", "#3ddc97", "#ff6f91", "#b388ff", "#f9f871", "#00d4c8",
-    "#ff8552", "#8be04e", "#f78fe0", "#5b8cff", "#e5c07b", "#4dd0e1", "#ff5c5c", "#a0d468",
-    "#c792ea", "#ffd166", "#26c6a2", "#ef9a9a",
-)  # fmt: skip
-"""Colors of the labels, bright enough for gray images; napari repeats them."""
 
 
 class LayerRole(Enum):
-    """What a layer shows; the value ends the layer's name."""
+    """What a layer shows, from the lowest to the highest; the value begins the layer's name."""
 
     RESULTS = "SAM 2 labels"
     DRAFTS = "SAM 2 drafts"
     BOXES = "SAM 2 boxes"
     POINTS = "SAM 2 points"
+
+
+_FIRST = (LayerRole.DRAFTS, LayerRole.POINTS)
+"""The layers of a new session; the others are made when they are needed."""
 
 
 class LayerSet:
@@ -73,10 +72,10 @@ class LayerSet:
         self._owner = owner
         self._layers: dict[LayerRole, Layer] = {}
 
-    def make_all(self) -> None:
-        """Add the layers that are missing."""
-        for role in LayerRole:
-            self._get(role)
+    def make_first(self) -> None:
+        """Add the layers that every session needs."""
+        for role in _FIRST:
+            self.get(role)
 
     def find(self, role: LayerRole) -> Any | None:
         """Return a layer, or None if it is not in the viewer."""
@@ -94,47 +93,65 @@ class LayerSet:
     @property
     def results(self) -> Labels:
         """Labels of the accepted objects."""
-        return self._get(LayerRole.RESULTS)
+        return self.get(LayerRole.RESULTS)
 
     @property
     def drafts(self) -> Labels:
         """Labels of the objects that are not accepted."""
-        return self._get(LayerRole.DRAFTS)
+        return self.get(LayerRole.DRAFTS)
 
     @property
     def points(self) -> PointsLayer:
         """Point prompts."""
-        return PointsLayer(self._get(LayerRole.POINTS), self.grid)
+        return PointsLayer(self.get(LayerRole.POINTS), self.grid)
 
     @property
     def shapes(self) -> ShapesLayer:
         """Box prompts and outlines."""
-        return ShapesLayer(self._get(LayerRole.BOXES), self.grid)
+        return ShapesLayer(self.get(LayerRole.BOXES), self.grid)
 
-    def _get(self, role: LayerRole) -> Any:
+    @property
+    def present_shapes(self) -> ShapesLayer | None:
+        """Box prompts and outlines, None before the layer is needed."""
+        layer = self.find(LayerRole.BOXES)
+        return None if layer is None else ShapesLayer(layer, self.grid)
+
+    def get(self, role: LayerRole) -> Any:
+        """Return a layer; it is made if it is not in the viewer."""
         layer = self.find(role)
         return self._make(role) if layer is None else layer
 
     def _make(self, role: LayerRole) -> Any:
-        active = self.viewer.layers.selection.active
+        layers = self.viewer.layers
+        active = layers.selection.active
         options = {
-            "name": f"{self.image.name} - {role.value}",
+            "name": f"{role.value}: {self.image.name}",
             "metadata": {METADATA: self._owner},
             **layer_transform(self.image),
         }
-        layer = self._add(role, options)
+        layer = self._new(role, options)
+        layers.insert(self._place(role), layer)
         self._layers[role] = layer
-        if active is not None and active in self.viewer.layers:
-            self.viewer.layers.selection.active = active
+        if active is not None and active in layers:
+            layers.selection.active = active
         self._added(role, layer)
         return layer
 
-    def _add(self, role: LayerRole, options: dict[str, Any]) -> Points | Shapes | Labels:
+    def _place(self, role: LayerRole) -> int:
+        """Return the position in the layer list: below the layers of later roles, else on top."""
+        roles = list(LayerRole)
+        above = [self.find(other) for other in roles[roles.index(role) + 1 :]]
+        layers = self.viewer.layers
+        return min(
+            (layers.index(layer) for layer in above if layer is not None), default=len(layers)
+        )
+
+    def _new(self, role: LayerRole, options: dict[str, Any]) -> Points | Shapes | Labels:
         if role is LayerRole.POINTS:
-            return self.viewer.add_points(**PointsLayer.options(self.grid), **options)
+            return Points(**PointsLayer.options(self.grid), **options)
         if role is LayerRole.BOXES:
-            return self.viewer.add_shapes(**ShapesLayer.options(self.grid), **options)
-        options["colormap"] = CyclicLabelColormap(COLORS)
+            return Shapes(**ShapesLayer.options(self.grid), **options)
+        options["colormap"] = label_colormap()
         if role is LayerRole.RESULTS:
-            return self.viewer.add_labels(self.labels.array, opacity=0.6, **options)
-        return self.viewer.add_labels(self.labels.drafts.array, opacity=0.4, **options)
+            return Labels(self.labels.array, opacity=0.6, **options)
+        return Labels(self.labels.drafts.array, opacity=0.4, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.prompts.types import PointPrompt, PromptKey
+from napari_sam2.viewer.layers.colors import object_color
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -41,10 +42,10 @@ class PointsLayer:
         return {
             "ndim": len(grid.axes),
             "features": {"object_id": np.zeros(0, int), "sign": np.zeros(0, dtype="<U7")},
-            "size": min(max(max(rows, columns) / 60, 3.0), 40.0),
+            "size": min(max(max(rows, columns) / 75, 2.0), 30.0),
             "face_color": FACES[INSIDE],
             "border_color": "white",
-            "border_width": 0.12,
+            "border_width": 0.3,
             "symbol": SYMBOLS[INSIDE],
             "opacity": 1.0,
             "out_of_slice_display": False,
@@ -88,6 +89,13 @@ class PointsLayer:
         if shown:
             layer.symbol = [SYMBOLS[sign] for sign in signs]
             layer.face_color = [FACES[sign] for sign in signs]
+            layer.border_color = [object_color(p.object_id) for _, p in shown]
+
+    def hide(self, object_ids: Collection[int]) -> None:
+        """Hide the points of some objects; they stay in the layer."""
+        hidden = np.isin(self.layer.features["object_id"], list(object_ids))
+        if not np.array_equal(self.layer.shown, ~hidden):
+            self.layer.shown = ~hidden
 
     def set_next(self, object_id: int, sign: str) -> None:
         """Set object and sign of the next point that is added; existing points are kept."""
@@ -96,3 +104,4 @@ class PointsLayer:
         with layer.block_update_properties():
             layer.current_symbol = SYMBOLS[sign]
             layer.current_face_color = FACES[sign]
+            layer.current_border_color = object_color(object_id)

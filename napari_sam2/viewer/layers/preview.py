@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import CyclicLabelColormap
 from numpy.typing import NDArray
 
 from napari_sam2.viewer.image_layers import layer_transform
-from napari_sam2.viewer.layers.layer_set import COLORS
+from napari_sam2.viewer.layers.colors import label_colormap
 
 if TYPE_CHECKING:
     from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
@@ -75,10 +74,10 @@ class PreviewLayer:
         active = layers.selection.active
         made = Labels(
             data,
-            name=f"{sync.images[0].name} - SAM 2 preview",
+            name=f"SAM 2 preview: {sync.images[0].name}",
             metadata={PREVIEW: True},
             opacity=_OPACITY,
-            colormap=CyclicLabelColormap(COLORS),
+            colormap=label_colormap(),
             **options,
         )
         layers.insert(layers.index(active), made)

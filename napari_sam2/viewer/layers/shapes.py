@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.prompts.shapes import Vertices, is_box, outline_prompt
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PromptKey
+from napari_sam2.viewer.layers.colors import object_color
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -39,7 +41,6 @@ class ShapesLayer:
             "ndim": len(grid.axes),
             "features": {"object_id": np.zeros(0, int)},
             "edge_width": min(max(max(rows, columns) / 250, 0.5), 8.0),
-            "edge_color": "#ffd24d",
             "face_color": "transparent",
             "opacity": 0.9,
         }
@@ -95,9 +96,19 @@ class ShapesLayer:
             kept.append((self._corners(fixed, box), "rectangle", box.object_id))
         self._replace(kept)
 
+    def hide(self, object_ids: Collection[int]) -> None:
+        """Hide the shapes of some objects; they stay in the layer."""
+        ids = [int(object_id) for object_id in self.layer.features["object_id"]]
+        colors = ["transparent" if i in object_ids else object_color(i) for i in ids]
+        wanted = transform_color(colors) if colors else np.zeros((0, 4))
+        if not np.allclose(wanted, np.reshape(self.layer.edge_color, (-1, 4))):
+            self.layer.edge_color = colors
+
     def set_next(self, object_id: int) -> None:
         """Set the object of the next shape that is added."""
         self.layer.feature_defaults = {"object_id": object_id}
+        with self.layer.block_update_properties():
+            self.layer.current_edge_color = object_color(object_id)
 
     def _replace(self, shapes: list[tuple[Vertices, str, int]]) -> None:
         layer = self.layer
@@ -109,7 +120,7 @@ class ShapesLayer:
             layer.remove_selected()
         for vertices, kind, object_id in shapes:
             layer.feature_defaults = {"object_id": object_id}
-            layer.add([vertices], shape_type=kind)
+            layer.add([vertices], shape_type=kind, edge_color=object_color(object_id))
 
     @property
     def _plane_shape(self) -> tuple[int, int]:

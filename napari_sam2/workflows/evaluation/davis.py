@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewMode, ViewPolicy
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.from_labels import prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.factory import open_session
@@ -147,8 +148,8 @@ def track_sequence(
 ) -> list[Plane]:
     """Prompt each object with its ground truth mask on the first frame and track it to the end.
 
-    As in the evaluation of SAM 2, the model is shown whole frames, and a pixel in several masks is
-    assigned to the object with the highest logit.
+    As in the evaluation of SAM 2, the model is shown whole frames, the memory is plain, and a pixel
+    in several masks is assigned to the object with the highest logit.
 
     Parameters
     ----------
@@ -169,7 +170,9 @@ def track_sequence(
         PromptStore(prompts, axis="t"),
         along="t",
         model=model,
-        settings=SessionSettings(view=ViewPolicy(ViewMode.FULL)),
+        settings=SessionSettings(
+            view=ViewPolicy(ViewMode.FULL), memory=MemoryPolicy.PLAIN, exclusion=False
+        ),
     )
     planes = []
     results = session.propagate(PropagationRequest(direction=PropagationDirection.FORWARD))

@@ -16,6 +16,7 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.masks.label_image import plane_reader
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
@@ -63,6 +64,10 @@ class EvaluationSettings:
         only the objects on the first frame of the stack.
     view : ViewPolicy
         Which windows of a plane the model is shown.
+    exclusion : bool
+        Whether tracked objects exclude each other, see :class:`napari_sam2.SessionSettings`.
+    memory : MemoryPolicy
+        Which frames are remembered while an object is tracked.
     tracks : bool
         Whether to compute SEG, TRA and identity switches.
     max_objects : int or None
@@ -72,6 +77,8 @@ class EvaluationSettings:
     prompt: LabelPromptKind = LabelPromptKind.CENTER
     frame: PromptFrame = PromptFrame.AUTO
     view: ViewPolicy = _SETTINGS.view
+    exclusion: bool = _SETTINGS.exclusion
+    memory: MemoryPolicy = _SETTINGS.memory
     tracks: bool = False
     max_objects: int | None = None
 
@@ -83,7 +90,7 @@ class EvaluationSettings:
 
     def session(self) -> SessionSettings:
         """Return the settings of the session."""
-        return SessionSettings(view=self.view)
+        return SessionSettings(view=self.view, exclusion=self.exclusion, memory=self.memory)
 
 
 @dataclass(frozen=True, slots=True)

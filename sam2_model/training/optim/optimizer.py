@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 _BETAS = (0.9, 0.98)
 _MOMENTUM = 0.95
@@ -201,4 +202,4 @@ class AverageWeights(Generic[ModelT]):
         decay = min(self.decay, (1 + step) / (10 + step))
         mine = [p for p in self.model.state_dict().values() if p.is_floating_point()]
         new = [p for p in model.state_dict().values() if p.is_floating_point()]
-        torch._foreach_lerp_(mine, new, 1 - decay)
+        get_ema_multi_avg_fn(decay)(mine, new, step)

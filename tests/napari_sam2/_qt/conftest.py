@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -57,10 +58,11 @@ class SharedViewers:
     def reset(self) -> None:
         """Close the widgets of the present test and empty the viewers."""
         for driver in self._drivers:
-            driver.close()
-            if driver.widget.parent() is not None:
-                driver.viewer.window.remove_dock_widget(driver.widget)
-            driver.widget.deleteLater()
+            with suppress(RuntimeError, AttributeError):  # The test has closed the dock.
+                driver.close()
+                if driver.widget.parent() is not None:
+                    driver.viewer.window.remove_dock_widget(driver.widget)
+                driver.widget.deleteLater()
         for viewer in self._viewers[: self._taken]:
             _empty(viewer)
         self._drivers.clear()
@@ -85,7 +87,9 @@ class SharedViewers:
 
         if not self._viewers:
             self._patch_napari(QWidget)
-        return Viewer(show=False, show_welcome_screen=False)
+        options = {"show": False, "show_welcome_screen": False}
+        known = signature(Viewer).parameters
+        return Viewer(**{name: value for name, value in options.items() if name in known})
 
     def _patch_napari(self, widget: type[Any]) -> None:
         """Do what ``make_napari_viewer`` does: an own application, no threads, no console."""
@@ -131,6 +135,10 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     """Keep the plugin's settings in a folder of the test, not in the user's."""
     from napari import settings
 
+    if not hasattr(settings, "get_plugin_settings"):
+        monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path)
+        yield
+        return
     settings._clear_plugin_settings_cache()
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
     yield

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from napari_sam2._qt.widget import SegmentTrackWidget
-from napari_sam2.inference.model_catalog import HubCatalog, ModelCard, ModelChoice, smaller_than
+from napari_sam2.analysis.run_summary import ObjectRun, RunSummary
+from napari_sam2.inference.model_catalog import (
+    HubCatalog,
+    ModelCard,
+    ModelChoice,
+    larger_than,
+    smaller_than,
+)
 from sam2_model.errors import CheckpointError
 from tests.helpers.driver import Driver
 from tests.helpers.fakes import FakePredictor
@@ -312,3 +319,27 @@ def test_a_real_download_is_cancelled_and_repeated(
     assert hub.ranges[0] is None
     assert hub.ranges[-1] is None
     user.until(lambda: "ready" in box.model.itemText(box.model.findData("small")))
+
+
+def test_the_larger_model_is_a_downloaded_one_if_there_is_any() -> None:
+    downloaded = replace(LARGE, is_here=True, parameters=224 * MB)
+    away = replace(TINY, is_here=False, download_bytes=10)
+    assert larger_than((MICRO, away, downloaded), MICRO.name) is downloaded
+    assert larger_than((MICRO, away), MICRO.name) is away
+    assert larger_than((MICRO, downloaded), downloaded.name) is None
+    older = replace(away, name="sam2_hiera_tiny")
+    newer = replace(away, name="sam2.1_hiera_tiny")
+    assert larger_than((MICRO, older, newer), MICRO.name) is newer
+    assert larger_than((MICRO, newer), "mine.pt") is None
+
+
+def test_a_run_of_low_confidence_offers_a_larger_model(open_on: Any, catalog: Catalog) -> None:
+    user = open_on(catalog)
+    user.until(lambda: user.widget.model.model.count() == 3)
+    low = ObjectRun(1, 3, 3, first=0, last=2, worst=1, confidence=0.2, mean_confidence=0.3)
+    user.widget.state.run_summarized.emit(RunSummary((low,), "t", "micro", (1,)))
+    go_there, larger = user.widget.status.notice.buttons
+    assert go_there.text() == "Go to frame 1"
+    assert larger.text() == "Use SAM 2.1 tiny"
+    larger.click()
+    user.until(lambda: catalog.asked[-1].model == TINY.name)

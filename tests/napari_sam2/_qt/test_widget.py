@@ -57,7 +57,10 @@ def test_the_widget_is_found_by_its_name(make_napari_viewer: Callable[..., Any])
     (widget,) = manifest.contributions.widgets or []
     assert widget.display_name == "Segment and track"
     menus = manifest.contributions.menus or {}
-    assert set(menus) == {"napari/layers/segment", "napari/layers/track"}
+    shown = {
+        menu for menu, items in menus.items() for item in items if item.command == widget.command
+    }
+    assert shown == {"napari/layers/segment", "napari/layers/track"}
 
 
 def test_closing_the_viewer_in_the_middle_of_a_run(
@@ -110,9 +113,9 @@ def test_nothing_in_the_widget_is_cut_at_the_side(
 ) -> None:
     widget = open_own_widget(image).widget
     widget.refresh()
-    needed = widget.widget().minimumSizeHint().width()
-    assert widget.minimumWidth() >= needed + widget.verticalScrollBar().sizeHint().width()
-    assert not widget.horizontalScrollBar().isVisible()
+    bar = widget.middle.verticalScrollBar().sizeHint().width()
+    assert widget.middle.minimumWidth() >= widget.middle.widget().minimumSizeHint().width() + bar
+    assert not widget.middle.horizontalScrollBar().isVisible()
 
 
 def _our_widgets() -> list[Any]:

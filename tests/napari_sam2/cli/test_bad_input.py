@@ -150,6 +150,34 @@ def test_missing_prompts(place, capfd):
     refused(place, capfd, "absent.json", prompts=place.folder / "absent.json")
 
 
+@pytest.mark.parametrize(("value", "message"), [(0.5, "fractions"), (np.nan, "NaN")])
+def test_label_images_that_hold_no_ids(place, capfd, value, message):
+    prompts = place.folder / "labels.tif"
+    tifffile.imwrite(prompts, np.full(FRAMES.shape, value, np.float32))
+    refused(place, capfd, message, prompts=prompts)
+
+
+def test_a_scene_that_there_is_not(place, capfd):
+    refused(place, capfd, "movie.tif holds one image", "--scene", "3")
+
+
+def test_a_folder_of_images_of_different_sizes(place, capfd):
+    folder = place.folder / "frames"
+    folder.mkdir()
+    for number, frame in enumerate((FRAMES[0], FRAMES[1], FRAMES[2, :-1])):
+        tifffile.imwrite(folder / f"{number}.tif", frame)
+    refused(place, capfd, "2.tif", source=folder)
+
+
+@pytest.mark.parametrize("out", ["frames/o.tif", "frames/o.zarr", "frames/deeper/o.png"])
+def test_an_output_in_the_folder_of_the_input(place, capfd, out):
+    folder = place.folder / "frames"
+    folder.mkdir()
+    for number, frame in enumerate(FRAMES):
+        tifffile.imwrite(folder / f"{number:02}.tif", frame)
+    refused(place, capfd, "would change the input folder", source=folder, out=out)
+
+
 def test_a_label_image_of_another_shape(place, capfd):
     prompts = place.folder / "labels.tif"
     tifffile.imwrite(prompts, np.ones((5, 5), np.uint8))
@@ -270,6 +298,10 @@ class TestSecondRun:
             "--view",
             "full",
         )
+
+    def test_resume_with_another_memory(self, done, capfd):
+        changed = ("--resume", "--range", "0:12", "--memory", "memory-tree")
+        refused(done, capfd, "memory was distractor-aware, now memory-tree", *changed)
 
     def test_resume_of_a_damaged_run(self, done, capfd):
         record = done.folder / "o.zarr.sam2" / "run.json"

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from napari_sam2.cli.app import app
 from napari_sam2.cli.commands import evaluate, segment, train
 from napari_sam2.cli.options import converted, defaults_of, given, showing
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.workflows.evaluation.evaluate import PromptFrame
@@ -59,6 +60,7 @@ def test_the_help_shows_defaults_and_keeps_the_command_as_it_is() -> None:
     [
         (segment.DirectionChoice, PropagationDirection),
         (segment.LabelsChoice, LabelPromptKind),
+        (segment.MemoryChoice, MemoryPolicy),
         (train.PartsChoice, TrainedWeights),
     ],
 )
@@ -75,8 +77,8 @@ def test_the_choices_of_evaluate_have_a_value() -> None:
 @pytest.mark.parametrize(
     ("command", "defaults"),
     [
-        ("segment", ["auto", "auto", "both", "auto", "mask"]),
-        ("evaluate", ["auto", "point", "auto", "auto", "auto"]),
+        ("segment", ["auto", "auto", "both", "auto", "exclusion", "distractor-aware", "mask"]),
+        ("evaluate", ["auto", "point", "auto", "auto", "distractor-aware", "exclusion", "auto"]),
         ("evaluate-davis", ["auto", "val", "auto"]),
         ("train", ["micro", "all", "300", "0.0001", "0.2", "4", "0", "auto"]),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import json
 import shutil
 import signal
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from napari_sam2.cli.console import ExitCode
 from napari_sam2.images.contrast.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.storage.fingerprint import MAX_BLOCKS
 from tests.helpers.command import FRAMES, RunFiles, point
@@ -78,6 +80,30 @@ def test_a_range_leaves_the_rest_empty_at_full_length(place):
     assert labels.shape == FRAMES.shape
     shown = {t for t in range(len(FRAMES)) if labels[t].any()}
     assert shown == set(range(2, 12))
+
+
+def test_the_memory_policy_reaches_the_model_and_is_stored(place, monkeypatch):
+    predictor = FakePredictor()
+    use(monkeypatch, predictor)
+    assert place.segment("--memory", "memory-tree") == ExitCode.DONE
+    assert predictor.memory is MemoryPolicy.MEMORY_TREE
+    record = place.folder / "o.zarr.sam2" / "run.json"
+    stored = json.loads(record.read_text())
+    assert stored["settings"]["memory"] == "memory-tree"
+    assert place.segment("--resume") == ExitCode.DONE
+    assert predictor.memory is MemoryPolicy.MEMORY_TREE
+
+
+def test_runs_of_versions_without_memory_policies_resume_with_plain_memory(place, monkeypatch):
+    predictor = FakePredictor()
+    use(monkeypatch, predictor)
+    assert place.segment("--memory", "plain") == ExitCode.DONE
+    record = place.folder / "o.zarr.sam2" / "run.json"
+    stored = json.loads(record.read_text())
+    del stored["settings"]["memory"]
+    record.write_text(json.dumps(stored))
+    assert place.segment("--resume") == ExitCode.DONE
+    assert predictor.memory is MemoryPolicy.PLAIN
 
 
 def test_one_direction(place):

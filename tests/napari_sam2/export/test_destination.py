@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import namedtuple
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from napari_sam2.export.destination import (
     OutputDestination,
     OutputKind,
     check_disk,
-    input_folder,
+    label_filters,
+    with_ending,
 )
 from napari_sam2.export.labels import free_path
+from napari_sam2.images.input_files import input_folder
 from napari_sam2.images.stack import open_stack
 from tests.helpers.label_outputs import ALL_NAMES, stack_of, write
 
@@ -131,3 +134,18 @@ def test_outputs_in_the_folder_of_images_are_refused(tmp_path, name):
 def test_folder_of_a_single_file_is_no_input(tmp_path):
     tifffile.imwrite(tmp_path / "movie.tif", np.zeros((5, 20, 30), np.uint8))
     assert input_folder(open_stack(tmp_path / "movie.tif", axes="TYX").source) is None
+
+
+def test_a_file_dialog_offers_every_format():
+    filters = label_filters()
+    assert filters["NIfTI (*.nii.gz *.nii)"] == (".nii.gz", ".nii")
+    offered = {ending for endings in filters.values() for ending in endings}
+    assert offered >= {OutputDestination.parse(name).ending for name in ALL_NAMES}
+    assert all(OutputDestination.parse(f"a{ending}").ending == ending for ending in offered)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a", "a.tif"), ("a.b", "a.b.tif"), ("a.NII.gz", "a.NII.gz")]
+)
+def test_a_name_without_a_known_ending_gets_one(name, expected):
+    assert with_ending(Path("folder") / name, ".tif") == Path("folder") / expected

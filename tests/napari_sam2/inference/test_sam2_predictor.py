@@ -5,14 +5,16 @@ import pytest
 import torch
 
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.protocol import ViewPrompts
+from napari_sam2.inference.protocol import MemoryPolicy, ViewPrompts
 from napari_sam2.inference.sam2_predictor import SAM2Predictor
+from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.prompts.types import BoxPrompt, PointPrompt
 from napari_sam2.session.settings import SessionSettings
 from sam2_model.modeling.config import MICRO
 from sam2_model.modeling.sam2 import SAM2
 from sam2_model.tracker import TrackerSettings
 from sam2_model.video_predictor import VideoPredictor
+from tests.helpers.fakes import MemoryJournal
 from tests.helpers.scenes import movie, session_of, straight
 
 FRAMES = 17
@@ -48,7 +50,7 @@ def test_full_view_is_bit_identical_to_the_plain_predictor(model, predictor, dat
     plain.add_points(9, 1, box=[10, 12, 40, 30])
     expected = {masks.frame: masks.logits[0, 0].numpy() for masks in plain.propagate()}
     prompts = [PointPrompt(1, 0, (20.0, 20.0)), BoxPrompt(1, 9, (12.0, 10.0), (30.0, 40.0))]
-    settings = SessionSettings(view=ViewPolicy.parse("full"))
+    settings = SessionSettings(view=ViewPolicy.parse("full"), memory=MemoryPolicy.PLAIN)
     session = session_of(data, prompts, predictor=predictor, settings=settings)
     seen = set()
     for result in session.propagate():
@@ -82,6 +84,40 @@ def test_dumped_state_continues_bit_identically(predictor, data):
     one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
     np.testing.assert_array_equal(one.logits, other.logits)
     assert one.object_score == other.object_score
+
+
+def test_memory_policies_share_the_network(predictor):
+    assert predictor.with_memory(MemoryPolicy.PLAIN) is predictor
+    others = [predictor.with_memory(policy) for policy in list(MemoryPolicy)[1:]]
+    assert {other.model for other in others} == {predictor.model}
+    assert {other.info for other in others} == {predictor.info}
+    rules = {type(p.tracker.settings.memory) for p in (predictor, *others)}
+    assert len(rules) == len(MemoryPolicy)
+
+
+@pytest.mark.parametrize("policy", list(MemoryPolicy))
+def test_a_stopped_run_in_moving_views_resumes_with_every_memory_policy(predictor, policy):
+    data = movie((64, 160), [straight((30, 20), (0.5, 8), 12)])
+    settings = SessionSettings(ViewPolicy.parse("zoom:64"), memory=policy, checkpoint_every=3)
+    prompts = [BoxPrompt(1, 6, (26.0, 62.0), (40.0, 76.0))]
+
+    def run(stop: int | None, **stored):
+        session = session_of(data, prompts, predictor=predictor, settings=settings, **stored)
+        found = {}
+        for result in session.propagate(resume=stop is None):
+            found[result.frame] = result
+            if len(found) == stop:
+                session.cancel()
+        return found
+
+    whole = run(None)
+    assert sorted(whole) == list(range(12))
+    assert len({result.view for result in whole.values()}) > 1
+    stored = {"journal": MemoryJournal(), "masks": MemoryMaskStore(), "drafts": MemoryMaskStore()}
+    parts = run(4, **stored) | run(None, **stored)
+    for frame, result in whole.items():
+        np.testing.assert_array_equal(parts[frame].crop.logits, result.crop.logits)
+        assert parts[frame].object_score == result.object_score
 
 
 def test_shift_moves_memories_the_way_the_picture_moves(predictor):

@@ -29,7 +29,9 @@ def by_definition(masks):
             if 0 <= row < record.window.shape[0] and 0 <= column < record.window.shape[1]:
                 step = int(record.steps[row, column])
                 tier = max(record.status, MaskStatus.FINAL)
-                if step > 0:
+                if record.lost is not None and record.lost[row, column]:
+                    tier = MaskStatus.DRAFT
+                if step > 0 and record.excluded is None:
                     claims.append((-tier, -step, record.object_id))
         if claims:
             labels[y, x] = min(claims)[2]
@@ -75,6 +77,25 @@ def record(object_id, logit, status=MaskStatus.FINAL):
 )
 def test_priorities(first, second, winner):
     assert set(compose_labels([first, second], Window.of((4, 4))).flat) == {winner}
+
+
+def test_lost_pixels_return_when_the_other_mask_is_gone():
+    lost = np.zeros((4, 4), bool)
+    lost[:2] = True
+    first = MaskRecord.from_result(replace(record(1, 9).result(0), lost=lost))
+    second = record(2, 1)
+    labels = compose_labels([first, second], Window.of((4, 4)))
+    np.testing.assert_array_equal(labels, np.where(lost, 2, 1))
+    assert first.area == np.count_nonzero(labels == 1)
+    np.testing.assert_array_equal(compose_labels([first], Window.of((4, 4))), 1)
+
+
+def test_excluded_masks_are_not_drawn():
+    excluded = MaskRecord.from_result(replace(record(1, 9).result(0), excluded=MaskOrigin.FORWARD))
+    assert excluded.area == 0
+    assert not compose_labels([excluded], Window.of((4, 4))).any()
+    assert excluded.crop.area == 16
+    assert excluded.own_crop.area == 0
 
 
 def test_large_ids():

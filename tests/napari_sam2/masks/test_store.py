@@ -102,6 +102,21 @@ def test_record_cannot_be_changed():
         record.steps[0, 0] = 1
 
 
+def test_accepting_cuts_only_pixels_that_others_own():
+    """1 lost its left half; 2 keeps that half when it is accepted, and 3 loses nothing to it."""
+    lost = np.zeros((4, 4), bool)
+    lost[:, :2] = True
+    whole = MaskRecord.from_mask(1, (0,), np.ones((4, 4))).result(0)
+    first = MaskRecord.from_result(dataclasses.replace(whole, lost=lost))
+    left = MaskRecord.from_mask(2, (0,), lost)
+    assert left.without([first]) is left
+    right = MaskRecord.from_mask(3, (0,), ~lost)
+    assert right.without([first]).area == 0
+    cut = first.without([MaskRecord.from_mask(4, (0,), np.ones((4, 3)))])
+    assert cut.area == 4
+    np.testing.assert_array_equal(cut.own_crop.logits > 0, np.arange(4) == np.full((4, 1), 3))
+
+
 def test_large_masks_take_little_memory():
     y, x = np.mgrid[:1000, :1000]
     disc = (400 - np.hypot(y - 500, x - 500)).astype(np.float32) / 20

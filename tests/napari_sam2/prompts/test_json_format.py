@@ -62,6 +62,17 @@ def test_the_schema_of_the_documentation(write, tmp_path, stack):
     assert load_prompts(one_object(points=[POINT]), stack).objects() == (1,)
 
 
+def test_notes_about_masks_name_the_file(write, tmp_path, stack):
+    from PIL import Image
+
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[4:12, 5:14] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.jpg", quality=90)
+    prompts = [{"frame": 0, "path": "mask.jpg"}, {"frame": 1, "path": "mask.jpg"}]
+    (note,) = load_prompts(write(one_object(masks=prompts)), stack).notes
+    assert note.startswith("The mask mask.jpg: ")
+
+
 def test_mask_without_a_value_is_all_that_is_not_zero(write, tmp_path, stack):
     mask = np.zeros(SHAPE, np.uint8)
     mask[4:9, 5:7], mask[20, 20] = 1, 9

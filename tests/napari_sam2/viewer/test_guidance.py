@@ -16,6 +16,7 @@ SESSION = {"has_image": True, "session": True, "frames": 8}
         ({"has_image": True, "loading": True}, "Loading"),
         ({"has_image": True}, "Choose the image"),
         (SESSION, "Click the middle"),
+        ({**SESSION, "clicking": False}, "Press the point tool"),
         ({**SESSION, "prompts": 1, "frames_done": 1}, "propagate with G"),
         ({**SESSION, "prompts": 1, "running": True}, "Propagating"),
         ({**SESSION, "prompts": 1, "running": True, "refining": True}, "Refining"),

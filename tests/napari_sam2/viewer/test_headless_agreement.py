@@ -15,7 +15,12 @@ from napari.components import ViewerModel
 
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor
-from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
+from napari_sam2.viewer.contributions.commands import (
+    accept_all,
+    open_image,
+    propagate,
+    start_session,
+)
 from napari_sam2.viewer.layer_sync import LayerSync
 from tests.helpers.command import RunFiles
 from tests.helpers.dicom_files import OBLIQUE, Geometry, SeriesWriter
@@ -66,7 +71,10 @@ def write_cube(folder: Path) -> Path:
 
 def labels_of_the_viewer(viewer: ViewerModel, path: Path, predictor: Any) -> np.ndarray:
     """Click on both objects, propagate, accept, and save the Points layer beside the image."""
-    viewer.open(path, plugin=PLUGIN)
+    if path.suffix == ".tif":
+        open_image(viewer, path)
+    else:
+        viewer.open(path, plugin=PLUGIN)
     start_session(viewer, model=predictor)
     sync = LayerSync.find(viewer)
     assert sync is not None

@@ -14,6 +14,7 @@ from napari_sam2.images.intensity import PRIMARIES
 from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
 from napari_sam2.viewer.image_layers import intensity_from_layers, stack_from_layers
 from napari_sam2.viewer.layer_sync import LayerSync
+from napari_sam2.viewer.layers.layer_set import LayerRole
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 from tests.helpers.viewer_model import ModelUser
@@ -103,8 +104,13 @@ def test_layers_lie_where_the_image_lies() -> None:
         units=("s", "um", "um"),
     )  # fmt: skip
     sync = started(viewer)
+    assert [layer.name for layer in viewer.layers[1:]] == [
+        f"SAM 2 {what}: MOVIE" for what in ("drafts", "points")
+    ]
+    for role in LayerRole:
+        sync.layers.get(role)
     ours = [layer for layer in viewer.layers if layer is not image]
-    assert len(ours) == 4
+    assert [layer.name for layer in ours] == [f"{role.value}: MOVIE" for role in LayerRole]
     for layer in ours:
         np.testing.assert_array_equal(layer.scale, image.scale)
         np.testing.assert_array_equal(layer.translate, image.translate)
@@ -187,3 +193,84 @@ def test_points_outside_the_image_ask_nothing() -> None:
     sync = started(viewer)
     click(sync, 0, -20, 500)
     assert len(sync.session.prompts) == 0
+
+
+def test_undo_works_on_all_layers_and_names_the_step() -> None:
+    user = ModelUser.open(MOVIE)
+    notices: list[str] = []
+    user.sync.events.notice.connect(notices.append)
+    click(user.sync, 2, 22, 24)
+    click(user.sync, 0, 20, 20)
+    propagate(user.viewer)
+    accept_all(user.viewer)
+    layers = user.sync.layers
+    own = [layers.points.layer, layers.shapes.layer, layers.drafts, layers.results]
+    for layer in own:
+        undo = next(work for keys, work in layer.keymap.items() if str(keys) == "Ctrl+Z")
+        undo(layer)
+    assert notices == [
+        "Undid: accept all objects.",
+        "Undid: propagate object 1.",
+        "Undid: click on object 1, frame 0.",
+        "Undid: click on object 1, frame 2.",
+    ]
+    assert user.sync.dims.frame == 2
+    assert not drafts(user.sync).any()
+    redo = next(work for keys, work in own[0].keymap.items() if str(keys) == "Ctrl+Shift+Z")
+    for _ in own:
+        redo(own[0])
+    assert np.asarray(layers.results.data)[5, 25, 30] == 1
+
+
+def test_deleted_layers_are_made_again_when_masks_change() -> None:
+    user = ModelUser.open(MOVIE)
+    user.click(0, 20, 20)
+    accept_all(user.viewer)
+    assert user.sync.layers.find(LayerRole.RESULTS) is not None
+    for role in LayerRole:
+        layer = user.sync.layers.find(role)
+        if layer is not None:
+            user.viewer.layers.remove(layer)
+    assert len(user.viewer.layers) == 1
+    user.sync.refresh()
+    assert user.labels()[0, 20, 20] == 1
+    assert user.sync.layers.find(LayerRole.DRAFTS) is not None
+    assert [tuple(p) for p in user.points.data] == [(0, 20, 20)]
+
+
+def test_prompts_of_accepted_objects_are_hidden_and_kept() -> None:
+    user = ModelUser.open(MOVIE)
+    user.click(0, 20, 20)
+    user.shapes.add(np.array([[0, 36, 46], [0, 36, 54], [0, 44, 54], [0, 44, 46]], float))
+    user.sync.start_object()
+    user.click(1, 39, 50)
+    first, second = (tuple(color) for color in user.points.border_color)
+    assert first != second
+    accepted = user.sync.session
+    accepted.accept(1)
+    user.sync.refresh()
+    assert list(user.points.shown) == [False, True]
+    assert user.shapes.edge_color[0][3] == 0
+    user.click(2, 38, 50)
+    assert list(user.points.shown) == [False, True, True]
+    assert sorted(accepted.prompts.objects()) == [1, 2]
+    assert len(accepted.prompts.get(1, 0)) == 2
+    user.sync.layers.points.layer.selected_data = {1, 2}
+    user.points.remove_selected()
+    assert sorted(accepted.prompts.objects()) == [1]
+    accepted.reopen(1)
+    user.sync.refresh()
+    assert list(user.points.shown) == [True]
+    assert user.shapes.edge_color[0][3] == 1
+
+
+def test_only_some_objects_are_shown() -> None:
+    user = ModelUser.open(MOVIE)
+    for place in ((0, 20, 20), (0, 40, 50)):
+        user.click(*place)
+        user.sync.start_object()
+    drafts = user.sync.layers.drafts
+    user.sync.show_only([2])
+    assert [drafts.get_color(i)[3] > 0 for i in (1, 2)] == [False, True]
+    user.sync.show_only(None)
+    assert all(drafts.get_color(i)[3] > 0 for i in (1, 2))

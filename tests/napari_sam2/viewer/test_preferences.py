@@ -6,18 +6,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import napari_sam2
+from napari_sam2.export.destination import OutputKind
 from napari_sam2.viewer.keys import Action, KeyBindings
-from napari_sam2.viewer.preferences import PluginPreferences
+from napari_sam2.viewer.preferences import (
+    PluginPreferences,
+    PreferencesFile,
+    read_preferences,
+    store_hint,
+    store_hover,
+)
+
+
+def _properties(section: str) -> dict[str, Any]:
+    path = Path(napari_sam2.__file__).with_name("napari.yaml")
+    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    properties: dict[str, Any] = manifest["contributions"]["configurations"][section]["properties"]
+    return properties
 
 
 def _defaults(section: str) -> dict[str, Any]:
-    path = Path(napari_sam2.__file__).with_name("napari.yaml")
-    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-    properties = manifest["contributions"]["configurations"][section]["properties"]
-    return {name: value["default"] for name, value in properties.items()}
+    return {name: value["default"] for name, value in _properties(section).items()}
 
 
 def test_the_manifest_has_the_default_keys() -> None:
@@ -35,6 +47,10 @@ def test_the_manifest_has_the_default_preferences() -> None:
     assert declared == asdict(PluginPreferences())
 
 
+def test_the_manifest_lists_all_formats_of_labels() -> None:
+    assert _properties("output")["ending"]["enum"] == [kind.endings[0] for kind in OutputKind]
+
+
 def test_keys_are_bound_and_given_back() -> None:
     from app_model.types import KeyBinding
     from napari.components import ViewerModel
@@ -48,3 +64,48 @@ def test_keys_are_bound_and_given_back() -> None:
     assert pressed == ["save"]
     keys.release()
     assert not viewer.keymap
+
+
+def test_a_file_keeps_preferences_of_older_napari(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("napari.settings.get_plugin_settings", raising=False)
+    monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path / "config")
+    assert read_preferences() == PluginPreferences()
+    store_hint(False)
+    store_hover(True)
+    assert read_preferences() == PluginPreferences(hint=False, hover=True)
+
+
+def test_an_edited_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "preferences.json"
+    path.write_text('{"model": "tiny", "keys": {"save": "Shift-W"}}')
+    stored = PreferencesFile(path)
+    assert stored.read() == PluginPreferences(model="tiny", keys={Action.SAVE: "Shift-W"})
+    stored.store(hint=False)
+    assert stored.read().keys == {Action.SAVE: "Shift-W"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "broken JSON"),
+        ('{"size": "tiny"}', "unknown key 'size'"),
+        ('{"hint": "no"}', "expected true or false"),
+        ('{"keys": {"fly": "F"}}', "unknown key 'fly'"),
+    ],
+)
+def test_a_damaged_file_is_reported_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.delattr("napari.settings.get_plugin_settings", raising=False)
+    monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path)
+    warnings: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", warnings.append)
+    path = tmp_path / "preferences.json"
+    path.write_text(text)
+    assert read_preferences() == PluginPreferences()
+    store_hint(False)
+    assert path.read_text() == text
+    assert len(warnings) == 2
+    assert message in warnings[0]

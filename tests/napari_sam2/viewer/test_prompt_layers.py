@@ -229,7 +229,7 @@ def test_no_prompts_in_3d(user: ModelUser, notices: list[str]) -> None:
 def test_no_prompts_on_other_axes(user: ModelUser, notices: list[str]) -> None:
     user.viewer.dims.order = (1, 0, 2)
     user.click(0, 20, 20)
-    assert notices == ["Show the axes y and x to click."]
+    assert notices == ["Show the axes y and x again to click."]
     assert user.prompts == []
 
 

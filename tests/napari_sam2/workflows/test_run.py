@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reporter import RunEnding
 from napari_sam2.workflows.run import run_segmentation
-from tests.helpers.command import FRAMES, RunFiles
+from tests.helpers.command import FRAMES, RunFiles, point
 from tests.helpers.fakes import FakePredictor
 
 
@@ -90,6 +91,40 @@ def test_a_canceled_run_can_be_resumed(job: SegmentationJob) -> None:
     resumed = tifffile.imread(job.output)
     assert run_segmentation(replace(job, overwrite=True)).ending is RunEnding.DONE
     np.testing.assert_array_equal(resumed, tifffile.imread(job.output))
+
+
+def crossing(job: SegmentationJob) -> SegmentationJob:
+    """Return the job with a second object that is prompted far off on the path of the first."""
+    content = {"version": 1, "axis": "t", "objects": [point(1, 2), point(2, 15, path=0)]}
+    job.prompts.write_text(json.dumps(content))
+    return job
+
+
+def test_a_run_from_before_exclusion_is_resumed_without_it(job: SegmentationJob) -> None:
+    job = crossing(job)
+    assert run_segmentation(replace(job, exclusion=False)).ending is RunEnding.DONE
+    expected = tifffile.imread(job.output)
+    job = replace(job, overwrite=True)
+    run_segmentation(replace(job, exclusion=False), CancelingReporter(cancel_at=25))
+    description = job.output.with_name(f"{job.output.name}.sam2") / "run.json"
+    content = json.loads(description.read_text())
+    assert content["settings"].pop("exclusion") is False
+    description.write_text(json.dumps(content))
+    outcome = run_segmentation(replace(job, resume=True, overwrite=False))
+    assert outcome.ending is RunEnding.DONE
+    assert "The earlier run let masks overlap, so it is resumed without exclusion." in (
+        outcome.messages
+    )
+    np.testing.assert_array_equal(tifffile.imread(job.output), expected)
+
+
+def test_excluded_objects_are_reported(job: SegmentationJob) -> None:
+    found = run_segmentation(crossing(job))
+    assert [text for text in found.messages if text.startswith("Object 2 has no mask on 1")]
+    scores = job.scores.read_text().splitlines()
+    assert any("excluded" in line for line in scores)
+    without = run_segmentation(replace(job, overwrite=True, exclusion=False))
+    assert not [text for text in without.messages if "has no mask on" in text]
 
 
 def test_a_full_disk_stops_the_run(job: SegmentationJob, monkeypatch: pytest.MonkeyPatch) -> None:

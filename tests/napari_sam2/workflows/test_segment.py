@@ -5,12 +5,15 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import napari_sam2
 from napari_sam2.core.errors import UserError
+from napari_sam2.export.destination import OutputDestination
 from napari_sam2.prompts.types import PointPrompt
 from sam2_model.errors import SAM2Error
 from tests.helpers.fakes import FakePredictor
+from tests.helpers.label_outputs import ALL_NAMES
 from tests.helpers.scenes import click, iou, movie, straight
 
 PATH = straight((30, 20), (2, 3), 5)
@@ -118,3 +121,52 @@ def test_only_clicks_outside_are_refused():
     outside = PointPrompt(1, 0, PATH[0], 0)
     with pytest.raises(UserError, match="Object 1 has only clicks outside on frame 0"):
         napari_sam2.segment(DATA, [outside], axes="TYX", model=FakePredictor())
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+def test_every_format_of_labels(tmp_path, name):
+    output = OutputDestination.parse(tmp_path / name)
+    result = napari_sam2.segment(
+        DATA, [click(7, 0, PATH)], axes="TYX", model=FakePredictor(), output=output.path
+    )
+    assert output.existing() == (output.path,)
+    labels = np.asarray(result)
+    assert set(np.unique(labels)) == {0, 7}
+    if name.endswith((".tif", ".nii", ".nii.gz", "t.zarr", ".png")):
+        found = napari_sam2.open_stack(output.path, axes="TYX" if name.endswith(".png") else None)
+        read = np.stack([found.read(found.index(f))[0] for f in range(5)])
+        np.testing.assert_array_equal(read, labels)
+
+
+@pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
+def test_an_output_in_an_input_folder_is_refused(tmp_path, name):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, frame in enumerate(DATA):
+        Image.fromarray(frame).save(folder / f"{number}.png")
+    prompts = [click(1, 0, PATH)]
+    with pytest.raises(UserError, match="would change the input folder"):
+        napari_sam2.segment(folder, prompts, model=FakePredictor(), output=folder / name)
+    assert len(list(folder.iterdir())) == len(DATA)
+
+
+@pytest.mark.parametrize("name", ["labels.zarr", "labels.tif"])
+def test_an_existing_output_is_not_replaced(tmp_path, name):
+    (tmp_path / name).mkdir()
+    prompts, options = [click(1, 0, PATH)], {"axes": "TYX", "model": FakePredictor()}
+    with pytest.raises(UserError, match="exists: choose another output"):
+        napari_sam2.segment(DATA, prompts, output=tmp_path / name, **options)
+
+
+def test_ids_that_a_format_lacks_are_refused_before_the_run(tmp_path):
+    prompts = [click(70000, 0, PATH)]
+    with pytest.raises(UserError, match="renumber the objects"):
+        napari_sam2.segment(
+            DATA, prompts, axes="TYX", model=FakePredictor(), output=tmp_path / "o.png"
+        )
+
+
+@pytest.mark.parametrize("name", ["labels.tif", "labels.ome.zarr", "labels"])
+def test_a_session_writes_plain_zarr_only(tmp_path, name):
+    with pytest.raises(UserError, match=r"segment\(\.\.\., output=\.\.\.\)"):
+        napari_sam2.open_session(DATA, axes="TYX", model=FakePredictor(), output=tmp_path / name)

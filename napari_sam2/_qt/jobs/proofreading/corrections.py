@@ -8,6 +8,7 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.viewer.layer_sync import LayerSync
 
 Range = tuple[int, int] | None
 """Half-open range of frames; None for the whole stack."""
@@ -51,7 +52,7 @@ class CorrectionJobs:
         if sync is None:
             return
         if not self.n_frames(direction, frames):
-            self._state.notice.emit(self._nothing_to_do(sync.session, object_id))
+            self._state.notice.emit(self._nothing_to_do(sync, object_id))
             return
         request = PropagationRequest((object_id,), direction, frames)
         steps = partial(_correct, object_id, request)
@@ -59,10 +60,19 @@ class CorrectionJobs:
 
     def propagate_all(self, direction: PropagationDirection, frames: Range) -> None:
         """Propagate all objects that are not accepted over all frames of a range."""
+        if self._state.session is not None:
+            objects = self._state.session.prompts.objects()
+            self.propagate_objects(objects, direction, frames)
+
+    def propagate_objects(
+        self, object_ids: Iterable[int], direction: PropagationDirection, frames: Range
+    ) -> None:
+        """Propagate those of some objects that have prompts and are not accepted."""
         sync = self._state.sync
         if sync is None:
             return
-        ids = tuple(o for o in sync.session.prompts.objects() if self._is_open(o))
+        prompted = sync.session.prompts.objects()
+        ids = tuple(o for o in object_ids if o in prompted and self._is_open(o))
         if not ids:
             self._state.notice.emit("There is no object to propagate. Click an object first.")
             return
@@ -75,12 +85,14 @@ class CorrectionJobs:
         accepted = sync is not None and sync.prompts.accepted(object_id)
         return not accepted and object_id not in self._state.pending_accepts
 
-    def _nothing_to_do(self, session: SegmentationSession, object_id: int) -> str:
+    def _nothing_to_do(self, sync: LayerSync, object_id: int) -> str:
+        name, session = sync.sessions.objects[object_id].name, sync.session
         if not self._is_open(object_id):
-            return f"Object {object_id} is accepted. Click on it to correct it."
+            return f"{name} is accepted. Click on it to correct it; this reopens it."
         if not session.prompts.frames(object_id) and not session.locked(object_id):
-            return "There is no object to propagate. Click an object first."
-        return f"Object {object_id} is up to date. Correct a frame, or propagate all objects."
+            others = " To propagate the other objects, press All." if sync.open_drafts() else ""
+            return f"{name} has no prompt here. Click the object first.{others}"
+        return f"{name} is up to date. Correct a frame, or propagate all objects."
 
 
 def _correct(

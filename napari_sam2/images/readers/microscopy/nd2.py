@@ -14,6 +14,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import PlaneGrid, Source
 from napari_sam2.images.readers.microscopy.images import FileImage, missing_library, select_image
+from napari_sam2.images.readers.microscopy.nd2_chunks import recorded_frames
 
 if TYPE_CHECKING:
     import nd2
@@ -76,7 +77,7 @@ class _FrameReader:
             tuple(place.get(axis, 0) for axis in self.loops): number
             for number, place in enumerate(places)
         }
-        self.missing = _missing_frames(file, path, len(places))
+        self.missing = _missing_frames(path, len(places))
         weakref.finalize(self, file.close)
 
     def plane(self, place: dict[str, int], channel: int) -> NDArray[Any]:
@@ -99,22 +100,10 @@ class _FrameReader:
         return planes[channel]
 
 
-def _missing_frames(file: nd2.ND2File, path: Path, count: int) -> frozenset[int]:
-    """Return the numbers of the frames that the file does not hold.
-
-    The library returns zeros for them; only its reader of current files knows their offsets.
-    """
-    offsets = getattr(getattr(file, "_rdr", None), "_frame_offsets", None)
-    if not isinstance(offsets, dict):
-        return frozenset()
-    size = path.stat().st_size
-    compressed = getattr(file.attributes, "compressionType", None) is not None
-    frame_bytes = 0 if compressed else int(np.prod(file._raw_frame_shape)) * file.dtype.itemsize
-    return frozenset(
-        number
-        for number in range(count)
-        if number not in offsets or offsets[number] + frame_bytes > size
-    )
+def _missing_frames(path: Path, count: int) -> frozenset[int]:
+    """Return the numbers of the frames that the file does not hold."""
+    recorded = recorded_frames(path)
+    return frozenset() if recorded is None else frozenset(range(count)) - recorded
 
 
 def _images(file: nd2.ND2File, path: Path) -> list[FileImage]:

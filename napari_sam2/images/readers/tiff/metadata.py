@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.images.calibration import PIXEL, AxisStep, Calibration, unit_name
+from napari_sam2.images.readers.tiff.slides import slide_steps
 
 if TYPE_CHECKING:
     import tifffile
@@ -66,8 +67,10 @@ def read_metadata(file: tifffile.TiffFile, page: tifffile.TiffPage) -> FileMetad
         steps = _stk_steps(file.stk_metadata)
     elif file.is_micromanager and (summary := (file.micromanager_metadata or {}).get("Summary")):
         steps, names = _micromanager(summary)
-    elif file.is_svs and (size := _svs_pixel_size(page.description)):
-        steps = {axis: AxisStep(size, "micrometer") for axis in "YX"}
+    elif file.is_metaseries and file.metaseries_metadata:
+        steps = _metaseries_steps(file.metaseries_metadata)
+    elif (found := slide_steps(file, page)) is not None:
+        steps = found
     else:
         steps = _plain_steps(page, notes)
     return FileMetadata(Calibration(steps), names, _no_data(page), tuple(notes))
@@ -132,9 +135,11 @@ def _stk_steps(metadata: Mapping[str, Any]) -> dict[str, AxisStep]:
         size = float(metadata.get(f"{axis}Calibration") or 0)
         if size > 0 and unit not in (PIXEL, "pixels"):
             steps[axis] = AxisStep(size, unit)
-    distances = metadata.get("ZDistance")
-    if steps and distances is not None and len(distances) and float(distances[0]) > 0:
-        steps["Z"] = AxisStep(float(distances[0]), unit)
+    stated = metadata.get("ZDistance")
+    # The first plane may have no distance.
+    positive = [float(value) for value in (() if stated is None else stated) if value > 0]
+    if steps and positive:
+        steps["Z"] = AxisStep(positive[0], unit)
     return steps
 
 
@@ -153,14 +158,14 @@ def _micromanager(summary: Mapping[str, Any]) -> tuple[dict[str, AxisStep], tupl
     return steps, tuple(map(str, names)) if isinstance(names, list) else ()
 
 
-def _svs_pixel_size(description: str) -> float:
-    """Return the pixel size of an Aperio slide in µm, 0 if it is not stated."""
-    from tifffile.tifffile import svs_description_metadata
-
-    try:
-        return float(svs_description_metadata(description).get("MPP") or 0)
-    except ValueError:
-        return 0.0
+def _metaseries_steps(metadata: Mapping[str, Any]) -> dict[str, AxisStep]:
+    """Return the steps of a file of MetaXpress or MetaMorph, which states them if calibrated."""
+    plane = metadata.get("PlaneInfo") or {}
+    unit = unit_name(str(plane.get("spatial-calibration-units") or PIXEL))
+    if not plane.get("spatial-calibration-state") or unit in (PIXEL, "pixels"):
+        return {}
+    sizes = {axis: float(plane.get(f"spatial-calibration-{axis.lower()}") or 0) for axis in "YX"}
+    return {axis: AxisStep(size, unit) for axis, size in sizes.items() if size > 0}
 
 
 def _plain_steps(page: tifffile.TiffPage, notes: list[str]) -> dict[str, AxisStep]:

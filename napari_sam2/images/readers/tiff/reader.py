@@ -22,6 +22,7 @@ from napari_sam2.images.readers.tiff.arrays import (
     open_levels,
 )
 from napari_sam2.images.readers.tiff.axes import named_axes
+from napari_sam2.images.readers.tiff.display import display_notes
 from napari_sam2.images.readers.tiff.images import (
     TiffImage,
     default_image,
@@ -138,6 +139,7 @@ def _source(file: OpenFile, path: Path | None, scene: str | int | None) -> Sourc
     axes, axis_notes = named_axes(image, file.file)
     notes = image_notes(images, opened, scene is not None, file.name)
     levels, calibration, turned = _upright(levels, stated.calibration, image)
+    notes += display_notes(image.series.keyframe, imagej=file.file.is_imagej)
     return Source(
         levels,
         file.name,
@@ -213,7 +215,7 @@ def _ome_metadata(ome: OME, file: OpenFile, image: TiffImage, path: Path | None)
     if ome.binary_only is not None:
         notes += (
             f"{file.name} is one file of a set that {ome.binary_only.metadata_file} describes: "
-            "only the pages of this file are read, without sizes.",
+            "only the pages of this file are read, without sizes. Open that file for the set.",
         )
     return _Stated(
         stated.calibration,

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.axes import axes_from_names
 from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import Source, find_scene, scene_note
 from napari_sam2.images.readers.zarr.collection import Collection, find_images, ome_attributes
 from napari_sam2.images.readers.zarr.multiscale import image_metadata
+from napari_sam2.images.readers.zarr.plain import read_plain
 from napari_sam2.images.readers.zarr.storage import metadata_files, open_node
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def read_zarr(location: str, name: str, scene: str | int | None = None) -> Sourc
 
     node = open_node(location, name)
     if isinstance(node, zarr.Array):
-        return _plain(node, name, location)
+        return read_plain(node, name, location)
     return _group(node, location, name, scene)
 
 
@@ -94,14 +94,6 @@ def _scene(
     )
 
 
-def _plain(array: zarr.Array[Any], name: str, location: str, path: str = "") -> Source:
-    names = getattr(array.metadata, "dimension_names", None)
-    names = names or array.attrs.get("_ARRAY_DIMENSIONS")
-    named = isinstance(names, (list, tuple)) and any(names)
-    axes = axes_from_names(names) if named and names is not None else None  # type: ignore[arg-type]
-    return Source((WrappedArray(array),), name, axes=axes, files=metadata_files(location, path))
-
-
 def _only_array(group: zarr.Group, location: str, name: str) -> Source:
     import zarr
 
@@ -114,7 +106,7 @@ def _only_array(group: zarr.Group, location: str, name: str) -> Source:
         )
     array = group[arrays[0]]
     assert isinstance(array, zarr.Array)
-    return _plain(array, f"{name}/{arrays[0]}", location, arrays[0])
+    return read_plain(array, f"{name}/{arrays[0]}", location, arrays[0])
 
 
 def _image(group: zarr.Group, location: str, name: str, scene: str | int | None) -> Source:

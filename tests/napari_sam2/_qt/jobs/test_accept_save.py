@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam2.export.destination import OutputKind
+from napari_sam2.viewer.contributions.commands import open_image
+
 OpenWidget = Callable[..., Any]
 
 
@@ -50,7 +53,7 @@ def test_a_file_is_segmented_without_files_beside_it_but_the_session(
     folder.mkdir()
     tifffile.imwrite(folder / "movie.tif", image, metadata={"axes": "TYX"})
     user = open_widget()
-    (layer,) = user.viewer.open(folder / "movie.tif", plugin="napari-sam2")
+    (layer,) = open_image(user.viewer, folder / "movie.tif")
     assert not isinstance(layer.data, np.ndarray)
     layer.contrast_limits = (0, 255)
     user.until(lambda: user.sync is not None)
@@ -76,3 +79,22 @@ def test_accepting_covers_accepted_objects_only_when_ticked(
         user.key("N")
         user.settle()
     assert user.labels()[0, 20, 20] == winner
+
+
+def test_save_as_takes_the_format_of_the_filter(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qtpy.QtWidgets import QFileDialog
+
+    offered: list[str] = []
+
+    def choose(_: Any, title: str, name: str, kinds: str, usual: str) -> tuple[str, str]:
+        offered.extend(kinds.split(";;"))
+        assert (name, usual) == ("labels.tif", "TIFF (*.tif *.tiff)")
+        return str(tmp_path / "mine"), "NIfTI (*.nii.gz *.nii)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+    user = open_widget(image)
+    user.widget.foot.save_as.click()
+    user.until((tmp_path / "mine.nii.gz").exists)
+    assert len(offered) == len(OutputKind)

@@ -74,7 +74,7 @@ def test_off_until_it_is_turned_on(open_widget: OpenWidget, image: np.ndarray) -
     user.viewer.dims.set_point(0, 0)
     _point_at(user, 0, 20, 20)
     _rest(user)
-    assert len(user.viewer.layers) == 5
+    assert len(user.viewer.layers) == 3
     assert not user.widget.advanced.hover.isChecked()
 
 
@@ -103,7 +103,7 @@ def test_beside_the_image_or_with_another_tool_nothing_is_asked(
     asked = predictor.calls["click"]
     _point_at(user, 0, -9, 20)
     _rest(user)
-    user.key("Shift-G")
+    user.key("Shift-B")
     _point_at(user, 0, 20, 20)
     _rest(user)
     assert predictor.calls["click"] == asked
@@ -175,14 +175,14 @@ def test_nothing_stays_when_it_is_turned_off_or_closed(
     _point_at(user, 0, 20, 20)
     user.until(lambda: bool(_previews(user)))
     user.widget.controller.hover.set_enabled(False)
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == 3
     assert not viewer.mouse_move_callbacks
     assert viewer.mouse_drag_callbacks == before
     user.widget.controller.hover.set_enabled(True)
     _point_at(user, 0, 20, 20)
     user.until(lambda: bool(_previews(user)))
     user.widget.release()
-    assert len(viewer.layers) == 5
+    assert len(viewer.layers) == 3
     assert not viewer.mouse_move_callbacks
 
 

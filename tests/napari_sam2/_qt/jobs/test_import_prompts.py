@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_sam2.viewer.layers.opened_file import METADATA_KEY, OpenedFile
+
 OpenWidget = Callable[..., Any]
 
 
@@ -22,3 +24,11 @@ def test_seeding_from_labels(open_widget: OpenWidget, image: np.ndarray) -> None
     user.settle()
     assert set(np.unique(user.drafts()[0])) == {0, 3, 7}
     assert user.viewer.layers["mine"].data is theirs
+
+
+def test_notes_of_a_file_are_shown_when_a_session_begins(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    file = OpenedFile("movie.tif", ("2 frames are missing.", "Axis ? is t."))
+    user = open_widget(image, metadata={METADATA_KEY: file})
+    assert user.notice == "2 frames are missing. Axis ? is t."

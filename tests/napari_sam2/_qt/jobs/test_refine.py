@@ -141,18 +141,18 @@ def test_a_whole_track_and_its_summary(followed: Any, predictor: RefiningPredict
     user = followed
     before = _areas(user)
     shown: list[tuple[int, int]] = []
-    bar = user.widget.propagation.bar
+    bar = user.widget.foot.bar
     bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
     predictor.before = lambda: threading.Event().wait(0.2)
     user.widget.refinement.track.click()
-    user.until(lambda: not bar.isHidden())
-    assert user.widget.propagation.stop.isEnabled()
+    user.until(lambda: bar.isEnabled())
+    assert user.widget.foot.stop.isEnabled()
     assert "Refining" in user.widget.status.next.text()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
     assert _notice(user) == "8 masks refined."
     assert any(0 < value < total == 8 for value, total in shown)
-    assert bar.isHidden()
+    assert not bar.isEnabled()
     assert threading.get_ident() not in predictor.looks
 
 
@@ -167,7 +167,7 @@ def test_masks_from_an_equally_close_view_are_kept_and_reported(
     assert _notice(user) == "0 masks refined, 8 unchanged: the earlier view was as close."
     user.widget.refinement.frame.click()
     user.settle()
-    assert "predicted in a view as close on frame 0" in _error(user)
+    assert "predicted in a view as close on frame 0" in _notice(user)
     assert predictor.looks == []
     np.testing.assert_array_equal(user.drafts(), before)
 
@@ -250,7 +250,7 @@ def test_a_frame_without_a_mask_is_notice(open_widget: OpenWidget, image: np.nda
     user.settle()
     user.viewer.dims.set_point(0, 4)
     user.key("Shift-Q")
-    user.until(lambda: "no mask on frame 4" in _error(user))
+    user.until(lambda: "no mask on frame 4" in _notice(user))
     assert not user.drafts()[4].any()
 
 
@@ -261,8 +261,8 @@ def test_a_mask_is_kept_where_its_refinement_disagrees(
     predictor.look = nothing
     before = user.drafts().copy()
     user.widget.refinement.frame.click()
-    user.until(lambda: "does not agree" in _error(user))
-    user.widget.status.clear_error()
+    user.until(lambda: "does not agree" in _notice(user))
+    assert _error(user) == ""
     user.settle()
     user.widget.refinement.track.click()
     user.settle()

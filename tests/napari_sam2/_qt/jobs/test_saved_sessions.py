@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_sam2.masks.mask import MaskStatus
+from napari_sam2.session.storage.session_archive import pack_session
 
 OpenWidget = Callable[..., Any]
 
@@ -132,3 +133,75 @@ def test_undo_names_the_step_and_shows_its_frame(
     assert user.notice == "Undid: click on object 1, frame 5."
     assert user.sync.dims.frame == 5
     assert not user.drafts().any()
+
+
+def test_a_deleted_object_comes_back_with_its_prompts_and_masks(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("G")
+    user.settle()
+    drafts = user.drafts().copy()
+    user.controller.accept_save.delete(1)
+    user.settle()
+    assert not user.drafts().any()
+    assert len(user.points.data) == 0
+    user.key("U")
+    user.settle()
+    np.testing.assert_array_equal(user.drafts(), drafts)
+    assert len(user.points.data) == 1
+    assert user.sync.prompt_layers.current == 1
+    assert user.notice == "Undid: delete object 1."
+
+
+def test_a_run_under_way_is_not_undone(
+    open_widget: OpenWidget, image: np.ndarray, slow: Callable[[Any], None]
+) -> None:
+    user = open_widget(image)
+    slow(user)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.until(lambda: np.count_nonzero(user.drafts().any(axis=(1, 2))) > 2)
+    user.key("U")
+    user.until(lambda: "is under way" in user.notice)
+    user.controller.runs.stop()
+    user.settle()
+    user.key("U")
+    user.settle()
+    assert list(np.flatnonzero(user.drafts().any(axis=(1, 2)))) == [0]
+
+
+def test_a_session_folder_opens_with_its_image_axis_and_prompts(
+    open_widget: OpenWidget, image: np.ndarray, tmp_path: Path
+) -> None:
+    data = np.stack([image[:3], image[3:6]], axis=1)
+    tifffile.imwrite(tmp_path / "movie.tif", data, metadata={"axes": "TZYX"})
+    user = open_widget()
+    (layer,) = user.viewer.open(tmp_path / "movie.tif", plugin="napari-sam2")
+    layer.contrast_limits = (0, 255)
+    user.until(lambda: user.sync is not None)
+    begin(user, [layer], "z")
+    user.click(1, 0, 21, 22)
+    user.settle()
+    drafts = user.drafts().copy()
+    assert drafts.any()
+    archive = pack(user)
+    user.close()
+
+    again = open_widget()
+    (layer,) = again.viewer.open(archive, plugin="napari-sam2")
+    again.until(lambda: again.sync is not None)
+    again.settle()
+    assert again.sync.sessions.stack.along == "z"
+    assert again.sync.sessions.folder.path.parent == archive.parent
+    np.testing.assert_array_equal(again.drafts(), drafts)
+    assert len(again.points.data) == 1
+
+
+def pack(user: Any) -> Path:
+    """Close the session of a user and return it packed."""
+    folder = user.sync.sessions.folder.path
+    user.sync.sessions.close()
+    return pack_session(folder)

@@ -23,7 +23,7 @@ def test_the_button_sets_the_contrast_of_the_layer_and_of_the_model(
 ) -> None:
     user = open_widget(_ct(), name="ct")
     user.settle()
-    panel = user.widget.ct_window
+    panel = user.widget.header.ct_window
     assert not panel.isHidden()
     panel.apply.click()
     user.settle()
@@ -35,5 +35,5 @@ def test_the_button_sets_the_contrast_of_the_layer_and_of_the_model(
 def test_there_is_no_button_for_other_images(open_widget: Callable[..., Any]) -> None:
     user = open_widget(MOVIE.astype("i2"), name="movie")
     user.settle()
-    assert user.widget.ct_window.isHidden()
+    assert user.widget.header.ct_window.isHidden()
     assert np.ptp(user.viewer.layers["movie"].contrast_limits) > 0

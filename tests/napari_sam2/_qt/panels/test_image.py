@@ -105,7 +105,7 @@ def test_nothing_breaks_in_3d_display(open_widget: OpenWidget) -> None:
     user.click(0, 20, 20)
     user.settle()
     user.viewer.dims.ndisplay = 3
-    for key in ("G", "Q", "K", "K", "J", "Shift-G", "Shift-N", "Shift-K"):
+    for key in ("G", "Q", "K", "K", "J", "Shift-B", "Shift-D", "Shift-K"):
         user.key(key)
         user.settle()
     user.points.add([0, 60, 30])

@@ -18,13 +18,13 @@ def test_hiding_and_renaming_an_object(open_widget: OpenWidget, image: np.ndarra
     user = open_widget(image)
     user.click(0, 20, 20)
     user.settle()
-    row = user.widget.objects.topLevelItem(0)
+    row = user.widget.objects.table.topLevelItem(0)
     row.setText(0, "mother")
     row.setCheckState(0, row.checkState(0).Unchecked)
     user.settle()
     assert user.sync.sessions.objects[1].name == "mother"
     assert user.sync.layers.drafts.get_color(1)[3] == 0
-    user.widget.objects.topLevelItem(0).setCheckState(0, row.checkState(0).Checked)
+    user.widget.objects.table.topLevelItem(0).setCheckState(0, row.checkState(0).Checked)
     assert user.sync.layers.drafts.get_color(1)[3] > 0
 
 
@@ -48,5 +48,100 @@ def test_the_list_reads_all_prompts_once_however_many_objects(
     monkeypatch.setattr(type(store), "frames", lambda *_: pytest.fail("one pass is enough"))
     user.widget.objects.refresh()
     assert passes == [store]
-    rows = user.widget.objects
-    assert [rows.topLevelItem(i).text(1) for i in range(59)] == ["1"] * 59
+    rows = user.widget.objects.table
+    assert [rows.topLevelItem(i).toolTip(0) for i in range(59)] == ["1 prompt"] * 59
+
+
+PLACES = ((20, 20), (60, 30))
+
+
+def _click_each(user: Any) -> None:
+    """Click two objects, without accepting the first."""
+    user.widget.tools.toggle_per_click()
+    for place in PLACES:
+        user.click(0, *place)
+    user.settle()
+
+
+@pytest.mark.smoke
+def test_many_objects_are_clicked_propagated_and_accepted_together(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.key("Shift-Y")
+    for place in PLACES:
+        user.click(0, *place)
+    for key in ("Shift-G", "Shift-N"):
+        user.key(key)
+        user.settle()
+    assert user.actions == ["Shift-Y", "click", "click", "Shift-G", "Shift-N"]
+    assert user.labels()[7, 27, 34] == 1
+    assert user.labels()[7, 60, 44] == 2
+    assert user.notice == "2 objects are accepted. Click the next object, or save."
+    assert user.widget.state.accepted_count() == 2
+
+
+def test_only_the_current_object_is_propagated(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.click(0, *PLACES[0])
+    user.key("Y")
+    user.click(0, *PLACES[1])
+    user.key("G")
+    user.settle()
+    assert user.drafts()[7, 60, 44] == 2
+    assert not (user.drafts()[1:] == 1).any()
+    user.key("Y")
+    user.key("G")
+    assert "press All" in user.notice
+
+
+def test_accept_goes_to_the_next_object_that_is_not_accepted(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    _click_each(user)
+    user.viewer.dims.set_point(0, 5)
+    assert user.widget.state.current == 3
+    user.key("N")
+    assert user.widget.state.current == 1
+    assert user.sync.dims.frame == 0
+    user.key("N")
+    assert user.widget.state.current == 2
+    user.key("N")
+    user.settle()
+    assert user.widget.state.current == 3
+    assert user.widget.state.accepted_count() == 2
+
+
+def test_several_rows_are_accepted_and_deleted_by_one_menu(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    _click_each(user)
+    table = user.widget.objects.table
+    for number in (0, 1):
+        table.topLevelItem(number).setSelected(True)
+    table.topLevelItem(2).setSelected(False)
+    actions = {action.text(): action for action in table.menu_of(1).actions()}
+    actions["Accept 2 objects"].trigger()
+    user.settle()
+    assert user.widget.state.accepted_count() == 2
+    actions["Delete 2 objects"].trigger()
+    user.settle()
+    assert [item.id for item in user.widget.state.objects] == [3]
+
+
+def test_only_selected_objects_are_shown(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    _click_each(user)
+    user.select(2)
+    user.settle()
+    user.widget.objects.only.setChecked(True)
+    drafts = user.sync.layers.drafts
+    assert [drafts.get_color(i)[3] > 0 for i in (1, 2)] == [False, True]
+    user.select(1)
+    user.settle()
+    assert [drafts.get_color(i)[3] > 0 for i in (1, 2)] == [True, False]
+    user.widget.objects.only.setChecked(False)
+    assert all(drafts.get_color(i)[3] > 0 for i in (1, 2))
+    assert not any(item.hidden for item in user.widget.state.objects)

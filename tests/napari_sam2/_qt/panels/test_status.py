@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from qtpy.QtWidgets import QAbstractButton, QLabel
 
 from napari_sam2.viewer.preferences import read_preferences
 
@@ -47,3 +48,30 @@ def test_it_is_kept_on_disk(open_widget: OpenWidget, image: np.ndarray) -> None:
     open_widget(image).widget.hint.dismiss()
     _clear_plugin_settings_cache()
     assert not read_preferences().hint
+
+
+def test_a_notice_covers_an_error_until_it_is_dismissed(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    status = open_widget(image).widget.status
+    status.show_error("The disk is full.")
+    status.show_notice("Object 1 is accepted.")
+    assert [status.error.isHidden(), status.notice.isHidden()] == [True, False]
+    status._dismiss.click()
+    assert [status.error.isHidden(), status.notice.isHidden()] == [False, True]
+    status._dismiss.click()
+    assert [status.error.isHidden(), status.notice.isHidden()] == [True, True]
+    assert status.error.text() == status.notice.text() == ""
+
+
+def test_the_widget_uses_the_words_of_the_glossary(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    widget = open_widget(image).widget
+    parts = [part for kind in (QLabel, QAbstractButton) for part in widget.findChildren(kind)]
+    texts = [text.lower() for part in parts for text in (part.text(), part.toolTip())]
+    table = widget.objects.table
+    texts += [table.headerItem().text(i).lower() for i in range(table.columnCount())]
+    texts += [action.text().lower() for action in table.menu_of(1).actions()]
+    odd = ("worst", "doubt", "look again", "sharpen", "cover accepted", "seed", "follow")
+    assert [(word, text) for word in odd for text in texts if word in text] == []

@@ -175,3 +175,15 @@ def test_colors_and_many_dimensions_are_refused(tmp_path):
     nibabel.save(nibabel.Nifti1Image(many, np.eye(4)), tmp_path / "six.nii")
     with pytest.raises(UserError, match="has 6 dimensions"):
         open_stack(tmp_path / "six.nii")
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.img"])
+def test_sizes_that_are_not_positive_are_reported(tmp_path, name):
+    kind = nibabel.Nifti1Pair if name.endswith(".img") else nibabel.Nifti1Image
+    image = kind(noise((8, 7, 3), "int16"), None)
+    image.header["pixdim"][1:4] = [0, -1.5, 2]
+    nibabel.save(image, tmp_path / name)
+    stack = open_stack(tmp_path / name)
+    assert stack.scale == (2.0, 1.5, 1.0)
+    (note,) = (note for note in stack.notes if "voxel sizes" in note)
+    assert "x 0 (read as 1), y -1.5 (read as 1.5)" in note

@@ -243,12 +243,12 @@ EDITS = {
     "hide": _object(lambda s, o, f: s.hide(o, bool(f % 2))),
     "accept": lambda s, o, f: s.accept(o, cover=bool(f % 2)),
     "lock": lambda s, o, f: s.lock(o, [f]),
-    "unlock": lambda s, o, f: s.unlock(o),
     "reopen": lambda s, o, f: s.reopen(o),
+    "unlock": lambda s, o, f: s.unlock(o, [f]),
     "clear": lambda s, o, f: s.clear(o, [f]),
     "end": lambda s, o, f: s.end_object(o, f),
     "begin": lambda s, o, f: s.begin_object(o, f),
-    "no extent": lambda s, o, f: s.clear_extent(o),
+    "clear the extent": lambda s, o, f: s.clear_extent(o),
     "delete masks": lambda s, o, f: s.delete_masks(o, [f]),
     "correct": lambda s, o, f: list(s.propagate_correction(o)),
     "withdraw": lambda s, o, f: s.prompts.clear(o, f),
@@ -265,7 +265,7 @@ def edit(session: SegmentationSession, kind: str, object_id: int, frame: int) ->
 EDIT = st.tuples(st.sampled_from(sorted(EDITS)), st.integers(1, 2), st.integers(0, FRAMES - 1))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=st.lists(EDIT, min_size=1, max_size=8), data=st.data())
 def test_undo_all_is_the_first_state_and_redo_all_the_last(edits: Any, data: Any) -> None:
     session = session_of(MOVIE)

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
 from napari_sam2.session.storage.fingerprint import Fingerprint
@@ -68,3 +70,20 @@ def test_settings_are_compared_as_json() -> None:
 def test_another_axis_of_the_prompts_is_a_difference() -> None:
     other = replace(RUN, prompts=replace(RUN.prompts, axis="z"))
     assert "axis was t, now z" in str(compare(RUN, other)[0])
+
+
+def test_a_run_that_states_no_memory_policy_is_plain() -> None:
+    plain, tree = (
+        replace(RUN, settings={**RUN.settings, "memory": name}) for name in ("plain", "memory-tree")
+    )
+    assert compare(RUN, plain) == ()
+    assert RUN.memory is plain.memory is MemoryPolicy.PLAIN
+    assert tree.memory is MemoryPolicy.MEMORY_TREE
+    [difference] = compare(RUN, tree)
+    assert str(difference) == "settings: memory was plain, now memory-tree"
+
+
+def test_a_memory_policy_of_a_later_version_is_refused() -> None:
+    later = replace(RUN, settings={**RUN.settings, "memory": "forest"})
+    with pytest.raises(UserError, match="memory policy forest"):
+        _ = later.memory

@@ -112,6 +112,30 @@ def test_a_newer_database_is_refused(path, description):
         RunFolder.open(path)
 
 
+def test_a_database_without_later_columns_is_read_and_written(path, description):
+    record = MaskRecord.from_mask(1, (0,), np.ones((3, 4)))
+    with RunFolder.create(path, description) as folder:
+        folder.masks.put([record])
+    connection = sqlite3.connect(path / "masks.sqlite")
+    for table in ("masks", "drafts"):
+        for column in ("excluded_by", "lost"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.commit()
+    connection.close()
+    excluded = replace(record, object_id=2, excluded=MaskOrigin.FORWARD, area=0)
+    with RunFolder.open(path) as folder:
+        folder.masks.put([excluded])
+        assert folder.masks.at((0,)) == (record, excluded)
+
+
+def test_runs_from_before_exclusion_differ_only_from_runs_with_it(path, description):
+    old = replace(description, settings={"view": "auto"})
+    RunFolder.create(path, old).close()
+    check_same_run(path, replace(old, settings={"view": "auto", "exclusion": False}))
+    with pytest.raises(UserError, match="exclusion was False, now True"):
+        check_same_run(path, replace(old, settings={"view": "auto", "exclusion": True}))
+
+
 def test_a_run_is_not_shared(path, description):
     with (
         RunFolder.create(path, description),

@@ -12,7 +12,9 @@ from napari.components import ViewerModel
 
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
-from napari_sam2.viewer.image_layers import intensity_from_layers
+from napari_sam2.viewer.contributions.commands import open_image
+from napari_sam2.viewer.image_layers import intensity_from_layers, opening_notes
+from napari_sam2.viewer.layers.opened_file import layer_path
 from tests.helpers.stack_files import movie, noise, write_ome_zarr, write_video
 
 PLUGIN = "napari-sam2"
@@ -76,7 +78,7 @@ def test_notes_about_the_file_are_notifications(
     with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
         writer.write(noise((8, 9)), metadata={"axes": "YX"})
         writer.write(noise((18, 20)), metadata={"axes": "YX"})
-    viewer.open(tmp_path / "two.tif", plugin=PLUGIN)
+    open_image(viewer, tmp_path / "two.tif")
     assert any("holds 2 images" in note for note in shown)
 
 
@@ -90,3 +92,45 @@ def test_channels_have_the_colors_and_limits_of_the_command_line(
     found = intensity_from_layers(layers)
     assert found.limits == expected.limits
     assert found.colors == expected.colors
+
+
+def test_notes_of_a_file_travel_with_its_layer(viewer: ViewerModel, tmp_path: Path) -> None:
+    ramp = np.linspace(0, 100, 64 * 96, dtype=np.float32).reshape(1, 64, 96).repeat(3, 0)
+    ramp[:, :20] = -9999
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        for part in (ramp, ramp[:2, :40]):
+            writer.write(part, photometric="minisblack")
+    (layer,) = open_image(viewer, tmp_path / "two.tif")
+    stack = open_stack(tmp_path / "two.tif")
+    expected = (*stack.notes, *choose_intensity(stack).notes)
+    assert any("--scene" in note for note in expected)
+    assert any("-9999" in note for note in expected)
+    assert opening_notes([layer, layer]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        *((name, False) for name in ("a.tif", "a.TIFF", "a.ome.tif", "a.png", "a.jpg", "a.zarr")),
+        *((name, True) for name in ("a.nii", "a.NII.gz", "a.dcm", "a.nd2", "a.czi", "a.lif")),
+    ],
+)
+def test_files_that_others_read_are_left_to_them(
+    viewer: ViewerModel, name: str, ours: bool
+) -> None:
+    """Else napari asks all its users which reader to take."""
+    from npe2 import PluginManager
+
+    readers = PluginManager.instance().iter_compatible_readers(name)
+    assert (PLUGIN in {reader.plugin_name for reader in readers}) == ours
+
+
+def test_a_file_of_channels_is_opened_by_the_command(viewer: ViewerModel, tmp_path: Path) -> None:
+    data = noise((3, 2, 24, 32))
+    tifffile.imwrite(tmp_path / "a.ome.tif", data, metadata={"axes": "TCYX"})
+    layers = open_image(viewer, tmp_path / "a.ome.tif")
+    assert list(viewer.layers) == layers
+    for channel, layer in enumerate(layers):
+        np.testing.assert_array_equal(np.asarray(layer.data), data[:, channel])
+        assert layer.axis_labels == ("t", "y", "x")
+        assert layer_path(layer) == tmp_path / "a.ome.tif"

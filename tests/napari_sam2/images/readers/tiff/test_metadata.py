@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam2.export.tiff import write_label_tiff
 from napari_sam2.images.calibration import AxisStep
 from napari_sam2.images.readers.tiff import metadata as module
+from napari_sam2.images.readers.tiff import slides
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import noise
 
@@ -118,7 +120,63 @@ def test_metamorph_and_micromanager():
     assert names == ("GFP",)
 
 
+def test_the_first_plane_of_a_metamorph_stack_may_have_no_distance():
+    stk = {"XCalibration": 0.2, "YCalibration": 0.2, "CalibrationUnits": "um"}
+    distances = np.array([0.0, 0.5, 0.5])
+    assert module._stk_steps(stk | {"ZDistance": distances})["Z"] == AxisStep(0.5, "micrometer")
+    assert "Z" not in module._stk_steps(stk | {"ZDistance": np.zeros(3)})
+
+
+@pytest.mark.parametrize(("state", "sizes"), [("on", {"X": 0.65, "Y": 0.65}), ("off", {})])
+def test_metaseries_states_sizes_where_it_is_calibrated(tmp_path, state, sizes):
+    values = {
+        "spatial-calibration-state": ("bool", state),
+        "spatial-calibration-x": ("float", 0.65),
+        "spatial-calibration-y": ("float", 0.65),
+        "spatial-calibration-units": ("string", "um"),
+    }
+    properties = "".join(
+        f'<prop id="{name}" type="{kind}" value="{value}"/>'
+        for name, (kind, value) in values.items()
+    )
+    text = f"<MetaData><PlaneInfo>{properties}</PlaneInfo></MetaData>"
+    options = {"software": "MetaSeries", "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", noise((20, 30)), description=text, **options)
+    steps = open_stack(tmp_path / "a.tif").calibration.steps
+    assert {axis: step.size for axis, step in steps.items()} == sizes
+
+
+def test_leica_slides_state_the_length_of_the_view(tmp_path):
+    images = "".join(
+        f'<image name="{name}"><pixels sizeX="{width}" sizeY="20"><dimension sizeX="{width}" '
+        f'sizeY="20" ifd="{number}"/></pixels><view sizeX="{width * 250}" sizeY="10000"/></image>'
+        for number, (name, width) in enumerate([("macro", 10), ("slide", 30)])
+    )
+    text = f'<scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01"><collection>{images}'
+    options = {"metadata": None, "photometric": "minisblack"}
+    with tifffile.TiffWriter(tmp_path / "a.scn") as writer:
+        writer.write(noise((20, 10)), description=f"{text}</collection></scn>", **options)
+        writer.write(noise((20, 30)), **options)
+    stack = open_stack(tmp_path / "a.scn", scene="slide")
+    assert (stack.shape, stack.scale[-2:]) == ((20, 30), (0.5, 0.25))
+    assert stack.units[-2:] == ("micrometer", "micrometer")
+
+
+def test_pixels_of_unequal_sides_without_a_unit_survive_ome_tiff(tmp_path):
+    sizes = {"PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0, "PhysicalSizeZ": 3.0}
+    units = {f"{name}Unit": "pixel" for name in sizes}
+    metadata = {"axes": "ZYX", **sizes, **units}
+    tifffile.imwrite(tmp_path / "a.ome.tif", noise((4, 20, 30)), metadata=metadata)
+    stack = open_stack(tmp_path / "a.ome.tif")
+    assert (stack.scale, stack.units) == ((3.0, 1.0, 1.0), ("pixel",) * 3)
+    write_label_tiff(
+        tmp_path / "b.tif", np.ones((4, 20, 30), np.uint16), stack.axes, stack.calibration
+    )
+    again = open_stack(tmp_path / "b.tif")
+    assert (again.scale, again.units) == (stack.scale, stack.units)
+
+
 def test_aperio_slides_state_micrometers_per_pixel():
     text = "Aperio Image Library v1\r\n100x100 [0,0 100x100] (240x240) J2K|AppMag = 20|MPP = 0.499"
-    assert module._svs_pixel_size(text) == pytest.approx(0.499)
-    assert module._svs_pixel_size("something else") == 0.0
+    assert slides._svs_pixel_size(text) == pytest.approx(0.499)
+    assert slides._svs_pixel_size("something else") == 0.0

@@ -97,9 +97,14 @@ class ModelLoader(QObject):
         """Cancel loading."""
         self._cancelled.set()
 
+    def open(self) -> None:
+        """Accept models again after :meth:`close`."""
+        self._queue.open()
+
     def close(self) -> None:
         """Cancel loading and end the thread."""
         self._cancelled.set()
+        self.loading = False
         self._queue.close()
 
     def _done(self, cancelled: Event, predictor: "Predictor") -> None:

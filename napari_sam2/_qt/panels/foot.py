@@ -1,0 +1,133 @@
+"""The commands and the progress at the foot of the widget, visible at any size."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils import cancelable_progress
+from qtpy.QtWidgets import QFileDialog, QProgressBar, QVBoxLayout, QWidget
+
+from napari_sam2._qt.components import button, row
+from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2.export.destination import label_filters, with_ending
+from napari_sam2.viewer.keys import Action
+from napari_sam2.viewer.preferences import read_preferences
+
+if TYPE_CHECKING:
+    from napari_sam2.session.session import SegmentationSession
+
+
+class FootPanel(QWidget):
+    """Propagates, stops, accepts and saves, and shows the progress of a run.
+
+    Parameters
+    ----------
+    controller : SegmentationController
+        Runs the commands.
+    key : Callable
+        Returns the key of an action.
+    parent : QWidget or None
+        Owner.
+    """
+
+    def __init__(
+        self,
+        controller: SegmentationController,
+        key: Callable[[Action], str],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._state = controller.state
+        self._activity: Any = None
+        self._make_run_buttons(key)
+        self._make_save_buttons(key)
+        self.bar = QProgressBar()
+        self.bar.setObjectName("sam2_progress")
+        self.bar.setFixedHeight(16)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(row(self.propagate, self.propagate_all, self.stop))
+        layout.addWidget(self.bar)
+        layout.addWidget(row(self.accept, self.save, self.save_as))
+        self.refresh()
+
+    def _make_run_buttons(self, key: Callable[[Action], str]) -> None:
+        controller = self._controller
+        self.propagate = button(
+            "Propagate",
+            key(Action.PROPAGATE),
+            "Propagate the current object from its prompts through the stack.",
+            controller.propagate,
+        )
+        self.propagate_all = button(
+            "All",
+            key(Action.PROPAGATE_ALL),
+            "Propagate all objects that are not accepted.",
+            controller.propagate_all,
+        )
+        self.stop = button(
+            "Stop",
+            key(Action.STOP),
+            "Stop after this frame. Finished frames are kept.",
+            controller.runs.stop,
+        )
+
+    def _make_save_buttons(self, key: Callable[[Action], str]) -> None:
+        jobs = self._controller.accept_save
+        self.accept = button(
+            "Accept",
+            key(Action.ACCEPT),
+            "Accept the current object, and go to the next one that is not accepted.",
+            jobs.accept,
+        )
+        self.save = button(
+            "Save", key(Action.SAVE), "Save the accepted labels to a file.", jobs.save
+        )
+        self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+
+    def refresh(self) -> None:
+        """Show the progress, here and in napari's activity dock."""
+        running, session = self._state.running, self._state.sync is not None
+        for made in (self.propagate, self.propagate_all, self.accept, self.save, self.save_as):
+            made.setEnabled(session)
+        self.stop.setEnabled(running is not None)
+        self.bar.setEnabled(running is not None)
+        if running is None:
+            self.bar.setRange(0, 1)
+            self.bar.setValue(0)
+            self.bar.setFormat("")
+            self.close_activity()
+            return
+        run = running.run
+        self.bar.setRange(0, max(run.total, 1))
+        self.bar.setValue(run.done)
+        self.bar.setFormat(self._controller.runs.rate.text(run.done, run.total))
+        self._show_activity(running)
+
+    def _show_activity(self, running: "SegmentationSession") -> None:
+        if self._activity is None:
+            self._activity = cancelable_progress(
+                total=running.run.total,
+                desc="Segment and track",
+                cancel_callback=self._controller.runs.stop,
+            )
+        self._activity.update(running.run.done - self._activity.n)
+
+    def close_activity(self) -> None:
+        """Remove the progress from napari's activity dock."""
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+
+    def _save_as(self) -> None:
+        ending = read_preferences().label_format
+        filters = label_filters()
+        usual = next(name for name, endings in filters.items() if ending in endings)
+        path, chosen = QFileDialog.getSaveFileName(
+            self, "Save labels", f"labels{ending}", ";;".join(filters), usual
+        )
+        if path:
+            target = with_ending(Path(path), filters.get(chosen, (ending,))[0])
+            self._controller.accept_save.save(target)

@@ -1,0 +1,1 @@
+"""The timeline of the objects' confidence, and the review of frames."""

@@ -1,0 +1,243 @@
+"""State and confidence of an object on every frame, and which frames the user should check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam2.images.coordinates import FixedPosition
+from napari_sam2.masks.mask import MaskOrigin
+from napari_sam2.masks.scores import ScoreRow, confidences
+
+Flags = NDArray[np.bool_]
+
+
+class Presence(Enum):
+    """Whether an object has a mask on a frame; the value is the text for the user."""
+
+    UNVISITED = "not computed"
+    FOUND = "has a mask"
+    LOST = "lost: no mask here, but before and after"
+    ABSENT = "no mask"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameState:
+    """State of one object on one frame.
+
+    Parameters
+    ----------
+    frame : int
+        Position along the propagated axis.
+    presence : Presence
+        Whether there is a mask.
+    confidence : float or None
+        Confidence of the mask, or of the object being absent, in 0..1; None where nothing has
+        been computed.
+    prompted, locked, accepted, reviewed : bool
+        Whether there are prompts, whether the mask is locked, whether it is accepted or locked,
+        and whether the user has looked at it since it last changed.
+    """
+
+    frame: int
+    presence: Presence
+    confidence: float | None
+    prompted: bool
+    locked: bool
+    accepted: bool
+    reviewed: bool
+
+    @property
+    def text(self) -> str:
+        """The state in words, e.g. ``"Frame 12: has a mask, confidence 0.25, prompt"``."""
+        words = [self.presence.value]
+        if self.confidence is not None:
+            words.append(f"confidence {self.confidence:.2f}")
+        flags = {"prompt": self.prompted, "reviewed": self.reviewed}
+        words += [word for word, present in flags.items() if present]
+        if self.accepted:
+            words.append("locked" if self.locked else "accepted")
+        return f"Frame {self.frame}: {', '.join(words)}"
+
+
+@dataclass(frozen=True, eq=False)
+class TrackReview:
+    """State of one object on all frames.
+
+    Parameters
+    ----------
+    object_id : int
+        The label value.
+    confidence : NDArray[np.float64]
+        (n_frames,) confidence in 0..1, see :func:`napari_sam2.masks.scores.track_confidence`;
+        nan where nothing has been computed.
+    found, lost, prompted, locked, accepted, reviewed : NDArray[np.bool_]
+        (n_frames,) whether the frame has a mask; whether it has none although a frame before and
+        one after have; and as in :class:`FrameState`.
+    """
+
+    object_id: int
+    confidence: NDArray[np.float64]
+    found: Flags
+    lost: Flags
+    prompted: Flags
+    locked: Flags
+    accepted: Flags
+    reviewed: Flags
+
+    @classmethod
+    def of(
+        cls,
+        object_id: int,
+        rows: Sequence[ScoreRow],
+        n_frames: int,
+        *,
+        prompted: Iterable[int] = (),
+        reviewed: Iterable[int] = (),
+        agreement: Mapping[int, float] | None = None,
+    ) -> TrackReview:
+        """Return the review of an object.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value.
+        rows : sequence of ScoreRow
+            The scores of its masks, by increasing frame.
+        n_frames : int
+            Length of the propagated axis.
+        prompted, reviewed : iterable of int
+            Frames with prompts, and frames that the user has looked at.
+        agreement : mapping of int to float or None
+            IoU, in 0..1, of the mask with that of a track in the opposite direction, for some
+            frames; see :func:`napari_sam2.analysis.agreement.backward_agreement`. The confidence
+            is multiplied by it.
+        """
+        frames = np.array([row.frame for row in rows], np.intp)
+        confidence = np.full(n_frames, np.nan)
+        confidence[frames] = confidences(rows)
+        for frame, iou in (agreement or {}).items():
+            confidence[frame] *= iou
+        found = _of_rows(n_frames, rows, lambda row: row.area > 0)
+        by_user = _of_rows(n_frames, rows, lambda row: row.origin is MaskOrigin.PROMPT)
+        inside = np.logical_or.accumulate(found) & np.logical_or.accumulate(found[::-1])[::-1]
+        return cls(
+            object_id,
+            confidence,
+            found,
+            inside & ~found & ~by_user & ~np.isnan(confidence),
+            _flags(n_frames, prompted),
+            _of_rows(n_frames, rows, lambda row: row.locked),
+            _of_rows(n_frames, rows, lambda row: row.accepted),
+            _flags(n_frames, reviewed),
+        )
+
+    @property
+    def n_frames(self) -> int:
+        """Length of the propagated axis."""
+        return len(self.confidence)
+
+    @property
+    def visited(self) -> Flags:
+        """(n_frames,) whether the frame has been computed."""
+        return ~np.isnan(self.confidence)
+
+    @property
+    def mask_confidence(self) -> NDArray[np.float64]:
+        """(n_frames,) confidence of the masks; 0 where the object is lost, nan where absent."""
+        masks = np.where(self.found, self.confidence, np.nan)
+        return np.where(self.lost, 0.0, masks)
+
+    @property
+    def to_review(self) -> Flags:
+        """(n_frames,) whether the user should check the frame.
+
+        These are the frames with a mask or a loss and the first empty frame on each side of the
+        masks, without those that are locked or reviewed.
+        """
+        beside = np.zeros(self.n_frames, bool)
+        beside[1:] |= self.found[:-1]
+        beside[:-1] |= self.found[1:]
+        relevant = self.found | self.lost | (beside & self.visited)
+        return relevant & ~self.locked & ~self.reviewed
+
+    def state(self, frame: int) -> FrameState:
+        """Return the state on a frame; IndexError if there is no such frame."""
+        if not 0 <= frame < self.n_frames:
+            raise IndexError(f"Frame {frame} is outside 0..{self.n_frames - 1}.")
+        computed = bool(self.visited[frame])
+        return FrameState(
+            frame,
+            self._presence(frame) if computed else Presence.UNVISITED,
+            float(self.confidence[frame]) if computed else None,
+            bool(self.prompted[frame]),
+            bool(self.locked[frame]),
+            bool(self.accepted[frame]),
+            bool(self.reviewed[frame]),
+        )
+
+    def _presence(self, frame: int) -> Presence:
+        if self.found[frame]:
+            return Presence.FOUND
+        return Presence.LOST if self.lost[frame] else Presence.ABSENT
+
+
+def worst_unreviewed(track: TrackReview) -> int | None:
+    """Return the frame with the lowest confidence of those to review; None if there is none."""
+    frames = np.flatnonzero(track.to_review)
+    return int(frames[np.argmin(track.confidence[frames])]) if len(frames) else None
+
+
+MaskIdentity = tuple[float, float, int, MaskOrigin, str]
+"""What tells the masks of one object on one frame apart, without their pixels."""
+
+
+def mask_identity(row: ScoreRow) -> MaskIdentity:
+    """Return the identity of the mask of a row; its status does not matter."""
+    return row.predicted_iou, row.object_score, row.area, row.origin, row.view
+
+
+class ReviewedFrames:
+    """The masks that the user has looked at.
+
+    A mask is recognized by its scores, area, origin and view, so that a frame counts as not
+    reviewed once its mask has changed, and as reviewed again once the change is undone. Accepting
+    or locking a mask changes nothing.
+
+    Attributes
+    ----------
+    version : int
+        Number of changes.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._seen: dict[tuple[FixedPosition, int], dict[int, MaskIdentity]] = {}
+
+    def add(self, position: FixedPosition, row: ScoreRow) -> None:
+        """Add the mask of a row, on a position along the axes that are not propagated."""
+        self._seen.setdefault((position, row.object_id), {})[row.frame] = mask_identity(row)
+        self.version += 1
+
+    def frames(self, position: FixedPosition, rows: Collection[ScoreRow]) -> list[int]:
+        """Return the frames of those rows that are reviewed."""
+        return [row.frame for row in rows if self.includes(position, row)]
+
+    def includes(self, position: FixedPosition, row: ScoreRow) -> bool:
+        """Return whether the mask of a row is reviewed."""
+        seen = self._seen.get((position, row.object_id), {})
+        return seen.get(row.frame) == mask_identity(row)
+
+
+def _of_rows(n_frames: int, rows: Iterable[ScoreRow], has: Callable[[ScoreRow], bool]) -> Flags:
+    return _flags(n_frames, (row.frame for row in rows if has(row)))
+
+
+def _flags(n_frames: int, frames: Iterable[int]) -> Flags:
+    made = np.zeros(n_frames, bool)
+    made[np.fromiter(frames, np.intp)] = True
+    return made

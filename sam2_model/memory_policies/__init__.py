@@ -1,0 +1,1 @@
+"""Policies of the memory: which frames are remembered, and which of them a frame attends to."""
