@@ -102,17 +102,22 @@ class AcceptSaveJobs:
         self._runs.submit(
             JobKey(JobKind.ACCEPT, tuple(ids)),
             partial(self._accept, sync.session, ids, self.cover),
-            partial(self._accepted, ids),
+            self._accepted,
         )
 
-    def _accept(self, session: SegmentationSession, ids: Sequence[int], cover: bool) -> None:
+    def _accept(self, session: SegmentationSession, ids: Sequence[int], cover: bool) -> list[int]:
+        """Accept the objects whose runs were not stopped meanwhile, and return them."""
         self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
-        for object_id in ids:
+        pending = [object_id for object_id in ids if object_id in self._state.pending_accepts]
+        for object_id in pending:
             session.accept(object_id, cover=cover)
+        return pending
 
-    def _accepted(self, ids: Sequence[int], _: Any) -> None:
+    def _accepted(self, ids: Sequence[int]) -> None:
         state = self._state
         state.pending_accepts.difference_update(ids)
+        if not ids:
+            return
         state.unsaved = True
         done = f"Object {ids[0]} is" if len(ids) == 1 else f"{len(ids)} objects are"
         state.notice.emit(f"{done} accepted. Click the next object, or save.")

@@ -165,13 +165,10 @@ class RunJobs:
         return [_run_of(key) for key in self._queue.keys(JobKind.RUN)]
 
     def _drop_accepts(self, objects: Collection[int]) -> None:
-        """Remove the waiting accepts of objects that are not tracked to the end."""
-        removed = self._queue.discard(
-            lambda key: key.kind is JobKind.ACCEPT and key.subject in objects
-        )
-        for key in removed:
-            self._state.pending_accepts.discard(key.subject)
-            self._dropped.append(f"Object {key.subject} is not accepted.")
+        """Take back the waiting accepts of objects that are not tracked to the end."""
+        for object_id in sorted(self._state.pending_accepts.intersection(objects)):
+            self._state.pending_accepts.discard(object_id)
+            self._dropped.append(f"Object {object_id} is not accepted.")
 
     def report_rate(self) -> None:
         """Add the progress of the present run to the rate."""
