@@ -107,8 +107,10 @@ class AcceptSaveJobs:
 
     def _accept(self, session: SegmentationSession, ids: Sequence[int], cover: bool) -> None:
         self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
-        for object_id in ids:
-            session.accept(object_id, cover=cover)
+        title = f"Accept object {ids[0]}" if len(ids) == 1 else f"Accept {len(ids)} objects"
+        with session.history.step(title):
+            for object_id in ids:
+                session.accept(object_id, cover=cover)
 
     def _accepted(self, ids: Sequence[int], _: Any) -> None:
         state = self._state
