@@ -1,7 +1,7 @@
 """Runs along a track, one after the other: propagation and refinement."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -164,14 +164,16 @@ class RunJobs:
     def _runs(self) -> list[Run]:
         return [_run_of(key) for key in self._queue.keys(JobKind.RUN)]
 
-    def _drop_accepts(self, objects: Collection[int]) -> None:
+    def _drop_accepts(self, objects: frozenset[int]) -> None:
         """Remove the waiting accepts of objects that are not tracked to the end."""
         removed = self._queue.discard(
-            lambda key: key.kind is JobKind.ACCEPT and key.subject in objects
+            lambda key: key.kind is JobKind.ACCEPT and not objects.isdisjoint(_ids_of(key))
         )
-        for key in removed:
-            self._state.pending_accepts.discard(key.subject)
-            self._dropped.append(f"Object {key.subject} is not accepted.")
+        for ids in map(_ids_of, removed):
+            self._state.pending_accepts.difference_update(ids)
+            names, several = ", ".join(map(str, ids)), len(ids) > 1
+            verb = "are" if several else "is"
+            self._dropped.append(f"Object{'s' * several} {names} {verb} not accepted.")
 
     def report_rate(self) -> None:
         """Add the progress of the present run to the rate."""
@@ -210,6 +212,11 @@ class RunJobs:
         self._state.run_ended.emit()
         self._state.run_summarized.emit(ending.run)
         self._state.changed.emit()
+
+
+def _ids_of(key: JobKey) -> tuple[int, ...]:
+    """Return the objects that a job accepts."""
+    return key.subject if isinstance(key.subject, tuple) else ()
 
 
 def _run_of(key: JobKey) -> Run:

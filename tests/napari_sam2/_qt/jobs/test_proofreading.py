@@ -35,7 +35,7 @@ def test_propagate_computes_the_correction_of_the_current_object(
     user.settle()
     assert user.controller.frames_to_propagate() == 0
     user.controller.propagate()
-    assert "Object 2 is up to date" in user.notice
+    assert "object 2 is up to date" in user.notice
     before = user.drafts().copy()
     user.select(1)
     user.viewer.dims.set_point(0, 4)
@@ -56,14 +56,14 @@ def test_propagate_computes_the_correction_of_the_current_object(
 def test_nothing_to_propagate_is_said(open_widget: OpenWidget, image: np.ndarray) -> None:
     user = open_widget(image)
     user.controller.propagate()
-    assert "Click an object first" in user.notice
+    assert "Click the object first" in user.notice
     user.click(0, 20, 20)
     user.settle()
     user.key("N")
     user.settle()
     user.select(1)
     user.controller.propagate()
-    assert "Object 1 is accepted" in user.notice
+    assert "object 1 is accepted" in user.notice
 
 
 def test_an_object_ends_on_the_shown_frame_in_one_step(
