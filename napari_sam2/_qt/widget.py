@@ -16,6 +16,7 @@ from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
+from napari_sam2._qt.panels.frame_edits import FrameEditPanel
 from napari_sam2._qt.panels.header import HeaderPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
@@ -40,9 +41,7 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 120
 """Milliseconds for which changes are collected before the panels are refreshed."""
-_CONTRAST_CHANGED = (
-    "The contrast of the layer changed. The model still sees the image with the former contrast."
-)
+_CONTRAST_CHANGED = "The contrast of the layer changed. The model still sees the former one."
 
 
 class SegmentTrackWidget(DockedWidget):
@@ -80,6 +79,7 @@ class SegmentTrackWidget(DockedWidget):
         self.objects = ObjectPanel(self.controller, key)
         self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
+        self.frame_edits = FrameEditPanel(self.controller, key)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
@@ -100,7 +100,15 @@ class SegmentTrackWidget(DockedWidget):
         return made
 
     def _arrange(self) -> None:
-        parts = (self.hint, self.tools, self.objects, self.timeline, self.refinement, self.advanced)
+        parts = (
+            self.hint,
+            self.tools,
+            self.objects,
+            self.timeline,
+            self.frame_edits,
+            self.refinement,
+            self.advanced,
+        )
         content = column(*parts)
         content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
         content.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
@@ -196,6 +204,9 @@ class SegmentTrackWidget(DockedWidget):
             Action.BOX: lambda: tools.use(Tool.BOX),
             Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
             Action.PAINT: lambda: tools.use(Tool.PAINT),
+            Action.LOCK: controller.frame_edits.lock_frame,
+            Action.BEGIN: controller.frame_edits.begin_here,
+            Action.END: controller.frame_edits.end_here,
         }
 
     def _start(self) -> None:
@@ -284,6 +295,7 @@ class SegmentTrackWidget(DockedWidget):
         self.objects.refresh()
         self.foot.refresh()
         self.timeline.refresh()
+        self.frame_edits.refresh()
         self.refinement.refresh()
         self.tools.refresh()
         self.advanced.refresh()

@@ -38,7 +38,7 @@ class SessionSettings:
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
-    memory: MemoryPolicy = field(default=MemoryPolicy.DISTRACTOR_AWARE, repr=False)
+    memory: MemoryPolicy = field(default=MemoryPolicy.PLAIN, repr=False)
     smoothing: bool = True
     end_detection: bool = True
     exclusion: bool = field(default=True, repr=False)

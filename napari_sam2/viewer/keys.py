@@ -26,6 +26,9 @@ class Action(Enum):
     PAINT = "Shift-D"
     REFINE = "Shift-Q"
     REDO = "Shift-U"
+    LOCK = "Shift-J"
+    BEGIN = "Shift-Z"
+    END = "Shift-X"
 
 
 class KeyBindings:

@@ -109,8 +109,11 @@ class AcceptSaveJobs:
         """Accept the objects whose runs were not stopped meanwhile, and return them."""
         self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
         pending = [object_id for object_id in ids if object_id in self._state.pending_accepts]
-        for object_id in pending:
-            session.accept(object_id, cover=cover)
+        one = len(pending) == 1
+        title = f"Accept object {pending[0]}" if one else f"Accept {len(pending)} objects"
+        with session.history.step(title):
+            for object_id in pending:
+                session.accept(object_id, cover=cover)
         return pending
 
     def _accepted(self, ids: Sequence[int]) -> None:

@@ -53,15 +53,17 @@ class AdvancedPanel(QWidget):
             "An object that is accepted takes the pixels that it shares with accepted objects."
         )
         self.cover.toggled.connect(self._set_cover)
+        self.propagation = PropagationOptions(controller)
+        sections = column(
+            folded("Direction and range", self.propagation),
+            folded("Options", column(self.hover, self.cover)),
+            folded("Start from labels", self._label_section()),
+            folded("Prompt files", self._file_section()),
+            folded("Model input", self._input_section()),
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        self.propagation = PropagationOptions(controller)
-        layout.addWidget(folded("Direction and range", self.propagation))
-        layout.addWidget(folded("Options", column(self.hover, self.cover)))
-        layout.addWidget(folded("Start from labels", self._label_section()))
-        layout.addWidget(folded("Prompt files", self._file_section()))
-        layout.addWidget(folded("Model input", self._input_section()))
+        layout.addWidget(folded("More", sections))
 
     def _label_section(self) -> QWidget:
         self.labels = QComboBox()

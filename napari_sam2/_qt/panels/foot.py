@@ -97,7 +97,8 @@ class FootPanel(QWidget):
         if running is None:
             self.bar.setRange(0, 1)
             self.bar.setValue(0)
-            self.bar.setFormat("")
+            frames = self._controller.frames_to_propagate()
+            self.bar.setFormat(f"{frames} frame{'s' * (frames != 1)} to propagate" * bool(frames))
             self.close_activity()
             return
         run = running.run

@@ -1,4 +1,4 @@
-"""The objects: color, name, frames and lowest score, and what is done with several of them."""
+"""The objects: color, name, class, frames and lowest score, and commands for several of them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,13 +25,14 @@ from napari_sam2.session.objects import SegmentedObject
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.layers.colors import object_color
 
-_COLUMNS = ("Object", "Frames", "Lowest score")
+_COLUMNS = ("Object", "Class", "Frames", "Lowest score")
 _TIPS = (
     "Click to select an object, double-click to rename it, uncheck to hide it.",
+    "Class of the object, e.g. nucleus. Double-click to set it.",
     "Planes with a mask; ✓ means accepted",
     "Lowest confidence of the masks of the object: above 0.8 good, below 0.5 poor",
 )
-_NAME, _FRAMES, _SCORE = range(3)
+_NAME, _CLASS, _FRAMES, _SCORE = range(4)
 _ID = Qt.ItemDataRole.UserRole
 _MIN_HEIGHT = 110
 _GOOD, _POOR = 0.8, 0.5
@@ -125,12 +126,13 @@ class ObjectTable(QTreeWidget):
         self.setUniformRowHeights(True)
         self.setMinimumHeight(_MIN_HEIGHT)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.itemDoubleClicked.connect(self._edit)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (_FRAMES, _SCORE):
+        for column in (_CLASS, _FRAMES, _SCORE):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(self._selected)
         self.itemChanged.connect(self._edited)
@@ -174,7 +176,8 @@ class ObjectTable(QTreeWidget):
         progress = self._state.progress(item.id)
         if progress is None or row is None:
             return
-        for column, text in enumerate((item.name, _frames(progress), _score(progress))):
+        texts = (item.name, item.label_class, _frames(progress), _score(progress))
+        for column, text in enumerate(texts):
             if row.text(column) != text:
                 row.setText(column, text)
                 if column == _SCORE:
@@ -193,14 +196,19 @@ class ObjectTable(QTreeWidget):
         if row is not None and sync is not None and not self._filling:
             sync.prompt_layers.select(row.data(_NAME, _ID))
 
+    def _edit(self, row: QTreeWidgetItem, column: int) -> None:
+        if column in (_NAME, _CLASS):
+            self.editItem(row, column)
+
     def _edited(self, row: QTreeWidgetItem, column: int) -> None:
         sync = self._state.sync
-        if self._filling or sync is None or column != _NAME:
+        if self._filling or sync is None or column not in (_NAME, _CLASS):
             return
         object_id = row.data(_NAME, _ID)
         sync.sessions.objects.change(
             object_id,
             name=row.text(_NAME),
+            label_class=row.text(_CLASS),
             hidden=row.checkState(_NAME) == Qt.CheckState.Unchecked,
         )
         sync.show_hidden()
@@ -225,6 +233,7 @@ class ObjectTable(QTreeWidget):
         menu.addAction(f"Accept{several}", partial(jobs.accept_objects, ids))
         menu.addAction(f"Reopen{several} for corrections", partial(_each, jobs.reopen, ids))
         menu.addSeparator()
+        menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu
 

@@ -1,10 +1,12 @@
 """Direction and frames of propagation."""
 
+from collections.abc import Callable
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container, SpinBox
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_sam2._qt.components import button, row
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.tracking.plan import PropagationDirection
 
@@ -38,7 +40,21 @@ class PropagationOptions(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.options.native)
+        edits = controller.frame_edits
+        layout.addWidget(
+            row(
+                self._button("Lock", "Lock the masks of the object on", edits.lock_range),
+                self._button("Unlock", "Unlock the masks of the object on", edits.unlock_range),
+                self._button("Clear", "Delete masks and prompts on", edits.clear_range),
+            )
+        )
         controller.state.session_changed.connect(self.show_session)
+
+    def _button(self, text: str, tip: str, edit: Callable[[int, int], None]) -> QPushButton:
+        def call() -> None:
+            edit(self.first.value, self.last.value)
+
+        return button(text, "", f"{tip} the frames above.", call)
 
     def show_session(self) -> None:
         """Offer the frames of a new session."""

@@ -143,4 +143,6 @@ class ToolPanel(QWidget):
             parts.append("inside" if self._state.inside else "outside")
         if sync.new_object_per_click and active is Tool.POINT:
             return " · ".join((*parts, "a new object with each click"))
-        return " · ".join((*parts, sync.sessions.objects[sync.prompt_layers.current].name))
+        current, objects = sync.prompt_layers.current, sync.sessions.objects
+        # A deleted object is the current one until the next one is selected.
+        return " · ".join((*parts, objects[current].name) if current in objects else parts)

@@ -301,7 +301,7 @@ class TestSecondRun:
 
     def test_resume_with_another_memory(self, done, capfd):
         changed = ("--resume", "--range", "0:12", "--memory", "memory-tree")
-        refused(done, capfd, "memory was distractor-aware, now memory-tree", *changed)
+        refused(done, capfd, "memory was plain, now memory-tree", *changed)
 
     def test_resume_of_a_damaged_run(self, done, capfd):
         record = done.folder / "o.zarr.sam2" / "run.json"

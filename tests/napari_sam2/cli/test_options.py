@@ -77,8 +77,8 @@ def test_the_choices_of_evaluate_have_a_value() -> None:
 @pytest.mark.parametrize(
     ("command", "defaults"),
     [
-        ("segment", ["auto", "auto", "both", "auto", "exclusion", "distractor-aware", "mask"]),
-        ("evaluate", ["auto", "point", "auto", "auto", "distractor-aware", "exclusion", "auto"]),
+        ("segment", ["auto", "auto", "both", "auto", "exclusion", "plain", "mask"]),
+        ("evaluate", ["auto", "point", "auto", "auto", "plain", "exclusion", "auto"]),
         ("evaluate-davis", ["auto", "val", "auto"]),
         ("train", ["micro", "all", "300", "0.0001", "0.2", "4", "0", "auto"]),
     ],

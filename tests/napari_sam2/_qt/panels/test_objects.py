@@ -20,9 +20,11 @@ def test_hiding_and_renaming_an_object(open_widget: OpenWidget, image: np.ndarra
     user.settle()
     row = user.widget.objects.table.topLevelItem(0)
     row.setText(0, "mother")
+    row.setText(1, "nucleus")
     row.setCheckState(0, row.checkState(0).Unchecked)
     user.settle()
     assert user.sync.sessions.objects[1].name == "mother"
+    assert user.sync.sessions.objects[1].label_class == "nucleus"
     assert user.sync.layers.drafts.get_color(1)[3] == 0
     user.widget.objects.table.topLevelItem(0).setCheckState(0, row.checkState(0).Checked)
     assert user.sync.layers.drafts.get_color(1)[3] > 0
