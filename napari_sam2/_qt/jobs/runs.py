@@ -1,7 +1,7 @@
 """Runs along a track, one after the other: propagation and refinement."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -207,3 +207,10 @@ class RunJobs:
         self._state.run_ended.emit()
         self._state.run_summarized.emit(ending.run)
         self._state.changed.emit()
+
+
+def _run_of(key: JobKey) -> Run:
+    run = key.subject
+    if not isinstance(run, Run):
+        raise TypeError(f"{key} is not the key of a run.")
+    return run
