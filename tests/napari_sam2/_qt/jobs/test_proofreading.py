@@ -35,7 +35,7 @@ def test_propagate_computes_the_correction_of_the_current_object(
     user.settle()
     assert user.controller.frames_to_propagate() == 0
     user.controller.propagate()
-    assert "bject 2 is up to date" in user.notice
+    assert "object 2 is up to date" in user.notice.lower()
     before = user.drafts().copy()
     user.select(1)
     user.viewer.dims.set_point(0, 4)
@@ -63,7 +63,7 @@ def test_nothing_to_propagate_is_said(open_widget: OpenWidget, image: np.ndarray
     user.settle()
     user.select(1)
     user.controller.propagate()
-    assert "bject 1 is accepted" in user.notice
+    assert "object 1 is accepted" in user.notice.lower()
 
 
 def test_an_object_ends_on_the_shown_frame_in_one_step(
