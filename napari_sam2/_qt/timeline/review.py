@@ -136,7 +136,7 @@ class ReviewController(QObject):
             self._state.sync.dims.show_plane(index)
 
     def track_back(self) -> None:
-        """Track the current object back to its prompts, and tell how well both ways agree."""
+        """Track the current object back to its prompts, and report how well both ways agree."""
         sync, current = self._state.sync, self._state.current
         if sync is not None and current:
             found: list[list[float]] = []

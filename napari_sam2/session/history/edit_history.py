@@ -39,7 +39,7 @@ class EditToken:
     steps: list[int] = field(default_factory=list)
     """Numbers of its steps: one, and more where a later action changed the same values."""
     open: int = 0
-    """How many blocks are under way."""
+    """How many blocks are still open."""
 
 
 class EditHistory:
@@ -144,7 +144,7 @@ class EditHistory:
 
     @contextmanager
     def keep_open(self, token: EditToken) -> Iterator[None]:
-        """Refuse to undo an action in the block, as it is under way."""
+        """Refuse to undo an action in the block, as it is still running."""
         with self._lock:
             token.open += 1
         try:
@@ -219,7 +219,7 @@ class EditHistory:
         Raises
         ------
         UserError
-            If the step is under way.
+            If the step is still running.
         """
         return self._move(self._done, self._undone, undone=True)
 
@@ -258,7 +258,7 @@ class EditHistory:
             token = self._tokens[number]
             if token.open:
                 raise UserError(
-                    f"{token.title!r} is under way. Wait until it has ended, or stop it, and then "
+                    f"{token.title!r} is still running. Stop it or wait until it has ended, then "
                     "undo it."
                 )
             keys = self._storage.keys(number)

@@ -101,7 +101,7 @@ def test_no_widget_and_no_thread_is_left_when_it_is_closed(
     user.viewer.window.remove_dock_widget(user.widget)
     user.widget.close()
     user.widget.deleteLater()
-    user.widget = _Closed()
+    user.widget, user.dock = _Closed(), None  # With PyQt6 a dock keeps its widget.
     user.until(lambda: gc.collect() >= 0 and not any(reference() for reference in gone), 20000)
     assert [widget for widget in _our_widgets() if widget not in before] == []
     assert plugin_threads() == []

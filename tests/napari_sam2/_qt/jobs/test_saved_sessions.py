@@ -167,7 +167,7 @@ def test_a_run_under_way_is_not_undone(
     user.key("G")
     user.until(lambda: np.count_nonzero(user.drafts().any(axis=(1, 2))) > 2)
     user.key("U")
-    user.until(lambda: "is under way" in user.notice)
+    user.until(lambda: "is still running" in user.notice)
     user.controller.runs.stop()
     user.settle()
     user.key("U")

@@ -73,7 +73,7 @@ def test_a_run_under_way_cannot_be_undone_but_later_steps_can() -> None:
     next(run)
     click(session, 2, 0)
     assert session.history.undo() is not None
-    with pytest.raises(UserError, match="'Propagate object 1' is under way"):
+    with pytest.raises(UserError, match="'Propagate object 1' is still running"):
         session.history.undo()
     run.close()
     assert session.history.undo() is not None
