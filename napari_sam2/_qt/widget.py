@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 120
 """Milliseconds for which changes are collected before the panels are refreshed."""
-_CONTRAST_CHANGED = "The contrast of the layer changed. The model still sees the former one."
+_CONTRAST_CHANGED = "The contrast of the layer changed. The model still uses the earlier one."
 
 
 class SegmentTrackWidget(DockedWidget):

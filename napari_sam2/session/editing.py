@@ -13,8 +13,8 @@ from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.session.events import SessionEvents
 from napari_sam2.session.history.session_state import SessionState
-from napari_sam2.session.merging import move_prompts
 from napari_sam2.session.objects import ObjectList
+from napari_sam2.session.prompt_transfer import move_prompts
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.session.opening import create_saved_sessions, find_sessions, restore_sessions
+from napari_sam2.session.saved_sessions import (
+    create_saved_sessions,
+    find_sessions,
+    restore_sessions,
+)
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.storage.session_folder import SessionFolder, read_description
 from napari_sam2.viewer.image_layers import (

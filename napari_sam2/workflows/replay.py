@@ -16,7 +16,7 @@ from napari_sam2.inference.model_catalog import AUTO_DEVICE
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.session.history.edit_history import EditHistory
-from napari_sam2.session.opening import OpenedSession, open_session_folder
+from napari_sam2.session.saved_sessions import OpenedSession, open_session_folder
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.storage.session_archive import unpack_session
 from napari_sam2.session.storage.session_folder import read_description
@@ -45,7 +45,7 @@ class ReplayJob:
     device : str
         Where the model runs.
     accept_changes : bool
-        Whether to go on with another image or model than that of the session.
+        Whether to use another image or model than that of the session.
     overwrite : bool
         Whether to replace an earlier output.
     """

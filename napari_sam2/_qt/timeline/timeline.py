@@ -8,7 +8,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_sam2._qt.timeline.model import ColumnScale, TimelineModel, frame_at
-from napari_sam2._qt.timeline.painting import MARGIN, TimelineColors, TimelinePainter
+from napari_sam2._qt.timeline.painter import MARGIN, TimelineColors, TimelinePainter
 
 _HEIGHT = 76
 _CURSOR = QColor(70, 150, 210)

@@ -13,7 +13,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.prompts.types import MaskPrompt
-from napari_sam2.session.opening import create_saved_sessions, open_session_folder
+from napari_sam2.session.saved_sessions import create_saved_sessions, open_session_folder
 from napari_sam2.session.storage.session_archive import pack_session, unpack_session
 from napari_sam2.tracking.plan import PropagationRequest
 from napari_sam2.viewer.contributions.session_reader import get_session_reader

@@ -26,7 +26,7 @@ from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.database import SCHEMA_VERSION, Database
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
-from napari_sam2.session.opening import (
+from napari_sam2.session.saved_sessions import (
     create_saved_sessions,
     find_sessions,
     open_session_folder,

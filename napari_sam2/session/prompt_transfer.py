@@ -1,4 +1,4 @@
-"""Moving the prompts of one object to another one."""
+"""Move the prompts of one object to another one."""
 
 from __future__ import annotations
 
