@@ -99,6 +99,22 @@ class MaskCandidates:
 
 
 @dataclass(frozen=True, slots=True)
+class PointMasks:
+    """Three masks for each of many points, at the resolution that the model predicts.
+
+    Parameters
+    ----------
+    logits : NDArray[np.float32]
+        (N, 3, m, m), positive inside the object; m x m covers the encoded image.
+    predicted_iou : NDArray[np.float32]
+        (N, 3), in 0..1.
+    """
+
+    logits: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackingResult:
     """The mask of one object on one frame, with its new state.
 
@@ -166,6 +182,17 @@ class Predictor(Protocol):
 
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
+
+    def predict_points(self, encoding: ImageEmbedding, points: NDArray[np.float64]) -> PointMasks:
+        """Return three masks for each of N points, without memory.
+
+        Parameters
+        ----------
+        encoding : ImageEmbedding
+            The frame's embedding.
+        points : NDArray[np.float64]
+            (N, 2) as (y, x) in pixels of the encoded image, one object each.
+        """
 
     def add_prompts(
         self,

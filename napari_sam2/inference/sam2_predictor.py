@@ -20,11 +20,13 @@ from napari_sam2.inference.protocol import (
     MaskCandidates,
     MemoryPolicy,
     ModelInfo,
+    PointMasks,
     TrackingResult,
     TrackState,
     ViewPrompts,
 )
 from sam2_model import memory_bank
+from sam2_model.batching import batches
 from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
 from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
 from sam2_model.device import resolve_device
@@ -45,6 +47,7 @@ _MEMORIES: dict[MemoryPolicy, memory_policy.MemoryPolicy] = {
     MemoryPolicy.DISTRACTOR_AWARE: DistractorAwareMemory(),
     MemoryPolicy.MEMORY_TREE: MemoryTree(),
 }
+_POINTS_PER_BATCH = 64
 MAX_CONDITIONING = 8
 """Largest number of conditioning frames that a frame attends to, which bounds its cost."""
 
@@ -148,6 +151,25 @@ class SAM2Predictor:
         order = decoded.ious[0, 1:].argsort(descending=True, stable=True) + 1
         logits, ious = decoded.logits[0, order], decoded.ious[0, order]
         return _candidates(logits, ious, decoded.object_score, view.shape)
+
+    @torch.inference_mode()
+    def predict_points(self, encoding: ImageEmbedding, points: NDArray[np.float64]) -> PointMasks:
+        """Return three masks for each of N points (y, x), decoded many at a time."""
+        view = _own(encoding)
+        coordinates = Coordinates(*view.shape, self.info.image_size)
+        corners = np.clip(points[:, None, ::-1] + 0.5, 0, view.shape[::-1])
+        labels = np.ones((len(points), 1), np.int64)
+        tokens = coordinates.points(corners, labels, self.model.device)
+        image = self.model.add_no_memory_embedding(view.features)
+        logits, ious = [], []
+        for rows in batches(range(len(points)), _POINTS_PER_BATCH):
+            part = slice(rows[0], rows[-1] + 1)
+            decoded = self.model.decode_masks(
+                image, view.features.high_res, tokens.points[part], tokens.labels[part], None
+            )
+            logits.append(_array(decoded.logits[:, 1:]))
+            ious.append(_array(decoded.ious[:, 1:]))
+        return PointMasks(np.concatenate(logits), np.concatenate(ious))
 
     def add_prompts(
         self,

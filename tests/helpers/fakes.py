@@ -16,6 +16,7 @@ from napari_sam2.inference.protocol import (
     MaskCandidates,
     MemoryPolicy,
     ModelInfo,
+    PointMasks,
     TrackingResult,
     ViewPrompts,
 )
@@ -111,6 +112,20 @@ class FakePredictor:
         whole = ndimage.grey_dilation(logits, size=3)
         ious = np.array([0.9, 0.8, 0.7], np.float32)
         return MaskCandidates(np.stack([logits, part, whole]), ious, score)
+
+    def predict_points(self, encoding: FakeEncoding, points: NDArray[np.float64]) -> PointMasks:
+        self.calls["points"] += len(points)
+        side = self.info.image_size // 4
+        zoom = side / encoding.shape[0], side / encoding.shape[1]
+        found = []
+        for point in points:
+            prompt = ViewPrompts(point[None], np.ones(1, np.int64))
+            whole = self._answer(encoding, prompt)[0]
+            small = ndimage.zoom(whole, zoom, order=1, mode="nearest", grid_mode=True)
+            part, more = ndimage.grey_erosion(small, size=3), ndimage.grey_dilation(small, size=3)
+            found.append((small, part, more))
+        ious = np.tile(np.array([0.9, 0.8, 0.7], np.float32), (len(points), 1))
+        return PointMasks(np.array(found, np.float32), ious)
 
     def add_prompts(
         self,
