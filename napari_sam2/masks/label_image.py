@@ -14,9 +14,16 @@ from scipy import ndimage
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import axes_from_names, parse_axes
+from napari_sam2.images.calibration import SPATIAL
 from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
 from napari_sam2.masks.label_values import check_label_values, restore_labels
 
+_IDENTITY = np.eye(4)[:, [2, 1, 0, 3]]
+"""The affine of a file that was saved without one."""
+_SAME_DIRECTION = 0.999
+"""Cosine of the angle from which the axes of labels and image have one direction."""
+_SAME_SIZE = 0.01
+"""Relative difference up to which voxel sizes are the same."""
 _WHOLE = 2**26
 """Planes of at most this many pixels are read as a whole."""
 
@@ -50,11 +57,15 @@ class LabelImage:
         One upper-case letter per axis, ``"?"`` for unknown ones; None if none is known.
     notes : tuple of str
         Messages for the user about how the values were read.
+    affine : NDArray[np.float64] or None
+        Position and orientation that the file states, see
+        :class:`napari_sam2.images.calibration.Calibration`.
     """
 
     array: LabelSource
     axes: str | None = None
     notes: tuple[str, ...] = ()
+    affine: NDArray[np.float64] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,7 +107,7 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
 
 def _restored(labels: LabelImage, path: Path) -> LabelImage:
     array, axes, notes = restore_labels(labels.array, labels.axes, path)
-    return LabelImage(array, axes, labels.notes + notes)
+    return LabelImage(array, axes, labels.notes + notes, labels.affine)
 
 
 def _check_channels(labels: LabelImage, path: Path) -> None:
@@ -113,16 +124,19 @@ def _open(path: Path) -> LabelImage:
     if path.suffix.lower() == ".png":
         from PIL import Image, UnidentifiedImageError
 
+        from napari_sam2.images.readers.raster.pillow_files import stated_orientation
+
         try:
             with Image.open(path) as picture:
-                values = np.asarray(picture)
+                values = stated_orientation(picture).apply(np.asarray(picture))
                 return LabelImage(values, "YXS" if values.ndim > 2 else None)
         except (UnidentifiedImageError, OSError) as error:
             raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
 
     source = read_source(_inside_ome_zarr(path))
-    return LabelImage(source.levels[0], source.axes, source.notes if source.scenes else ())
+    affine = source.calibration.affine
+    return LabelImage(source.levels[0], source.axes, source.notes, affine)
 
 
 def _inside_ome_zarr(path: Path) -> Path:
@@ -137,6 +151,47 @@ def _inside_ome_zarr(path: Path) -> Path:
             f"{labels / names[0]}."
         )
     return labels / names[0] if names else path
+
+
+def place_notes(labels: LabelSource, geometry: LabelGeometry) -> tuple[str, ...]:
+    """Return a note if labels state another position or other voxel sizes than the stack.
+
+    An affine that is the identity counts as none.
+
+    Parameters
+    ----------
+    labels : LabelSource
+        The labels, matched to the stack by voxel.
+    geometry : LabelGeometry
+        The stack.
+
+    Raises
+    ------
+    UserError
+        If their axes run in other directions, so that labels of a voxel lie elsewhere.
+    """
+    ours, theirs = geometry.affine, getattr(labels, "affine", None)
+    if ours is None or theirs is None or np.array_equal(theirs, _IDENTITY):
+        return ()
+    columns = [SPATIAL.index(axis) for axis in SPATIAL if axis in geometry.label_axes]
+    mine, other = ours[:3, columns], theirs[:3, columns]
+    lengths = np.linalg.norm(mine, axis=0), np.linalg.norm(other, axis=0)
+    along = np.sum(mine * other, axis=0) / (lengths[0] * lengths[1])
+    if np.any(along < _SAME_DIRECTION):
+        turned = ", ".join(
+            SPATIAL[columns[i]].lower() for i in np.flatnonzero(along < _SAME_DIRECTION)
+        )
+        raise UserError(
+            f"The label image has other directions than the image along {turned}: its voxels lie "
+            "elsewhere. Save the labels on the grid of the image, with its affine."
+        )
+    shift = np.abs(theirs[:3, 3] - ours[:3, 3]).max()
+    if np.allclose(*lengths, rtol=_SAME_SIZE) and shift <= lengths[0].min() / 2:
+        return ()
+    return (
+        "The label image states another position or other voxel sizes than the image: the labels "
+        "are matched voxel by voxel.",
+    )
 
 
 def label_axes_of(labels: LabelSource) -> str | None:

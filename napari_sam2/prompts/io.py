@@ -10,7 +10,7 @@ from typing import Any
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import parse_axes
-from napari_sam2.masks.label_image import LabelImage, open_label_image
+from napari_sam2.masks.label_image import LabelImage, open_label_image, place_notes
 from napari_sam2.masks.label_layout import LabelGeometry, label_dtype
 from napari_sam2.prompts.csv_format import read_prompts_csv
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
@@ -105,8 +105,9 @@ def _read(
     elif labels_axes is not None and hasattr(source, "shape"):
         source = LabelImage(source, parse_axes(labels_axes, tuple(source.shape)))
     if hasattr(source, "shape") and hasattr(source, "dtype"):
+        placed = place_notes(source, geometry)
         store = PromptStore(prompts_from_labels(source, geometry, labels_as, frame))
-        store.notes = source.notes if isinstance(source, LabelImage) else ()
+        store.notes = (*source.notes, *placed) if isinstance(source, LabelImage) else ()
         return store
     if isinstance(source, Iterable):
         return PromptStore(_only_prompts(source))

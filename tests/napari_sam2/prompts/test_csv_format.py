@@ -115,7 +115,7 @@ def test_named_columns_may_have_any_order(write):
     assert list(load_prompts(path, stack)) == [PointPrompt(1, 1, (3, 4))]
     with pytest.raises(UserError, match="do not name each axis"):
         load_prompts(write("axis-x,axis-y\n4,1\n"), stack)
-    with pytest.raises(UserError, match="do not name each axis"):
+    with pytest.raises(UserError, match="several columns axis-y"):
         load_prompts(write("axis-x,axis-y,axis-y\n4,1,1\n"), stack)
 
 
@@ -187,6 +187,11 @@ def _rows(index, kind, frame, *places):
 
 
 BOX = ((2, 3), (2, 9), (8, 9), (8, 3))
+
+
+def test_repeated_columns_are_refused(write, stack):
+    with pytest.raises(UserError, match="several columns y"):
+        load_prompts(write("object_id,frame,Y,x,y,label\n1,0,5,6,7,1\n"), stack)
 
 
 def test_a_shapes_layer_gives_one_object_a_shape(write, stack):
