@@ -28,13 +28,19 @@ SYMBOLS: Mapping[str, str] = {
 
 _NAMES = {symbol: name for name, symbol in SYMBOLS.items()}
 _NAMES |= dict.fromkeys(("\\u00B5m", "μm", "um", "micron", "microns"), "micrometer")
-_NAMES |= {"sec": "second"}
+_NAMES |= dict.fromkeys(("sec", "secs"), "second") | dict.fromkeys(("mins", "minutes"), "minute")
+_NAMES |= dict.fromkeys(("hr", "hrs"), "hour") | dict.fromkeys(("msec", "msecs"), "millisecond")
+_NAMES |= {name + "s": name for name in SYMBOLS}
+_NAMES |= {name.replace("meter", "metre" + s): name for name in SYMBOLS for s in ("", "s")}
 
 
 def unit_name(text: str) -> str:
-    """Return the full name of a unit, e.g. ``"micrometer"`` for ``"µm"``; others as they are."""
+    """Return the full name of a unit, e.g. ``"micrometer"`` for ``"µm"``; others as they are.
+
+    Plurals and British spellings of known units are theirs.
+    """
     text = text.strip()
-    return _NAMES.get(text, text)
+    return _NAMES.get(text, _NAMES.get(text.lower(), text))
 
 
 @dataclass(frozen=True, slots=True)

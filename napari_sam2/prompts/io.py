@@ -10,6 +10,7 @@ from typing import Any
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import parse_axes
+from napari_sam2.images.readers import local_path
 from napari_sam2.masks.label_image import LabelImage, open_label_image, place_notes
 from napari_sam2.masks.label_layout import LabelGeometry, label_dtype
 from napari_sam2.prompts.csv_format import read_prompts_csv
@@ -98,7 +99,7 @@ def _read(
     if isinstance(source, Mapping):
         return prompts_from_dict(source, geometry.shape)
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source).expanduser()
+        path = local_path(os.fspath(source))
         if (text := _read_text_file(path, geometry, labels_axes)) is not None:
             return text
         source = open_label_image(path, labels_axes)

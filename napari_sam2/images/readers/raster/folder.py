@@ -55,11 +55,34 @@ def read_image_folder(folder: Path, scene: str | int | None = None) -> Source:
     if not files:
         raise UserError(_no_images_message(folder, entries))
     images, masks = without_masks(files)
-    images = natural_order(images)
-    rgb = len(images) > 1 and read_header(images[0]).rgb
-    grid = arrange(images, folder.name, rgb=rgb, scene=scene)
     others = masks_note(masks) + _other_files_note(folder, entries)
-    return _source(grid, folder.name, others)
+    return read_named_images(images, folder.name, scene, others)
+
+
+def read_named_images(
+    files: Sequence[Path], name: str, scene: str | int | None = None, notes: tuple[str, ...] = ()
+) -> Source:
+    """Open images whose names state frames, channels, slices and positions.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        At least one image; all have the same size and type.
+    name : str
+        Short name for messages.
+    scene : str, int or None
+        Name or number of the position, where the names tell several apart; None opens the first.
+    notes : tuple of str
+        Messages for the user about files that are not read.
+
+    Raises
+    ------
+    UserError
+        If the sizes or types differ, or one is missing from a grid of times, channels and slices.
+    """
+    ordered = natural_order(files)
+    rgb = len(ordered) > 1 and read_header(ordered[0]).rgb
+    return _source(arrange(ordered, name, rgb=rgb, scene=scene), name, notes)
 
 
 def read_images(files: Sequence[Path], name: str | None = None) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 from napari_sam2.core.errors import UserError
 
@@ -37,14 +38,41 @@ def open_node(location: str, name: str) -> zarr.Array[Any] | zarr.Group:
     from zarr.storage import ZipStore
 
     store: Any = location
+    folder = ""
     try:
         if location.endswith((".zip", ".ozx")) and "://" not in location:
+            folder = _folder_in_zip(location)
             store = ZipStore(location, mode="r")
-        return zarr.open(store, mode="r")
+        return zarr.open(store, mode="r", path=folder)
+    except UserError:
+        raise
     except ImportError as error:
         raise UserError(f"Cannot open {name}: {error}. Install that package.") from error
     except Exception as error:
         raise UserError(f"Cannot open {name} as zarr: {_first_line(error)}.") from error
+
+
+def _folder_in_zip(location: str) -> str:
+    """Return the folder of a zip file that is the Zarr, empty if it is the root.
+
+    Raises
+    ------
+    UserError
+        If neither the root nor the only folder is a Zarr, or the file is no zip file.
+    """
+    name = Path(location).name
+    try:
+        with ZipFile(location) as opened:
+            names = set(opened.namelist())
+    except BadZipFile as error:
+        raise UserError(f"{name} is no zip file, or it is damaged: {error}.") from error
+    folders = {entry.partition("/")[0] for entry in names} - {"__MACOSX"}
+    roots = ["", *(folders if len(folders) == 1 else ())]
+    for root in roots:
+        if any((f"{root}/{marker}" if root else marker) in names for marker in _MARKERS):
+            return root
+    listed = ", ".join(sorted(folders)[:5])
+    raise UserError(f"{name} holds no Zarr ({listed}): unpack it and open what it holds.")
 
 
 def _first_line(error: Exception) -> str:

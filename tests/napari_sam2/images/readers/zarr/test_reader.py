@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -88,6 +89,42 @@ def test_zipped(tmp_path):
     with ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
         zarr.create_array(store, data=array)
     np.testing.assert_array_equal(open_stack(tmp_path / "a.zarr.zip").read((2,))[0], array[2])
+
+
+def test_a_zip_of_a_folder(tmp_path, pyramid):
+    write_ome_zarr(tmp_path / "in" / "a.zarr", pyramid, "0.5")
+    archive = shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path / "in")
+    stack = open_stack(archive)
+    assert stack.levels == (1, 2, 4)
+    assert stack.source.files == (tmp_path / "b.zip",)
+
+
+def test_a_zip_without_zarr_is_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.dcm").write_bytes(b"x")
+    archive = shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path / "in")
+    with pytest.raises(UserError, match=r"b.zip holds no Zarr \(a.dcm\): unpack it"):
+        open_stack(archive)
+    (tmp_path / "c.zip").write_bytes(b"PK")
+    with pytest.raises(UserError, match="no zip file"):
+        open_stack(tmp_path / "c.zip")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_the_coordinates_of_a_dataset_are_sizes(tmp_path, zarr_format):
+    dataset = xarray.Dataset(
+        {"cells": (("y", "time", "x"), noise((20, 3, 30)))},
+        {
+            "time": ("time", np.arange(3) * 5.0 + 10, {"units": "minutes since 2020-01-01"}),
+            "y": ("y", np.arange(20) * 0.5, {"units": "micrometer"}),
+        },
+    )
+    dataset.to_zarr(tmp_path / "a.zarr", zarr_format=zarr_format, consolidated=False)
+    stack = open_stack(tmp_path / "a.zarr")
+    assert (stack.axes, stack.full_shape) == ("TYX", (3, 20, 30))
+    assert stack.scale == (5.0, 0.5, 1.0)
+    assert stack.units == ("minute", "micrometer", "pixel")
+    np.testing.assert_array_equal(stack.read((1,))[0], dataset["cells"][:, 1])
 
 
 def test_a_group_with_one_array_is_that_array(tmp_path):
