@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _UNITS = {"micrometer": "micron", "millimeter": "mm", "meter": "meter"}
 """NIfTI units of space, by full name."""
 _TIMES = {"second": "sec", "millisecond": "msec", "microsecond": "usec"}
-_NEAREST = {"nanometer": "micrometer", "centimeter": "millimeter"}
+_NEAREST = dict.fromkeys(("picometer", "angstrom", "nanometer"), "micrometer")
+_NEAREST |= dict.fromkeys(("centimeter", "inch"), "millimeter")
 """Units that are written in place of those that NIfTI lacks."""
 _SCANNER, _ALIGNED = 1, 2
 """Codes of the coordinate systems of a scanner and of another file."""

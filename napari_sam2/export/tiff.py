@@ -15,6 +15,8 @@ from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.export.units import size_in
 from napari_sam2.images.calibration import Calibration
 
+_LARGEST = 2**31
+"""Largest number of pixels per centimeter, and of centimeters per pixel, that TIFF can store."""
 _TILE = 512
 """Side of a tile in pixels."""
 _MAX_MEMORY = 2**27
@@ -115,9 +117,11 @@ def _ome_planes(shape: tuple[int, ...], axes: str, calibration: Calibration) -> 
 
 
 def _pixels_per_centimeter(calibration: Calibration) -> tuple[float, float] | None:
-    """Return the TIFF resolution along (x, y), or None if a size is unknown."""
+    """Return the TIFF resolution along (x, y), or None if a size is unknown or does not fit."""
     x, y = (size_in(calibration.step(axis), "centimeter") for axis in "XY")
-    return (1 / x, 1 / y) if x and y and min(x, y) > 0 else None
+    if not x or not y or min(x, y) <= 1 / _LARGEST or max(x, y) >= _LARGEST:
+        return None
+    return 1 / x, 1 / y
 
 
 def _pages(labels: Any, page: int) -> Iterator[NDArray[Any]]:

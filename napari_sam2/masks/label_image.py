@@ -133,10 +133,13 @@ def _open(path: Path) -> LabelImage:
         except (UnidentifiedImageError, OSError) as error:
             raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
+    from napari_sam2.images.readers.zarr import is_zarr_folder
 
-    source = read_source(_inside_ome_zarr(path))
-    affine = source.calibration.affine
-    return LabelImage(source.levels[0], source.axes, source.notes, affine)
+    place = _inside_ome_zarr(path)
+    source = read_source(place)
+    # Chunks without labels are usually not stored, so no note is needed that they are missing.
+    notes = source.notes if source.scenes or not is_zarr_folder(place) else ()
+    return LabelImage(source.levels[0], source.axes, notes, source.calibration.affine)
 
 
 def _inside_ome_zarr(path: Path) -> Path:

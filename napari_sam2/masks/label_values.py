@@ -16,7 +16,20 @@ from napari_sam2.images.readers.base import LazyArray
 OBJECT = 255
 """Value of the object in a mask of two gray levels."""
 _LOSSY = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".webp",
+        ".avif",
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+    )
 )
 _LOSSY_TIFF = frozenset((6, 7, 33003, 33004, 33005, 34712, 34892, 34933, 34934, 50001))
 """TIFF compressions of JPEG, JPEG 2000, JPEG XR and WebP."""

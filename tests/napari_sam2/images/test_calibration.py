@@ -20,6 +20,10 @@ def test_spellings_of_a_micrometer(text):
         ("millimetre", "millimeter"),
         ("nanometres", "nanometer"),
         ("mins", "minute"),
+        ("Å", "angstrom"),
+        ("\u212b", "angstrom"),
+        ("us", "microsecond"),
+        ("inches", "inch"),
         ("parsec", "parsec"),
     ],
 )

@@ -13,7 +13,7 @@ from napari_sam2.images.axes import axes_from_names
 from napari_sam2.images.calibration import PIXEL, SPATIAL, AxisStep, Calibration
 from napari_sam2.images.readers.arrays import WrappedArray, coordinate_step
 from napari_sam2.images.readers.base import Source
-from napari_sam2.images.readers.zarr.storage import metadata_files
+from napari_sam2.images.readers.zarr.storage import metadata_files, missing_chunks_note
 
 if TYPE_CHECKING:
     import zarr
@@ -47,7 +47,7 @@ def read_plain(array: zarr.Array[Any], name: str, location: str, path: str = "")
         axes=axes,
         calibration=calibration,
         files=metadata_files(location, path),
-        notes=notes,
+        notes=notes + missing_chunks_note(array, name),
     )
 
 

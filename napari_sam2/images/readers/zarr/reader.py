@@ -17,7 +17,7 @@ from napari_sam2.images.readers.zarr.plain import (
     read_plain,
     with_coordinates,
 )
-from napari_sam2.images.readers.zarr.storage import metadata_files, open_node
+from napari_sam2.images.readers.zarr.storage import metadata_files, missing_chunks_note, open_node
 
 if TYPE_CHECKING:
     import zarr
@@ -148,13 +148,15 @@ def _image(group: zarr.Group, location: str, name: str, scene: str | int | None)
     order = sorted(range(len(arrays)), key=lambda i: -math.prod(arrays[i].shape))
     stated = image_metadata(attributes, image, order[0], arrays[0].ndim, name)
     several = len(scenes) > 1
+    is_label = "image-label" in ome_attributes(group)
+    missing = () if is_label else missing_chunks_note(arrays[order[0]], name)
     return Source(
         tuple(WrappedArray(arrays[i]) for i in order),
         name,
         axes=stated.axes,
         calibration=stated.calibration,
         files=metadata_files(location, paths[order[0]]),
-        notes=(scene_note(scenes, opened, name) if scene is None else ()) + stated.notes,
+        notes=(scene_note(scenes, opened, name) if scene is None else ()) + stated.notes + missing,
         scenes=scenes if several else (),
         scene=scenes[opened] if several else None,
         channel_names=stated.channel_names,

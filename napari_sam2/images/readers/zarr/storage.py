@@ -11,6 +11,8 @@ from napari_sam2.core.errors import UserError
 if TYPE_CHECKING:
     import zarr
 
+_MOST_CHUNKS = 2048
+"""Largest number of chunks that are counted when an array is opened."""
 _MARKERS = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -89,3 +91,22 @@ def metadata_files(location: str, *paths: str) -> tuple[Path, ...]:
         return (root,)
     places = {root, *(root / path for path in paths)}
     return tuple(sorted(p / m for p in places for m in _MARKERS if (p / m).is_file()))
+
+
+def missing_chunks_note(array: zarr.Array[Any], name: str) -> tuple[str, ...]:
+    """Return a note if chunks of a local array are not stored, so that they are read as one value.
+
+    Writers leave out chunks without content; an incomplete copy lacks others. Arrays with many
+    chunks are not examined.
+    """
+    from zarr.storage import LocalStore
+
+    if not isinstance(array.store, LocalStore) or array.nchunks > _MOST_CHUNKS:
+        return ()
+    missing = array.nchunks - array.nchunks_initialized
+    if missing <= 0:
+        return ()
+    return (
+        f"{missing} of {array.nchunks} chunks of {name} are not stored and are read as "
+        f"{array.fill_value}: they are empty, or the copy is incomplete.",
+    )

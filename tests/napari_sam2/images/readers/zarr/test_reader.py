@@ -91,6 +91,16 @@ def test_zipped(tmp_path):
     np.testing.assert_array_equal(open_stack(tmp_path / "a.zarr.zip").read((2,))[0], array[2])
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_chunks_that_are_not_stored_are_counted(tmp_path, version):
+    path = tmp_path / "a.zarr"
+    write_ome_zarr(path, [noise((3, 8, 9)) + 1], version, axes="tyx")
+    assert not any("not stored" in note for note in open_stack(path).notes)
+    (chunk,) = path.glob("0/1.0.0" if version == "0.4" else "0/c/1/0/0")
+    chunk.unlink()
+    assert any("1 of 3 chunks" in note for note in open_stack(path).notes)
+
+
 def test_a_zip_of_a_folder(tmp_path, pyramid):
     write_ome_zarr(tmp_path / "in" / "a.zarr", pyramid, "0.5")
     archive = shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path / "in")
