@@ -15,6 +15,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import axes_from_names, parse_axes
 from napari_sam2.images.calibration import SPATIAL
+from napari_sam2.images.readers.base import PlaneGrid
 from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
 from napari_sam2.masks.label_values import check_label_values, restore_labels
 
@@ -87,7 +88,8 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
     Parameters
     ----------
     path : Path
-        The file or folder; of an OME-Zarr image with one label image, this is read.
+        The file, or a folder with one image per frame; of an OME-Zarr image with one label image,
+        this is read.
     axes : str or None
         One letter per axis, e.g. ``"ZYX"``; None takes the axes that the file states.
 
@@ -135,11 +137,35 @@ def _open(path: Path) -> LabelImage:
     from napari_sam2.images.readers import read_source
     from napari_sam2.images.readers.zarr import is_zarr_folder
 
+    if path.is_dir() and (frames := _palette_frames(path)) is not None:
+        return LabelImage(frames, "?YX")
     place = _inside_ome_zarr(path)
     source = read_source(place)
     # Chunks without labels are usually not stored, so no note is needed that they are missing.
     notes = source.notes if source.scenes or not is_zarr_folder(place) else ()
     return LabelImage(source.levels[0], source.axes, notes, source.calibration.affine)
+
+
+def _palette_frames(folder: Path) -> PlaneGrid | None:
+    """Return the indices in the palette images of a folder, one per frame; None if it has none."""
+    from PIL import Image
+
+    from napari_sam2.images.readers.raster import is_image, natural_order
+
+    files = natural_order(file for file in folder.iterdir() if is_image(file) and file.is_file())
+    modes, shapes = set(), set()
+    for file in files if all(file.suffix.lower() == ".png" for file in files) else ():
+        with Image.open(file) as picture:
+            modes.add(picture.mode)
+            shapes.add((picture.height, picture.width))
+    if "P" not in modes or not modes <= {"P", "L"} or len(shapes) > 1:
+        return None
+
+    def load(position: tuple[int, ...]) -> NDArray[Any]:
+        with Image.open(files[position[0]]) as picture:
+            return np.asarray(picture)
+
+    return PlaneGrid((len(files),), shapes.pop(), np.dtype(np.uint8), load)
 
 
 def _inside_ome_zarr(path: Path) -> Path:

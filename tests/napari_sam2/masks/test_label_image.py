@@ -107,3 +107,17 @@ def test_labels_in_other_directions_are_refused(tmp_path, turn, axes):
     labels = open_label_image(volume(tmp_path / "b.nii", PLACE @ turn))
     with pytest.raises(UserError, match=f"other directions than the image along {axes}:"):
         place_notes(labels, stack)
+
+
+def test_a_folder_of_palette_images_gives_their_indices(tmp_path):
+    stack = open_stack(np.zeros((3, 8, 9), np.uint8), axes="TYX")
+    labels = np.random.default_rng(0).integers(0, 5, (3, 8, 9), np.uint8)
+    for number, plane in enumerate(labels):
+        image = Image.fromarray(plane)
+        if number:
+            image.putpalette(np.random.default_rng(1).integers(0, 255, 768).tolist())
+        image.save(tmp_path / f"f{number + 9}.png")
+    found = open_label_image(tmp_path)
+    for frame, plane in enumerate(labels):
+        window = Window.of(stack.shape)
+        np.testing.assert_array_equal(plane_reader(found, stack, frame)(window), plane)

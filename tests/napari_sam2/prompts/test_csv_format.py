@@ -189,6 +189,13 @@ def _rows(index, kind, frame, *places):
 BOX = ((2, 3), (2, 9), (8, 9), (8, 3))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings_of_spreadsheets(tmp_path, stack, encoding):
+    path = tmp_path / "points.csv"
+    path.write_text("Größe;object_id;frame;y;x;label\n1;2;3;4,5;6;1\n", encoding)
+    assert list(load_prompts(path, stack)) == [PointPrompt(2, 3, (4.5, 6))]
+
+
 def test_repeated_columns_are_refused(write, stack):
     with pytest.raises(UserError, match="several columns y"):
         load_prompts(write("object_id,frame,Y,x,y,label\n1,0,5,6,7,1\n"), stack)

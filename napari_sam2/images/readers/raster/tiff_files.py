@@ -85,8 +85,9 @@ def _metadata(file: tifffile.TiffFile) -> FileMetadata:
     if not xml:
         return read_metadata(file, file.pages.first)
     ome = parse_ome(xml)
-    known = ome is not None and bool(ome.images)
-    return FileMetadata(image_metadata(ome.images[0]).calibration if known else Calibration())
+    if ome is None or not ome.images:
+        return FileMetadata(Calibration())
+    return FileMetadata(image_metadata(ome.images[0]).calibration)
 
 
 def _axes(file: tifffile.TiffFile, path: Path) -> tuple[str, tuple[int, ...]]:

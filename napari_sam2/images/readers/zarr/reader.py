@@ -82,13 +82,8 @@ def _scene(
     if scene is None:
         opened, child, missing = _first_image(group, found, name)
     else:
-        opened, missing = find_scene(found.names, scene, name), ()
-        child = _child(group, found.paths[opened])
+        opened, child, missing = _chosen_image(group, found, name, scene)
     path = found.paths[opened]
-    if child is None:
-        raise UserError(
-            f"{name} lists the image {path}, which is missing: choose another one with --scene."
-        )
     source = _image(child, f"{location.rstrip('/')}/{path}", f"{name}/{path}", None)
     notes = scene_note(found.names, opened, name) if scene is None else ()
     several = len(found.names) > 1
@@ -106,6 +101,19 @@ def _child(group: zarr.Group, path: str) -> zarr.Group | None:
 
     child = group.get(path)
     return child if isinstance(child, zarr.Group) else None
+
+
+def _chosen_image(
+    group: zarr.Group, found: Collection, name: str, scene: str | int
+) -> tuple[int, zarr.Group, tuple[str, ...]]:
+    number = find_scene(found.names, scene, name)
+    child = _child(group, found.paths[number])
+    if child is None:
+        raise UserError(
+            f"{name} lists the image {found.paths[number]}, which is missing: choose another one "
+            "with --scene."
+        )
+    return number, child, ()
 
 
 def _first_image(

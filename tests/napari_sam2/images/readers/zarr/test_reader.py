@@ -101,6 +101,27 @@ def test_chunks_that_are_not_stored_are_counted(tmp_path, version):
     assert any("1 of 3 chunks" in note for note in open_stack(path).notes)
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler")
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_ome_zarr_py_writes(tmp_path, version):
+    from ome_zarr.format import FormatV04, FormatV05
+    from ome_zarr.writer import write_image
+
+    form = FormatV04() if version == "0.4" else FormatV05()
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=form.zarr_format)
+    pixels = noise((3, 2, 20, 30)) + 1
+    sizes = {"t": 5.0, "c": 1.0, "y": 0.5, "x": 0.25}
+    units = {"t": "minute", "y": "micrometer", "x": "micrometer"}
+    write_image(
+        pixels, group, axes="tcyx", axes_units=units, scale=sizes, scale_factors=[], fmt=form
+    )
+    stack = open_stack(tmp_path / "a.zarr")
+    assert (stack.axes, stack.scale) == ("TCYX", (5, 0.5, 0.25))
+    assert stack.units == ("minute", "micrometer", "micrometer")
+    for time in range(3):
+        np.testing.assert_array_equal(stack.read((time,)), pixels[time])
+
+
 def test_a_zip_of_a_folder(tmp_path, pyramid):
     write_ome_zarr(tmp_path / "in" / "a.zarr", pyramid, "0.5")
     archive = shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path / "in")
