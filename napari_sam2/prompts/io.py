@@ -38,8 +38,9 @@ def prompt_axis(source: Any) -> str | None:
     if isinstance(source, Mapping):
         axis = source.get("axis")
         return axis if isinstance(axis, str) else None
-    if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == ".json":
-        return prompts_axis(Path(source))
+    if isinstance(source, (str, os.PathLike)):
+        path = local_path(os.fspath(source))
+        return prompts_axis(path) if path.suffix.lower() == ".json" else None
     return None
 
 
