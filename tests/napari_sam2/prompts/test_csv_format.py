@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
@@ -256,6 +256,7 @@ def test_shapes_that_are_no_prompts(write, stack, rows, words):
         load_prompts(write(SHAPES + rows), stack)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text('0123456789.-e,;\t"nanif ', max_size=5), max_size=6), max_size=4))
 def test_any_table_is_read_or_refused_in_words(cells):
     stack = open_stack(np.zeros((5, 30, 40), np.uint8), axes="TYX")
