@@ -38,8 +38,7 @@ class EverythingSearch:
     """Finds candidates for all objects of a plane of any size.
 
     The whole plane is searched first. If the objects found are small for the model, as they are
-    on large planes, overlapping tiles are searched, in which they are larger. Objects of up to
-    the overlap, two diameters, are taken from the tiles then, and larger ones from the whole plane.
+    on large planes, overlapping tiles are searched, in which they are larger.
 
     Parameters
     ----------
@@ -84,16 +83,33 @@ class EverythingSearch:
         diameter = self.diameter or self._measure(found)
         tiles = self._tiles(diameter)
         report(1, 1 + len(tiles))
-        if diameter is not None and tiles:
-            found = [one for one in found if _extent(one) > _overlap(diameter)]
+        closer: list[Candidate] = []
         for done, tile in enumerate(tiles, 2):
-            found += (
+            closer += (
                 candidate
                 for candidate in self._in_view(index, tile, _TILE_GRID_SIDE)
                 if not _is_cut(candidate, tile, shape)
             )
             report(done, 1 + len(tiles))
-        return select_disjoint(found, shape, self.limits)
+        return self._combined(found, closer, diameter)
+
+    def _combined(
+        self, found: list[Candidate], closer: list[Candidate], diameter: float | None
+    ) -> list[Candidate]:
+        """Select from candidates of the whole plane and of the tiles.
+
+        What fits into a tile is taken from the tiles, where its mask is more exact, and from the
+        whole plane only where no tile has anything.
+        """
+        shape = self.encoder.shape
+        if diameter is None or not closer:
+            return select_disjoint(found, shape, self.limits)
+        large = [one for one in found if _extent(one) > _overlap(diameter)]
+        small = [one for one in found if _extent(one) <= _overlap(diameter)]
+        first = select_disjoint([*large, *closer], shape, self.limits)
+        rest = select_disjoint(small, shape, self.limits, [one.crop for one in first])
+        both = sorted([*first, *rest], key=lambda candidate: -candidate.score)
+        return both[: self.limits.max_objects]
 
     def _measure(self, found: list[Candidate]) -> float | None:
         """Return the median diameter of the candidates of the whole plane; None without any."""
