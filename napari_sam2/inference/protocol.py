@@ -10,6 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+EXACT_DTYPE = "float32"
+"""The number format whose results are those of the reference."""
+
 
 class ImageEmbedding(Protocol):
     """Image features of one view; opaque, to be used with the predictor that computed them.
@@ -138,6 +141,12 @@ class ModelInfo:
         Hash of the weights, which identifies them in a saved run.
     device : str
         E.g. ``"cpu"`` or ``"cuda:0"``.
+    dtype : str
+        Number format of the calculations, e.g. ``"float32"``; never ``"auto"``.
+    resized : bool
+        Whether ``image_size`` is not the usual one of the network.
+    notes : tuple of str
+        What the user should know about the model: an assumed input size, an approximation.
     """
 
     name: str
@@ -146,6 +155,15 @@ class ModelInfo:
     trained: bool
     weights_hash: str
     device: str
+    dtype: str = EXACT_DTYPE
+    resized: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """Text that is equal for models of equal results; the hash of the weights by default."""
+        dtype = "" if self.dtype == EXACT_DTYPE else f" {self.dtype}"
+        return f"{self.weights_hash}{dtype}{f' {self.image_size} px' * self.resized}"
 
 
 class Predictor(Protocol):

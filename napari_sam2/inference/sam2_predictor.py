@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.inference.protocol import (
     ImageEmbedding,
     MaskCandidates,
@@ -25,7 +26,7 @@ from napari_sam2.inference.protocol import (
     ViewPrompts,
 )
 from sam2_model import memory_bank
-from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
+from sam2_model.checkpoint import auto_model_name, load_checkpoint, open_checkpoint
 from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
 from sam2_model.device import resolve_device
 from sam2_model.frame_time import FrameTime
@@ -33,10 +34,11 @@ from sam2_model.memory_policies import policy as memory_policy
 from sam2_model.memory_policies.distractor_aware import DistractorAwareMemory
 from sam2_model.memory_policies.memory_tree import MemoryTree
 from sam2_model.memory_policies.plain import PlainMemory
-from sam2_model.modeling.config import MICRO, TOKEN_STRIDE, SAM2Config
+from sam2_model.modeling.config import MICRO, MODEL_CONFIGS, TOKEN_STRIDE, SAM2Config
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
+from sam2_model.precision import Precision, resolve_precision
 from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, PointTokens, frame_pixels, mask_to_square
 
@@ -85,6 +87,8 @@ class SAM2Predictor:
         False for random weights.
     settings : TrackerSettings or None
         How prompts and memories are used.
+    notes : sequence of str
+        What the user should know about the model.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class SAM2Predictor:
         *,
         trained: bool = True,
         settings: TrackerSettings | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.tracker = Tracker(model, settings)
@@ -105,6 +110,9 @@ class SAM2Predictor:
             trained=trained,
             weights_hash=weights_hash,
             device=str(model.device),
+            dtype=str(model.dtype).removeprefix("torch."),
+            resized=_is_resized(model.config),
+            notes=tuple(notes),
         )
 
     @property
@@ -245,9 +253,11 @@ class SAM2Predictor:
 
 
 def load_predictor(
-    model: str | Path = "auto",
-    device: str = "auto",
+    model: str | Path = AUTO_MODEL,
+    device: str = AUTO_DEVICE,
     *,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     registry: Registry | None = None,
 ) -> SAM2Predictor:
@@ -261,6 +271,11 @@ def load_predictor(
         lacks the weights of ``micro``, it gets seeded random weights (``info.trained`` is False).
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : str
+        Number format: ``"auto"``, ``"float32"``, ``"mixed"``, ``"bfloat16"`` or ``"float16"``.
+    input_size : int or None
+        Side of the square input in pixels, a multiple of 32; None for that of the training.
+        Smaller ones are faster, and approximate.
     progress : callable or None
         Called during a download with the numbers of downloaded and of all bytes.
     registry : Registry or None
@@ -269,26 +284,47 @@ def load_predictor(
     Raises
     ------
     SAM2Error
-        If the model cannot be loaded or the device does not exist.
+        If the model cannot be loaded, the device does not exist, or the number format or the
+        input size cannot be used.
     """
     known = registry or RELEASES
-    name = auto_model_name(known) if model == "auto" else model
+    name = auto_model_name(known) if model == AUTO_MODEL else model
+    target = resolve_device(device)
+    precision = resolve_precision(dtype, target)
     if name == MICRO.name and not BUNDLED_MICRO.is_file():
-        return untrained_predictor(MICRO, resolve_device(device))
-    network = load_model(name, device=device, progress=progress, registry=known)
-    shown = Path(name).name
-    return SAM2Predictor(network, shown, weights_hash(network), settings=_settings())
+        config = MICRO.resized(input_size or MICRO.image_size)
+        return untrained_predictor(config, target, precision)
+    checkpoint = open_checkpoint(name, registry=known, progress=progress)
+    network = load_checkpoint(checkpoint, device=target, dtype=precision, image_size=input_size)
+    return SAM2Predictor(
+        network,
+        Path(name).name,
+        checkpoint.weights_hash,
+        settings=_settings(),
+        notes=checkpoint.notes(input_size),
+    )
 
 
-def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predictor:
+def untrained_predictor(
+    config: SAM2Config, device: torch.device, precision: Precision = Precision.FLOAT32
+) -> SAM2Predictor:
     """Return a predictor with seeded random weights, which are equal on every machine."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = SAM2(config)
     name = f"{config.name} (untrained)"
     return SAM2Predictor(
-        network.eval().to(device), name, "seed-0", trained=False, settings=_settings()
+        network.eval().cast(precision.weights).to(device),
+        name,
+        "seed-0",
+        trained=False,
+        settings=_settings(),
     )
+
+
+def _is_resized(config: SAM2Config) -> bool:
+    usual = {**MODEL_CONFIGS, MICRO.name: MICRO}.get(config.name)
+    return usual is not None and usual.image_size != config.image_size
 
 
 def _settings() -> TrackerSettings:

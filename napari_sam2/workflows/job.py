@@ -35,6 +35,12 @@ class SegmentationJob:
         A model name or a weights file, see :func:`napari_sam2.load_predictor`.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : str or None
+        Number format, see :func:`napari_sam2.open_session`; None uses that of the run that is
+        resumed, else ``"auto"``.
+    input_size : int or None
+        Side of the model's square input in pixels; None uses that of the run that is resumed, else
+        that of the model's training.
     axes : str or None
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the file specifies.
     along : str or None
@@ -81,6 +87,8 @@ class SegmentationJob:
     output: Path
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
+    dtype: str | None = None
+    input_size: int | None = None
     axes: str | None = None
     along: str | None = None
     at: Sequence[str] = ()

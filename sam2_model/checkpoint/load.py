@@ -16,6 +16,7 @@ from sam2_model.device import out_of_memory_advice, resolve_device
 from sam2_model.errors import CheckpointError
 from sam2_model.modeling.config import SAM2Config, Version
 from sam2_model.modeling.sam2 import SAM2
+from sam2_model.precision import Precision, resolve_precision
 
 _SUFFIXES = {".pt", ".pth", ".safetensors"}
 
@@ -52,7 +53,7 @@ def load_model(
     name_or_path: str | Path,
     *,
     device: str | torch.device = "auto",
-    dtype: torch.dtype = torch.float32,
+    dtype: Precision | torch.dtype | str = Precision.FLOAT32,
     image_size: int | None = None,
     progress: Progress | None = None,
     offline: bool = False,
@@ -91,11 +92,28 @@ def load_model(
         If ``image_size`` is not a multiple of 32.
     """
     target = resolve_device(device)
+    precision = resolve_precision(dtype, target)
     registry = replace(registry, offline=offline or registry.offline)
     checkpoint = open_checkpoint(name_or_path, config=config, registry=registry, progress=progress)
+    return load_checkpoint(checkpoint, device=target, dtype=precision, image_size=image_size)
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    device: str | torch.device = "auto",
+    dtype: Precision | torch.dtype | str = Precision.FLOAT32,
+    image_size: int | None = None,
+) -> SAM2:
+    """Return the network of a checkpoint in eval mode.
+
+    Parameters and errors are those of :func:`load_model`.
+    """
+    target = resolve_device(device)
+    precision = resolve_precision(dtype, target)
     model = checkpoint.network(image_size)
     with out_of_memory_advice():
-        return model.cast(dtype).to(target).eval()
+        return model.cast(precision.weights).to(target).eval()
 
 
 def open_checkpoint(

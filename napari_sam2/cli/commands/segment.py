@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from napari_sam2.cli.options import defaults_of, given
+from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
 
 class DirectionChoice(StrEnum):
@@ -47,10 +47,12 @@ class AxisChoice(StrEnum):
 
 def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
+    from napari_sam2.inference.model_catalog import AUTO_DTYPE
     from napari_sam2.session.settings import SessionSettings
     from napari_sam2.workflows.job import SegmentationJob
 
-    return defaults_of(SegmentationJob) | {"memory": SessionSettings().memory.value}
+    found = {"memory": SessionSettings().memory.value, "dtype": AUTO_DTYPE}
+    return defaults_of(SegmentationJob) | found
 
 
 _Text = str | None
@@ -113,6 +115,8 @@ def segment(
     output: _Output,
     model: _Model = None,
     device: _Device = None,
+    dtype: DtypeOption = None,
+    input_size: InputSizeOption = None,
     axes: _Axes = None,
     along: _Along = None,
     at: _At = None,
@@ -143,6 +147,8 @@ def segment(
     options = given(
         model=model,
         device=device,
+        dtype=dtype,
+        input_size=input_size,
         axes=axes,
         along=along,
         at=at,
@@ -187,6 +193,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
 
     parsers: dict[str, Callable[[str], Any]] = {
         "along": str,
+        "dtype": str,
         "contrast": parse_contrast,
         "direction": PropagationDirection,
         "frames": parse_range,
