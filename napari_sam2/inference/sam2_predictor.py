@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.inference.protocol import (
     ImageEmbedding,
     MaskCandidates,
@@ -25,6 +24,7 @@ from napari_sam2.inference.protocol import (
     TrackState,
     ViewPrompts,
 )
+from napari_sam2.inference.sam2.encoded_view import EncodedView
 from sam2_model import memory_bank
 from sam2_model.checkpoint import auto_model_name, load_checkpoint, open_checkpoint
 from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
@@ -35,7 +35,6 @@ from sam2_model.memory_policies.distractor_aware import DistractorAwareMemory
 from sam2_model.memory_policies.memory_tree import MemoryTree
 from sam2_model.memory_policies.plain import PlainMemory
 from sam2_model.modeling.config import MICRO, MODEL_CONFIGS, TOKEN_STRIDE, SAM2Config
-from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
 from sam2_model.precision import Precision, resolve_precision
@@ -49,27 +48,6 @@ _MEMORIES: dict[MemoryPolicy, memory_policy.MemoryPolicy] = {
 }
 MAX_CONDITIONING = 8
 """Largest number of conditioning frames that a frame attends to, which bounds its cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedView:
-    """Features of an image, and its size.
-
-    Parameters
-    ----------
-    features : Features
-        Image features of the network.
-    shape : tuple of int
-        Height and width of the image, in pixels.
-    """
-
-    features: Features
-    shape: tuple[int, int]
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the features in bytes."""
-        return self.features.nbytes
 
 
 class SAM2Predictor:
@@ -110,7 +88,7 @@ class SAM2Predictor:
             trained=trained,
             weights_hash=weights_hash,
             device=str(model.device),
-            dtype=str(model.dtype).removeprefix("torch."),
+            dtype=model.precision.value,
             resized=_is_resized(model.config),
             notes=tuple(notes),
         )
@@ -253,10 +231,10 @@ class SAM2Predictor:
 
 
 def load_predictor(
-    model: str | Path = AUTO_MODEL,
-    device: str = AUTO_DEVICE,
+    model: str | Path = "auto",
+    device: str = "auto",
     *,
-    dtype: str = AUTO_DTYPE,
+    dtype: str = Precision.AUTO.value,
     input_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     registry: Registry | None = None,
@@ -288,7 +266,7 @@ def load_predictor(
         input size cannot be used.
     """
     known = registry or RELEASES
-    name = auto_model_name(known) if model == AUTO_MODEL else model
+    name = auto_model_name(known) if model == "auto" else model
     target = resolve_device(device)
     precision = resolve_precision(dtype, target)
     if name == MICRO.name and not BUNDLED_MICRO.is_file():
@@ -314,7 +292,7 @@ def untrained_predictor(
         network = SAM2(config)
     name = f"{config.name} (untrained)"
     return SAM2Predictor(
-        network.eval().cast(precision.weights).to(device),
+        network.eval().cast(precision).to(device),
         name,
         "seed-0",
         trained=False,

@@ -154,15 +154,8 @@ def open_session(
         Prompts, a prompt file or its content, or labels of some frames (values become object ids).
     axes, along, at, channels, scene
         As in :func:`napari_sam2.open_stack`; ``along`` defaults to the axis of the prompts.
-    model : Predictor, str or Path
-        A predictor, a model name or a weights file, see :func:`napari_sam2.load_predictor`.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-    dtype : str
-        Number format: ``"auto"``, ``"float32"``, ``"mixed"``, ``"bfloat16"`` or ``"float16"``.
-    input_size : int or None
-        Side of the model's square input in pixels, a multiple of 32; None for that of its
-        training. Smaller ones are faster, and approximate.
+    model, device, dtype, input_size
+        A predictor, or what :func:`napari_sam2.load_predictor` loads.
     intensity : Intensity or None
         Contrast of the images shown to the model; None chooses it from a sample of the data.
     settings : SessionSettings or None

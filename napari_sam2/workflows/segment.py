@@ -110,17 +110,14 @@ def segment(
         If the data, the prompts, an option, the model or the device cannot be used or read.
     """
     request = _request(direction, frames)
-    places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
+    places = dict[str, Any](axes=axes, along=along, at=at, scene=scene, channels=channels)
+    loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     written_at_end = None if output is None else _written_at_end(output, data, prompts)
     session = open_session(
         data,
         prompts,
         **places,
-        channels=channels,
-        model=model,
-        device=device,
-        dtype=dtype,
-        input_size=input_size,
+        **loaded,
         intensity=intensity,
         settings=_settings(view, exclusion),
         output=output if written_at_end is None else None,

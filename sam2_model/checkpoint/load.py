@@ -69,8 +69,8 @@ def load_model(
         keys of the public checkpoints or of transformers.
     device : str or torch.device
         ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-    dtype : torch.dtype
-        Dtype of the image encoder's and the memory's weights.
+    dtype : Precision, torch.dtype or str
+        Number format of the image encoder and the memory modules, see :class:`Precision`.
     image_size : int, optional
         Side of the square input in pixels, a multiple of 32; by default that of the model.
     progress : callable, optional
@@ -89,7 +89,7 @@ def load_model(
     DeviceError
         If the device does not exist, or its memory is too small.
     InputError
-        If ``image_size`` is not a multiple of 32.
+        If ``image_size`` is not a multiple of 32, or there is no such ``dtype``.
     """
     target = resolve_device(device)
     precision = resolve_precision(dtype, target)
@@ -113,7 +113,7 @@ def load_checkpoint(
     precision = resolve_precision(dtype, target)
     model = checkpoint.network(image_size)
     with out_of_memory_advice():
-        return model.cast(precision.weights).to(target).eval()
+        return model.cast(precision).to(target).eval()
 
 
 def open_checkpoint(

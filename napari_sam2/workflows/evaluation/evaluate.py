@@ -173,13 +173,12 @@ def evaluate(
 
     Raises
     ------
-    UserError
+    UserError, SAM2Error
         If the shapes do not match, there is no object, or an option cannot be used.
-    SAM2Error
-        If the model or the device is not available.
     """
     chosen = settings or EvaluationSettings()
     places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
+    loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     stack = open_stack(images, **places)
     truth = _GroundTruth(stack, labels)
     forward = chosen.forward(stack)
@@ -188,16 +187,10 @@ def evaluate(
         images,
         PromptStore(truth.prompts(prompted, chosen.prompt), axis=stack.along),
         **places,
-        model=model,
-        device=device,
-        dtype=dtype,
-        input_size=input_size,
+        **loaded,
         settings=chosen.session(),
     )
-    reporter, info = reporter or NullReporter(), session.predictor.info
-    for text in (model_summary(info), *info.notes):
-        reporter.message(text)
-    cost = _propagate(session, forward, reporter)
+    cost = _propagate(session, forward, reporter or NullReporter())
     comparison = _Comparison(truth, session, prompted)
     rows = tuple(comparison.rows(forward=forward))
     tracks = comparison.tracks() if chosen.tracks else None
@@ -205,6 +198,9 @@ def evaluate(
 
 
 def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) -> Cost:
+    info = session.predictor.info
+    for text in (model_summary(info), *info.notes):
+        reporter.message(text)
     direction = PropagationDirection.FORWARD if forward else PropagationDirection.BOTH
 
     def report(done: int, total: int) -> None:
