@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -34,6 +34,30 @@ class ImageEmbedding(Protocol):
     def nbytes(self) -> int:
         """Size in bytes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingArrays:
+    """An image embedding as arrays that can be stored.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the image that was encoded, in pixels.
+    arrays : Mapping of str to NDArray
+        The values as bytes, by name.
+    dtypes : Mapping of str to str
+        Number format of each array.
+    """
+
+    shape: tuple[int, int]
+    arrays: Mapping[str, NDArray[np.uint8]]
+    dtypes: Mapping[str, str]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return sum(array.nbytes for array in self.arrays.values())
 
 
 class TrackState(Protocol):
@@ -181,6 +205,12 @@ class Predictor(Protocol):
 
     def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
         """Return the embedding of an RGB image (H, W, 3), resized to the model's square input."""
+
+    def serialize_embedding(self, embedding: ImageEmbedding) -> EmbeddingArrays:
+        """Return an embedding as arrays."""
+
+    def deserialize_embedding(self, stored: EmbeddingArrays) -> ImageEmbedding:
+        """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
 
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.inference.protocol import (
+    EmbeddingArrays,
     ImageEmbedding,
     MaskCandidates,
     MemoryPolicy,
@@ -24,6 +25,7 @@ from napari_sam2.inference.protocol import (
     TrackState,
     ViewPrompts,
 )
+from napari_sam2.inference.sam2.decoded_masks import candidates, tracking_result
 from napari_sam2.inference.sam2.encoded_view import EncodedView
 from sam2_model import memory_bank
 from sam2_model.checkpoint import auto_model_name, load_checkpoint, open_checkpoint
@@ -35,7 +37,6 @@ from sam2_model.memory_policies.distractor_aware import DistractorAwareMemory
 from sam2_model.memory_policies.memory_tree import MemoryTree
 from sam2_model.memory_policies.plain import PlainMemory
 from sam2_model.modeling.config import MICRO, MODEL_CONFIGS, TOKEN_STRIDE, SAM2Config
-from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
 from sam2_model.precision import Precision, resolve_precision
 from sam2_model.tracker import Tracker, TrackerSettings
@@ -113,6 +114,14 @@ class SAM2Predictor:
         pixels = frame_pixels(image, self.info.image_size, self.model.device)
         return EncodedView(self.model.encode_image(pixels), (image.shape[0], image.shape[1]))
 
+    def serialize_embedding(self, embedding: ImageEmbedding) -> EmbeddingArrays:
+        """Return an embedding as arrays."""
+        return _own(embedding).to_arrays()
+
+    def deserialize_embedding(self, stored: EmbeddingArrays) -> EncodedView:
+        """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
+        return EncodedView.from_arrays(stored, self.model.device)
+
     @torch.inference_mode()
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks of one prompt on one image, without memory.
@@ -122,7 +131,7 @@ class SAM2Predictor:
         view = _own(encoding)
         if len(prompt.points) != 1 or prompt.box is not None or prompt.mask is not None:
             mask = self._predict(view, 0, prompt)
-            return _candidates(mask.logits[0], mask.ious[0], mask.object_score, view.shape)
+            return candidates(mask.logits[0], mask.ious[0], mask.object_score, view.shape)
         tokens, previous = self._tokens(view, prompt), self._previous(prompt)
         decoded = self.model.decode_masks(
             self.model.add_no_memory_embedding(view.features),
@@ -133,7 +142,7 @@ class SAM2Predictor:
         )
         order = decoded.ious[0, 1:].argsort(descending=True, stable=True) + 1
         logits, ious = decoded.logits[0, order], decoded.ious[0, order]
-        return _candidates(logits, ious, decoded.object_score, view.shape)
+        return candidates(logits, ious, decoded.object_score, view.shape)
 
     def add_prompts(
         self,
@@ -148,7 +157,9 @@ class SAM2Predictor:
         for prompt, state in zip(prompts, states, strict=True):
             mask = self._predict(view, frame, prompt)
             [entry] = self.tracker.encode_memory(view.features, frame, [mask])
-            results.append(_result(mask, _memories(state).with_conditioning(entry), view.shape))
+            results.append(
+                tracking_result(mask, _memories(state).with_conditioning(entry), view.shape)
+            )
         return results
 
     def track(
@@ -165,7 +176,7 @@ class SAM2Predictor:
         memories = [_memories(state) for state in states]
         time = FrameTime(frame, reverse)
         tracked = self.tracker.track(view.features, time, memories, zoomed=zoomed)
-        return [_result(mask, state, view.shape) for mask, state in tracked]
+        return [tracking_result(mask, state, view.shape) for mask, state in tracked]
 
     @torch.inference_mode()
     def add_masks(
@@ -323,24 +334,3 @@ def _memories(state: TrackState | None) -> memory_bank.TrackState:
     if not isinstance(state, memory_bank.TrackState):
         raise TypeError(f"{type(state).__name__} is not a track state of SAM2Predictor.")
     return state
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.float().cpu().numpy()
-    return array
-
-
-def _candidates(
-    logits: Tensor, ious: Tensor, object_score: Tensor, shape: tuple[int, int]
-) -> MaskCandidates:
-    full = upsample(logits.float()[None], shape)[0]
-    return MaskCandidates(_array(full), _array(ious), float(object_score.flatten()[0]))
-
-
-def _result(mask: SelectedMask, state: TrackState, shape: tuple[int, int]) -> TrackingResult:
-    return TrackingResult(
-        logits=_array(upsample(mask.logits.float(), shape)[0, 0]),
-        predicted_iou=float(mask.ious.flatten()[0]),
-        object_score=float(mask.object_score.flatten()[0]),
-        state=state,
-    )

@@ -35,6 +35,9 @@ class SessionSettings:
         Number of frames between the states from which an interrupted run can be resumed.
     cache_bytes : int
         Memory for image features that are kept, in bytes.
+    disk_cache_bytes : int
+        Disk space for image features in the user's cache folder, in bytes; 0 keeps none there.
+        All sessions share the folder.
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
@@ -45,6 +48,7 @@ class SessionSettings:
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2
+    disk_cache_bytes: int = field(default=0, repr=False)
 
     def __str__(self) -> str:
         """Return the text that identifies runs with these settings.
