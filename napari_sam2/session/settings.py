@@ -9,6 +9,9 @@ from typing import Any
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.protocol import MemoryPolicy
 
+DISK_CACHE_BYTES = 4 * 1024**3
+"""Disk space for image features where they are kept: about 250 frames at 1024 pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:

@@ -74,6 +74,8 @@ class SegmentationJob:
         What the labels of a label image become.
     labels_axes : str or None
         Axes of a label image, e.g. ``"ZYX"``; None uses the axes that it specifies.
+    feature_cache : bool
+        Keep image features on disk, so that another run on the same images encodes none again.
     scores : Path or None
         CSV file to write, with one row per object and frame.
     resume : bool
@@ -104,6 +106,7 @@ class SegmentationJob:
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None
+    feature_cache: bool = False
     scores: Path | None = None
     resume: bool = False
     overwrite: bool = False

@@ -21,7 +21,7 @@ from napari_sam2.inference.model_catalog import AUTO_DTYPE, predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
-from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
 from napari_sam2.session.storage.run_folder import (
@@ -271,6 +271,7 @@ def _session_settings(
         memory=_memory(job, output),
         exclusion=exclusion,
         cache_bytes=_cache_bytes(image_size),
+        disk_cache_bytes=DISK_CACHE_BYTES * job.feature_cache,
     )
 
 

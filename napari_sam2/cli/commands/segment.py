@@ -100,6 +100,13 @@ _Memory = Annotated[
 _Refine = Annotated[
     bool, typer.Option("--refine", help="Predict each mask again at higher zoom, at the end.")
 ]
+_FeatureCache = Annotated[
+    bool,
+    typer.Option(
+        "--feature-cache/--no-feature-cache",
+        help="Keep image features on disk for the next run on these images.",
+    ),
+]
 _LabelsAs = Annotated[
     LabelsChoice | None, typer.Option(help="Kind of prompts made from a label image.")
 ]
@@ -130,6 +137,7 @@ def segment(
     exclusion: _Exclusion = None,
     memory: _Memory = None,
     refine: _Refine = False,
+    feature_cache: _FeatureCache = False,
     labels_as: _LabelsAs = None,
     labels_axes: _LabelsAxes = None,
     scores: _Scores = None,
@@ -144,11 +152,8 @@ def segment(
     Exit codes: 0 done, 2 bad input and nothing written, 3 stopped part-way with finished frames
     kept, 130 interrupted. --resume continues after 3 and 130.
     """
-    options = given(
-        model=model,
-        device=device,
-        dtype=dtype,
-        input_size=input_size,
+    options = given(model=model, device=device, dtype=dtype, input_size=input_size)
+    options |= given(
         axes=axes,
         along=along,
         at=at,
@@ -164,11 +169,13 @@ def segment(
         labels_as=labels_as,
         labels_axes=labels_axes,
         scores=scores,
+        feature_cache=feature_cache,
+        refine=refine,
+        resume=resume,
+        overwrite=overwrite,
     )
     inputs = source[0] if len(source) == 1 else tuple(source)
-    paths = {"source": inputs, "prompts": prompts, "output": output}
-    flags = {"refine": refine, "resume": resume, "overwrite": overwrite}
-    _run(options | paths | flags)
+    _run(options | {"source": inputs, "prompts": prompts, "output": output})
 
 
 def _run(options: dict[str, Any]) -> NoReturn:

@@ -144,6 +144,21 @@ def test_runs_of_versions_without_number_formats_resume_in_float32(place, monkey
     assert asked == [("auto", None), ("float32", None)]
 
 
+def test_features_that_are_kept_are_not_computed_again(place, monkeypatch):
+    from napari_sam2.inference.features import folder
+
+    monkeypatch.setattr(folder, "user_cache_path", lambda *_, **__: place.folder / "cache")
+    assert place.segment() == ExitCode.DONE
+    assert not (place.folder / "cache").exists()
+    assert place.segment("--overwrite", "--feature-cache") == ExitCode.DONE
+    labels = place.labels()
+    predictor = FakePredictor()
+    use(monkeypatch, predictor)
+    assert place.segment("--overwrite", "--feature-cache") == ExitCode.DONE
+    assert predictor.calls["encode"] == 0
+    np.testing.assert_array_equal(place.labels(), labels)
+
+
 def test_one_direction(place):
     assert place.segment("--direction", "backward") == ExitCode.DONE
     labels = place.labels()
