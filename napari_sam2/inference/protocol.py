@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -244,7 +244,7 @@ class Predictor(Protocol):
         *,
         reverse: bool,
         zoomed: bool = False,
-    ) -> list[TrackingResult]:
+    ) -> Iterable[TrackingResult]:
         """Return the mask of each object on the next frame, predicted from its memory.
 
         Parameters

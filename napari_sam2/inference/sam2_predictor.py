@@ -6,7 +6,7 @@ Coordinates are (y, x) outside and (x, y) inside.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from napari_sam2.inference.protocol import (
     TrackState,
     ViewPrompts,
 )
-from napari_sam2.inference.sam2.decoded_masks import candidates, tracking_result
+from napari_sam2.inference.sam2.decoded_masks import candidates, tracking_results
 from napari_sam2.inference.sam2.encoded_view import EncodedView
 from sam2_model import memory_bank
 from sam2_model.checkpoint import auto_model_name, load_checkpoint, open_checkpoint
@@ -153,14 +153,12 @@ class SAM2Predictor:
     ) -> list[TrackingResult]:
         """Segment each prompt and write it into its state as a conditioning frame."""
         view = _own(encoding)
-        results = []
+        tracked: list[tuple[SelectedMask, TrackState]] = []
         for prompt, state in zip(prompts, states, strict=True):
             mask = self._predict(view, frame, prompt)
             [entry] = self.tracker.encode_memory(view.features, frame, [mask])
-            results.append(
-                tracking_result(mask, _memories(state).with_conditioning(entry), view.shape)
-            )
-        return results
+            tracked.append((mask, _memories(state).with_conditioning(entry)))
+        return list(tracking_results(tracked, view.shape))
 
     def track(
         self,
@@ -170,13 +168,13 @@ class SAM2Predictor:
         *,
         reverse: bool,
         zoomed: bool = False,
-    ) -> list[TrackingResult]:
+    ) -> Iterator[TrackingResult]:
         """Segment tracked objects on a frame, in a view that follows them if ``zoomed``."""
         view = _own(encoding)
         memories = [_memories(state) for state in states]
         time = FrameTime(frame, reverse)
         tracked = self.tracker.track(view.features, time, memories, zoomed=zoomed)
-        return [tracking_result(mask, state, view.shape) for mask, state in tracked]
+        return tracking_results(tracked, view.shape)
 
     @torch.inference_mode()
     def add_masks(
