@@ -132,7 +132,8 @@ def open_checkpoint(
         path, weights = Path(name_or_path), read_weights(Path(name_or_path))
     else:
         path, weights = _release_weights(release, registry, progress)
-    known = config or weights.config or (release and release.config)
+    listed = None if release is None else release.config
+    known = config or weights.config or listed
     return check_contents(weights, path, known)
 
 

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -149,7 +150,7 @@ def _read(path: Path) -> EmbeddingArrays:
 
     store = zarr.storage.ZipStore(path, mode="r")
     try:
-        group = zarr.open_group(store, mode="r")
+        group: Any = zarr.open_group(store, mode="r")
         dtypes = {str(name): str(kind) for name, kind in group.attrs["dtypes"].items()}
         height, width = group.attrs["shape"]
         arrays = {name: np.asarray(group[name][...]) for name in dtypes}
