@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sam2_model.checkpoint.files import Weights
 from sam2_model.checkpoint.identify import check_fit, empty_network, identify
-from sam2_model.checkpoint.third_party import recognize
+from sam2_model.checkpoint.third_party import Recognition, recognize
 from sam2_model.checkpoint.transformers_keys import original_state
 from sam2_model.errors import InputError
 from sam2_model.modeling.config import SAM2Config
@@ -34,11 +34,14 @@ class Checkpoint:
         The network, with the input size that the weights were trained at.
     size_note : str
         How the input size was found, if nothing states it; otherwise empty.
+    recognition : Recognition or None
+        The published weights of others that the file holds, if it was recognized.
     """
 
     tensors: Mapping[str, Tensor]
     config: SAM2Config
     size_note: str = ""
+    recognition: Recognition | None = None
 
     @property
     def weights_hash(self) -> str:
@@ -111,8 +114,9 @@ def check_contents(
     check_fit(state, found, path)
     if known is not None:
         return Checkpoint(state, found)
-    size, note = _trained_size(path, weights.model_type, found)
-    return Checkpoint(state, found.resized(size), note)
+    recognition = recognize(path, weights.model_type, found)
+    size, note = _trained_size(path, found, recognition)
+    return Checkpoint(state, found.resized(size), note, recognition)
 
 
 def hash_weights(tensors: Mapping[str, Tensor]) -> str:
@@ -126,9 +130,8 @@ def hash_weights(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _trained_size(path: Path, model_type: str, config: SAM2Config) -> tuple[int, str]:
+def _trained_size(path: Path, config: SAM2Config, found: Recognition | None) -> tuple[int, str]:
     """Return the input size of the training, and how it was found unless that is certain."""
-    found = recognize(path, model_type, config)
     if found is None:
         size = config.image_size
         return size, (

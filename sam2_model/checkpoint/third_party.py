@@ -76,6 +76,12 @@ class Recognition:
     weights: ThirdPartyWeights
     certain: bool
 
+    def __str__(self) -> str:
+        """Return the name and the license of the weights."""
+        terms = self.weights.license or "none stated"
+        likely = "" if self.certain else ", by the name of the file"
+        return f"{self.weights.title}{likely}; license of the weights: {terms}"
+
 
 def recognize(path: Path, model_type: str, config: SAM2Config) -> Recognition | None:
     """Return the published weights that a file holds, or None if it is none of them.

@@ -61,6 +61,8 @@ def info(
     config, console = checkpoint.config, Console(highlight=False, soft_wrap=True)
     count = sum(parameter.numel() for parameter in network.parameters())
     console.print(f"network     {config.name}, SAM {config.version.value}")
+    if checkpoint.recognition is not None:
+        console.print(f"weights of  {checkpoint.recognition}", markup=False)
     console.print(f"parameters  {count / 1e6:.1f} M")
     console.print(f"image size  {config.image_size} px")
     console.print(f"weights     {checkpoint.weights_hash[:16]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 import zipfile
 import zlib
@@ -63,7 +64,8 @@ class FeatureFolder:
     path : Path
         The folder; created when the first features are stored.
     max_bytes : int
-        Largest total size of the files.
+        Largest total size of the files. On a disk that is almost full it is half of what they and
+        the free space are together.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -116,10 +118,11 @@ class FeatureFolder:
             if changed < time.time() - _PARTIAL_SECONDS:
                 _remove(path)
         total = sum(size for _, size in sizes.values())
-        if total <= self.max_bytes:
+        limit = min(self.max_bytes, (total + shutil.disk_usage(self.path).free) // 2)
+        if total <= limit:
             return
         for path in sorted(sizes, key=lambda path: sizes[path][0]):
-            if total <= self.max_bytes * _KEPT_SHARE:
+            if total <= limit * _KEPT_SHARE:
                 break
             _remove(path)
             total -= sizes[path][1]

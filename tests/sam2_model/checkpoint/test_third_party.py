@@ -35,6 +35,7 @@ def test_medsam2_is_known_by_its_contents(
     checkpoint = open_checkpoint(path)
     assert checkpoint.config.image_size == 512
     assert checkpoint.notes() == ()
+    assert str(checkpoint.recognition) == "MedSAM2; license of the weights: CC-BY-SA-4.0"
     assert load_model(path, device="cpu").config.image_size == 512
     [note] = checkpoint.notes(1024)
     assert "trained at 512 x 512" in note

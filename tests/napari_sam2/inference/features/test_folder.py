@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -58,6 +59,18 @@ def test_what_was_not_used_for_longest_is_deleted_first(folder: FeatureFolder) -
     assert "1" not in kept
     total = sum(path.stat().st_size for path in folder.path.iterdir())
     assert total <= folder.max_bytes
+
+
+def test_room_is_left_on_a_disk_that_is_almost_full(
+    folder: FeatureFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        folder.put(str(number), features(number))
+    before = names(folder)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    FeatureFolder(folder.path, folder.max_bytes).put("8", features(8))
+    assert "8" in names(folder)
+    assert len(names(folder)) <= (len(before) + 1) / 2
 
 
 def test_features_that_are_larger_than_the_limit_are_not_stored(folder: FeatureFolder) -> None:
