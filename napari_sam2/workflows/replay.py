@@ -23,6 +23,7 @@ from napari_sam2.session.storage.session_archive import unpack_session
 from napari_sam2.session.storage.session_folder import read_description
 from napari_sam2.session.storage.session_image import image_path, open_session_image
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.workflows.model_summary import model_summary
 from napari_sam2.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def _replay(saved: SessionGroup, output: Path, reporter: Reporter) -> ReplayOutc
     labels = DraftAndResultLabels.make(saved.stack)
     parts = (saved.stack, saved.predictor, saved.intensity, labels, saved.settings)
     again = SessionGroup(*parts, history=EditHistory(limit=0))
-    for note in _copy(saved, again):
+    info = saved.predictor.info
+    for note in (model_summary(info), *info.notes, *_copy(saved, again)):
         reporter.message(note)
     for _, session in again:
         if any(session.prompts.objects()):
