@@ -193,12 +193,14 @@ def _run(options: dict[str, Any]) -> NoReturn:
 def parsed(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with their texts parsed into the types of the job."""
     from napari_sam2.cli.parsing import parse_contrast, parse_range
+    from napari_sam2.images.readers import local_path
     from napari_sam2.images.view import ViewPolicy
     from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.tracking.plan import PropagationDirection
 
-    parsers: dict[str, Callable[[str], Any]] = {
+    parsers: dict[str, Callable[[Any], Any]] = {
+        "prompts": lambda path: local_path(str(path)),
         "along": str,
         "dtype": str,
         "contrast": parse_contrast,

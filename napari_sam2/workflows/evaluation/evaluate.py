@@ -17,7 +17,7 @@ from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
-from napari_sam2.masks.label_image import plane_reader
+from napari_sam2.masks.label_image import place_notes, plane_reader
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.factory import open_session
@@ -180,7 +180,7 @@ def evaluate(
     places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
     loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     stack = open_stack(images, **places)
-    truth = _GroundTruth(stack, labels)
+    truth = _open_truth(stack, labels, reporter or NullReporter())
     forward = chosen.forward(stack)
     prompted = truth.prompt_frames(chosen, first=forward)
     session = open_session(
@@ -195,6 +195,12 @@ def evaluate(
     rows = tuple(comparison.rows(forward=forward))
     tracks = comparison.tracks() if chosen.tracks else None
     return Evaluation(rows, summarize(rows, stack.n_frames), tracks, cost)
+
+
+def _open_truth(stack: Stack, labels: LabelSource, reporter: Reporter) -> _GroundTruth:
+    for note in place_notes(labels, stack):
+        reporter.message(note)
+    return _GroundTruth(stack, labels)
 
 
 def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) -> Cost:
