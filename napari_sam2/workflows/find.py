@@ -25,8 +25,13 @@ from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.feature_cache import FeatureCache
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.model_catalog import (
+    AUTO_DEVICE,
+    AUTO_DTYPE,
+    AUTO_MODEL,
+    predictor_of,
+)
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.json_format import write_prompts_json
@@ -49,7 +54,7 @@ class FindJob:
 
     Parameters
     ----------
-    source, model, device, axes, along, at, channels, scene, contrast, window
+    source, model, device, dtype, input_size, axes, along, at, channels, scene, contrast, window
         As in :class:`napari_sam2.workflows.job.SegmentationJob`.
     output : Path
         Candidates to write: prompts with masks and scores if it ends in .json, otherwise labels
@@ -72,6 +77,8 @@ class FindJob:
     frame: int = 0
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
+    dtype: str = AUTO_DTYPE
+    input_size: int | None = None
     axes: str | None = None
     along: str | None = None
     at: Sequence[str] = ()
@@ -123,13 +130,11 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
     SAM2Error
         If the model or the device is not available.
     """
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
     recorder = RecordingReporter(reporter)
     stack = _open(job)
     output = _checked_output(job, stack)
     intensity = choose_intensity(stack, job.contrast, job.window)
-    predictor = load_predictor(job.model, job.device)
+    predictor = predictor_of(job.model, job.device, job.dtype, job.input_size)
     notes = () if output is None else output_notes(output, stack)
     summary = model_summary(predictor.info)
     for text in (*stack.notes, *intensity.notes, *notes, summary):

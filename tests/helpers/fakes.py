@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.protocol import (
+    EmbeddingArrays,
     MaskCandidates,
     MemoryPolicy,
     ModelInfo,
@@ -102,6 +103,15 @@ class FakePredictor:
             ndimage.gaussian_filter(gray, 0.7),
             (image.shape[0] / tokens, image.shape[1] / tokens),
         )
+
+    def serialize_embedding(self, embedding: FakeEncoding) -> EmbeddingArrays:
+        brightness = np.ascontiguousarray(embedding.brightness)
+        arrays = {"brightness": brightness.view(np.uint8), "token": _bytes(embedding.token)}
+        return EmbeddingArrays(embedding.shape, arrays, dict.fromkeys(arrays, "float32"))
+
+    def deserialize_embedding(self, stored: EmbeddingArrays) -> FakeEncoding:
+        y, x = stored.arrays["token"].view(np.float64)
+        return FakeEncoding(stored.arrays["brightness"].view(np.float32), (float(y), float(x)))
 
     def predict(self, encoding: FakeEncoding, prompt: ViewPrompts) -> MaskCandidates:
         self.calls["click"] += 1
@@ -278,6 +288,10 @@ def _without_discs(
     inside = (previous > 0) & ~near
     score = 5.0 if inside.any() else -5.0
     return np.where(inside, 8.0, -8.0).astype(np.float32), score, 128.0
+
+
+def _bytes(token: tuple[float, float]) -> NDArray[np.uint8]:
+    return np.array(token, np.float64).view(np.uint8)
 
 
 def _logits(

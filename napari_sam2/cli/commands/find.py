@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import defaults_of, given
+from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
 
 class FindChoice(StrEnum):
@@ -66,6 +67,8 @@ def find(
     diameter: _Diameter = None,
     model: _Model = None,
     device: _Device = None,
+    dtype: DtypeOption = None,
+    input_size: InputSizeOption = None,
     axes: _Axes = None,
     along: _Along = None,
     at: _At = None,
@@ -89,6 +92,8 @@ def find(
         diameter=diameter,
         model=model,
         device=device,
+        dtype=dtype,
+        input_size=input_size,
         axes=axes,
         along=along,
         at=at,
@@ -107,7 +112,11 @@ def _run(options: dict[str, Any], limits: dict[str, Any]) -> None:
     from napari_sam2.cli.parsing import parse_contrast
     from napari_sam2.workflows.find import FindJob, find_candidates
 
-    parsers = {"contrast": parse_contrast, "find": CandidateSource}
+    parsers: dict[str, Callable[[str], Any]] = {
+        "contrast": parse_contrast,
+        "dtype": str,
+        "find": CandidateSource,
+    }
     parsed = {name: parsers[name](v) if name in parsers else v for name, v in options.items()}
     console = error_console()
     job = FindJob(limits=CandidateLimits(**limits), **parsed)

@@ -24,7 +24,7 @@ OBLIQUE = np.array(
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFiles:
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
     return RunFiles(tmp_path).create_files()
 
 

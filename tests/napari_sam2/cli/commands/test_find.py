@@ -19,7 +19,7 @@ IMAGES = movie((80, 96), [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
     path = tmp_path / "movie.tif"
     tifffile.imwrite(path, IMAGES, metadata={"axes": "TYX"}, imagej=True)
     return path
