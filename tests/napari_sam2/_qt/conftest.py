@@ -149,14 +149,17 @@ def _empty(viewer: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def _own_preferences(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """Keep the plugin's preferences in a file of the test, as with a napari without settings.
 
     napari's settings would be read once for each test, with the manifests of all plugins.
     """
     from napari import settings
 
-    monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path)
+    folder = tmp_path_factory.mktemp("preferences")
+    monkeypatch.setattr("platformdirs.user_config_path", lambda _: folder)
     from_napari = getattr(settings, "get_plugin_settings", None)
     monkeypatch.delattr(settings, "get_plugin_settings", raising=False)
     return from_napari
