@@ -15,6 +15,7 @@ from napari_sam2.cli.commands import (
     evaluate_davis,
     find,
     info,
+    measure,
     models,
     segment,
     sessions,
@@ -36,6 +37,7 @@ app.command("find", cls=showing(find.defaults))(find.find)
 app.command("resume")(sessions.resume)
 app.command("replay", cls=showing(sessions.replay_defaults))(sessions.replay)
 app.command("pack")(sessions.pack)
+app.command("measure")(measure.measure)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")

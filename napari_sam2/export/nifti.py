@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.atomic_files import atomic_write
-from napari_sam2.export.units import conversion, is_length, is_time
 from napari_sam2.images.calibration import SPATIAL, AxisStep, Calibration
+from napari_sam2.images.length_units import conversion, is_length, is_time
 from napari_sam2.images.readers.recognition import FileKind, recognize
 from napari_sam2.images.readers.transposed import transposed
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.planes import label_planes
-from napari_sam2.export.units import size_in
+from napari_sam2.images.length_units import size_in
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack

@@ -12,8 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_sam2.core.atomic_files import atomic_write
-from napari_sam2.export.units import size_in
 from napari_sam2.images.calibration import Calibration
+from napari_sam2.images.length_units import size_in
 
 _LARGEST = 2**31
 """Largest number of pixels per centimeter, and of centimeters per pixel, that TIFF can store."""

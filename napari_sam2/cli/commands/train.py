@@ -13,11 +13,11 @@ from napari_sam2.cli.options import converted, defaults_of, given
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from napari_sam2.workflows.finetune import FinetuneReport
+    from napari_sam2.workflows.training.finetune import FinetuneReport
 
 
 class PartsChoice(StrEnum):
-    """Values of :class:`napari_sam2.workflows.finetune.TrainedWeights`."""
+    """Values of :class:`napari_sam2.workflows.training.finetune.TrainedWeights`."""
 
     ALL = "all"
     DECODER = "decoder"
@@ -25,8 +25,8 @@ class PartsChoice(StrEnum):
 
 def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
-    from napari_sam2.workflows.finetune import FinetuneSettings
-    from napari_sam2.workflows.train import TrainingJob
+    from napari_sam2.workflows.training.finetune import FinetuneSettings
+    from napari_sam2.workflows.training.train import TrainingJob
 
     return defaults_of(FinetuneSettings) | defaults_of(TrainingJob)
 
@@ -67,9 +67,9 @@ def train(
     from rich.console import Console
 
     from napari_sam2.cli.console import ConsoleReporter, error_console
-    from napari_sam2.workflows.finetune import FinetuneSettings, TrainedWeights
-    from napari_sam2.workflows.train import TrainingJob
-    from napari_sam2.workflows.train import train as run
+    from napari_sam2.workflows.training.finetune import FinetuneSettings, TrainedWeights
+    from napari_sam2.workflows.training.train import TrainingJob
+    from napari_sam2.workflows.training.train import train as run
 
     settings = given(
         parts=converted(TrainedWeights, parts),

@@ -16,7 +16,7 @@ from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.workflows.evaluation.evaluate import PromptFrame
-from napari_sam2.workflows.finetune import TrainedWeights
+from napari_sam2.workflows.training.finetune import TrainedWeights
 
 
 class Size(Enum):

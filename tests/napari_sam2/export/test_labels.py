@@ -11,8 +11,8 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import create_label_output, open_label_output, output_notes
-from napari_sam2.export.units import is_length, is_time, size_in
 from napari_sam2.images.calibration import SYMBOLS, Calibration
+from napari_sam2.images.length_units import is_length, is_time, size_in
 from napari_sam2.images.stack import open_stack
 from tests.helpers.label_outputs import ALL_NAMES, NAMES, read, stack_of, write
 

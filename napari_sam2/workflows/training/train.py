@@ -11,9 +11,9 @@ from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, BUNDLED
 from napari_sam2.masks.label_image import open_label_image, place_notes
-from napari_sam2.workflows.finetune import FinetuneReport, FinetuneSettings, finetune
 from napari_sam2.workflows.reporter import NullReporter, Reporter
-from napari_sam2.workflows.training_clips import LabeledStack
+from napari_sam2.workflows.training.clips import LabeledStack
+from napari_sam2.workflows.training.finetune import FinetuneReport, FinetuneSettings, finetune
 
 _WEIGHTS_SUFFIX = ".safetensors"
 

@@ -10,8 +10,13 @@ import torch
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
-from napari_sam2.workflows.finetune import FinetuneSettings, TrainedWeights, finetune, split
-from napari_sam2.workflows.training_clips import LabeledStack, StackClips
+from napari_sam2.workflows.training.clips import LabeledStack, StackClips
+from napari_sam2.workflows.training.finetune import (
+    FinetuneSettings,
+    TrainedWeights,
+    finetune,
+    split,
+)
 from tests.helpers.discs import fresh
 from tests.helpers.networks import SMALL
 from tests.helpers.scenes import movie, straight

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.workflows.training_clips import LabeledStack, StackClips
+from napari_sam2.workflows.training.clips import LabeledStack, StackClips
 
 if TYPE_CHECKING:
     from sam2_model.modeling.sam2 import SAM2

@@ -1,0 +1,1 @@
+"""Measurements of labeled objects in physical units."""
