@@ -10,11 +10,12 @@ from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.actions.actions import InputUsed
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.session.storage.run_description import RunDifference
+from napari_sam2.session.storage.run_description import ModelIdentity, RunDifference
 from napari_sam2.session.storage.saved_values import SavedValues
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.session_folder import SessionFolder
@@ -71,12 +72,14 @@ class SessionGroup:
         self.masks: MaskStore = MemoryMaskStore() if folder is None else folder.masks
         self.objects = ObjectList()
         steps = None if folder is None else folder.steps
-        self.history = EditHistory(steps) if history is None else history
+        actions = None if folder is None else folder.actions
+        self.history = EditHistory(steps, actions=actions) if history is None else history
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
         self._sessions: dict[FixedPosition, SegmentationSession] = {}
         self._listeners: list[Callable[[SegmentationSession], None]] = []
+        self._log_input()
         if folder is not None:
             self._restore(folder)
 
@@ -178,6 +181,7 @@ class SessionGroup:
         self._intensity = intensity
         for session in self._sessions.values():
             session.intensity = intensity
+        self._log_input()
         self._describe()
 
     def set_predictor(self, predictor: Predictor) -> None:
@@ -185,7 +189,12 @@ class SessionGroup:
         self._predictor = predictor
         for fixed, old in list(self._sessions.items()):
             self._sessions[fixed] = self._create(fixed, old.prompts)
+        self._log_input()
         self._describe()
+
+    def _log_input(self) -> None:
+        model = ModelIdentity.of(self._predictor.info)
+        self.history.use(InputUsed(self._intensity, model))
 
     def _create(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
         session = SegmentationSession(

@@ -235,7 +235,7 @@ def _describe(
     info = predictor.info
     return RunDescription(
         prompts=prompts.snapshot(),
-        model=ModelIdentity(info.name, info.weights_hash, info.trained),
+        model=ModelIdentity.of(info),
         input=Fingerprint.of(stack),
         settings=settings,
         shape=stack.shape,

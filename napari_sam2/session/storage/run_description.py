@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.inference.protocol import MemoryPolicy
+from napari_sam2.inference.protocol import MemoryPolicy, ModelInfo
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
@@ -35,6 +35,20 @@ class ModelIdentity:
     name: str
     weights_hash: str
     trained: bool = True
+
+    @classmethod
+    def of(cls, info: ModelInfo) -> ModelIdentity:
+        """Return the identity of a loaded model."""
+        return cls(info.name, info.weights_hash, info.trained)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ModelIdentity:
+        """Return the identity from the value of :meth:`to_json`."""
+        return cls(**value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,12 @@ class RunDifference:
     part: RunPart
     detail: str
 
+    @classmethod
+    def of_models(cls, before: ModelIdentity, now: ModelIdentity) -> RunDifference:
+        """Return the difference between two models."""
+        detail = f"was {_model_text(before)}, now {_model_text(now)}"
+        return cls(RunPart.MODEL, detail)
+
     def __str__(self) -> str:
         return f"{self.part.value}: {self.detail}"
 
@@ -114,8 +134,7 @@ def compare(before: RunDescription, now: RunDescription) -> tuple[RunDifference,
     if detail := _prompt_difference(before.prompts, now.prompts):
         found.append(RunDifference(RunPart.PROMPTS, detail))
     if before.model != now.model:
-        detail = f"was {_model_text(before.model)}, now {_model_text(now.model)}"
-        found.append(RunDifference(RunPart.MODEL, detail))
+        found.append(RunDifference.of_models(before.model, now.model))
     found += [RunDifference(RunPart.INPUT, text) for text in before.input.differences(now.input)]
     found += _setting_differences(before.settings, now.settings)
     return tuple(found)

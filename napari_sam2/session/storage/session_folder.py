@@ -16,6 +16,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.json_reader import JsonNode, parse_json
 from napari_sam2.masks.database import Database, MaskTable
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
+from napari_sam2.session.actions.action_table import SqliteActionLog
 from napari_sam2.session.storage.journal import SqliteJournal
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.step_tables import SqliteStepStorage
@@ -49,6 +50,8 @@ class SessionFolder:
         Complete planes, and the state of an interrupted run.
     steps : SqliteStepStorage
         The history, and the values of prompts and objects.
+    actions : SqliteActionLog
+        All actions since the first edit.
     created : psygnal.Signal
         Emitted with a message when the folder is made, or cannot be made.
     """
@@ -70,6 +73,7 @@ class SessionFolder:
         self.drafts = SqliteMaskStore(database, MaskTable.DRAFTS)
         self.journal = SqliteJournal(database)
         self.steps = SqliteStepStorage(database, self._create)
+        self.actions = SqliteActionLog(database)
 
     @staticmethod
     def exists(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,11 @@ from napari_sam2.session.storage.session_archive import pack_session, unpack_ses
 from napari_sam2.tracking.plan import PropagationRequest
 from napari_sam2.viewer.contributions.session_reader import get_session_reader
 from napari_sam2.workflows.replay import ReplayJob, replay_session
-from napari_sam2.workflows.reporter import NullReporter
+from napari_sam2.workflows.reporter import NullReporter, RecordingReporter
 from tests.helpers.fakes import FakePredictor
 from tests.napari_sam2.session.history.test_edit_history import MOVIE, click
 
-PREDICTOR = FakePredictor()
+SAMPLE = Path(__file__).parents[1] / "session" / "storage" / "samples" / "session_version_2.zip"
 
 
 @pytest.fixture
@@ -43,9 +44,14 @@ def saved(tmp_path: Path) -> tuple[Path, np.ndarray]:
         pass
     session.lock(1, [2])
     click(session, 1, 3)
-    for _ in session.propagate():
-        pass
+    list(session.propagate_correction(1))
+    list(session.propagate(PropagationRequest((2,))))
+    session.end_object(2, 3)
+    session.delete_masks(2, [0])
     session.accept(1)
+    click(session, 2, 1)
+    sessions.history.undo()
+    list(session.propagate(PropagationRequest((2,), frames=(1, 4))))
     session.accept(2)
     sessions.check_input()
     labels = np.asarray(sessions.labels.array[...]).copy()
@@ -67,7 +73,9 @@ def test_replay_gives_the_labels_of_the_session(
     folder, labels = saved
     before = pages(folder)
     job = ReplayJob(folder, tmp_path / "again.tif", model=FakePredictor())
-    assert replay_session(job, NullReporter()).n_objects == 2
+    outcome = replay_session(job, NullReporter())
+    assert (outcome.n_objects, outcome.n_frames, outcome.different) == (2, len(MOVIE), ())
+    assert outcome.comparison == "The labels are the same as in the session."
     np.testing.assert_array_equal(tifffile.imread(job.output), labels)
     assert pages(folder) == before
     with pytest.raises(UserError, match="exists"):
@@ -77,7 +85,7 @@ def test_replay_gives_the_labels_of_the_session(
 def test_replay_of_another_image_needs_consent(
     saved: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:
-    folder, _ = saved
+    folder, labels = saved
     other = tmp_path / "other" / "cells.tif"
     other.parent.mkdir()
     tifffile.imwrite(
@@ -88,7 +96,26 @@ def test_replay_of_another_image_needs_consent(
         replay_session(job, NullReporter())
     assert not job.output.exists()
     accepted = ReplayJob(folder, job.output, other, FakePredictor(), accept_changes=True)
-    assert replay_session(accepted, NullReporter()).n_objects == 2
+    outcome = replay_session(accepted, NullReporter())
+    assert outcome.n_objects == 2
+    assert outcome.different
+    assert "differ from those of the session on" in outcome.comparison
+    # What the user drew and locked are data.
+    again = tifffile.imread(job.output)
+    np.testing.assert_array_equal(again[2] == 1, labels[2] == 1)
+    np.testing.assert_array_equal(again[3] == 2, labels[3] == 2)
+
+
+def test_a_session_of_a_version_without_a_log_is_propagated_at_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(SAMPLE) as archive:
+        archive.extractall(tmp_path)
+    np.save(tmp_path / "cells.npy", MOVIE)
+    folder = tmp_path / "cells-t.sam2-session"
+    job = ReplayJob(folder, tmp_path / "again.tif", model=FakePredictor(), accept_changes=True)
+    reporter = RecordingReporter(None)
+    outcome = replay_session(job, reporter)
+    assert outcome.n_objects == 2
+    assert "earlier version" in reporter.messages[0]
 
 
 def test_a_moved_image_is_found_beside_the_folder_or_asked_for(

@@ -215,6 +215,23 @@ def test_a_run_folder_of_version_1_opens_and_is_upgraded(tmp_path: Path) -> None
         RunFolder.open(path)
 
 
+def test_a_session_of_version_2_opens_without_a_complete_log(tmp_path: Path) -> None:
+    with zipfile.ZipFile(SAMPLE.with_name("session_version_2.zip")) as archive:
+        archive.extractall(tmp_path)
+    path, stack = tmp_path / "cells-t.sam2-session", open_stack(MOVIE, axes="TYX", along="t")
+    for _ in range(2):
+        sessions = open_session_folder(path, stack, FakePredictor()).sessions
+        session = sessions[()]
+        assert session.objects[2].name == "cell"
+        assert session.masks.get(1, (2,)).status is MaskStatus.LOCKED
+        assert session.masks.get(2, (2,)).status is MaskStatus.ACCEPTED
+        assert sessions.folder is not None
+        assert not sessions.folder.actions.complete
+        sessions.history.undo()
+        sessions.history.redo()
+        sessions.close()
+
+
 def edit_until_killed(folder: Path) -> None:
     """Edit a saved session, and report each edit when it is done, until the process is killed."""
     sessions = save_in(folder)
