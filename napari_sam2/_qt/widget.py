@@ -207,6 +207,7 @@ class SegmentTrackWidget(DockedWidget):
             Action.LOCK: controller.frame_edits.lock_frame,
             Action.BEGIN: controller.frame_edits.begin_here,
             Action.END: controller.frame_edits.end_here,
+            Action.MERGE: self.objects.table.merge_selected,
         }
 
     def _start(self) -> None:

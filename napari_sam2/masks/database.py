@@ -55,11 +55,15 @@ CREATE TABLE steps (number INTEGER PRIMARY KEY, header TEXT NOT NULL);
 CREATE TABLE edits (step INTEGER NOT NULL, key TEXT NOT NULL, value BLOB, UNIQUE (key, step));
 CREATE INDEX edits_of_step ON edits (step);
 """
-# Since version 3: the actions of a session.
+# Since version 3: the actions of a session, and the masks that the user has looked at.
 _ACTIONS = """
 CREATE TABLE actions (
     number INTEGER PRIMARY KEY, step INTEGER NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL
 );
+CREATE TABLE reviewed (
+    position TEXT NOT NULL, object_id INTEGER NOT NULL, frame INTEGER NOT NULL, mask TEXT NOT NULL,
+    PRIMARY KEY (position, object_id, frame)
+) WITHOUT ROWID;
 """
 _EARLIER_EDITS = """
 INSERT INTO actions (step, kind, value) SELECT 0, 'earlier', '{}' WHERE EXISTS (

@@ -152,17 +152,28 @@ class MaskEditor:
 
     def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
         """Merge an object into another one; return the prompts that were dropped."""
-        if source_id == target_id:
-            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
         with self._history.step(f"Merge object {source_id} into object {target_id}"):
-            self.add_prompted_objects()
-            for object_id in (source_id, target_id):
-                self.objects.check(object_id)
+            self.check_mergeable(source_id, target_id)
             with self._history.edit("Merge"):
                 dropped = move_prompts(self._prompts, source_id, target_id)
                 self.merge_masks(source_id, target_id)
             self.remove(source_id)
         return dropped
+
+    def check_mergeable(self, source_id: int, target_id: int) -> None:
+        """Raise an error if an object cannot be merged into another one."""
+        if source_id == target_id:
+            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
+        self.add_prompted_objects()
+        for object_id, other_id in ((source_id, target_id), (target_id, source_id)):
+            self.objects.check(object_id)
+            locked = FrameRanges.of(self._store.locked().get(object_id, ()))
+            changed = locked & self._store.frames(other_id)
+            if changed:
+                raise UserError(
+                    f"Object {object_id} is locked on {changed.text}, where object {other_id} has "
+                    "a mask, too. Unlock it there to merge them."
+                )
 
     def merge_masks(self, source_id: int, target_id: int) -> None:
         """Unite the masks of an object with those of another one; its own masks stay."""

@@ -19,12 +19,14 @@ from napari_sam2.session.storage.run_description import ModelIdentity, RunDiffer
 from napari_sam2.session.storage.saved_values import SavedValues
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.session_folder import SessionFolder
+from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
 
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.label_array import DraftAndResultLabels
+    from napari_sam2.prompts.types import Prompt
 
 
 class SessionGroup:
@@ -53,6 +55,8 @@ class SessionGroup:
     ----------
     history : EditHistory
         All edits of all sessions, with undo and redo.
+    reviewed : ReviewedFrames
+        The masks that the user has looked at.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class SessionGroup:
         self.labels = labels
         self.folder = folder
         self.masks: MaskStore = MemoryMaskStore() if folder is None else folder.masks
+        self.reviewed = ReviewedFrames() if folder is None else folder.reviewed
         self.objects = ObjectList()
         steps = None if folder is None else folder.steps
         actions = None if folder is None else folder.actions
@@ -149,6 +154,25 @@ class SessionGroup:
 
     def __iter__(self) -> Iterator[tuple[FixedPosition, SegmentationSession]]:
         return iter(list(self._sessions.items()))
+
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one in all sessions, as one step; see the session's method.
+
+        Raises
+        ------
+        UserError
+            If both are the same object, one does not exist, or a locked mask would change; nothing
+            is merged then.
+        """
+        sessions = list(self._sessions.values())
+        for session in sessions:
+            session.check_mergeable(source_id, target_id)
+        dropped: list[Prompt] = []
+        with self.history.step(f"Merge object {source_id} into object {target_id}"):
+            for session in sessions:
+                self.objects.add(source_id)
+                dropped += session.merge(source_id, target_id)
+        return tuple(dropped)
 
     def connect(self, created: Callable[[SegmentationSession], None]) -> None:
         """Call ``created`` with every session, existing ones now and new ones when created."""

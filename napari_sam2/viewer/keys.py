@@ -29,6 +29,7 @@ class Action(Enum):
     LOCK = "Shift-J"
     BEGIN = "Shift-Z"
     END = "Shift-X"
+    MERGE = "Shift-M"
 
 
 class KeyBindings:

@@ -146,6 +146,10 @@ class ObjectTable(QTreeWidget):
         """Return the ids of the selected rows."""
         return sorted(int(item.data(_NAME, _ID)) for item in self.selectedItems())
 
+    def merge_selected(self) -> None:
+        """Merge the objects of the selected rows into the current one."""
+        self._controller.merging.merge(self.selected_ids())
+
     def refresh(self) -> None:
         """Show the present objects."""
         self._filling = True
@@ -233,6 +237,8 @@ class ObjectTable(QTreeWidget):
         menu.addAction(f"Accept{several}", partial(jobs.accept_objects, ids))
         menu.addAction(f"Reopen{several} for corrections", partial(_each, jobs.reopen, ids))
         menu.addSeparator()
+        if several:
+            menu.addAction(f"Merge{several}", partial(self._controller.merging.merge, ids))
         menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu

@@ -20,6 +20,7 @@ from napari_sam2.session.actions.action_table import SqliteActionLog
 from napari_sam2.session.storage.journal import SqliteJournal
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.step_tables import SqliteStepStorage
+from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
 
 VERSION = 1
 _SESSION, _MASKS = "session.json", "masks.sqlite"
@@ -52,6 +53,8 @@ class SessionFolder:
         The history, and the values of prompts and objects.
     actions : SqliteActionLog
         All actions since the first edit.
+    reviewed : ReviewedFrames
+        The masks that the user has looked at.
     created : psygnal.Signal
         Emitted with a message when the folder is made, or cannot be made.
     """
@@ -74,6 +77,7 @@ class SessionFolder:
         self.journal = SqliteJournal(database)
         self.steps = SqliteStepStorage(database, self._create)
         self.actions = SqliteActionLog(database)
+        self.reviewed = ReviewedFrames(database)
 
     @staticmethod
     def exists(path: Path) -> bool:
