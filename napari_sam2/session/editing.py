@@ -22,6 +22,7 @@ from napari_sam2.session.events import SessionEvents
 from napari_sam2.session.history.session_state import SessionState
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.prompt_transfer import move_prompts
+from napari_sam2.tracking.exclusion import return_pixels
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
@@ -187,16 +188,31 @@ class MaskEditor:
             self._events.masks.emit(target_id, info.index)
 
     def delete(self, object_id: int, frames: Iterable[int] | None) -> None:
-        """Delete an object's masks on some frames, or on all, whatever their status."""
+        """Delete an object's masks on some frames, or on all, whatever their status.
+
+        Pixels that other objects had lost to it become theirs again.
+        """
         chosen = None if frames is None else list(frames)
         with self._history.edit(f"Delete masks of object {object_id}"):
             deleted = self._store.delete(object_id, chosen)
             for frame in [None] if chosen is None else chosen:
                 self.scores.drop(object_id, frame)
+            returned = self._return_pixels(deleted)
             where = None if chosen is None else FrameRanges.of(chosen)
             self._history.log(MasksDeleted(self._prompts.position, object_id, where))
         for index in deleted:
             self._events.masks.emit(object_id, index)
+        for result in returned:
+            self._events.masks.emit(result.object_id, result.index)
+
+    def _return_pixels(self, planes: Iterable[PlaneIndex]) -> list[FrameResult]:
+        """Give pixels of deleted masks back to the masks that had lost them."""
+        returned: list[FrameResult] = []
+        for frame in map(self._store.frame, planes):
+            returned += return_pixels(self._store.records(frame), frame)
+        for result in self._store.put(returned):
+            self.scores.add(ScoreRow.from_result(result))
+        return returned
 
     def clear(self, object_id: int, frames: FrameRanges) -> None:
         """Delete an object's masks on some frames, where it gets none from now on."""

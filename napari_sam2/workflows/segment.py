@@ -78,6 +78,7 @@ def segment(
     frames: tuple[int, int] | None = None,
     view: ViewPolicy | str | None = None,
     exclusion: bool = _SETTINGS.exclusion,
+    memory: MemoryPolicy | str = _SETTINGS.memory,
     refine: bool = False,
     scene: str | int | None = None,
     output: Path | str | None = None,
@@ -96,6 +97,9 @@ def segment(
         What the model is shown: ``"auto"`` (None), ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
     exclusion : bool
         As in :class:`napari_sam2.SessionSettings`.
+    memory : MemoryPolicy or str
+        Which frames are remembered while an object is tracked: ``"plain"``,
+        ``"distractor-aware"`` or ``"tree"``.
     refine : bool
         Predict each mask again in a smaller window: :meth:`SegmentationSession.refine_track`.
     output : Path, str or None
@@ -118,7 +122,7 @@ def segment(
         model=model,
         device=device,
         intensity=intensity,
-        settings=_settings(view, exclusion),
+        settings=_settings(view, exclusion, memory),
         output=output if written_at_end is None else None,
     )
     return _run(session, request, refine, written_at_end)
@@ -184,8 +188,13 @@ def _request(
     return PropagationRequest(direction=PropagationDirection(direction), frames=frames)
 
 
-def _settings(view: ViewPolicy | str | None, exclusion: bool) -> SessionSettings:
-    if view is None:
-        return SessionSettings(exclusion=exclusion)
+def _settings(
+    view: ViewPolicy | str | None, exclusion: bool, memory: MemoryPolicy | str
+) -> SessionSettings:
     policy = ViewPolicy.parse(view) if isinstance(view, str) else view
-    return SessionSettings(view=policy, exclusion=exclusion)
+    known = [item.value for item in MemoryPolicy]
+    if memory not in {*MemoryPolicy, *known}:
+        names = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise UserError(f"There is no memory policy {memory!r}. Use {names}.")
+    chosen = SessionSettings(exclusion=exclusion, memory=MemoryPolicy(memory))
+    return chosen if policy is None else replace(chosen, view=policy)

@@ -82,13 +82,13 @@ class EditHistory:
     def undo_title(self) -> str | None:
         """Title of the step that :meth:`undo` would undo, or None."""
         with self._lock:
-            return self._tokens[self._done[-1]].title if self._done else None
+            return self._title(self._done[-1]) if self._done else None
 
     @property
     def redo_title(self) -> str | None:
         """Title of the step that :meth:`redo` would redo, or None."""
         with self._lock:
-            return self._tokens[self._undone[-1]].title if self._undone else None
+            return self._title(self._undone[-1]) if self._undone else None
 
     @property
     def undo_size(self) -> int:
@@ -261,16 +261,24 @@ class EditHistory:
     def _paused(self) -> bool:
         return getattr(self._thread, "paused", False)
 
+    def _title(self, number: int) -> str:
+        token = self._tokens[number]
+        return token.title if number == token.steps[0] else f"{token.title}, continued"
+
+    def _header(self, number: int) -> StepHeader:
+        token = self._tokens[number]
+        return StepHeader(number, self._title(number), token.place, action=token.action)
+
     def _push(self, token: EditToken) -> int:
         for number in self._undone:
             self._forget(number)
         self._undone.clear()
         number = max(self._done, default=0) + 1
         token.action = token.action or self._actions.next_number()
-        self._storage.save(_header(number, token))
         self._tokens[number] = token
         self._done.append(number)
         token.steps.append(number)
+        self._storage.save(self._header(number))
         while len(self._done) > self._limit and not self._tokens[self._done[0]].open:
             self._forget(self._done.pop(0))
         return number
@@ -295,12 +303,12 @@ class EditHistory:
             keys = self._storage.keys(number)
             with self._storage.transaction(), self.unrecorded():
                 self._exchange(number, keys)
-                self._storage.save(replace(_header(number, token), undone=undone))
-                self.log(StepUndone(token.title) if undone else StepRedone(token.title))
+                self._storage.save(replace(self._header(number), undone=undone))
+                self.log(StepUndone(self._title(number)) if undone else StepRedone(self._title(number)))
             target.append(source.pop())
         for state in list(self._targets.values()):
             state.announce()
-        return self._describe(token, keys)
+        return self._describe(number, keys)
 
     def _exchange(self, number: int, keys: tuple[EditKey, ...]) -> None:
         self._moving = True
@@ -318,20 +326,17 @@ class EditHistory:
                 self._storage.put(number, key, before)
                 values.pop(key, None)
 
-    def _describe(self, token: EditToken, keys: tuple[EditKey, ...]) -> EditDescription:
+    def _describe(self, number: int, keys: tuple[EditKey, ...]) -> EditDescription:
         planes = frozenset(key.plane for key in keys if isinstance(key, MaskKey))
         prompts = tuple(key for key in keys if isinstance(key, PromptKey))
         objects = frozenset(key.object_id for key in keys)
         touched = planes | {self._targets[key.position].plane(key.frame) for key in prompts}
-        place = token.place
+        place = self._tokens[number].place
         if place.object_id is None and len(objects) == 1:
             place = replace(place, object_id=min(objects))
         if place.index is None and len(touched) == 1:
             (index,) = touched
             frames = [s.frame(index) for s in self._targets.values() if s.has_plane(index)]
             place = replace(place, index=index, frame=frames[0])
-        return EditDescription(token.title, place, planes, prompts, objects)
+        return EditDescription(self._title(number), place, planes, prompts, objects)
 
-
-def _header(number: int, token: EditToken) -> StepHeader:
-    return StepHeader(number, token.title, token.place, action=token.action)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,40 +12,23 @@ from hypothesis import strategies as st
 
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
-from napari_sam2.images.view import ViewPolicy
 from napari_sam2.masks.label_array import DraftAndResultLabels
+from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.actions.replayer import ActionReplayer
-from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.saved_sessions import create_saved_sessions, open_session_folder
 from napari_sam2.session.session_group import SessionGroup
-from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.fakes import FakePredictor
-from tests.helpers.session_states import state_of
-from tests.napari_sam2.session.history.test_edit_history import EDITS, MOVIE, click, edit
+from tests.helpers.session_states import replayed, state_of
+from tests.napari_sam2.session.history.test_edit_history import EDITS, FULL, MOVIE, click, edit
 from tests.napari_sam2.session.storage.test_session_folder import reopen, save_in
 
 KINDS = [*EDITS, "undo", "redo", "reopen session"]
 STEP = st.tuples(st.sampled_from(sorted(KINDS)), st.integers(1, 2), st.integers(0, 3))
 
 
-def repeat(sessions: SessionGroup, predictor: FakePredictor | None = None) -> SessionGroup:
-    """Return new sessions in memory with everything that the log gives."""
-    assert sessions.folder is not None
-    model = predictor or FakePredictor()
-    labels = DraftAndResultLabels.make(sessions.stack)
-    again = SessionGroup(
-        *(sessions.stack, model, sessions.intensity, labels, sessions.settings),
-        history=EditHistory(),
-    )
-    replayer = ActionReplayer(again, lambda _: model)
-    for logged in sessions.folder.actions:
-        replayer.play(logged)
-    return again
-
-
 def same(sessions: SessionGroup) -> bool:
-    again = repeat(sessions)
+    again = replayed(sessions)
     return all(state_of(again[at]) == state_of(session) for at, session in sessions)
 
 
@@ -101,22 +83,15 @@ def test_refined_masks_are_refined_again(tmp_path: Path) -> None:
     large = np.repeat(np.repeat(MOVIE, 6, axis=1), 6, axis=2)
     stack = open_stack(large, axes="TYX", along="t")
     stack = replace(stack, source=replace(stack.source, files=(image,)))
-    full = SessionSettings(view=ViewPolicy.parse("full"))
     limits = Intensity(((0.0, 255.0),))
-    sessions = create_saved_sessions(stack, FakePredictor(), intensity=limits, settings=full)
+    sessions = create_saved_sessions(stack, FakePredictor(), intensity=limits, settings=FULL)
     session = sessions[()]
-    session.prompts.set(1, 0, [replace(_click_at(100, 100), object_id=1)])
+    session.prompts.set(1, 0, [PointPrompt(1, 0, (100, 100))])
     session.preview(1, 0)
     list(session.propagate())
     assert session.refine(1, 0).refined
     assert sum(item.result.refined for item in session.refine_track()) > 0
     assert same(sessions)
-
-
-def _click_at(y: int, x: int) -> Any:
-    from napari_sam2.prompts.types import PointPrompt
-
-    return PointPrompt(1, 0, (y, x))
 
 
 def test_models_and_contrasts_change_where_they_did(tmp_path: Path) -> None:
