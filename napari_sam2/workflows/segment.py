@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.readers import local_path
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.scores import ScoreTable
 from napari_sam2.session.factory import open_session
@@ -95,11 +96,8 @@ def segment(
         Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
     view : ViewPolicy, str or None
         What the model is shown: ``"auto"`` (None), ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
-    exclusion : bool
-        As in :class:`napari_sam2.SessionSettings`.
-    memory : MemoryPolicy or str
-        Which frames are remembered while an object is tracked: ``"plain"``,
-        ``"distractor-aware"`` or ``"tree"``.
+    exclusion, memory
+        As in :class:`napari_sam2.SessionSettings`; a policy also by its name, e.g. ``"plain"``.
     refine : bool
         Predict each mask again in a smaller window: :meth:`SegmentationSession.refine_track`.
     output : Path, str or None

@@ -304,7 +304,9 @@ class EditHistory:
             with self._storage.transaction(), self.unrecorded():
                 self._exchange(number, keys)
                 self._storage.save(replace(self._header(number), undone=undone))
-                self.log(StepUndone(self._title(number)) if undone else StepRedone(self._title(number)))
+                self.log(
+                    StepUndone(self._title(number)) if undone else StepRedone(self._title(number))
+                )
             target.append(source.pop())
         for state in list(self._targets.values()):
             state.announce()
@@ -339,4 +341,3 @@ class EditHistory:
             frames = [s.frame(index) for s in self._targets.values() if s.has_plane(index)]
             place = replace(place, index=index, frame=frames[0])
         return EditDescription(self._title(number), place, planes, prompts, objects)
-
