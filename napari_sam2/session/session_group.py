@@ -131,6 +131,11 @@ class SessionGroup:
         now = self._description().with_input(self.stack)
         return self.folder.description.differences(now)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the sessions were to be saved, and no folder could be made."""
+        return self.folder is not None and self.folder.failed
+
     def close(self) -> None:
         """Close the folder; another process can open it then. Do not use the sessions any more."""
         if self.folder is not None:

@@ -55,6 +55,8 @@ class SessionFolder:
         All actions since the first edit.
     reviewed : ReviewedFrames
         The masks that the user has looked at.
+    failed : bool
+        Whether the session was edited, and no folder could be made.
     created : psygnal.Signal
         Emitted with a message when the folder is made, or cannot be made.
     """
@@ -78,6 +80,7 @@ class SessionFolder:
         self.steps = SqliteStepStorage(database, self._create)
         self.actions = SqliteActionLog(database)
         self.reviewed = ReviewedFrames(database)
+        self.failed = False
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -132,24 +135,44 @@ class SessionFolder:
         """Close the database; another process can open it then."""
         self._database.close()
 
+    def create_in(self, parent: Path) -> Path:
+        """Make the folder of a session that could not be saved, and return its path.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; the session stays in memory.
+        """
+        path = free_folder(parent / self._paths[0].name)
+        self._make(path)
+        self.failed = False
+        return path
+
     def _create(self) -> None:
         errors = []
         for path in map(free_folder, self._paths):
             try:
-                path.mkdir(parents=True)
-                # The masks follow: a folder without this file would not count as a session.
-                self._write(path)
-                self._database.move_to(path / _MASKS)
+                self._make(path)
             except OSError as error:
-                shutil.rmtree(path, ignore_errors=True)
                 errors.append(f"{path.parent}: {error.strerror or error}")
             else:
                 self.created.emit(f"The session is saved in {path}.")
                 return
+        self.failed = True
         self.created.emit(
             "The session is not saved, as no folder can be written. Save the labels to keep them. "
             f"({'; '.join(errors)})"
         )
+
+    def _make(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True)
+            # The masks follow: a folder without this file would not count as a session.
+            self._write(path)
+            self._database.move_to(path / _MASKS)
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def _write(self, path: Path) -> None:
         if self._versions[-1] != __version__:
