@@ -12,10 +12,10 @@ from qtpy.QtWidgets import (
     QMenu,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button, row
 from napari_sam2._qt.icons import draw_dot, draw_swatch
 from napari_sam2._qt.jobs.controller import SegmentationController
@@ -40,27 +40,12 @@ _GOOD, _POOR = 0.8, 0.5
 _COLORS = ("#35d07f", "#ffb02e", "#ff4d5e")
 
 
-class ObjectPanel(QWidget):
-    """The table of the objects, below the commands for many of them.
+class ObjectPanel(CommandPanel):
+    """The table of the objects, below the commands for many of them."""
 
-    Parameters
-    ----------
-    controller : SegmentationController
-        Has the objects, and changes them.
-    key : Callable
-        Returns the key of an action.
-    parent : QWidget or None
-        Owner.
-    """
-
-    def __init__(
-        self,
-        controller: SegmentationController,
-        key: Callable[[Action], str],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._controller = controller
+    def make(self) -> None:
+        """Make the parts of the panel."""
+        controller, key = self._controller, self._key
         self.table = ObjectTable(controller)
         self.new = button(
             "New",
@@ -79,11 +64,7 @@ class ObjectPanel(QWidget):
         self.only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.only.toggled.connect(self._show_only)
         self.table.itemSelectionChanged.connect(self._show_only)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(row(self.new, self.accept_all, self.only))
-        layout.addWidget(self.table, 1)
+        self.arrange(row(self.new, self.accept_all, self.only), self.table)
         controller.state.session_changed.connect(partial(self.only.setChecked, False))
 
     def refresh(self) -> None:
