@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sam2_model.memory_policies.plain import PlainMemory
     from sam2_model.modeling.config import MODEL_CONFIGS, SAM2Config
     from sam2_model.modeling.sam2 import SAM2
+    from sam2_model.precision import Precision
     from sam2_model.tracker import Tracker, TrackerSettings
     from sam2_model.video_predictor import VideoPredictor
 
@@ -27,6 +28,7 @@ __all__ = [
     "ImagePredictor",
     "MemoryTree",
     "PlainMemory",
+    "Precision",
     "SAM2Config",
     "SAM2Error",
     "TrackState",
@@ -46,6 +48,7 @@ _MODULES = {
     "ImagePredictor": "image_predictor",
     "MemoryTree": "memory_policies.memory_tree",
     "PlainMemory": "memory_policies.plain",
+    "Precision": "precision",
     "SAM2Config": "modeling.config",
     "SAM2Error": "errors",
     "TrackState": "memory_bank",

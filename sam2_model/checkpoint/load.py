@@ -18,6 +18,7 @@ from sam2_model.device import out_of_memory_advice, resolve_device
 from sam2_model.errors import CheckpointError, InputError
 from sam2_model.modeling.config import SAM2Config, Version
 from sam2_model.modeling.sam2 import SAM2
+from sam2_model.precision import Precision, resolve_precision
 
 _SUFFIXES = {".pt", ".pth", ".safetensors"}
 _SAMPLES = 8
@@ -55,7 +56,7 @@ def load_model(
     name_or_path: str | Path,
     *,
     device: str | torch.device = "auto",
-    dtype: torch.dtype = torch.float32,
+    dtype: Precision | torch.dtype | str = Precision.FLOAT32,
     image_size: int | None = None,
     progress: Progress | None = None,
     offline: bool = False,
@@ -71,8 +72,8 @@ def load_model(
         keys of the public checkpoints or of transformers.
     device : str or torch.device
         ``"auto"`` (CUDA, else MPS, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
-    dtype : torch.dtype
-        Dtype of the image encoder's and the memory's weights.
+    dtype : Precision, torch.dtype or str
+        Number format of the image encoder and the memory modules, see :class:`Precision`.
     image_size : int, optional
         Side of the square input in pixels, a multiple of 32; by default that of the model.
     progress : callable, optional
@@ -91,9 +92,10 @@ def load_model(
     DeviceError
         If the device does not exist, or its memory is too small.
     InputError
-        If ``image_size`` is not a multiple of 32.
+        If ``image_size`` is not a multiple of 32, or there is no such ``dtype``.
     """
     target = resolve_device(device)
+    precision = resolve_precision(dtype, target)
     registry = replace(registry, offline=offline or registry.offline)
     release = _release(name_or_path, registry)
     if release is None:
@@ -109,7 +111,7 @@ def load_model(
         raise InputError(str(error)) from error
     model.load_state_dict(state, strict=True, assign=True)
     with out_of_memory_advice():
-        return model.float().cast(dtype).to(target).eval()
+        return model.float().cast(precision).to(target).eval()
 
 
 def locate(

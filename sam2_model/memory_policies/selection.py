@@ -11,7 +11,8 @@ from torch import Tensor
 from sam2_model.frame_time import FrameTime
 from sam2_model.memory_bank import MemoryEntry, TrackState
 from sam2_model.modeling.features import Features
-from sam2_model.modeling.sam2 import SAM2, SPATIAL_MEMORIES, MemoryTokens
+from sam2_model.modeling.memory_attention import MemoryTokens
+from sam2_model.modeling.sam2 import SAM2, SPATIAL_MEMORIES
 
 CONDITIONING_SLOT = SPATIAL_MEMORIES - 1
 """Time slot of conditioning frames, which have no position in time."""

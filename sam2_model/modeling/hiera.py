@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import HieraConfig
-from sam2_model.modeling.layers import MLP
+from sam2_model.modeling.layers import MLP, AttentionKernel
 
 _MLP_RATIO = 4
 _WINDOW_EMBED_SIDE = 8
@@ -60,6 +60,7 @@ class MultiScaleAttention(nn.Module):
         self.pooled = pooled
         self.qkv = nn.Linear(dim, 3 * dim_out)
         self.proj = nn.Linear(dim_out, dim_out)
+        self.kernel = AttentionKernel()
 
     def forward(self, x: Float[Tensor, "b h w dim"]) -> Float[Tensor, "b h_out w_out dim_out"]:
         """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W if queries are pooled."""
@@ -70,7 +71,7 @@ class MultiScaleAttention(nn.Module):
         q, k, v = (
             t.flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)
         )
-        out = F.scaled_dot_product_attention(q, k, v)
+        out = self.kernel(q, k, v)
         projected: Tensor = self.proj(out.transpose(1, 2).reshape(*size, -1))
         return projected
 

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+_LARGE_PAIRS = 2**20
+
 
 class LayerNorm2d(nn.Module):
     """Layer norm over the channels of a (B, C, H, W) tensor, epsilon 1e-6."""
@@ -48,6 +50,34 @@ class MLP(nn.Module):
             x = self.activation(layer(x))
         out: Tensor = last(x)
         return out
+
+
+class AttentionKernel(nn.Module):
+    """Scaled dot-product attention, in another dtype where a call is large.
+
+    Parameters
+    ----------
+    large_dtype : torch.dtype or None
+        Dtype of calls with at least 2**20 pairs of a query and a key; None for the dtype of the
+        queries.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.large_dtype: torch.dtype | None = None
+
+    def forward(
+        self,
+        q: Float[Tensor, "b heads nq c"],
+        k: Float[Tensor, "b heads nk c"],
+        v: Float[Tensor, "b heads nk c"],
+    ) -> Float[Tensor, "b heads nq c"]:
+        """Attend (B, heads, Nq, C) to (B, heads, Nk, C); the result has the dtype of ``q``."""
+        large, exact = self.large_dtype, q.dtype
+        if large is None or q.shape[-2] * k.shape[-2] < _LARGE_PAIRS:
+            return F.scaled_dot_product_attention(q, k, v)
+        q, k, v = (t.to(large) for t in (q, k, v))
+        return F.scaled_dot_product_attention(q, k, v).to(exact)
 
 
 def upsample(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -12,6 +15,31 @@ from sam2_model.modeling.position_encoding import rope_table, rotate
 from sam2_model.modeling.transformer import Attention
 
 _POSITION_WEIGHT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTokens:
+    """Memories of B objects with equally many tokens: the input of memory attention.
+
+    Parameters
+    ----------
+    spatial : Tensor
+        (B, K, mem_dim, h, w).
+    slots : sequence of int
+        K time slots: 0 for the previous frame, 5 for six frames before, 6 for a conditioning frame.
+    pointers : Tensor
+        (B, P, d_model).
+    distances : Tensor
+        (P,), distance in time to each pointer's frame, divided by the longest distance.
+    key_scales : Tensor or None
+        (B, K + P), factors of the attention keys of spatial memories and of pointers.
+    """
+
+    spatial: Float[Tensor, "b k mem_dim h w"]
+    slots: Sequence[int]
+    pointers: Float[Tensor, "b p d_model"]
+    distances: Float[Tensor, " p"]
+    key_scales: Float[Tensor, "b k_p"] | None = None
 
 
 class RoPEAttention(Attention):

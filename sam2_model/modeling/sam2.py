@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,12 +13,13 @@ from sam2_model.device import out_of_memory_advice
 from sam2_model.modeling.config import SAM2Config, Version
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.image_encoder import ImageEncoder
-from sam2_model.modeling.layers import MLP, upsample
+from sam2_model.modeling.layers import MLP, AttentionKernel, upsample
 from sam2_model.modeling.mask_decoder import DecodedMasks, MaskDecoder, single_mask
-from sam2_model.modeling.memory_attention import MemoryAttention
+from sam2_model.modeling.memory_attention import MemoryAttention, MemoryTokens
 from sam2_model.modeling.memory_encoder import MemoryEncoder
 from sam2_model.modeling.position_encoding import sine_1d, sine_2d
 from sam2_model.modeling.prompt_encoder import PointLabel, PromptEncoder
+from sam2_model.precision import Precision, resolve_precision
 
 SPATIAL_MEMORIES = 7
 MAX_POINTERS = 16
@@ -48,31 +48,6 @@ class SelectedMask:
     ious: Float[Tensor, "b 1"]
     pointer: Float[Tensor, "b d_model"]
     object_score: Float[Tensor, "b 1"]
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryTokens:
-    """Memories of B objects with equally many tokens: the input of memory attention.
-
-    Parameters
-    ----------
-    spatial : Tensor
-        (B, K, mem_dim, h, w).
-    slots : sequence of int
-        K time slots: 0 for the previous frame, 5 for six frames before, 6 for a conditioning frame.
-    pointers : Tensor
-        (B, P, d_model).
-    distances : Tensor
-        (P,), distance in time to each pointer's frame, divided by the longest distance.
-    key_scales : Tensor or None
-        (B, K + P), factors of the attention keys of spatial memories and of pointers.
-    """
-
-    spatial: Float[Tensor, "b k mem_dim h w"]
-    slots: Sequence[int]
-    pointers: Float[Tensor, "b p d_model"]
-    distances: Float[Tensor, " p"]
-    key_scales: Float[Tensor, "b k_p"] | None = None
 
 
 class SAM2(nn.Module):
@@ -115,18 +90,44 @@ class SAM2(nn.Module):
         """Dtype of the image encoder's weights and of the top features."""
         return self.no_mem_embed.dtype
 
-    def cast(self, dtype: torch.dtype) -> SAM2:
+    @property
+    def precision(self) -> Precision:
+        """The number format that the network computes in, which is never ``AUTO``."""
+        mixed = any(kernel.large_dtype is not None for kernel in self._kernels())
+        return Precision.MIXED if mixed else Precision.of(self.dtype)
+
+    def cast(self, precision: Precision | torch.dtype | str) -> SAM2:
         """Cast the weights of the image encoder and of the memory modules in place.
 
         The prompt encoder, the mask decoder and the image encoder's norms and residual sums stay
         in float32: they are cheap, and rounding them moves mask borders and clicks.
+
+        Parameters
+        ----------
+        precision : Precision, torch.dtype or str
+            A precision, its name, or a dtype of weights; ``AUTO`` is that of the network's device.
+
+        Raises
+        ------
+        InputError
+            If there is no such precision.
         """
+        chosen = resolve_precision(precision, self.device)
+        dtype = chosen.weights
+        for kernel in self._kernels():
+            kernel.large_dtype = torch.bfloat16 if chosen is Precision.MIXED else None
         encoder = self.image_encoder.named_parameters()
         coarse = [p for name, p in encoder if ".norm" not in name and ".pos_embed" not in name]
         coarse += [*self.memory_attention.parameters(), *self.memory_encoder.parameters()]
         for parameter in (*coarse, self.no_mem_embed, self.maskmem_tpos_enc):
             parameter.data = parameter.data.to(dtype)
         return self
+
+    def _kernels(self) -> list[AttentionKernel]:
+        """Return the attention kernels of the image encoder and of memory attention."""
+        parts = self.image_encoder, self.memory_attention
+        found = (module for part in parts for module in part.modules())
+        return [module for module in found if isinstance(module, AttentionKernel)]
 
     @out_of_memory_advice()
     def encode_image(self, pixels: Float[Tensor, "b 3 s s"]) -> Features:

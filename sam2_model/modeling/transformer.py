@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sam2_model.modeling.layers import MLP
+from sam2_model.modeling.layers import MLP, AttentionKernel
 
 
 class Attention(nn.Module):
@@ -34,6 +33,7 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(kv_dim or dim, inner)
         self.v_proj = nn.Linear(kv_dim or dim, inner)
         self.out_proj = nn.Linear(inner, dim)
+        self.kernel = AttentionKernel()
 
     def forward(
         self,
@@ -52,7 +52,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "b nq dim"]:
         """Attend with projected queries, keys and values."""
         q, k, v = (t.reshape(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
-        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        mixed = self.kernel(q, k, v).transpose(1, 2).flatten(2)
         out: Tensor = self.out_proj(mixed)
         return out
 

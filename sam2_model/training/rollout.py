@@ -16,7 +16,8 @@ from sam2_model.memory_policies.plain import PlainMemory
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.layers import upsample
 from sam2_model.modeling.mask_decoder import DecodedMasks
-from sam2_model.modeling.sam2 import MAX_POINTERS, SAM2, MemoryTokens, SelectedMask
+from sam2_model.modeling.memory_attention import MemoryTokens
+from sam2_model.modeling.sam2 import MAX_POINTERS, SAM2, SelectedMask
 from sam2_model.training.cpu_attention import PlainAttention
 from sam2_model.training.data.batch import LOSS_STRIDE, Batch
 from sam2_model.training.optim.losses import Losses, LossWeights, mask_loss, mean_losses

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
+from sam2_model.errors import InputError
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
 from sam2_model.modeling.position_encoding import rope_table, rotate, sine_1d, sine_2d
 from sam2_model.modeling.sam2 import SAM2
+from sam2_model.precision import Precision, resolve_precision
 from sam2_model.transforms import fill_holes, small_components
 from sam2_model.video_predictor import VideoPredictor
 from tests.helpers.networks import clip, network, released
@@ -118,3 +120,42 @@ def test_sine_encodings_tell_places_apart() -> None:
     assert torch.cdist(grid, grid).fill_diagonal_(1).min() > 1e-2
     times = sine_1d(torch.arange(16) / 15, 32)
     assert torch.cdist(times, times).fill_diagonal_(1).min() > 1e-3
+
+
+def test_bfloat16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for listed, found in (({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": False}, "float32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda listed=listed: listed)
+        assert resolve_precision("auto", "cpu").value == found
+
+
+@pytest.mark.parametrize(("capability", "found"), [((9, 0), "bfloat16"), ((7, 5), "float32")])
+def test_bfloat16_where_the_gpu_has_it(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], found: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert resolve_precision("auto", "cuda:1").value == found
+    assert resolve_precision("auto", "mps") is Precision.FLOAT32
+
+
+def test_names_and_dtypes_of_precisions() -> None:
+    for wanted in (torch.bfloat16, "bfloat16", Precision.BFLOAT16):
+        assert resolve_precision(wanted, "cpu").weights is torch.bfloat16
+    for wanted in ("half", torch.int8, "torch"):
+        with pytest.raises(InputError, match=r"There is no dtype .*auto, float32, bfloat16"):
+            resolve_precision(wanted, "cpu")
+
+
+def test_mixed_keeps_float32_weights() -> None:
+    exact = released("tiny", 512)
+    pixels = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        wanted = exact.encode_image(pixels).top
+        mixed = exact.cast("mixed")
+        found = mixed.encode_image(pixels).top
+    assert mixed.precision is Precision.MIXED
+    assert {value.dtype for value in mixed.state_dict().values()} == {torch.float32}
+    difference = (found - wanted).abs().max() / wanted.abs().max()
+    assert 1e-5 < difference < 0.05
+    assert mixed.cast("float32").precision is Precision.FLOAT32
+    with torch.inference_mode():
+        assert torch.equal(mixed.encode_image(pixels).top, wanted)
