@@ -4,6 +4,7 @@ Run it with a screen, or under xvfb-run, on a machine that does nothing else::
 
     python -m tests.benchmarks.heartbeat
     python -m tests.benchmarks.heartbeat --model micro
+    python -m tests.benchmarks.heartbeat --plane 20000  # one plane of 20000 x 20000 pixels
 
 For each step: the longest time between two ticks of a timer of 5 ms, the longest callback of the
 plugin in processor time of the GUI thread without what napari does in it, and the longest single
@@ -18,10 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from time import thread_time
 from typing import Any
 
 import napari
 import numpy as np
+import zarr
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -29,6 +33,7 @@ from tests.benchmarks.measuring import Row, parser, report
 from tests.helpers.scenes import movie, straight
 from tests.helpers.stopwatch import Stopwatch
 
+Clock = Callable[[], float]
 SIDE, N_FRAMES, TICK_MS = 1024, 12, 5
 PATHS = [straight((200 + 250 * i, 200 + 200 * i), (2, 3), N_FRAMES) for i in range(3)]
 
@@ -57,13 +62,12 @@ class Heartbeat:
 class Session:
     """A user at a window, whose steps are measured."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, data: NDArray[np.uint8], clock: Clock = thread_time) -> None:
         self.model = model
         self.rows: list[Row] = []
-        self.ours, self.theirs = Stopwatch(), Stopwatch()
+        self.ours, self.theirs = Stopwatch(clock), Stopwatch(clock)
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(1280, 800)
-        data = movie((SIDE, SIDE), PATHS, radius=30)
         self.viewer.add_image(data, name="movie", axis_labels=("t", "y", "x"))
         self.wait(1)
         self.beat = Heartbeat()
@@ -148,7 +152,7 @@ class Session:
 
 def measure(model: str) -> list[Row]:
     """Return one row for each step."""
-    user = Session(model)
+    user = Session(model, movie((SIDE, SIDE), PATHS, radius=30))
     user.step("import the widget", user.import_widget, settle=False)
     user.measure_callbacks()
     user.step("open the widget", user.open)
@@ -171,16 +175,43 @@ def measure(model: str) -> list[Row]:
     return user.rows
 
 
+def measure_plane(model: str, side: int) -> list[Row]:
+    """Return one row for each step on one plane; times include waiting.
+
+    The first two are a layer of labels that napari has alone.
+    """
+    data = np.full((1, side, side), 20, np.uint8)
+    data[0, 400:460, 400:460] = 200
+    user = Session(model, data, time.perf_counter)
+    user.import_widget()
+    empty = zarr.zeros(shape=data.shape, chunks=(1, 512, 512), dtype="u2")
+    layers = user.viewer.layers
+    user.step("napari: add labels", lambda: user.viewer.add_labels(empty), settle=False)
+    user.wait(1)
+    user.step("napari: draw labels", lambda: layers[-1].refresh(extent=False), settle=False)
+    layers.remove(layers[-1])
+    user.measure_callbacks()
+    user.step("open the widget", user.open)
+    points = user.widget.state.sync.layers.points.layer
+    user.step("click", lambda: points.add(np.array([0.0, 430, 430])))
+    user.step("accept", lambda: user.key("N"))
+    user.widget.release()
+    user.viewer.close()
+    return user.rows
+
+
 def main() -> None:
     """Print one row for each step."""
     options = parser(__doc__)
     options.add_argument("--model", default="fake", choices=["fake", "micro"])
+    options.add_argument("--plane", type=int, help="side of a plane, in pixels")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = folder
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
         Path.home = classmethod(lambda cls: Path(folder))  # type: ignore[method-assign]
-        report(measure(given.model), given.csv)
+        rows = measure_plane(given.model, given.plane) if given.plane else measure(given.model)
+        report(rows, given.csv)
 
 
 if __name__ == "__main__":
