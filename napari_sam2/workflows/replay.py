@@ -16,7 +16,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import save_labels
-from napari_sam2.inference.model_catalog import AUTO_DEVICE
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.session.actions.action_table import SqliteActionLog
@@ -30,6 +30,7 @@ from napari_sam2.session.storage.session_archive import unpack_session
 from napari_sam2.session.storage.session_folder import read_description
 from napari_sam2.session.storage.session_image import image_path, open_session_image
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.workflows.model_summary import model_summary
 from napari_sam2.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class ReplayJob:
         The model; None loads the one that the session names.
     device : str
         Where the model runs.
+    dtype : str or None
+        Number format, see :func:`napari_sam2.open_session`; None uses that of the session.
+    input_size : int or None
+        Side of the model's square input in pixels; None uses that of the session.
     accept_changes : bool
         Whether to use another image or model than that of the session.
     overwrite : bool
@@ -63,6 +68,8 @@ class ReplayJob:
     source: Path | None = None
     model: str | Path | Predictor | None = None
     device: str = AUTO_DEVICE
+    dtype: str | None = None
+    input_size: int | None = None
     accept_changes: bool = False
     overwrite: bool = False
 
@@ -121,7 +128,7 @@ def replay_session(job: ReplayJob, reporter: Reporter) -> ReplayOutcome:
     with TemporaryDirectory() as temporary:
         packed = job.session.suffix == ".zip"
         folder = unpack_session(job.session, Path(temporary)) if packed else job.session
-        models = ModelLoader(job.model, job.device)
+        models = ModelLoader(job)
         saved, log = _open(job, folder, models)
         try:
             differences = (*saved.differences(), *models.differences(log.inputs()))
@@ -131,6 +138,9 @@ def replay_session(job: ReplayJob, reporter: Reporter) -> ReplayOutcome:
                     + "; ".join(dict.fromkeys(map(str, differences)))
                     + ". Use those of the session, or accept the changes."
                 )
+            info = saved.predictor.info
+            for note in (model_summary(info), *info.notes):
+                reporter.message(note)
             again = _repeat(saved, log, models, reporter, changed=bool(differences))
             if again is None:
                 return ReplayOutcome(0, cancelled=True)
@@ -144,27 +154,24 @@ class ModelLoader:
 
     Parameters
     ----------
-    model : str, Path, Predictor or None
-        Used in place of all models of the session; None loads these by their names.
-    device : str
-        Where the models run.
+    job : ReplayJob
+        Its model, number format and input size replace those of the session, if they are given.
     """
 
-    def __init__(self, model: str | Path | Predictor | None, device: str) -> None:
-        self._model = model
-        self._device = device
-        self._loaded: dict[str, Predictor] = {}
+    def __init__(self, job: ReplayJob) -> None:
+        self._job = job
+        self._loaded: dict[ModelIdentity, Predictor] = {}
 
     def load(self, identity: ModelIdentity) -> Predictor:
         """Return the model of an identity, or the one in its place."""
-        model = identity.name if self._model is None else self._model
+        job = self._job
+        model = identity.name if job.model is None else job.model
         if not isinstance(model, str | Path):
             return model
-        if str(model) not in self._loaded:
-            from napari_sam2.inference.sam2_predictor import load_predictor
-
-            self._loaded[str(model)] = load_predictor(model, self._device)
-        return self._loaded[str(model)]
+        if identity not in self._loaded:
+            dtype, size = job.dtype or identity.dtype, job.input_size or identity.input_size
+            self._loaded[identity] = predictor_of(model, job.device, dtype, size)
+        return self._loaded[identity]
 
     def differences(self, used: Iterable[InputUsed]) -> tuple[RunDifference, ...]:
         """Return which models of a session are not those that are used now."""

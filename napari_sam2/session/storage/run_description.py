@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.inference.protocol import MemoryPolicy, ModelInfo
+from napari_sam2.inference.protocol import EXACT_DTYPE, MemoryPolicy, ModelInfo
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
@@ -30,16 +30,28 @@ class ModelIdentity:
         Hash of the weights.
     trained : bool
         False for random weights.
+    dtype : str
+        Number format of the calculations; the first runs did not store it.
+    input_size : int or None
+        Side of the square input in pixels; None for the usual one of the network.
     """
 
     name: str
     weights_hash: str
     trained: bool = True
+    dtype: str = EXACT_DTYPE
+    input_size: int | None = None
 
     @classmethod
     def of(cls, info: ModelInfo) -> ModelIdentity:
         """Return the identity of a loaded model."""
-        return cls(info.name, info.weights_hash, info.trained)
+        size = info.image_size if info.resized else None
+        return cls(info.name, info.weights_hash, info.trained, info.dtype, size)
+
+    def __str__(self) -> str:
+        """Return the model for a message."""
+        size = "" if self.input_size is None else f", {self.input_size} px"
+        return f"{self.name} ({self.weights_hash[:12]}, {self.dtype}{size})"
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that :mod:`json` can write; see :meth:`from_json`."""
@@ -121,8 +133,7 @@ class RunDifference:
     @classmethod
     def of_models(cls, before: ModelIdentity, now: ModelIdentity) -> RunDifference:
         """Return the difference between two models."""
-        detail = f"was {_model_text(before)}, now {_model_text(now)}"
-        return cls(RunPart.MODEL, detail)
+        return cls(RunPart.MODEL, f"was {before}, now {now}")
 
     def __str__(self) -> str:
         return f"{self.part.value}: {self.detail}"
@@ -151,10 +162,6 @@ def _setting_differences(
 
 def _as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
-
-
-def _model_text(model: ModelIdentity) -> str:
-    return f"{model.name} ({model.weights_hash[:12]})"
 
 
 def _prompt_difference(before: PromptSnapshot, now: PromptSnapshot) -> str:

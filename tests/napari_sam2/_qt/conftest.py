@@ -180,9 +180,11 @@ def napari_settings(
 
 @pytest.fixture(autouse=True)
 def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save the sessions of images without files in a folder of the test."""
+    """Save the sessions of images without files, and image features, in a folder of the test."""
     location = "napari_sam2.session.storage.session_location.user_data_path"
     monkeypatch.setattr(location, lambda *_, **__: tmp_path / "user")
+    location = "napari_sam2.inference.features.folder.user_cache_path"
+    monkeypatch.setattr(location, lambda *_, **__: tmp_path / "cache")
 
 
 @pytest.fixture
