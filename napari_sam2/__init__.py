@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from napari_sam2.prompts.store import PromptStore
     from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt
     from napari_sam2.session.factory import open_session
+    from napari_sam2.session.saved_sessions import OpenedSession, open_session_folder
     from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.session.session_group import SessionGroup
     from napari_sam2.session.settings import SessionSettings
     from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
     from napari_sam2.workflows.evaluation.evaluate import evaluate
@@ -35,12 +37,14 @@ __all__ = [
     "LabelArray",
     "MaskPrompt",
     "MemoryPolicy",
+    "OpenedSession",
     "PointPrompt",
     "PromptStore",
     "PropagationDirection",
     "PropagationRequest",
     "SegmentationResult",
     "SegmentationSession",
+    "SessionGroup",
     "SessionSettings",
     "Stack",
     "StackReadError",
@@ -50,6 +54,7 @@ __all__ = [
     "evaluate",
     "load_predictor",
     "open_session",
+    "open_session_folder",
     "open_stack",
     "segment",
 ]
@@ -61,12 +66,14 @@ _MODULES = {
     "LabelArray": "masks.label_array",
     "MaskPrompt": "prompts.types",
     "MemoryPolicy": "inference.protocol",
+    "OpenedSession": "session.saved_sessions",
     "PointPrompt": "prompts.types",
     "PromptStore": "prompts.store",
     "PropagationDirection": "tracking.plan",
     "PropagationRequest": "tracking.plan",
     "SegmentationResult": "workflows.segment",
     "SegmentationSession": "session.session",
+    "SessionGroup": "session.session_group",
     "SessionSettings": "session.settings",
     "Stack": "images.stack",
     "StackReadError": "core.errors",
@@ -75,6 +82,7 @@ _MODULES = {
     "evaluate": "workflows.evaluation.evaluate",
     "load_predictor": "inference.sam2_predictor",
     "open_session": "session.factory",
+    "open_session_folder": "session.saved_sessions",
     "open_stack": "images.stack",
     "segment": "workflows.segment",
 }

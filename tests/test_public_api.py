@@ -14,6 +14,7 @@ NAMES = {
     "napari_sam2": {
         *("segment", "open_session", "open_stack", "load_predictor", "evaluate"),
         *("SegmentationSession", "SegmentationResult", "SessionSettings"),
+        *("open_session_folder", "OpenedSession", "SessionGroup"),
         *("PointPrompt", "BoxPrompt", "MaskPrompt", "PromptStore"),
         *("PropagationRequest", "PropagationDirection", "ViewPolicy", "MemoryPolicy"),
         *("Stack", "Intensity"),

@@ -9,10 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QShortcut
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.viewer.keys import Action, KeyBindings
-
-_USUAL = {Action.UNDO: "Ctrl+Z", Action.REDO: "Ctrl+Shift+Z"}
-"""Keys in addition to the user's."""
+from napari_sam2.viewer.keys import USUAL_KEYS, Action, KeyBindings
 
 
 class DockShortcuts:
@@ -33,8 +30,8 @@ class DockShortcuts:
     ) -> None:
         for action, call in actions.items():
             _add(dock, keys.key(action), call)
-            if action in _USUAL:
-                _add(dock, _USUAL[action], call)
+            if action in USUAL_KEYS:
+                _add(dock, USUAL_KEYS[action], call)
 
 
 def _add(dock: QWidget, key: str, call: Callable[[], Any]) -> None:

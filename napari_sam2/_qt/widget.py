@@ -25,6 +25,7 @@ from napari_sam2._qt.panels.refinement import RefinementPanel
 from napari_sam2._qt.panels.status import GettingStartedHint, RemedyButton, StatusPanel
 from napari_sam2._qt.panels.tools import ToolPanel
 from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2._qt.unsaved_guard import UnsavedGuard
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
@@ -208,6 +209,7 @@ class SegmentTrackWidget(DockedWidget):
             Action.LOCK: controller.frame_edits.lock_frame,
             Action.BEGIN: controller.frame_edits.begin_here,
             Action.END: controller.frame_edits.end_here,
+            Action.MERGE: self.objects.table.merge_selected,
         }
 
     def _start(self) -> None:
@@ -292,6 +294,7 @@ class SegmentTrackWidget(DockedWidget):
 
     def refresh(self) -> None:
         """Update all panels."""
+        UnsavedGuard.install(self, self.viewer)
         self.header.refresh()
         self.objects.refresh()
         self.foot.refresh()

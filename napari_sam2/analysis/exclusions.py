@@ -80,8 +80,16 @@ def overlap_messages(masks: MaskStore, geometry: LabelGeometry) -> tuple[str, ..
 def _message(item: ExcludedObject) -> str:
     first, count = item.frames[0], len(item.frames)
     where = f"frame {first}" if count == 1 else f"{count} frames, first on frame {first}"
-    who = "other objects have" if item.rival is None else f"object {item.rival} has"
-    return f"Object {item.object_id} has no mask on {where}: {who} most of its pixels there."
+    if item.rival is None:
+        return (
+            f"Object {item.object_id} has no mask on {where}: other objects have most of its "
+            "pixels there."
+        )
+    return (
+        f"Object {item.object_id} has no mask on {where}: object {item.rival} has most of its "
+        f"pixels there. If they are not its own, correct or end object {item.rival}, or propagate "
+        "both together."
+    )
 
 
 def _rival(

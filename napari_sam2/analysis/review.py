@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.masks.scores import ScoreRow, confidences
 
@@ -191,47 +190,6 @@ def worst_unreviewed(track: TrackReview) -> int | None:
     """Return the frame with the lowest confidence of those to review; None if there is none."""
     frames = np.flatnonzero(track.to_review)
     return int(frames[np.argmin(track.confidence[frames])]) if len(frames) else None
-
-
-_Identity = tuple[float, float, int, MaskOrigin, str]
-"""What tells the masks of one object on one frame apart, without their pixels."""
-
-
-def _identity(row: ScoreRow) -> _Identity:
-    """Return the identity of the mask of a row; its status does not matter."""
-    return row.predicted_iou, row.object_score, row.area, row.origin, row.view
-
-
-class ReviewedFrames:
-    """The masks that the user has looked at.
-
-    A mask is recognized by its scores, area, origin and view, so that a frame counts as not
-    reviewed once its mask has changed, and as reviewed again once the change is undone. Accepting
-    or locking a mask changes nothing.
-
-    Attributes
-    ----------
-    version : int
-        Number of changes.
-    """
-
-    def __init__(self) -> None:
-        self.version = 0
-        self._seen: dict[tuple[FixedPosition, int], dict[int, _Identity]] = {}
-
-    def add(self, position: FixedPosition, row: ScoreRow) -> None:
-        """Add the mask of a row, on a position along the axes that are not propagated."""
-        self._seen.setdefault((position, row.object_id), {})[row.frame] = _identity(row)
-        self.version += 1
-
-    def frames(self, position: FixedPosition, rows: Collection[ScoreRow]) -> list[int]:
-        """Return the frames of those rows that are reviewed."""
-        return [row.frame for row in rows if self.includes(position, row)]
-
-    def includes(self, position: FixedPosition, row: ScoreRow) -> bool:
-        """Return whether the mask of a row is reviewed."""
-        seen = self._seen.get((position, row.object_id), {})
-        return seen.get(row.frame) == _identity(row)
 
 
 def _of_rows(n_frames: int, rows: Iterable[ScoreRow], has: Callable[[ScoreRow], bool]) -> Flags:

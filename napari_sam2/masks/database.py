@@ -14,7 +14,7 @@ from typing import Any
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class MaskTable(Enum):
@@ -55,7 +55,26 @@ CREATE TABLE steps (number INTEGER PRIMARY KEY, header TEXT NOT NULL);
 CREATE TABLE edits (step INTEGER NOT NULL, key TEXT NOT NULL, value BLOB, UNIQUE (key, step));
 CREATE INDEX edits_of_step ON edits (step);
 """
-_TABLES = _OTHERS + _SESSION + "".join(_MASKS.format(table=table.value) for table in MaskTable)
+# Since version 3: the actions of a session, and the masks that the user has looked at.
+_ACTIONS = """
+CREATE TABLE actions (
+    number INTEGER PRIMARY KEY, step INTEGER NOT NULL, kind TEXT NOT NULL, value BLOB NOT NULL
+);
+CREATE TABLE reviewed (
+    position TEXT NOT NULL, object_id INTEGER NOT NULL, frame INTEGER NOT NULL, mask TEXT NOT NULL,
+    PRIMARY KEY (position, object_id, frame)
+) WITHOUT ROWID;
+"""
+_EARLIER_EDITS = """
+INSERT INTO actions (step, kind, value) SELECT 0, 'earlier', '{}' WHERE EXISTS (
+    SELECT 1 FROM steps UNION ALL SELECT 1 FROM state UNION ALL SELECT 1 FROM masks
+)
+"""
+_UPGRADES = {1: _SESSION, 2: _ACTIONS + _EARLIER_EDITS}
+"""What makes a file of each earlier version one of the next."""
+_TABLES = (
+    _OTHERS + _SESSION + _ACTIONS + "".join(_MASKS.format(table=table.value) for table in MaskTable)
+)
 
 # A rollback journal and an exclusive connection also work on network drives, where write-ahead
 # logging does not, as it needs shared memory.
@@ -159,12 +178,14 @@ class Database:
             self._execute_all(_TABLES)
             self._connection.execute("INSERT INTO version VALUES (?)", (SCHEMA_VERSION,))
         found = self._connection.execute("SELECT number FROM version").fetchone()
-        if found == (1,):
-            self._execute_all(_SESSION)
-            self._connection.execute("UPDATE version SET number = ?", (SCHEMA_VERSION,))
-        elif found != (SCHEMA_VERSION,):
+        number = found[0] if found else None
+        while number in _UPGRADES:
+            self._execute_all(_UPGRADES[number])
+            number += 1
+            self._connection.execute("UPDATE version SET number = ?", (number,))
+        if number != SCHEMA_VERSION:
             raise UserError(
-                f"{self.path} has schema version {found[0] if found else 'none'}; this "
+                f"{self.path} has schema version {'none' if number is None else number}; this "
                 f"napari-sam2 reads versions 1 to {SCHEMA_VERSION}. Update napari-sam2."
             )
 

@@ -155,7 +155,7 @@ class PromptResolver:
                 digest.update(f"{prompt.offset} {prompt.mask.shape}".encode())
                 digest.update(np.packbits(prompt.mask).tobytes())
             else:
-                digest.update(repr(prompt).encode())
+                digest.update(repr(_with_plain_numbers(prompt)).encode())
         chosen = self._predictions.get(object_id, frame).chosen
         if chosen is not None:
             digest.update(str(chosen.window).encode() + (chosen.logits > 0).tobytes())
@@ -185,3 +185,15 @@ class PromptResolver:
 
 def _only_outside(prompts: Iterable[Prompt]) -> bool:
     return all(isinstance(prompt, PointPrompt) and not prompt.label for prompt in prompts)
+
+
+def _with_plain_numbers(prompt: PointPrompt | BoxPrompt) -> PointPrompt | BoxPrompt:
+    """Return a prompt whose text does not depend on the type of its numbers."""
+    if isinstance(prompt, PointPrompt):
+        return replace(prompt, yx=_plain(prompt.yx))
+    return replace(prompt, yx0=_plain(prompt.yx0), yx1=_plain(prompt.yx1))
+
+
+def _plain(yx: tuple[float, float]) -> tuple[float, float]:
+    y, x = np.asarray(yx).tolist()
+    return y, x

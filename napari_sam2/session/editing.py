@@ -11,13 +11,22 @@ from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
+from napari_sam2.masks.store import MaskKey
+from napari_sam2.session.actions.actions import (
+    MasksDeleted,
+    MasksMerged,
+    SessionAction,
+    StatusChanged,
+)
 from napari_sam2.session.events import SessionEvents
 from napari_sam2.session.history.session_state import SessionState
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.prompt_transfer import move_prompts
+from napari_sam2.tracking.exclusion import return_pixels
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
+    from napari_sam2.masks.store import MaskStore
     from napari_sam2.prompts.store import PromptStore
     from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.history.edit_history import EditHistory
@@ -79,8 +88,10 @@ class MaskEditor:
         for frame, info in store.infos():
             self.scores.add(ScoreRow.from_info(frame, info))
 
-    def store(self, results: Sequence[FrameResult], *, replace: bool = False) -> None:
-        """Store masks; with ``replace`` also in place of accepted ones.
+    def store(
+        self, results: Sequence[FrameResult], action: SessionAction, *, replace: bool = False
+    ) -> None:
+        """Store the masks of an action; with ``replace`` also in place of accepted ones.
 
         Without ``replace``, masks on frames without the object are not stored.
         """
@@ -90,6 +101,7 @@ class MaskEditor:
                 self.scores.add(ScoreRow.from_result(result))
                 if result.origin is MaskOrigin.PROMPT:
                     self._prompts.predictions.stored(result.object_id, result.frame)
+            self._history.log(action)
         written: defaultdict[tuple[MaskOrigin, PlaneIndex], list[int]] = defaultdict(list)
         for result in results:
             written[result.origin, result.index].append(result.object_id)
@@ -141,32 +153,66 @@ class MaskEditor:
 
     def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
         """Merge an object into another one; return the prompts that were dropped."""
-        if source_id == target_id:
-            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
         with self._history.step(f"Merge object {source_id} into object {target_id}"):
-            self.add_prompted_objects()
-            for object_id in (source_id, target_id):
-                self.objects.check(object_id)
+            self.check_mergeable(source_id, target_id)
             with self._history.edit("Merge"):
                 dropped = move_prompts(self._prompts, source_id, target_id)
-                merged = self._store.merge(source_id, target_id)
-                for frame, info in merged:
-                    self.scores.add(ScoreRow.from_info(frame, info))
-                    self._prompts.predictions.stored(target_id, frame)
+                self.merge_masks(source_id, target_id)
             self.remove(source_id)
-        for _, info in merged:
-            self._events.masks.emit(target_id, info.index)
         return dropped
 
+    def check_mergeable(self, source_id: int, target_id: int) -> None:
+        """Raise an error if an object cannot be merged into another one."""
+        if source_id == target_id:
+            raise UserError(f"Object {source_id} cannot be merged with itself. Choose another one.")
+        self.add_prompted_objects()
+        for object_id, other_id in ((source_id, target_id), (target_id, source_id)):
+            self.objects.check(object_id)
+            locked = FrameRanges.of(self._store.locked().get(object_id, ()))
+            changed = locked & self._store.frames(other_id)
+            if changed:
+                raise UserError(
+                    f"Object {object_id} is locked on {changed.text}, where object {other_id} has "
+                    "a mask, too. Unlock it there to merge them."
+                )
+
+    def merge_masks(self, source_id: int, target_id: int) -> None:
+        """Unite the masks of an object with those of another one; its own masks stay."""
+        with self._history.edit("Merge masks"):
+            merged = self._store.merge(source_id, target_id)
+            for frame, info in merged:
+                self.scores.add(ScoreRow.from_info(frame, info))
+                self._prompts.predictions.stored(target_id, frame)
+            self._history.log(MasksMerged(self._prompts.position, source_id, target_id))
+        for _, info in merged:
+            self._events.masks.emit(target_id, info.index)
+
     def delete(self, object_id: int, frames: Iterable[int] | None) -> None:
-        """Delete an object's masks on some frames, or on all, whatever their status."""
+        """Delete an object's masks on some frames, or on all, whatever their status.
+
+        Pixels that other objects had lost to it become theirs again.
+        """
         chosen = None if frames is None else list(frames)
-        with self._history.step(f"Delete masks of object {object_id}"):
+        with self._history.edit(f"Delete masks of object {object_id}"):
             deleted = self._store.delete(object_id, chosen)
             for frame in [None] if chosen is None else chosen:
                 self.scores.drop(object_id, frame)
+            returned = self._return_pixels(deleted)
+            where = None if chosen is None else FrameRanges.of(chosen)
+            self._history.log(MasksDeleted(self._prompts.position, object_id, where))
         for index in deleted:
             self._events.masks.emit(object_id, index)
+        for result in returned:
+            self._events.masks.emit(result.object_id, result.index)
+
+    def _return_pixels(self, planes: Iterable[PlaneIndex]) -> list[FrameResult]:
+        """Give pixels of deleted masks back to the masks that had lost them."""
+        returned: list[FrameResult] = []
+        for frame in map(self._store.frame, planes):
+            returned += return_pixels(self._store.records(frame), frame)
+        for result in self._store.put(returned):
+            self.scores.add(ScoreRow.from_result(result))
+        return returned
 
     def clear(self, object_id: int, frames: FrameRanges) -> None:
         """Delete an object's masks on some frames, where it gets none from now on."""
@@ -215,16 +261,14 @@ class MaskEditor:
     def accept(self, object_id: int, frames: Iterable[int] | None, *, cover: bool) -> int:
         """Accept an object's masks that are not locked; return how many changed."""
         open_masks = frozenset({MaskStatus.DRAFT, MaskStatus.FINAL})
-        title = f"Accept object {object_id}"
-        return self._set_status(
-            title, object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover
-        )
+        change = self._change(object_id, frames, MaskStatus.ACCEPTED, open_masks, cover=cover)
+        return self.set_status(change, f"Accept object {object_id}")
 
     def reopen(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Make an object's accepted masks drafts again; return how many changed."""
         accepted = frozenset({MaskStatus.ACCEPTED})
-        title = f"Reopen object {object_id}"
-        return self._set_status(title, object_id, frames, MaskStatus.FINAL, accepted)
+        change = self._change(object_id, frames, MaskStatus.FINAL, accepted)
+        return self.set_status(change, f"Reopen object {object_id}")
 
     def lock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Lock an object's masks; return how many changed. UserError if there are none."""
@@ -237,34 +281,53 @@ class MaskEditor:
                 f"Object {object_id} has no mask{where} to lock. Click it or propagate it first."
             )
         unlocked = frozenset(MaskStatus) - {MaskStatus.LOCKED}
-        title = f"Lock object {object_id}"
-        return self._set_status(title, object_id, found, MaskStatus.LOCKED, unlocked)
+        change = self._change(object_id, found, MaskStatus.LOCKED, unlocked)
+        return self.set_status(change, f"Lock object {object_id}")
 
     def unlock(self, object_id: int, frames: Iterable[int] | None) -> int:
         """Unlock an object's masks; return how many changed."""
         locked = frozenset({MaskStatus.LOCKED})
         masked = self._store.frames(object_id)
         found = masked if frames is None else FrameRanges.of(frames) & masked
-        title = f"Unlock object {object_id}"
-        return self._set_status(title, object_id, found, MaskStatus.FINAL, locked)
+        change = self._change(object_id, found, MaskStatus.FINAL, locked)
+        return self.set_status(change, f"Unlock object {object_id}")
 
-    def _set_status(
+    def _change(
         self,
-        title: str,
         object_id: int,
         frames: Iterable[int] | None,
         status: MaskStatus,
         of: frozenset[MaskStatus],
         *,
         cover: bool = False,
-    ) -> int:
-        with self._history.step(title):
-            changed = self._store.set_status(object_id, frames, status, of=of, cover=cover)
+    ) -> StatusChanged:
+        chosen = None if frames is None else FrameRanges.of(frames)
+        return StatusChanged(self._prompts.position, object_id, chosen, status, of, cover)
+
+    def set_status(self, change: StatusChanged, title: str) -> int:
+        """Change the status of an object's masks as one step; return how many changed."""
+        object_id = change.object_id
+        with self._history.edit(title):
+            changed = self._store.set_status(
+                object_id, change.frames, change.status, of=change.of, cover=change.cover
+            )
             for frame, info in changed:
                 self.scores.add(ScoreRow.from_info(frame, info))
+            self._history.log(change)
         for _, info in changed:
             self._events.masks.emit(info.object_id, info.index)
         return sum(info.object_id == object_id for _, info in changed)
+
+    def take_locked(self, object_id: int, frames: Iterable[int] | None, masks: MaskStore) -> None:
+        """Replace an object's masks by those of a store that are locked there."""
+        chosen = self._store.frames(object_id) if frames is None else frames
+        found = [(frame, masks.get(object_id, self._store.index(frame))) for frame in chosen]
+        locked = [(f, r) for f, r in found if r is not None and r.status is MaskStatus.LOCKED]
+        with self._history.edit(f"Lock object {object_id}"):
+            records = [record.with_status(MaskStatus.FINAL) for _, record in locked]
+            self._store.exchange({MaskKey(r.object_id, r.index): r for r in records})
+            for (frame, _), record in zip(locked, records, strict=True):
+                self.scores.add(ScoreRow.from_info(frame, record.info))
 
 
 def locked_error(object_id: int, frame: int) -> UserError:

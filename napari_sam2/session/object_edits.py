@@ -157,9 +157,13 @@ class ObjectEdits:
         Raises
         ------
         UserError
-            If both are the same object, or one does not exist.
+            If both are the same object, one does not exist, or a locked mask would change.
         """
         return self._editor.merge(source_id, target_id)
+
+    def check_mergeable(self, source_id: int, target_id: int) -> None:
+        """Raise UserError if :meth:`merge` would do so."""
+        self._editor.check_mergeable(source_id, target_id)
 
     def redraw(self) -> None:
         """Draw the labels of all masks again."""

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
+from napari_sam2.session.actions.actions import MaskRefined, RunAdvanced
 from napari_sam2.tracking.plan import Plan, PropagationRequest, make_plan
 from napari_sam2.tracking.propagation import Propagation, SweptFrame
 
 if TYPE_CHECKING:
+    from napari_sam2.images.coordinates import FixedPosition
+    from napari_sam2.images.plane_readers import Prefetcher
     from napari_sam2.masks.mask import FrameResult
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.plane_prompts import RunPrompts
     from napari_sam2.prompts.resolver import PromptResolver
     from napari_sam2.session.editing import MaskEditor
     from napari_sam2.session.events import RunState
-    from napari_sam2.session.history.edit_history import EditHistory, EditToken
+    from napari_sam2.session.history.edit_history import EditHistory
+    from napari_sam2.session.history.edit_token import EditToken
     from napari_sam2.session.pipeline import InferencePipeline
     from napari_sam2.session.tracks.object_tracks import ObjectTracks
     from napari_sam2.tracking.resume_state import Journal
@@ -52,6 +56,8 @@ class SessionRuns:
         Records each run as one step.
     checkpoint_every : int
         Number of frames between checkpoints.
+    position : FixedPosition
+        Position of the session.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class SessionRuns:
         model_lock: RLock,
         history: EditHistory,
         checkpoint_every: int,
+        position: FixedPosition,
     ) -> None:
         self._pipeline = pipeline
         self._resolver = resolver
@@ -79,6 +86,7 @@ class SessionRuns:
         self._model_lock = model_lock
         self._history = history
         self._checkpoint_every = checkpoint_every
+        self._position = position
 
     def plan(self, request: PropagationRequest, n_frames: int) -> Plan:
         """Return the sweeps of a propagation; UserError if nothing can be propagated."""
@@ -125,26 +133,51 @@ class SessionRuns:
         """
         with self._history.join(token):
             prompts = self._resolver.resolve_run(plan.conditioning)
-        prompts.check()
+            prompts.check()
+            run = self._history.start_run(self._position, plan)
         self._state.reset()
-        return self._run(plan, prompts, prompts.digest(context), token, resume=resume)
+        return self._run(run, plan, prompts, prompts.digest(context), token, resume=resume)
+
+    def repeat(self, plan: Plan) -> Iterator[int]:
+        """Run a plan of the log, and yield the number of frames done after each was stored."""
+        prompts = self._resolver.resolve_run(plan.conditioning)
+        self._state.reset()
+        with self._pipeline.prefetcher() as prefetcher:
+            frames = self._sweep(plan, prompts, prefetcher, "", resume=False)
+            while (frame := self._next(frames)) is not None:
+                advanced = RunAdvanced(self._position, 0, frame.done)
+                self._editor.store([*frame.results, *frame.revised], advanced)
+                yield frame.done
+
+    def _sweep(
+        self, plan: Plan, prompts: RunPrompts, prefetcher: Prefetcher, run_id: str, *, resume: bool
+    ) -> Iterator[SweptFrame]:
+        make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
+        exclusion = self._pipeline.exclusion(plan, self._store)
+        store, every = self._store, self._checkpoint_every
+        propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
+        return propagation.run(plan, self._state.cancelled, resume=resume)
 
     def _run(
-        self, plan: Plan, prompts: RunPrompts, run_id: str, token: EditToken, *, resume: bool
+        self,
+        run: int,
+        plan: Plan,
+        prompts: RunPrompts,
+        run_id: str,
+        token: EditToken,
+        *,
+        resume: bool,
     ) -> Iterator[FrameResult]:
         recorders = {r.object_id: r for r in self._tracks.start_run(plan.objects)}
         running, opened = self._state.running(plan.n_steps), self._history.keep_open(token)
         with running, opened, self._pipeline.prefetcher() as prefetcher:
-            make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-            exclusion = self._pipeline.exclusion(plan, self._store)
-            store, every = self._store, self._checkpoint_every
-            propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
-            frames = propagation.run(plan, self._state.cancelled, resume=resume)
+            frames = self._sweep(plan, prompts, prefetcher, run_id, resume=resume)
             try:
                 while (frame := self._next(frames)) is not None:
                     results = [*frame.results, *frame.revised]
+                    advanced = RunAdvanced(self._position, run, frame.done)
                     with self._history.join(token):
-                        self._editor.store(results)
+                        self._editor.store(results, advanced)
                     for result in frame.results:
                         recorders[result.object_id].add(result)
                     self._state.advance(frame.done)
@@ -163,15 +196,41 @@ class SessionRuns:
     ) -> Iterator[Refined]:
         """Refine the masks of some objects and frames, or of all, and yield each outcome."""
         selection = self._refiner.select(objects, frames)
-        share = partial(self._pipeline.share_pixels, self._store, rivals={o for _, o in selection})
+        rivals = tuple(sorted({object_id for _, object_id in selection}))
         self._state.reset()
         token = self._history.action("Refine masks")
         with self._state.running(len(selection)), self._history.keep_open(token):
             for done, refined in enumerate(self._refiner.refine_all(selection), 1):
                 if refined.outcome is RefinementOutcome.REFINED:
                     with self._history.join(token):
-                        self._editor.store(share(refined.result))
+                        self._store_refined(refined.result, rivals)
                 self._state.advance(done)
                 yield refined
                 if self._state.cancelled():
                     return
+
+    def refine_mask(
+        self, object_id: int, frame: int, rivals: tuple[int, ...], *, replace: bool
+    ) -> FrameResult:
+        """Refine one mask and store it; see :meth:`MaskRefiner.refine`.
+
+        Parameters
+        ----------
+        object_id, frame : int
+            The mask.
+        rivals : tuple of int
+            Objects whose pixels it competes for.
+        replace : bool
+            Whether accepted masks are replaced too.
+        """
+        refined = self._refiner.refine(object_id, frame)
+        self._store_refined(refined, rivals, replace=replace)
+        return refined
+
+    def _store_refined(
+        self, refined: FrameResult, rivals: tuple[int, ...], *, replace: bool = False
+    ) -> None:
+        object_id, frame = refined.object_id, refined.frame
+        action = MaskRefined(self._position, object_id, frame, rivals, replace)
+        shared = self._pipeline.share_pixels(self._store, refined, rivals)
+        self._editor.store(shared, action, replace=replace)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import choose_intensity
+from napari_sam2.inference.model_catalog import AUTO_DEVICE
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.run_description import RunDifference
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.session_folder import SessionFolder, last_edit, read_description
+from napari_sam2.session.storage.session_image import image_path, open_session_image
 from napari_sam2.session.storage.session_location import session_paths
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ class OpenedSession:
 
 def open_session_folder(
     path: Path | str,
-    stack: Stack,
-    predictor: Predictor,
+    stack: Stack | None = None,
+    predictor: Predictor | str | Path | None = None,
     *,
+    device: str = AUTO_DEVICE,
     intensity: Intensity | None = None,
     labels: DraftAndResultLabels | None = None,
 ) -> OpenedSession:
@@ -54,10 +57,12 @@ def open_session_folder(
     ----------
     path : Path or str
         The folder.
-    stack : Stack
-        The image, open along the axis of the session.
-    predictor : Predictor
-        The model.
+    stack : Stack or None
+        The image, open along the axis of the session; None opens the file that the session names.
+    predictor : Predictor, str, Path or None
+        The model, or its name or weights file; None loads the one that the session names.
+    device : str
+        Device of a model that is loaded, see :func:`napari_sam2.open_session`.
     intensity : Intensity or None
         Contrast of the image that the model is shown; None for that of the session.
     labels : DraftAndResultLabels or None
@@ -68,9 +73,18 @@ def open_session_folder(
     ------
     UserError
         If there is no session, or it is in use, damaged, of a newer version, or of an image of
-        other axes or another shape.
+        other axes or another shape; if its image or model is needed and is not found.
     """
-    sessions = restore_sessions(path, stack, predictor, intensity=intensity, labels=labels)
+    folder = Path(path)
+    description = read_description(folder)
+    if stack is None:
+        stack = open_session_image(image_path(folder, description), description)
+    model = description.model.name if predictor is None else predictor
+    if isinstance(model, str | Path):
+        from napari_sam2.inference.sam2_predictor import load_predictor
+
+        model = load_predictor(model, device)
+    sessions = restore_sessions(folder, stack, model, intensity=intensity, labels=labels)
     try:
         return OpenedSession(sessions, sessions.differences())
     except BaseException:

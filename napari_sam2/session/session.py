@@ -13,6 +13,8 @@ from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.prompts.resolver import PromptResolver
+from napari_sam2.session.actions.actions import CandidateChosen, MaskPredicted
+from napari_sam2.session.actions.player import ActionPlayer
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
 from napari_sam2.session.history.edit_history import EditHistory
@@ -79,6 +81,8 @@ class SegmentationSession(ObjectEdits):
         Scores of all masks.
     history : EditHistory
         All edits, with undo and redo.
+    actions : ActionPlayer
+        Repeats actions of a log.
     """
 
     def __init__(
@@ -122,8 +126,9 @@ class SegmentationSession(ObjectEdits):
         self._runs = SessionRuns(
             *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
             *(self._refiner, self._journal, self._run, self._model_lock, self.history),
-            self.settings.checkpoint_every,
+            *(self.settings.checkpoint_every, prompts.position),
         )
+        self.actions = ActionPlayer(self._editor, self._runs, self.preview, self.choose)
 
     @property
     def intensity(self) -> Intensity:
@@ -194,7 +199,8 @@ class SegmentationSession(ObjectEdits):
                 preview = self._pipeline.click_predictor.predict(object_id, frame)
             with self.history.edit("Store a prediction"):
                 if self.prompts.get(object_id, frame) == asked:
-                    self._editor.store([preview.result], replace=True)
+                    predicted = MaskPredicted(self.prompts.position, object_id, frame)
+                    self._editor.store([preview.result], predicted, replace=True)
         return preview
 
     def choose(self, preview: Preview, number: int) -> Preview:
@@ -204,9 +210,11 @@ class SegmentationSession(ObjectEdits):
         """
         self._editor.check_unlocked(preview.result.object_id, preview.result.frame)
         chosen = preview.choose(number)
-        with self.history.step(f"Choose a mask of object {chosen.result.object_id}"):
-            self._resolver.choose(chosen.result, chosen.chosen)
-            self._editor.store([chosen.result], replace=True)
+        result, number = chosen.result, chosen.chosen
+        action = CandidateChosen(self.prompts.position, result.object_id, result.frame, number)
+        with self.history.step(f"Choose a mask of object {result.object_id}"):
+            self._resolver.choose(result, number)
+            self._editor.store([result], action, replace=True)
         return chosen
 
     def refine(self, object_id: int, frame: int) -> FrameResult:
@@ -220,9 +228,7 @@ class SegmentationSession(ObjectEdits):
         """
         self._editor.check_unlocked(object_id, frame)
         with self.history.step(f"Refine object {object_id}"):
-            refined = self._refiner.refine(object_id, frame)
-            self._editor.store(self._pipeline.share_pixels(self._store, refined), replace=True)
-        return refined
+            return self._runs.refine_mask(object_id, frame, (), replace=True)
 
     def refinable(self, object_id: int, frame: int) -> bool:
         """Return whether :meth:`refine_track` would try to refine a mask; no model is run."""

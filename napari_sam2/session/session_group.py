@@ -10,20 +10,23 @@ from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.session.actions.actions import InputUsed
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.session.storage.run_description import RunDifference
+from napari_sam2.session.storage.run_description import ModelIdentity, RunDifference
 from napari_sam2.session.storage.saved_values import SavedValues
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.session_folder import SessionFolder
+from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
 
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.label_array import DraftAndResultLabels
+    from napari_sam2.prompts.types import Prompt
 
 
 class SessionGroup:
@@ -52,6 +55,8 @@ class SessionGroup:
     ----------
     history : EditHistory
         All edits of all sessions, with undo and redo.
+    reviewed : ReviewedFrames
+        The masks that the user has looked at.
     """
 
     def __init__(
@@ -69,14 +74,17 @@ class SessionGroup:
         self.labels = labels
         self.folder = folder
         self.masks: MaskStore = MemoryMaskStore() if folder is None else folder.masks
+        self.reviewed = ReviewedFrames() if folder is None else folder.reviewed
         self.objects = ObjectList()
         steps = None if folder is None else folder.steps
-        self.history = EditHistory(steps) if history is None else history
+        actions = None if folder is None else folder.actions
+        self.history = EditHistory(steps, actions=actions) if history is None else history
         self.settings = settings or SessionSettings()
         self._predictor = predictor
         self._intensity = intensity
         self._sessions: dict[FixedPosition, SegmentationSession] = {}
         self._listeners: list[Callable[[SegmentationSession], None]] = []
+        self._log_input()
         if folder is not None:
             self._restore(folder)
 
@@ -123,6 +131,11 @@ class SessionGroup:
         now = self._description().with_input(self.stack)
         return self.folder.description.differences(now)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the sessions were to be saved, and no folder could be made."""
+        return self.folder is not None and self.folder.failed
+
     def close(self) -> None:
         """Close the folder; another process can open it then. Do not use the sessions any more."""
         if self.folder is not None:
@@ -146,6 +159,25 @@ class SessionGroup:
 
     def __iter__(self) -> Iterator[tuple[FixedPosition, SegmentationSession]]:
         return iter(list(self._sessions.items()))
+
+    def merge(self, source_id: int, target_id: int) -> tuple[Prompt, ...]:
+        """Merge an object into another one in all sessions, as one step; see the session's method.
+
+        Raises
+        ------
+        UserError
+            If both are the same object, one does not exist, or a locked mask would change; nothing
+            is merged then.
+        """
+        sessions = list(self._sessions.values())
+        for session in sessions:
+            session.check_mergeable(source_id, target_id)
+        dropped: list[Prompt] = []
+        with self.history.step(f"Merge object {source_id} into object {target_id}"):
+            for session in sessions:
+                self.objects.add(source_id)
+                dropped += session.merge(source_id, target_id)
+        return tuple(dropped)
 
     def connect(self, created: Callable[[SegmentationSession], None]) -> None:
         """Call ``created`` with every session, existing ones now and new ones when created."""
@@ -178,6 +210,7 @@ class SessionGroup:
         self._intensity = intensity
         for session in self._sessions.values():
             session.intensity = intensity
+        self._log_input()
         self._describe()
 
     def set_predictor(self, predictor: Predictor) -> None:
@@ -185,7 +218,12 @@ class SessionGroup:
         self._predictor = predictor
         for fixed, old in list(self._sessions.items()):
             self._sessions[fixed] = self._create(fixed, old.prompts)
+        self._log_input()
         self._describe()
+
+    def _log_input(self) -> None:
+        model = ModelIdentity.of(self._predictor.info)
+        self.history.use(InputUsed(self._intensity, model))
 
     def _create(self, fixed: FixedPosition, prompts: PromptStore) -> SegmentationSession:
         session = SegmentationSession(

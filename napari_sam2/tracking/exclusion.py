@@ -180,6 +180,33 @@ def share_pixels(
     ]
 
 
+def return_pixels(records: Sequence[MaskRecord], frame: int) -> list[FrameResult]:
+    """Return the masks of a frame that get pixels back after another mask there was deleted.
+
+    These are masks that had lost pixels, or all of them, to the deleted one. They compete with
+    each other for these pixels; all other masks keep theirs.
+
+    Parameters
+    ----------
+    records : sequence of MaskRecord
+        The masks that are left on the frame.
+    frame : int
+        The frame.
+    """
+    losers = [r for r in records if not _protected(r) and _lost_pixels(r)]
+    kept = [r for r in records if r.excluded is None and (_protected(r) or not _lost_pixels(r))]
+    ownership = settle([*map(_by_origin, losers), *map(_fixed, kept)]) if losers else None
+    return [
+        _revised(record, frame, ownership, record.excluded or record.origin)
+        for record in losers
+        if ownership is not None and not _up_to_date(record, ownership)
+    ]
+
+
+def _lost_pixels(record: MaskRecord) -> bool:
+    return record.excluded is not None or record.lost is not None
+
+
 def _by_origin(mask: FrameResult | MaskRecord) -> Contender:
     prompted = mask.origin is MaskOrigin.PROMPT
     precedence = Precedence.PROMPTED if prompted else Precedence.TRACKED

@@ -29,6 +29,11 @@ class Action(Enum):
     LOCK = "Shift-J"
     BEGIN = "Shift-Z"
     END = "Shift-X"
+    MERGE = "Shift-M"
+
+
+USUAL_KEYS = {Action.UNDO: "Ctrl-Z", Action.REDO: "Ctrl-Shift-Z"}
+"""Keys in addition to those that the user can change."""
 
 
 class KeyBindings:
@@ -54,9 +59,15 @@ class KeyBindings:
     def bind(self, actions: Mapping[Action, Callable[[], Any]]) -> None:
         """Bind actions until :meth:`release` is called."""
         for action, call in actions.items():
-            before = set(self._viewer.keymap)
-            self._viewer.bind_key(self._keys[action], _without_viewer(call), overwrite=True)
-            self._bound += [key for key in self._viewer.keymap if key not in before]
+            self._bind(self._keys[action], call)
+            if action in USUAL_KEYS:
+                # Keys of the active layer come first, e.g. those of the user's own labels.
+                self._bind(USUAL_KEYS[action], call)
+
+    def _bind(self, key: str, call: Callable[[], Any]) -> None:
+        before = set(self._viewer.keymap)
+        self._viewer.bind_key(key, _without_viewer(call), overwrite=True)
+        self._bound += [bound for bound in self._viewer.keymap if bound not in before]
 
     def release(self) -> None:
         """Unbind the keys that :meth:`bind` has bound."""

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import save_labels
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import MaskStatus
-from napari_sam2.session.history.edit_history import EditHistory
-from napari_sam2.session.saved_sessions import OpenedSession, open_session_folder
+from napari_sam2.session.actions.action_table import SqliteActionLog
+from napari_sam2.session.actions.actions import InputUsed
+from napari_sam2.session.actions.replayer import ActionReplayer
+from napari_sam2.session.history.edit_history import MAX_STEPS, EditHistory
+from napari_sam2.session.saved_sessions import restore_sessions
 from napari_sam2.session.session_group import SessionGroup
-from napari_sam2.session.storage.run_description import ModelIdentity
+from napari_sam2.session.storage.run_description import ModelIdentity, RunDifference
 from napari_sam2.session.storage.session_archive import unpack_session
 from napari_sam2.session.storage.session_folder import read_description
 from napari_sam2.session.storage.session_image import image_path, open_session_image
@@ -77,24 +84,42 @@ class ReplayOutcome:
         Number of objects in the labels.
     cancelled : bool
         Whether it was canceled; nothing is written then.
+    n_frames : int
+        Number of frames with labels in the session or in the replay.
+    different : tuple of PlaneIndex
+        The frames on which the labels of the replay are not those of the session.
     """
 
     n_objects: int
     cancelled: bool = False
+    n_frames: int = 0
+    different: tuple[PlaneIndex, ...] = ()
+
+    @property
+    def comparison(self) -> str:
+        """A sentence that compares the labels with those of the session."""
+        if not self.different:
+            return "The labels are the same as in the session."
+        first = ", ".join(map(str, self.different[0])) or "0"
+        return (
+            f"The labels differ from those of the session on {len(self.different)} of "
+            f"{self.n_frames} frames, first on {first}."
+        )
 
 
 def replay_session(job: ReplayJob, reporter: Reporter) -> ReplayOutcome:
-    """Propagate the prompts and locked masks of a session, and write the labels of all objects.
+    """Compute a session again from its log, and write the labels of all objects.
 
-    The session is not changed. The labels are those of the session if all its objects were
-    propagated after their last edit, over all frames and in both directions, and accepted in the
-    order of their ids. Masks that were corrected locally, refined or deleted afterwards are
-    computed as a run over all frames gives them.
+    All predictions, runs and refinements are computed again in the order in which they were made,
+    with the prompts, painted masks and decisions of the log between them. The session is not
+    changed. Drafts are written too, accepted in the order of their ids. For sessions that an
+    earlier version has begun, which kept no log, the prompts and locked masks are propagated in
+    one run instead; this is reported.
 
     Raises
     ------
     UserError
-        If the session, its image or an option cannot be used, or if the image or the model has
+        If the session, its image or an option cannot be used, or if the image or a model has
         changed and this is not accepted.
     """
     output = OutputDestination.parse(job.output)
@@ -103,60 +128,136 @@ def replay_session(job: ReplayJob, reporter: Reporter) -> ReplayOutcome:
     with TemporaryDirectory() as temporary:
         packed = job.session.suffix == ".zip"
         folder = unpack_session(job.session, Path(temporary)) if packed else job.session
-        opened = _open(job, folder)
+        models = ModelLoader(job)
+        saved, log = _open(job, folder, models)
         try:
-            if opened.differences and not job.accept_changes:
+            differences = (*saved.differences(), *models.differences(log.inputs()))
+            if differences and not job.accept_changes:
                 raise UserError(
                     "Cannot replay: the image or the model has changed. "
-                    + "; ".join(map(str, opened.differences))
+                    + "; ".join(dict.fromkeys(map(str, differences)))
                     + ". Use those of the session, or accept the changes."
                 )
-            return _replay(opened.sessions, job.output, reporter)
+            info = saved.predictor.info
+            for note in (model_summary(info), *info.notes):
+                reporter.message(note)
+            again = _repeat(saved, log, models, reporter, changed=bool(differences))
+            if again is None:
+                return ReplayOutcome(0, cancelled=True)
+            return _write(saved, again, job.output, reporter)
         finally:
-            opened.sessions.close()
+            saved.close()
 
 
-def _open(job: ReplayJob, folder: Path) -> OpenedSession:
+class ModelLoader:
+    """Loads the models that a session has used.
+
+    Parameters
+    ----------
+    job : ReplayJob
+        Its model, number format and input size replace those of the session, if they are given.
+    """
+
+    def __init__(self, job: ReplayJob) -> None:
+        self._job = job
+        self._loaded: dict[ModelIdentity, Predictor] = {}
+
+    def load(self, identity: ModelIdentity) -> Predictor:
+        """Return the model of an identity, or the one in its place."""
+        job = self._job
+        model = identity.name if job.model is None else job.model
+        if not isinstance(model, str | Path):
+            return model
+        if identity not in self._loaded:
+            dtype, size = job.dtype or identity.dtype, job.input_size or identity.input_size
+            self._loaded[identity] = predictor_of(model, job.device, dtype, size)
+        return self._loaded[identity]
+
+    def differences(self, used: Iterable[InputUsed]) -> tuple[RunDifference, ...]:
+        """Return which models of a session are not those that are used now."""
+        before = dict.fromkeys(item.model for item in used)
+        pairs = [(model, ModelIdentity.of(self.load(model).info)) for model in before]
+        return tuple(RunDifference.of_models(model, now) for model, now in pairs if model != now)
+
+
+def _open(
+    job: ReplayJob, folder: Path, models: ModelLoader
+) -> tuple[SessionGroup, SqliteActionLog]:
     description = read_description(folder)
     source = job.source or image_path(job.session, description)
     stack = open_session_image(source, description)
-    return open_session_folder(folder, stack, _predictor(job, description.model))
+    saved = restore_sessions(folder, stack, models.load(description.model))
+    if saved.folder is None:
+        raise UserError(f"There is no session in {folder}.")
+    return saved, saved.folder.actions
 
 
-def _predictor(job: ReplayJob, saved: ModelIdentity) -> Predictor:
-    model = saved.name if job.model is None else job.model
-    if not isinstance(model, str | Path):
-        return model
-    dtype, input_size = job.dtype or saved.dtype, job.input_size or saved.input_size
-    return predictor_of(model, job.device, dtype, input_size)
-
-
-def _replay(saved: SessionGroup, output: Path, reporter: Reporter) -> ReplayOutcome:
+def _repeat(
+    saved: SessionGroup,
+    log: SqliteActionLog,
+    models: ModelLoader,
+    reporter: Reporter,
+    *,
+    changed: bool,
+) -> SessionGroup | None:
+    """Return new sessions with the masks of the log, None if canceled."""
     labels = DraftAndResultLabels.make(saved.stack)
     parts = (saved.stack, saved.predictor, saved.intensity, labels, saved.settings)
-    again = SessionGroup(*parts, history=EditHistory(limit=0))
-    info = saved.predictor.info
-    for note in (model_summary(info), *info.notes, *_copy(saved, again)):
-        reporter.message(note)
-    for _, session in again:
-        if any(session.prompts.objects()):
-            with reporter.running(session.cancel):
-                session.events.progress.connect(
-                    lambda done, total: reporter.progress("Propagating", done, total)
-                )
-                deque(session.propagate(PropagationRequest()), maxlen=0)
-            if session.run.cancelled:
-                return ReplayOutcome(0, cancelled=True)
+    if not log.complete:
+        again = SessionGroup(*parts, history=EditHistory(limit=0))
+        return again if _propagate_once(saved, again, reporter) else None
+    again = SessionGroup(*parts, history=EditHistory(limit=2 * MAX_STEPS))
+    cancelled = Event()
+    total = len(log)
+    replayer = ActionReplayer(again, models.load, saved.masks if changed else None)
+    replayer.advanced.connect(lambda done: reporter.progress("Replaying", done, total))
+    with reporter.running(cancelled.set):
+        for logged in log:
+            if cancelled.is_set():
+                return None
+            try:
+                replayer.play(logged)
+            except UserError as error:
+                if not changed:
+                    raise
+                reporter.message(f"One action cannot be repeated. {error}")
+    return again
+
+
+def _write(
+    saved: SessionGroup, again: SessionGroup, output: Path, reporter: Reporter
+) -> ReplayOutcome:
+    saved.redraw()
+    planes = sorted({info.index for group in (saved, again) for info in group.masks.infos()})
+    different = tuple(plane for plane in planes if not _same_labels(saved, again, plane))
+    accepted = {i.object_id for i in again.masks.infos() if i.status >= MaskStatus.ACCEPTED}
+    drafts = sorted(set(again.masks.objects()) - accepted)
+    if drafts:
+        ids = ", ".join(map(str, drafts))
+        reporter.message(
+            f"Object {ids} is not accepted in the session; its labels are written too."
+        )
     for item in again.objects:
         for _, session in again:
             session.accept(item.id)
     note = "" if saved.predictor.info.trained else "untrained"
     count = save_labels(output, saved.stack, again.labels, again.masks, note)
-    return ReplayOutcome(count)
+    return ReplayOutcome(count, n_frames=len(planes), different=different)
 
 
-def _copy(saved: SessionGroup, again: SessionGroup) -> Iterator[str]:
-    """Copy objects, locked masks and prompts, and yield messages about what is not replayed."""
+def _same_labels(saved: SessionGroup, again: SessionGroup, plane: PlaneIndex) -> bool:
+    before, after = saved.labels, again.labels
+    return np.array_equal(before.read(plane), after.read(plane)) and np.array_equal(
+        before.drafts.read(plane), after.drafts.read(plane)
+    )
+
+
+def _propagate_once(saved: SessionGroup, again: SessionGroup, reporter: Reporter) -> bool:
+    """Propagate the prompts and locked masks of a session in one run; False if canceled."""
+    reporter.message(
+        "The session was begun by an earlier version, which did not record its actions. All "
+        "objects are propagated in one run; corrected and refined masks can differ."
+    )
     again.objects.restore(saved.objects)
     infos = saved.masks.infos()
     locked = (info for info in infos if info.status is MaskStatus.LOCKED)
@@ -165,11 +266,17 @@ def _copy(saved: SessionGroup, again: SessionGroup) -> Iterator[str]:
     for position, session in saved:
         again.add_session(position, session.prompts)
     again.redraw()
-    refined = {info.object_id for info in infos if info.refined}
-    if refined:
-        ids = ", ".join(map(str, sorted(refined)))
-        yield f"Masks of object {ids} were refined in the session; they are not refined again."
+    for _, session in again:
+        if any(session.prompts.objects()):
+            with reporter.running(session.cancel):
+                session.events.progress.connect(
+                    lambda done, total: reporter.progress("Propagating", done, total)
+                )
+                deque(session.propagate(PropagationRequest()), maxlen=0)
+            if session.run.cancelled:
+                return False
     accepted = {info.object_id for info in infos if info.status >= MaskStatus.ACCEPTED}
-    if drafts := {info.object_id for info in infos} - accepted:
-        ids = ", ".join(map(str, sorted(drafts)))
-        yield f"Object {ids} was not accepted in the session; its labels are written too."
+    for object_id in sorted(accepted):
+        for _, session in again:
+            session.accept(object_id)
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.readers import local_path
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.scores import ScoreTable
 from napari_sam2.session.factory import open_session
@@ -80,6 +81,7 @@ def segment(
     frames: tuple[int, int] | None = None,
     view: ViewPolicy | str | None = None,
     exclusion: bool = _SETTINGS.exclusion,
+    memory: MemoryPolicy | str = _SETTINGS.memory,
     refine: bool = False,
     scene: str | int | None = None,
     output: Path | str | None = None,
@@ -96,13 +98,12 @@ def segment(
         Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
     view : ViewPolicy, str or None
         What the model is shown: ``"auto"`` (None), ``"full"``, ``"zoom"`` or ``"zoom:PIXELS"``.
-    exclusion : bool
-        As in :class:`napari_sam2.SessionSettings`.
+    exclusion, memory
+        As in :class:`napari_sam2.SessionSettings`; a policy also by its name, e.g. ``"plain"``.
     refine : bool
         Predict each mask again in a smaller window: :meth:`SegmentationSession.refine_track`.
     output : Path, str or None
-        New output, see :class:`OutputDestination`; ``.zarr`` is written during the run, others at
-        its end. None keeps the labels in memory.
+        New file, a ``.zarr`` during the run, others at its end; None keeps labels in memory.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def segment(
         **places,
         **loaded,
         intensity=intensity,
-        settings=_settings(view, exclusion),
+        settings=_settings(view, exclusion, memory),
         output=output if written_at_end is None else None,
     )
     return _run(session, request, refine, written_at_end)
@@ -185,8 +186,13 @@ def _request(
     return PropagationRequest(direction=PropagationDirection(direction), frames=frames)
 
 
-def _settings(view: ViewPolicy | str | None, exclusion: bool) -> SessionSettings:
-    if view is None:
-        return SessionSettings(exclusion=exclusion)
+def _settings(
+    view: ViewPolicy | str | None, exclusion: bool, memory: MemoryPolicy | str
+) -> SessionSettings:
     policy = ViewPolicy.parse(view) if isinstance(view, str) else view
-    return SessionSettings(view=policy, exclusion=exclusion)
+    known = [item.value for item in MemoryPolicy]
+    if memory not in {*MemoryPolicy, *known}:
+        names = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise UserError(f"There is no memory policy {memory!r}. Use {names}.")
+    chosen = SessionSettings(exclusion=exclusion, memory=MemoryPolicy(memory))
+    return chosen if policy is None else replace(chosen, view=policy)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_sam2.images.intensity import Intensity
+from napari_sam2.images.stack import open_stack
+from napari_sam2.prompts.types import PointPrompt
+from napari_sam2.session.saved_sessions import create_saved_sessions
+from tests.helpers.fakes import FakePredictor
 from tests.helpers.stack_files import write_video
 
 CENTERS = ((40, 50), (90, 110))
@@ -27,7 +33,7 @@ def discs(n_frames: int, speed: int, radii: list[float] | None = None) -> NDArra
 
 
 def write_docs_data(folder: Path) -> None:
-    """Write ``movie.tif``, ``volume.tif``, ``video.mp4`` and ``clicks.json``."""
+    """Write the movie, the volume, the video, the prompts and the session of the pages."""
     tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
     radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
     volume = discs(10, speed=0, radii=radii)
@@ -41,3 +47,14 @@ def write_docs_data(folder: Path) -> None:
     ]
     prompts = {"version": 1, "axis": "t", "objects": objects}
     (folder / "clicks.json").write_text(json.dumps(prompts))
+    _write_session(folder / "movie.tif")
+
+
+def _write_session(image: Path) -> None:
+    """Save a session with a click on the first disc, of another model than that of the pages."""
+    predictor = FakePredictor()
+    predictor._info = replace(predictor.info, name="micro")
+    stack = open_stack(image)
+    sessions = create_saved_sessions(stack, predictor, intensity=Intensity(((0.0, 255.0),)))
+    sessions[()].prompts.add(PointPrompt(1, 0, CENTERS[0]))
+    sessions.close()

@@ -8,7 +8,6 @@ from typing import Any
 
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.export.labels import free_path, save_labels
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.layer_sync import LayerSync
@@ -182,15 +181,24 @@ class AcceptSaveJobs:
         if sync is None:
             return
         sessions = sync.sessions
-        target = path or self._state.saved or free_path(sessions.stack, self._label_format)
-        note = "" if sessions.predictor.info.trained else "untrained"
-        work = partial(save_labels, target, sessions.stack, sessions.labels, sessions.masks, note)
-        self._runs.submit(JobKey(JobKind.SAVE), work, partial(self._saved, sessions, target))
+        work = partial(_save, sessions, path or self._state.saved, self._label_format)
+        self._runs.submit(JobKey(JobKind.SAVE), work, partial(self._saved, sessions))
 
-    def _saved(self, sessions: SessionGroup, path: Path, count: int) -> None:
-        state = self._state
+    def _saved(self, sessions: SessionGroup, saved: tuple[Path, int]) -> None:
+        state, (path, count) = self._state, saved
         state.saved, state.unsaved = path, False
         drafts = len(sessions.masks.objects()) - count
         more = f" {drafts} not accepted yet." if drafts > 0 else ""
         state.notice.emit(f"Saved {count} object{'s' * (count != 1)} to {path}.{more}")
         state.changed.emit()
+
+
+def _save(sessions: SessionGroup, path: Path | None, label_format: str) -> tuple[Path, int]:
+    """Write the accepted labels to a file or to a free name; return it and the objects' number."""
+    # Imported in the thread of the job, as the libraries of all formats take long to import.
+    from napari_sam2.export.labels import free_path, save_labels
+
+    target = path or free_path(sessions.stack, label_format)
+    note = "" if sessions.predictor.info.trained else "untrained"
+    count = save_labels(target, sessions.stack, sessions.labels, sessions.masks, note)
+    return target, count

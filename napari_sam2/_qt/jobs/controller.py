@@ -19,6 +19,7 @@ from napari_sam2._qt.jobs.model_input import ModelInputJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
 from napari_sam2._qt.jobs.proofreading.corrections import CorrectionJobs
 from napari_sam2._qt.jobs.proofreading.frame_edits import FrameEditJobs
+from napari_sam2._qt.jobs.proofreading.merge import MergeJobs
 from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.refine import RefinementJobs
 from napari_sam2._qt.jobs.runs import RunJobs
@@ -61,7 +62,8 @@ class SegmentationController(QObject):
     ----------
     state : ControllerState
         What panels show.
-    runs, corrections, frame_edits, predictions, prompt_import, refinement, accept_save, hover
+    runs, corrections, frame_edits, predictions, prompt_import, refinement, accept_save, merging,
+    hover
         The jobs that panels start.
     model_input : ModelInputJobs
         What the model is shown.
@@ -87,6 +89,7 @@ class SegmentationController(QObject):
         self.prompt_import = PromptImportJobs(self.state, self._clicks)
         self.refinement = RefinementJobs(self.state, self._clicks, self.runs)
         self.accept_save = AcceptSaveJobs(self.state, self._clicks, self._run_queue, label_format)
+        self.merging = MergeJobs(self.state, self._run_queue)
         self.hover = HoverPreview(self.state, self._clicks)
         self._encoder = BackgroundEncoder(self._clicks)
         self.model_input = ModelInputJobs(self.state, self._clicks, self._encoder)

@@ -30,6 +30,7 @@ class JobKind(Enum):
     ACCEPT = auto()
     REOPEN = auto()
     DELETE = auto()
+    MERGE = auto()
     SAVE = auto()
     SET_MODEL = auto()
     LIST_MODELS = auto()

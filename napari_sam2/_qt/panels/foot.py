@@ -1,14 +1,13 @@
 """The commands and the progress at the foot of the widget, visible at any size."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import cancelable_progress
-from qtpy.QtWidgets import QFileDialog, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QProgressBar
 
+from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button, row
-from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.export.destination import label_filters, with_ending
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.preferences import read_preferences
@@ -17,44 +16,23 @@ if TYPE_CHECKING:
     from napari_sam2.session.session import SegmentationSession
 
 
-class FootPanel(QWidget):
-    """Propagates, stops, accepts and saves, and shows the progress of a run.
+class FootPanel(CommandPanel):
+    """Propagates, stops, accepts and saves, and shows the progress of a run."""
 
-    Parameters
-    ----------
-    controller : SegmentationController
-        Runs the commands.
-    key : Callable
-        Returns the key of an action.
-    parent : QWidget or None
-        Owner.
-    """
-
-    def __init__(
-        self,
-        controller: SegmentationController,
-        key: Callable[[Action], str],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._controller = controller
-        self._state = controller.state
+    def make(self) -> None:
+        """Make the parts of the panel."""
         self._activity: Any = None
-        self._make_run_buttons(key)
-        self._make_save_buttons(key)
+        self._make_run_buttons()
+        self._make_save_buttons()
         self.bar = QProgressBar()
         self.bar.setObjectName("sam2_progress")
         self.bar.setFixedHeight(16)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(row(self.propagate, self.propagate_all, self.stop))
-        layout.addWidget(self.bar)
-        layout.addWidget(row(self.accept, self.save, self.save_as))
+        runs = row(self.propagate, self.propagate_all, self.stop)
+        self.arrange(runs, self.bar, row(self.accept, self.save, self.save_as))
         self.refresh()
 
-    def _make_run_buttons(self, key: Callable[[Action], str]) -> None:
-        controller = self._controller
+    def _make_run_buttons(self) -> None:
+        controller, key = self._controller, self._key
         self.propagate = button(
             "Propagate",
             key(Action.PROPAGATE),
@@ -74,8 +52,8 @@ class FootPanel(QWidget):
             controller.runs.stop,
         )
 
-    def _make_save_buttons(self, key: Callable[[Action], str]) -> None:
-        jobs = self._controller.accept_save
+    def _make_save_buttons(self) -> None:
+        jobs, key = self._controller.accept_save, self._key
         self.accept = button(
             "Accept",
             key(Action.ACCEPT),

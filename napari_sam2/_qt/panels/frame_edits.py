@@ -1,36 +1,18 @@
 """Buttons that lock the shown mask, and that end or begin the object on the shown frame."""
 
-from collections.abc import Callable
+from qtpy.QtWidgets import QHBoxLayout
 
-from qtpy.QtWidgets import QHBoxLayout, QWidget
-
+from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button
-from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.viewer.keys import Action
 
 
-class FrameEditPanel(QWidget):
-    """Edits the frames of the current object.
+class FrameEditPanel(CommandPanel):
+    """Edits the frames of the current object."""
 
-    Parameters
-    ----------
-    controller : SegmentationController
-        Edits frames.
-    key : Callable
-        Returns the key of an action.
-    parent : QWidget or None
-        Owner.
-    """
-
-    def __init__(
-        self,
-        controller: SegmentationController,
-        key: Callable[[Action], str],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._controller = controller
-        edits = controller.frame_edits
+    def make(self) -> None:
+        """Make the parts of the panel."""
+        edits, key = self._controller.frame_edits, self._key
         self.lock = button(
             "Lock",
             key(Action.LOCK),
@@ -50,11 +32,7 @@ class FrameEditPanel(QWidget):
             "The object ends on this frame: its masks and prompts after it are deleted.",
             edits.end_here,
         )
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for made in (self.lock, self.begin, self.end):
-            layout.addWidget(made)
+        self.arrange(self.lock, self.begin, self.end, layout=QHBoxLayout())
 
     def refresh(self) -> None:
         """Enable the buttons in a session."""

@@ -12,10 +12,10 @@ from qtpy.QtWidgets import (
     QMenu,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button, row
 from napari_sam2._qt.icons import draw_dot, draw_swatch
 from napari_sam2._qt.jobs.controller import SegmentationController
@@ -40,27 +40,12 @@ _GOOD, _POOR = 0.8, 0.5
 _COLORS = ("#35d07f", "#ffb02e", "#ff4d5e")
 
 
-class ObjectPanel(QWidget):
-    """The table of the objects, below the commands for many of them.
+class ObjectPanel(CommandPanel):
+    """The table of the objects, below the commands for many of them."""
 
-    Parameters
-    ----------
-    controller : SegmentationController
-        Has the objects, and changes them.
-    key : Callable
-        Returns the key of an action.
-    parent : QWidget or None
-        Owner.
-    """
-
-    def __init__(
-        self,
-        controller: SegmentationController,
-        key: Callable[[Action], str],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._controller = controller
+    def make(self) -> None:
+        """Make the parts of the panel."""
+        controller, key = self._controller, self._key
         self.table = ObjectTable(controller)
         self.new = button(
             "New",
@@ -79,11 +64,7 @@ class ObjectPanel(QWidget):
         self.only.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.only.toggled.connect(self._show_only)
         self.table.itemSelectionChanged.connect(self._show_only)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(row(self.new, self.accept_all, self.only))
-        layout.addWidget(self.table, 1)
+        self.arrange(row(self.new, self.accept_all, self.only), self.table)
         controller.state.session_changed.connect(partial(self.only.setChecked, False))
 
     def refresh(self) -> None:
@@ -145,6 +126,10 @@ class ObjectTable(QTreeWidget):
     def selected_ids(self) -> list[int]:
         """Return the ids of the selected rows."""
         return sorted(int(item.data(_NAME, _ID)) for item in self.selectedItems())
+
+    def merge_selected(self) -> None:
+        """Merge the objects of the selected rows into the current one."""
+        self._controller.merging.merge(self.selected_ids())
 
     def refresh(self) -> None:
         """Show the present objects."""
@@ -233,6 +218,8 @@ class ObjectTable(QTreeWidget):
         menu.addAction(f"Accept{several}", partial(jobs.accept_objects, ids))
         menu.addAction(f"Reopen{several} for corrections", partial(_each, jobs.reopen, ids))
         menu.addSeparator()
+        if several:
+            menu.addAction(f"Merge{several}", partial(self._controller.merging.merge, ids))
         menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu

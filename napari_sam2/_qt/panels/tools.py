@@ -1,13 +1,10 @@
 """One row of icons: the prompt tools, the sign of points, other masks, undo and redo."""
 
-from collections.abc import Callable
 from functools import partial
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-
+from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import IconButton, elided, row
 from napari_sam2._qt.icons import Icon
-from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.tools import Tool
 
@@ -20,43 +17,21 @@ _TOOLS = {
 _NAMES = {Tool.POINT: "Point", Tool.BOX: "Box", Tool.OUTLINE: "Outline", Tool.PAINT: "Paint"}
 
 
-class ToolPanel(QWidget):
-    """Selects the tool and the meaning of the next click, and shows the tool in use.
+class ToolPanel(CommandPanel):
+    """Selects the tool and the meaning of the next click, and shows the tool in use."""
 
-    Parameters
-    ----------
-    controller : SegmentationController
-        Has the tools; predicts and undoes.
-    key : Callable
-        Returns the key of an action.
-    parent : QWidget or None
-        Owner.
-    """
-
-    def __init__(
-        self,
-        controller: SegmentationController,
-        key: Callable[[Action], str],
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._controller = controller
-        self._state = controller.state
-        self._key = key
+    def make(self) -> None:
+        """Make the parts of the panel."""
         self.buttons = {
-            tool: IconButton(icon, key(action), tip, partial(self.use, tool), checkable=True)
+            tool: IconButton(icon, self._key(action), tip, partial(self.use, tool), checkable=True)
             for tool, (icon, action, tip) in _TOOLS.items()
         }
         self._make_others()
         self.line = elided(1)
         self.line.setObjectName("sam2_tool")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
         icons = row(*self.icons)
         icons.layout().addStretch(1)  # type: ignore[union-attr]
-        layout.addWidget(icons)
-        layout.addWidget(self.line)
+        self.arrange(icons, self.line, spacing=2)
 
     def _make_others(self) -> None:
         key, predictions = self._key, self._controller.predictions

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -12,12 +11,12 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2._qt.timeline.source import track_review
 from napari_sam2.analysis.agreement import return_tracks
-from napari_sam2.analysis.review import ReviewedFrames, worst_unreviewed
+from napari_sam2.analysis.review import worst_unreviewed
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.scores import ScoreRow
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
 
 LOOK_MS = 600
 """Milliseconds for which a frame must be shown to count as reviewed."""
@@ -48,7 +47,6 @@ class ReviewController(QObject):
         super().__init__(parent)
         self._state = state
         self._runs = runs
-        self._reviewed: WeakKeyDictionary[SessionGroup, ReviewedFrames] = WeakKeyDictionary()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_MS)
@@ -58,9 +56,7 @@ class ReviewController(QObject):
     def reviewed(self) -> ReviewedFrames:
         """The masks of the present image that the user has seen."""
         sync = self._state.sync
-        if sync is None:
-            return ReviewedFrames()
-        return self._reviewed.setdefault(sync.sessions, ReviewedFrames())
+        return ReviewedFrames() if sync is None else sync.sessions.reviewed
 
     def frame_shown(self) -> None:
         """Start to count the time for which a frame is shown."""
@@ -78,7 +74,10 @@ class ReviewController(QObject):
         """Record that the user has seen the current object on the shown frame."""
         row, sync = self._shown_row(), self._state.sync
         if row is not None and sync is not None:
-            self.reviewed.add(sync.dims.fixed, row)
+            try:
+                self.reviewed.add(sync.dims.fixed, row)
+            except OSError as error:
+                self._state.notice.emit(f"Reviewed frames are not saved. {error}")
             self.changed.emit()
 
     def _shown_row(self) -> ScoreRow | None:

@@ -9,11 +9,12 @@ import numpy as np
 
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline.model import Color, Confidence, TimelineModel
-from napari_sam2.analysis.review import ReviewedFrames, TrackReview
+from napari_sam2.analysis.review import TrackReview
 from napari_sam2.masks.scores import ScoreTable
 
 if TYPE_CHECKING:
     from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
     from napari_sam2.viewer.layer_sync import LayerSync
 
 ROWS_AT_ONCE = 5000

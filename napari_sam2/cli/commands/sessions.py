@@ -68,7 +68,10 @@ def replay(
         bool, typer.Option("--overwrite", help="Replace an earlier output.")
     ] = False,
 ) -> None:
-    """Compute the labels of SESSION again from its prompts and locked masks.
+    """Compute the labels of SESSION again from the log of its actions.
+
+    All predictions, runs and refinements are computed in their order, and the labels are compared
+    with those of the session.
 
     SESSION is not changed. Exit codes: 0 done, 2 bad input, 130 interrupted; nothing is written
     then.
@@ -87,6 +90,7 @@ def replay(
         raise typer.Exit(ExitCode.INTERRUPTED)
     count = outcome.n_objects
     console.print(f"{count} object{'s' * (count != 1)} replayed into {output}.", markup=False)
+    console.print(outcome.comparison, markup=False)
 
 
 def pack(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from threading import RLock, local
 from typing import Any, cast
 
@@ -12,34 +12,27 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.store import MaskKey
 from napari_sam2.prompts.types import PromptKey
+from napari_sam2.session.actions.actions import (
+    Action,
+    ActionLog,
+    InputUsed,
+    NullActionLog,
+    RunStarted,
+    StepRedone,
+    StepUndone,
+    ValueSet,
+)
 from napari_sam2.session.history.edit_keys import EditDescription, EditedPlace, EditKey
+from napari_sam2.session.history.edit_token import EditToken
 from napari_sam2.session.history.session_state import SessionState
 from napari_sam2.session.history.step_storage import MemoryStepStorage, StepHeader, StepStorage
+from napari_sam2.session.objects import ObjectKey
+from napari_sam2.tracking.plan import Plan
 
 MAX_STEPS = 200
 """How many steps can be undone."""
 _CHUNK = 256
 """How many values are exchanged at a time."""
-
-
-@dataclass(eq=False)
-class EditToken:
-    """One action of the user; all its edits belong to one step, whichever thread makes them.
-
-    Parameters
-    ----------
-    title : str
-        What the action does, e.g. ``"Accept object 3"``.
-    place : EditedPlace
-        Where it is made.
-    """
-
-    title: str
-    place: EditedPlace = field(default_factory=EditedPlace)
-    steps: list[int] = field(default_factory=list)
-    """Numbers of its steps: one, and more where a later action changed the same values."""
-    open: int = 0
-    """How many blocks are still open."""
 
 
 class EditHistory:
@@ -54,11 +47,20 @@ class EditHistory:
         Keeps the values of the steps; None for memory.
     limit : int
         Largest number of steps; earlier ones are dropped. With 0 nothing is recorded.
+    actions : ActionLog or None
+        Records all actions; None records none.
     """
 
-    def __init__(self, storage: StepStorage | None = None, limit: int = MAX_STEPS) -> None:
+    def __init__(
+        self,
+        storage: StepStorage | None = None,
+        limit: int = MAX_STEPS,
+        actions: ActionLog | None = None,
+    ) -> None:
         self._storage: StepStorage = storage or MemoryStepStorage()
         self._limit = limit
+        self._actions: ActionLog = NullActionLog() if actions is None else actions
+        self._moving = False
         self._lock = RLock()
         self._thread = local()
         self._targets: dict[FixedPosition, SessionState] = {}
@@ -66,7 +68,8 @@ class EditHistory:
         self._done: list[int] = []
         self._undone: list[int] = []
         for header in self._storage.headers():
-            self._tokens[header.number] = EditToken(header.title, header.place, [header.number])
+            token = EditToken(header.title, header.place, header.action, [header.number])
+            self._tokens[header.number] = token
             (self._undone if header.undone else self._done).append(header.number)
         # The one that is redone first is at the end.
         self._undone.reverse()
@@ -79,13 +82,13 @@ class EditHistory:
     def undo_title(self) -> str | None:
         """Title of the step that :meth:`undo` would undo, or None."""
         with self._lock:
-            return self._tokens[self._done[-1]].title if self._done else None
+            return self._title(self._done[-1]) if self._done else None
 
     @property
     def redo_title(self) -> str | None:
         """Title of the step that :meth:`redo` would redo, or None."""
         with self._lock:
-            return self._tokens[self._undone[-1]].title if self._undone else None
+            return self._title(self._undone[-1]) if self._undone else None
 
     @property
     def undo_size(self) -> int:
@@ -195,6 +198,8 @@ class EditHistory:
         edited, token = cast(EditKey, key), self.current
         with self._lock:
             self._storage.write(edited, after)
+            if isinstance(edited, PromptKey | ObjectKey) and not self._moving:
+                self.log(ValueSet(edited, after))
             if self._paused or token is None or not self._limit:
                 return
             number = token.steps[-1] if token.steps else None
@@ -206,6 +211,31 @@ class EditHistory:
             if number not in self._done or last is not None:
                 number = self._push(token)
             self._storage.put(number, edited, before)
+
+    def log(self, action: Action) -> None:
+        """Record an action that changes masks; call it inside :meth:`edit`."""
+        with self._lock:
+            self._actions.append(self._action_number(), action)
+
+    def use(self, used: InputUsed) -> None:
+        """Record what computations use from now on."""
+        with self._lock:
+            self._actions.use(used)
+
+    def start_run(self, position: FixedPosition, plan: Plan) -> int:
+        """Record the start of a run, and return its number."""
+        with self._lock:
+            run = self._actions.next_number()
+            self.log(RunStarted(position, run, plan))
+        return run
+
+    def _action_number(self) -> int:
+        """Return the number of this thread's action in the log, 0 if it is no step."""
+        token = self.current
+        if self._paused or token is None:
+            return 0
+        token.action = token.action or self._actions.next_number()
+        return token.action
 
     def owner(self, key: EditKey) -> EditToken | None:
         """Return the action that last changed a value, or None."""
@@ -231,15 +261,24 @@ class EditHistory:
     def _paused(self) -> bool:
         return getattr(self._thread, "paused", False)
 
+    def _title(self, number: int) -> str:
+        token = self._tokens[number]
+        return token.title if number == token.steps[0] else f"{token.title}, continued"
+
+    def _header(self, number: int) -> StepHeader:
+        token = self._tokens[number]
+        return StepHeader(number, self._title(number), token.place, action=token.action)
+
     def _push(self, token: EditToken) -> int:
         for number in self._undone:
             self._forget(number)
         self._undone.clear()
         number = max(self._done, default=0) + 1
-        self._storage.save(StepHeader(number, token.title, token.place))
+        token.action = token.action or self._actions.next_number()
         self._tokens[number] = token
         self._done.append(number)
         token.steps.append(number)
+        self._storage.save(self._header(number))
         while len(self._done) > self._limit and not self._tokens[self._done[0]].open:
             self._forget(self._done.pop(0))
         return number
@@ -263,16 +302,25 @@ class EditHistory:
                 )
             keys = self._storage.keys(number)
             with self._storage.transaction(), self.unrecorded():
-                for start in range(0, len(keys), _CHUNK):
-                    self._exchange(number, keys[start : start + _CHUNK])
-                header = StepHeader(number, token.title, token.place)
-                self._storage.save(replace(header, undone=undone))
+                self._exchange(number, keys)
+                self._storage.save(replace(self._header(number), undone=undone))
+                self.log(
+                    StepUndone(self._title(number)) if undone else StepRedone(self._title(number))
+                )
             target.append(source.pop())
         for state in list(self._targets.values()):
             state.announce()
-        return self._describe(token, keys)
+        return self._describe(number, keys)
 
     def _exchange(self, number: int, keys: tuple[EditKey, ...]) -> None:
+        self._moving = True
+        try:
+            for start in range(0, len(keys), _CHUNK):
+                self._exchange_part(number, keys[start : start + _CHUNK])
+        finally:
+            self._moving = False
+
+    def _exchange_part(self, number: int, keys: tuple[EditKey, ...]) -> None:
         values = {key: self._storage.get(number, key) for key in keys}
         for state in list(self._targets.values()):
             mine = {key: value for key, value in values.items() if state.owns(key)}
@@ -280,16 +328,16 @@ class EditHistory:
                 self._storage.put(number, key, before)
                 values.pop(key, None)
 
-    def _describe(self, token: EditToken, keys: tuple[EditKey, ...]) -> EditDescription:
+    def _describe(self, number: int, keys: tuple[EditKey, ...]) -> EditDescription:
         planes = frozenset(key.plane for key in keys if isinstance(key, MaskKey))
         prompts = tuple(key for key in keys if isinstance(key, PromptKey))
         objects = frozenset(key.object_id for key in keys)
         touched = planes | {self._targets[key.position].plane(key.frame) for key in prompts}
-        place = token.place
+        place = self._tokens[number].place
         if place.object_id is None and len(objects) == 1:
             place = replace(place, object_id=min(objects))
         if place.index is None and len(touched) == 1:
             (index,) = touched
             frames = [s.frame(index) for s in self._targets.values() if s.has_plane(index)]
             place = replace(place, index=index, frame=frames[0])
-        return EditDescription(token.title, place, planes, prompts, objects)
+        return EditDescription(self._title(number), place, planes, prompts, objects)

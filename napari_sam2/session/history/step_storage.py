@@ -24,12 +24,15 @@ class StepHeader:
         Where it was made.
     undone : bool
         Whether it was undone.
+    action : int
+        Its number in the log of actions; 0 without a log.
     """
 
     number: int
     title: str
     place: EditedPlace
     undone: bool = False
+    action: int = 0
 
 
 class StepStorage(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
@@ -52,6 +52,15 @@ class ModelIdentity:
         """Return the model for a message."""
         size = "" if self.input_size is None else f", {self.input_size} px"
         return f"{self.name} ({self.weights_hash[:12]}, {self.dtype}{size})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a value that :mod:`json` can write; see :meth:`from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ModelIdentity:
+        """Return the identity from the value of :meth:`to_json`."""
+        return cls(**value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,11 @@ class RunDifference:
     part: RunPart
     detail: str
 
+    @classmethod
+    def of_models(cls, before: ModelIdentity, now: ModelIdentity) -> RunDifference:
+        """Return the difference between two models."""
+        return cls(RunPart.MODEL, f"was {before}, now {now}")
+
     def __str__(self) -> str:
         return f"{self.part.value}: {self.detail}"
 
@@ -131,7 +145,7 @@ def compare(before: RunDescription, now: RunDescription) -> tuple[RunDifference,
     if detail := _prompt_difference(before.prompts, now.prompts):
         found.append(RunDifference(RunPart.PROMPTS, detail))
     if before.model != now.model:
-        found.append(RunDifference(RunPart.MODEL, f"was {before.model}, now {now.model}"))
+        found.append(RunDifference.of_models(before.model, now.model))
     found += [RunDifference(RunPart.INPUT, text) for text in before.input.differences(now.input)]
     found += _setting_differences(before.settings, now.settings)
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2.core.errors import UserError
@@ -104,7 +104,7 @@ class SessionDescription:
         """Return how model and input have changed since the session was saved."""
         found: list[RunDifference] = []
         if self.model != now.model:
-            found.append(RunDifference(RunPart.MODEL, f"was {self.model}, now {now.model}"))
+            found.append(RunDifference.of_models(self.model, now.model))
         if self.input is not None and now.input is not None:
             texts = self.input.differences(now.input)
             found += [RunDifference(RunPart.INPUT, text) for text in texts]
@@ -115,12 +115,11 @@ class SessionDescription:
 
     def to_json(self) -> dict[str, Any]:
         """Return a value that :mod:`json` can write; see :meth:`from_json`."""
-        limits, gamma, colors = self.intensity.limits, self.intensity.gamma, self.intensity.colors
         return {
             "image": {name: getattr(self, name) for name in _FIELDS},
-            "intensity": {"limits": limits, "gamma": gamma, "colors": colors},
+            "intensity": intensity_to_json(self.intensity),
             "settings": self.settings.to_json(),
-            "model": asdict(self.model),
+            "model": self.model.to_json(),
             "input": None if self.input is None else self.input.to_json(),
         }
 
@@ -144,9 +143,9 @@ class SessionDescription:
             along=image["along"].text(),
             channels=tuple(node.integer() for node in image["channels"].items()),
             scene=None if scene is None else str(scene),
-            intensity=_read(parts["intensity"], _intensity),
+            intensity=_read(parts["intensity"], intensity_from_json),
             settings=_read(parts["settings"], SessionSettings.from_json),
-            model=_read(parts["model"], lambda value: ModelIdentity(**value)),
+            model=_read(parts["model"], ModelIdentity.from_json),
             input=None if stored is None else Fingerprint.from_json(stored),
         )
 
@@ -168,7 +167,17 @@ def _read(node: JsonNode, parse: Callable[[Any], _Value]) -> _Value:
         raise UserError(f"{node.place} is damaged: {error}.") from error
 
 
-def _intensity(value: Mapping[str, Any]) -> Intensity:
+def intensity_to_json(intensity: Intensity) -> dict[str, Any]:
+    """Return a value that :mod:`json` can write; see :func:`intensity_from_json`."""
+    return {
+        "limits": intensity.limits,
+        "gamma": intensity.gamma,
+        "colors": intensity.colors,
+    }
+
+
+def intensity_from_json(value: Mapping[str, Any]) -> Intensity:
+    """Return the intensity from the value of :func:`intensity_to_json`."""
     limits = tuple((float(low), float(high)) for low, high in value["limits"])
     colors = tuple((float(r), float(g), float(b)) for r, g, b in value["colors"])
     return Intensity(limits, tuple(map(float, value["gamma"])), colors, origin="the session")

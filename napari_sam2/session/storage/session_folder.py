@@ -16,9 +16,11 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.json_reader import JsonNode, parse_json
 from napari_sam2.masks.database import Database, MaskTable
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
+from napari_sam2.session.actions.action_table import SqliteActionLog
 from napari_sam2.session.storage.journal import SqliteJournal
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.step_tables import SqliteStepStorage
+from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
 
 VERSION = 1
 _SESSION, _MASKS = "session.json", "masks.sqlite"
@@ -49,6 +51,12 @@ class SessionFolder:
         Complete planes, and the state of an interrupted run.
     steps : SqliteStepStorage
         The history, and the values of prompts and objects.
+    actions : SqliteActionLog
+        All actions since the first edit.
+    reviewed : ReviewedFrames
+        The masks that the user has looked at.
+    failed : bool
+        Whether the session was edited, and no folder could be made.
     created : psygnal.Signal
         Emitted with a message when the folder is made, or cannot be made.
     """
@@ -70,6 +78,9 @@ class SessionFolder:
         self.drafts = SqliteMaskStore(database, MaskTable.DRAFTS)
         self.journal = SqliteJournal(database)
         self.steps = SqliteStepStorage(database, self._create)
+        self.actions = SqliteActionLog(database)
+        self.reviewed = ReviewedFrames(database)
+        self.failed = False
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -124,24 +135,44 @@ class SessionFolder:
         """Close the database; another process can open it then."""
         self._database.close()
 
+    def create_in(self, parent: Path) -> Path:
+        """Make the folder of a session that could not be saved, and return its path.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; the session stays in memory.
+        """
+        path = free_folder(parent / self._paths[0].name)
+        self._make(path)
+        self.failed = False
+        return path
+
     def _create(self) -> None:
         errors = []
         for path in map(free_folder, self._paths):
             try:
-                path.mkdir(parents=True)
-                # The masks follow: a folder without this file would not count as a session.
-                self._write(path)
-                self._database.move_to(path / _MASKS)
+                self._make(path)
             except OSError as error:
-                shutil.rmtree(path, ignore_errors=True)
                 errors.append(f"{path.parent}: {error.strerror or error}")
             else:
                 self.created.emit(f"The session is saved in {path}.")
                 return
+        self.failed = True
         self.created.emit(
             "The session is not saved, as no folder can be written. Save the labels to keep them. "
             f"({'; '.join(errors)})"
         )
+
+    def _make(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True)
+            # The masks follow: a folder without this file would not count as a session.
+            self._write(path)
+            self._database.move_to(path / _MASKS)
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def _write(self, path: Path) -> None:
         if self._versions[-1] != __version__:

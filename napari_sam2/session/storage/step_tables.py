@@ -62,6 +62,7 @@ class SqliteStepStorage:
                 "frame": place.frame,
                 "plane": index,
                 "undone": header.undone,
+                "action": header.action,
             }
         )
         self._edited = True
@@ -140,4 +141,6 @@ def _header(number: int, value: dict[str, object]) -> StepHeader:
         frame if isinstance(frame, int) else None,
         tuple(index) if isinstance(index, list) else None,
     )
-    return StepHeader(number, str(value["title"]), place, bool(value["undone"]))
+    title, undone = str(value["title"]), bool(value["undone"])
+    action = value.get("action", 0)
+    return StepHeader(number, title, place, undone, action if isinstance(action, int) else 0)

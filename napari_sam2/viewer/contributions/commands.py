@@ -108,6 +108,8 @@ def propagate(
 ) -> "SegmentationSession":
     """Propagate the prompts of a viewer's session, and return the session when all is done.
 
+    The progress is shown in the activity dock of the window, and on the terminal without one.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -120,11 +122,25 @@ def propagate(
     UserError
         If the viewer has no session or the session has no prompt.
     """
+    from napari.utils import progress
+
     sync = _sync(viewer)
-    for _ in sync.session.propagate(request):
-        pass
+    session = sync.session
+    results = session.propagate(request)
+    with progress(desc="Propagating") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        session.events.progress.connect(show)
+        try:
+            for _ in results:
+                pass
+        finally:
+            session.events.progress.disconnect(show)
     sync.refresh()
-    return sync.session
+    return session
 
 
 def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":

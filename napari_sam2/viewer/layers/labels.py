@@ -132,14 +132,21 @@ def layer_prompts(
 
 
 def hide_labels(layer: Labels, hidden: Sequence[int]) -> None:
-    """Make labels transparent; the others keep their colors."""
+    """Make labels transparent; the others keep their colors.
+
+    A colormap draws the whole plane again, so it is set only if something changes.
+    """
     visible = layer.metadata.setdefault("visible_colormap", layer.colormap)
-    if not hidden:
+    now = tuple(sorted(hidden))
+    if layer.metadata.get("hidden_labels", ()) == now:
+        return
+    layer.metadata["hidden_labels"] = now
+    if not now:
         layer.colormap = visible
         return
-    ids = range(1, max(*hidden, 254) + 1)
+    ids = range(1, max(*now, 254) + 1)
     colors: dict[int | None, Any] = {i: visible.map(i) for i in ids}
-    colors.update(dict.fromkeys(hidden, "transparent"))
+    colors.update(dict.fromkeys(now, "transparent"))
     layer.colormap = DirectLabelColormap(color_dict={**colors, None: "transparent"})
 
 

@@ -10,6 +10,7 @@ from napari.layers import Labels, Points, Shapes
 
 from napari_sam2.viewer.image_layers import layer_transform
 from napari_sam2.viewer.layers.colors import label_colormap
+from napari_sam2.viewer.layers.lazy_planes import lazy_planes
 from napari_sam2.viewer.layers.points import PointsLayer
 from napari_sam2.viewer.layers.shapes import ShapesLayer
 
@@ -153,5 +154,5 @@ class LayerSet:
             return Shapes(**ShapesLayer.options(self.grid), **options)
         options["colormap"] = label_colormap()
         if role is LayerRole.RESULTS:
-            return Labels(self.labels.array, opacity=0.6, **options)
-        return Labels(self.labels.drafts.array, opacity=0.4, **options)
+            return Labels(lazy_planes(self.labels.array), opacity=0.6, **options)
+        return Labels(lazy_planes(self.labels.drafts.array), opacity=0.4, **options)

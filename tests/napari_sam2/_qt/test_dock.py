@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_sam2.viewer.tools import Tool
-from tests.helpers.canvas import click_canvas
+from tests.helpers.canvas import canvas_widget, click_canvas
 from tests.helpers.driver import Driver
 
 OpenWidget = Callable[..., Driver]
@@ -111,6 +111,22 @@ def test_keys_work_wherever_the_focus_is(show: OpenWidget, image: np.ndarray) ->
     QTest.keyClick(field, Qt.Key.Key_K)
     assert field.text() == "k"
     assert user.widget.state.inside
+
+
+def test_ctrl_z_on_the_canvas_undoes_with_the_image_selected(
+    show: OpenWidget, image: np.ndarray
+) -> None:
+    user = show(image)
+    _click(user, 20, 20)
+    user.viewer.layers.selection.active = user.viewer.layers[0]
+    QTest.keyClick(canvas_widget(user.viewer), Qt.Key.Key_Z, CONTROL)
+    user.settle()
+    assert _prompts(user) == 0
+    QTest.keyClick(
+        canvas_widget(user.viewer), Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier
+    )
+    user.settle()
+    assert _prompts(user) == 1
 
 
 def _places(user: Driver) -> list[QPoint]:

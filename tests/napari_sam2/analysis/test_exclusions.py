@@ -48,7 +48,7 @@ def test_excluded_objects_are_found_with_the_object_that_has_their_pixels():
     assert find_exclusions(store, one_frame) == ()
     assert overlap_messages(store, STACK) == (
         "Object 2 has no mask on 2 frames, first on frame 1: object 3 has most of its pixels "
-        "there.",
+        "there. If they are not its own, correct or end object 3, or propagate both together.",
         "Object 5 has no mask on frame 2: other objects have most of its pixels there.",
     )
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.analysis.review import Presence, ReviewedFrames, TrackReview, worst_unreviewed
+from napari_sam2.analysis.review import Presence, TrackReview, worst_unreviewed
 from napari_sam2.masks.mask import MaskOrigin, MaskStatus
-from napari_sam2.masks.scores import ScoreTable, confidences
+from napari_sam2.masks.scores import confidences
+from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
 from tests.helpers.score_rows import score_row, track_rows
 
 HERE = (("z", 3),)
@@ -94,21 +95,3 @@ def test_only_the_empty_frames_beside_the_masks_are_worth_a_look():
 def test_nothing_is_to_be_reviewed_without_masks():
     assert worst_unreviewed(TrackReview.of(1, [], 5)) is None
     assert worst_unreviewed(TrackReview.of(1, track_rows([0, 0]), 5)) is None
-
-
-def test_a_frame_is_reviewed_until_its_mask_changes():
-    reviewed, table = ReviewedFrames(), ScoreTable()
-    first, other = score_row(0), score_row(0, area=99)
-    reviewed.add(HERE, first)
-    for row, expected in ((first, [0]), (other, []), (first, [0])):
-        table.add(row)
-        assert reviewed.frames(HERE, table.rows(1)) == expected
-    assert reviewed.frames(HERE, [replace(first, status=MaskStatus.LOCKED)]) == [0]
-
-
-def test_frames_are_reviewed_per_object_and_position():
-    reviewed, row = ReviewedFrames(), score_row(0)
-    reviewed.add(HERE, row)
-    assert reviewed.includes(HERE, row)
-    assert not reviewed.includes((("z", 4),), row)
-    assert not reviewed.includes(HERE, replace(row, object_id=2))

@@ -42,6 +42,10 @@ def locked_masks(session):
     }
 
 
+def pixels(masks):
+    return sorted((index, mask.window, mask.payload) for (_, index), mask in masks.items())
+
+
 def test_every_change_of_a_locked_mask_is_refused_with_advice():
     session = tracked_session(click(1, 0, PATHS[0]), click(1, 6, PATHS[0]))
     preview = session.preview(1, 6)
@@ -171,7 +175,7 @@ edits = st.one_of(
     st.tuples(st.sampled_from(["click", "outside", "box", "paint", "unprompt"]), ids, frames),
     st.tuples(st.sampled_from(["accept", "cover", "reopen", "run", "refine track"]), ids, frames),
     st.tuples(st.sampled_from(["end", "begin", "clear", "correct", "refine"]), ids, frames),
-    st.tuples(st.sampled_from(["lock"]), ids, frames),
+    st.tuples(st.sampled_from(["lock", "merge"]), ids, frames),
 )
 
 
@@ -200,6 +204,7 @@ def apply(session, kind, object_id, frame):
         "correct": lambda: list(session.propagate_correction(object_id)),
         "refine": lambda: session.refine(object_id, frame),
         "lock": lambda: session.lock(object_id, [frame]),
+        "merge": lambda: session.merge(3 - object_id, object_id),
     }[kind]()
 
 
@@ -212,12 +217,28 @@ def test_no_sequence_of_edits_and_runs_changes_a_locked_mask(sequence):
     locked = locked_masks(session)
     for kind, object_id, frame in sequence:
         other = 3 - object_id
-        before = {i: session.masks.get(other, i) for i in session.masks.indices(other)}
+        before = {i: session.masks.get(other, i).payload for i in session.masks.indices(other)}
         with suppress(UserError, IndexError):
             apply(session, kind, object_id, frame)
         now = locked_masks(session)
+        if kind == "merge":
+            # They have the id of the other object from then on.
+            assert pixels(now) == pixels(locked)
+            locked = now
+            continue
         assert {key: now.get(key) for key in locked} == locked
         locked = now
         if kind not in ("run", "cover"):
-            after = {i: session.masks.get(other, i) for i in session.masks.indices(other)}
+            after = {i: session.masks.get(other, i).payload for i in session.masks.indices(other)}
             assert after == before
+
+
+def test_objects_are_not_merged_where_a_locked_mask_would_change():
+    session = tracked_session(click(1, 0, PATHS[0]), click(2, 0, PATHS[1]))
+    session.lock(1, [4, 5])
+    for source, target in ((1, 2), (2, 1)):
+        with pytest.raises(UserError, match="Object 1 is locked on frames 4 to 5, where object 2"):
+            session.merge(source, target)
+    session.unlock(1)
+    session.merge(2, 1)
+    assert 2 not in session.objects

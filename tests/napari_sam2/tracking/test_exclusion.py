@@ -168,8 +168,26 @@ def test_pixels_return_when_the_other_object_is_deleted():
     forward = PropagationRequest(direction=PropagationDirection.FORWARD, frames=(4, 9))
     list(made.propagate(forward))
     assert made.result(1, 8).area == np.count_nonzero((before == 1) & ~shifted)
+    version = made.scores.version(1)
     made.delete_object(2)
     np.testing.assert_array_equal(made.labels.read((8,)), before)
+    assert made.scores.get(1, 8).area == made.result(1, 8).area == np.count_nonzero(before == 1)
+    assert made.scores.version(1) > version
+    made.history.undo()
+    assert made.scores.get(1, 8).area == np.count_nonzero((before == 1) & ~shifted)
+
+
+def test_an_excluded_mask_returns_when_the_other_one_is_deleted():
+    data, paths = meeting()
+    prompts = [click(1, 0, paths[0]), click(2, 0, paths[1])]
+    made = session(data, prompts, along="t", predictor=StillPredictor(reach=6))
+    list(made.propagate())
+    kept = made.masks.get(1, (3,))
+    made.delete_masks(1, [4])
+    assert [f for f in range(9) if made.result(2, f).excluded is not None] == [3, 5]
+    assert made.masks.get(1, (3,)) == kept
+    for row in made.scores:
+        assert row.area == np.count_nonzero(made.labels.read(row.index) == row.object_id)
 
 
 @pytest.mark.parametrize("along", ["t", "z"])

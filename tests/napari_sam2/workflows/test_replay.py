@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +21,11 @@ from napari_sam2.session.storage.session_archive import pack_session, unpack_ses
 from napari_sam2.tracking.plan import PropagationRequest
 from napari_sam2.viewer.contributions.session_reader import get_session_reader
 from napari_sam2.workflows.replay import ReplayJob, replay_session
-from napari_sam2.workflows.reporter import NullReporter
+from napari_sam2.workflows.reporter import NullReporter, RecordingReporter
 from tests.helpers.fakes import FakePredictor
 from tests.napari_sam2.session.history.test_edit_history import MOVIE, click
 
-PREDICTOR = FakePredictor()
+SAMPLE = Path(__file__).parents[1] / "session" / "storage" / "samples" / "session_version_2.zip"
 
 
 @pytest.fixture
@@ -46,9 +46,14 @@ def saved(tmp_path: Path) -> tuple[Path, np.ndarray]:
         pass
     session.lock(1, [2])
     click(session, 1, 3)
-    for _ in session.propagate():
-        pass
+    list(session.propagate_correction(1))
+    list(session.propagate(PropagationRequest((2,))))
+    session.end_object(2, 3)
+    session.delete_masks(2, [0])
     session.accept(1)
+    click(session, 2, 1)
+    sessions.history.undo()
+    list(session.propagate(PropagationRequest((2,), frames=(1, 4))))
     session.accept(2)
     sessions.check_input()
     labels = np.asarray(sessions.labels.array[...]).copy()
@@ -70,7 +75,9 @@ def test_replay_gives_the_labels_of_the_session(
     folder, labels = saved
     before = pages(folder)
     job = ReplayJob(folder, tmp_path / "again.tif", model=FakePredictor())
-    assert replay_session(job, NullReporter()).n_objects == 2
+    outcome = replay_session(job, NullReporter())
+    assert (outcome.n_objects, outcome.n_frames, outcome.different) == (2, len(MOVIE), ())
+    assert outcome.comparison == "The labels are the same as in the session."
     np.testing.assert_array_equal(tifffile.imread(job.output), labels)
     assert pages(folder) == before
     with pytest.raises(UserError, match="exists"):
@@ -80,7 +87,7 @@ def test_replay_gives_the_labels_of_the_session(
 def test_replay_of_another_image_needs_consent(
     saved: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:
-    folder, _ = saved
+    folder, labels = saved
     other = tmp_path / "other" / "cells.tif"
     other.parent.mkdir()
     tifffile.imwrite(
@@ -91,7 +98,26 @@ def test_replay_of_another_image_needs_consent(
         replay_session(job, NullReporter())
     assert not job.output.exists()
     accepted = ReplayJob(folder, job.output, other, FakePredictor(), accept_changes=True)
-    assert replay_session(accepted, NullReporter()).n_objects == 2
+    outcome = replay_session(accepted, NullReporter())
+    assert outcome.n_objects == 2
+    assert outcome.different
+    assert "differ from those of the session on" in outcome.comparison
+    # What the user drew and locked are data.
+    again = tifffile.imread(job.output)
+    np.testing.assert_array_equal(again[2] == 1, labels[2] == 1)
+    np.testing.assert_array_equal(again[3] == 2, labels[3] == 2)
+
+
+def test_a_session_of_a_version_without_a_log_is_propagated_at_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(SAMPLE) as archive:
+        archive.extractall(tmp_path)
+    np.save(tmp_path / "cells.npy", MOVIE)
+    folder = tmp_path / "cells-t.sam2-session"
+    job = ReplayJob(folder, tmp_path / "again.tif", model=FakePredictor(), accept_changes=True)
+    reporter = RecordingReporter(None)
+    outcome = replay_session(job, reporter)
+    assert outcome.n_objects == 2
+    assert "earlier version" in " ".join(reporter.messages)
 
 
 def test_a_moved_image_is_found_beside_the_folder_or_asked_for(
@@ -133,11 +159,13 @@ def test_replay_computes_as_the_session_did(
     saved: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, labels = saved
-    description = folder / "session.json"
-    stored = json.loads(description.read_text())
-    assert stored["model"]["dtype"] == "float32"
-    stored["model"] |= {"dtype": "bfloat16", "input_size": 256}
-    description.write_text(json.dumps(stored))
+    other = FakePredictor()
+    other._info = replace(other.info, dtype="bfloat16", resized=True)
+    stack = open_stack(tmp_path / "cells.tif")
+    sessions = open_session_folder(folder, stack, other).sessions
+    sessions.check_input()
+    sessions[()].rename(1, "mother")
+    sessions.close()
     asked = []
 
     def load(model: str, device: str, *, dtype: str, input_size: int | None) -> FakePredictor:
@@ -154,8 +182,9 @@ def test_replay_computes_as_the_session_did(
     again = ["replay", str(folder), "--output", str(output), "--overwrite", "--dtype", "float32"]
     assert run(again) == 2
     assert run([*again, "--accept-changes"]) == 0
-    first, second = ("fake", "bfloat16", 256), ("fake", "float32", 256)
-    assert asked == [first, second, second]
+    first, second = ("fake", "float32", None), ("fake", "bfloat16", 256)
+    given = ("fake", "float32", 256)
+    assert asked == [second, first, given, first, given, first]
 
 
 def test_files_open_in_napari_as_the_image(saved: tuple[Path, np.ndarray], tmp_path: Path) -> None:

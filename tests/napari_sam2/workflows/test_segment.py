@@ -10,6 +10,7 @@ from PIL import Image
 import napari_sam2
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.destination import OutputDestination
+from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.types import PointPrompt
 from sam2_model.errors import SAM2Error
 from tests.helpers.fakes import FakePredictor
@@ -128,6 +129,16 @@ def test_excluded_objects_are_reported_unless_masks_may_overlap(exclusion):
     assert any(row.excluded for row in result.scores) is exclusion
     covered = [text for text in result.messages if text.startswith("Objects 1 and 2 overlap")]
     assert bool(covered) is not exclusion
+
+
+def test_the_memory_policy_reaches_the_model():
+    options = {"axes": "TYX", "model": FakePredictor()}
+    prompts = [click(1, 0, PATH)]
+    result = napari_sam2.segment(DATA, prompts, memory="distractor-aware", **options)
+    assert result.session.settings.memory is MemoryPolicy.DISTRACTOR_AWARE
+    assert result.session.encoder.predictor.memory is MemoryPolicy.DISTRACTOR_AWARE
+    with pytest.raises(UserError, match=r"policy 'tree'\. Use plain, distractor-aware or"):
+        napari_sam2.segment(DATA, prompts, memory="tree", **options)
 
 
 def test_only_clicks_outside_are_refused():

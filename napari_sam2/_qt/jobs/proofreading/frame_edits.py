@@ -10,7 +10,7 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.prompts.types import PromptKey
-from napari_sam2.session.history.edit_history import EditToken
+from napari_sam2.session.history.edit_token import EditToken
 from napari_sam2.session.session import SegmentationSession
 
 Edit = Callable[[SegmentationSession], str]

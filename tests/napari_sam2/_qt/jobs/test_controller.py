@@ -14,7 +14,7 @@ import tifffile
 
 from napari_sam2.images import pyramid
 from napari_sam2.viewer.contributions.commands import accept_all, propagate, start_session
-from napari_sam2.viewer.keys import Action
+from napari_sam2.viewer.keys import USUAL_KEYS, Action
 from napari_sam2.viewer.layers.layer_set import LayerRole
 
 OpenWidget = Callable[..., Any]
@@ -258,7 +258,7 @@ def test_keys_are_given_back(open_widget: OpenWidget, image: np.ndarray) -> None
     user = open_widget(image)
     bound = len(user.viewer.keymap)
     user.widget.release()
-    assert len(user.viewer.keymap) == bound - len(Action)
+    assert len(user.viewer.keymap) == bound - len(Action) - len(USUAL_KEYS)
 
 
 def test_two_viewers_do_not_meet(open_widget: OpenWidget, image: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.storage.session_archive import pack_session
 from napari_sam2.viewer.contributions.commands import open_image
+from tests.helpers.session_states import replayed, state_of
 
 OpenWidget = Callable[..., Any]
 
@@ -225,3 +226,36 @@ def pack(user: Any) -> Path:
     folder = user.sync.sessions.folder.path
     user.sync.sessions.close()
     return pack_session(folder)
+
+
+def test_the_log_of_the_widget_gives_its_session(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, 20, 20)
+    user.key("Q")
+    user.key("G")
+    user.key("Y")
+    user.click(0, 60, 30)
+    user.settle()
+    user.key("Shift-G")
+    user.settle()
+    user.viewer.dims.set_point(0, 4)
+    user.key("Shift-J")
+    user.settle()
+    user.click(5, 60, 40)
+    user.key("G")
+    user.settle()
+    user.key("Shift-X")
+    user.settle()
+    user.controller.accept_save.delete(1)
+    user.settle()
+    for key in ("U", "U", "Shift-U", "N"):
+        user.key(key)
+        user.settle()
+    user.widget.objects.table.menu_of(2).actions()[0].trigger()
+    user.sync.layers.drafts.selected_label = 9
+    user.key("Shift-N")
+    user.settle()
+    sessions = user.sync.sessions
+    assert state_of(replayed(sessions)[()]) == state_of(sessions[()])

@@ -147,3 +147,38 @@ def test_only_selected_objects_are_shown(open_widget: OpenWidget, image: np.ndar
     user.widget.objects.only.setChecked(False)
     assert all(drafts.get_color(i)[3] > 0 for i in (1, 2))
     assert not any(item.hidden for item in user.widget.state.objects)
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_selected_objects_are_merged_and_separated_by_undo(
+    open_widget: OpenWidget, image: np.ndarray, by_key: bool
+) -> None:
+    user = open_widget(image)
+    _click_each(user)
+    before = user.drafts().copy()
+    table = user.widget.objects.table
+    user.select(2)
+    user.settle()
+    for number in (0, 1, 2):
+        table.topLevelItem(number).setSelected(number < 2)
+    if by_key:
+        user.key("Shift-M")
+    else:
+        actions = {action.text(): action for action in table.menu_of(1).actions()}
+        actions["Merge 2 objects"].trigger()
+    user.settle()
+    assert user.notice == "Object 1 is now a part of object 2."
+    assert 1 not in user.sync.sessions.objects
+    np.testing.assert_array_equal(user.drafts() == 2, before > 0)
+    user.key("U")
+    user.settle()
+    assert 1 in user.sync.sessions.objects
+    np.testing.assert_array_equal(user.drafts(), before)
+
+
+def test_one_object_is_not_merged(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    user.click(0, *PLACES[0])
+    user.settle()
+    user.key("Shift-M")
+    assert "Select two or more" in user.notice

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.view import ViewPolicy
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.session import SegmentationSession
+from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.scenes import movie, session_of, straight
 from tests.helpers.session_states import state_of
@@ -22,6 +24,8 @@ from tests.helpers.session_states import state_of
 FRAMES = 4
 PATHS = [straight((16, 16), (1, 2), FRAMES), straight((44, 40), (-1, 1), FRAMES)]
 MOVIE = movie((64, 72), PATHS, radius=5)
+FULL = SessionSettings(view=ViewPolicy.parse("full"))
+"""A view in which masks can be refined."""
 
 
 def click(session: SegmentationSession, object_id: int, frame: int) -> None:
@@ -87,8 +91,12 @@ def test_a_run_that_ends_after_a_later_click_is_undone_in_order() -> None:
     next(run)
     click(session, 1, 2)
     list(run)
+    titles = []
     while session.history.undo_title != "Click on object 1" or len(session.history) > 1:
+        titles.append(session.history.undo_title)
         session.history.undo()
+    assert len(titles) == len(set(titles))
+    assert titles[0] == "Propagate object 1, continued"
     assert state_of(session) == before
 
 
@@ -195,6 +203,12 @@ def _box(session: SegmentationSession, object_id: int, frame: int) -> None:
     session.preview(object_id, frame)
 
 
+def _outside(session: SegmentationSession, object_id: int, frame: int) -> None:
+    y, x = PATHS[object_id - 1][frame]
+    session.prompts.set(object_id, frame, [PointPrompt(object_id, frame, (y + 4, x), 0)])
+    session.preview(object_id, frame)
+
+
 def _paint(session: SegmentationSession, object_id: int, frame: int) -> None:
     session.prompts.set(object_id, frame, [MaskPrompt(object_id, frame, np.ones((6, 5)), (9, 9))])
     session.preview(object_id, frame)
@@ -251,6 +265,9 @@ EDITS = {
     "clear the extent": lambda s, o, f: s.clear_extent(o),
     "delete masks": lambda s, o, f: s.delete_masks(o, [f]),
     "correct": lambda s, o, f: list(s.propagate_correction(o)),
+    "outside": _outside,
+    "refine": lambda s, o, f: s.refine(o, f),
+    "refine track": lambda s, o, f: list(s.refine_track([o])),
     "withdraw": lambda s, o, f: s.prompts.clear(o, f),
     "delete": lambda s, o, f: s.delete_object(o),
 }
@@ -268,7 +285,7 @@ EDIT = st.tuples(st.sampled_from(sorted(EDITS)), st.integers(1, 2), st.integers(
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(edits=st.lists(EDIT, min_size=1, max_size=8), data=st.data())
 def test_undo_all_is_the_first_state_and_redo_all_the_last(edits: Any, data: Any) -> None:
-    session = session_of(MOVIE)
+    session = session_of(MOVIE, settings=FULL)
     states = [state_of(session)]
     for kind, object_id, frame in edits:
         steps = len(session.history)

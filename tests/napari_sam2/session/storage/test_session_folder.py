@@ -12,6 +12,7 @@ import zipfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from threading import Thread
 from typing import Any
 
@@ -25,7 +26,6 @@ from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.database import SCHEMA_VERSION, Database
 from napari_sam2.masks.mask import MaskStatus
-from napari_sam2.prompts.types import MaskPrompt, PointPrompt
 from napari_sam2.session.saved_sessions import (
     create_saved_sessions,
     find_sessions,
@@ -36,8 +36,15 @@ from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.fakes import FakePredictor
-from tests.helpers.session_states import state_of
-from tests.napari_sam2.session.history.test_edit_history import EDIT, MOVIE, PATHS, click, edit
+from tests.helpers.session_states import replayed, state_of
+from tests.napari_sam2.session.history.test_edit_history import (
+    EDIT,
+    EDITS,
+    FULL,
+    MOVIE,
+    click,
+    edit,
+)
 
 INTENSITY = Intensity(((0.0, 255.0),))
 SAMPLE = Path(__file__).parent / "samples" / "run_version_1.zip"
@@ -49,7 +56,7 @@ def save_in(folder: Path) -> SessionGroup:
     np.save(image, MOVIE)
     stack = open_stack(MOVIE, axes="TYX", along="t")
     stack = replace(stack, source=replace(stack.source, files=(image,)))
-    return create_saved_sessions(stack, FakePredictor(), intensity=INTENSITY)
+    return create_saved_sessions(stack, FakePredictor(), intensity=INTENSITY, settings=FULL)
 
 
 def reopen(sessions: SessionGroup) -> SessionGroup:
@@ -215,27 +222,43 @@ def test_a_run_folder_of_version_1_opens_and_is_upgraded(tmp_path: Path) -> None
         RunFolder.open(path)
 
 
+def test_a_session_of_version_2_opens_without_a_complete_log(tmp_path: Path) -> None:
+    with zipfile.ZipFile(SAMPLE.with_name("session_version_2.zip")) as archive:
+        archive.extractall(tmp_path)
+    path, stack = tmp_path / "cells-t.sam2-session", open_stack(MOVIE, axes="TYX", along="t")
+    for _ in range(2):
+        sessions = open_session_folder(path, stack, FakePredictor()).sessions
+        session = sessions[()]
+        assert session.objects[2].name == "cell"
+        assert session.masks.get(1, (2,)).status is MaskStatus.LOCKED
+        assert session.masks.get(2, (2,)).status is MaskStatus.ACCEPTED
+        assert sessions.folder is not None
+        assert not sessions.folder.actions.complete
+        sessions.history.undo()
+        sessions.history.redo()
+        sessions.close()
+
+
 def edit_until_killed(folder: Path) -> None:
-    """Edit a saved session, and report each edit when it is done, until the process is killed."""
+    """Make edits of all kinds, and report each when it is done, until the process is killed."""
     sessions = save_in(folder)
-    session = sessions[()]
+    session, random = sessions[()], Random(3)
+    kinds = ["click", "paint", "propagate", *sorted(EDITS)]
     for number in range(1000):
-        frame = number % 4
-        if number % 3 == 0:
-            y, x = PATHS[0][frame]
-            session.prompts.set(1, frame, [PointPrompt(1, frame, (y, x + number / 1000))])
-            session.preview(1, frame)
-        elif number % 3 == 1:
-            paint = MaskPrompt(2, frame, np.ones((3 + number % 7, 4)), (40, 30))
-            session.prompts.set(2, frame, [paint])
-            session.preview(2, frame)
+        if number % len(kinds) == 0:
+            click(session, 1, 0)
+            click(session, 2, 1)
+        kind, object_id = kinds[number % len(kinds)], random.randint(1, 2)
+        if kind == "propagate":
+            with suppress(UserError):
+                for result in session.propagate(PropagationRequest((1, 2))):
+                    print("frame", result.object_id, result.frame, result.area, flush=True)
         else:
-            for result in session.propagate(PropagationRequest((1, 2))):
-                print("frame", result.object_id, result.frame, result.area, flush=True)
-        print("done", number, len(session.prompts), len(sessions.history), flush=True)
+            edit(session, kind, object_id, random.randint(0, 3))
+        print("done", number, kind.replace(" ", "-"), len(sessions.history), flush=True)
 
 
-@pytest.mark.parametrize("lines", [2, 19])
+@pytest.mark.parametrize("lines", [2, 12, 40])
 def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path, lines: int) -> None:
     code = (
         f"import sys; from pathlib import Path; from {__name__} import edit_until_killed;"
@@ -251,8 +274,10 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path: Path, li
     stack = open_stack(MOVIE, axes="TYX", along="t")
     opened = open_session_folder(tmp_path / "cells-t.sam2-session", stack, FakePredictor())
     session, history = opened.sessions[()], opened.sessions.history
+    opened.sessions.redraw()
     done = [line for line in heard if line[0] == "done" and len(line) == 4]
-    assert len(history) >= int(done[-1][3])
+    assert len(history) >= int(done[-1][-1])
+    assert state_of(replayed(opened.sessions)[()]) == state_of(session)
     for line in heard[heard.index(done[-1]) :]:
         if line[0] == "frame" and len(line) == 4:
             assert session.result(int(line[1]), int(line[2])) is not None
@@ -307,7 +332,7 @@ def test_threads_that_click_run_and_undo_do_not_block_each_other(tmp_path: Path)
         lambda number: click(session, 2, number % 4),
         lambda _: list(session.propagate(PropagationRequest((1,)))),
         lambda number: session.accept(1) if number % 2 else session.reopen(1),
-        lambda number: session.rename(1, f"name {number}"),
+        lambda number: 1 not in session.objects or session.rename(1, f"name {number}"),
         undo,
     )
     threads = [Thread(target=repeat, args=(work,), daemon=True) for work in works]

@@ -1,0 +1,1 @@
+"""The log of all actions of a session, from which it is computed again."""
