@@ -56,7 +56,7 @@ def select_disjoint(
             break
         crop = candidate.crop
         free = owners.free_part(crop.window, crop.logits > 0)
-        if free is not None and limits.allows(np.count_nonzero(free)):
+        if free is not None and limits.allows(int(np.count_nonzero(free))):
             owners.add(crop.window, free)
             logits = np.where(free, crop.logits, -np.abs(crop.logits))
             selected.append(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import dist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.analysis.measurements.regions import measure_region, region_columns
@@ -145,7 +144,7 @@ class Measurement:
                     total[label] = sums
         return total
 
-    def _read(self, stack: Stack, time: int, z: int) -> NDArray[np.generic]:
+    def _read(self, stack: Stack, time: int, z: int) -> NDArray[Any]:
         place = {"T": time, "Z": z}
         index = tuple(place.get(axis, 0) for axis in stack.layout.index_axes)
         return stack.read(index)

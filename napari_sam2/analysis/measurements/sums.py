@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +54,14 @@ class LabelSums:
 
 
 def plane_sums(
-    labels: NDArray[np.integer], values: NDArray[np.generic] | None, depth: int | None
+    labels: NDArray[Any], values: NDArray[Any] | None, depth: int | None
 ) -> dict[int, LabelSums]:
     """Return the sums of each label of a plane, the background included.
 
     Parameters
     ----------
-    labels : NDArray[np.integer]
-        (H, W).
+    labels : NDArray
+        (H, W), integers.
     values : NDArray or None
         (C, H, W), values of the image; None without an image.
     depth : int or None
@@ -104,11 +105,11 @@ def plane_sums(
     }
 
 
-def _channels(values: NDArray[np.generic] | None, size: int) -> list[NDArray[np.float64]]:
+def _channels(values: NDArray[Any] | None, size: int) -> list[NDArray[np.float64]]:
     if values is None:
         return []
     return list(np.asarray(values, np.float64).reshape(-1, size))
 
 
-def _sum(group: NDArray[np.intp], values: NDArray[np.generic], count: int) -> NDArray[np.float64]:
-    return np.bincount(group, weights=values, minlength=count)
+def _sum(group: NDArray[np.intp], values: NDArray[Any], count: int) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(group, weights=values, minlength=count), np.float64)
