@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+T = TypeVar("T")
+
 _LARGE_PAIRS = 2**20
 
 
+class WeightCache(Generic[T]):
+    """A value computed from weights, kept until they change.
+
+    The value is not kept while gradients are recorded. Copies of a cache are empty.
+    """
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._sources: tuple[Tensor, ...] = ()
+        self._value: T | None = None
+
+    def get(self, weights: Sequence[Tensor], option: Hashable, compute: Callable[[], T]) -> T:
+        """Return ``compute()``, or its value of an earlier call with equal weights and option."""
+        if torch.is_grad_enabled() or any(part.is_inference() for part in weights):
+            return compute()
+        # The version counts changes in place.
+        key = (option, *((part.data_ptr(), part._version, part.dtype) for part in weights))
+        if self._value is None or self._key != key:
+            # The value must not be an inference tensor: a later call may be in another mode.
+            with torch.inference_mode(False), torch.no_grad():
+                self._value = compute()
+            # Holding the weights keeps their addresses from being used again.
+            self._key, self._sources = key, tuple(part.detach() for part in weights)
+        return self._value
+
+    def __reduce__(self) -> tuple[type[WeightCache[T]], tuple[()]]:
+        return type(self), ()
+
+
 class LayerNorm2d(nn.Module):
-    """Layer norm over the channels of a (B, C, H, W) tensor, epsilon 1e-6."""
+    """Layer norm over the channels of a (B, C, H, W) tensor."""
+
+    epsilon = 1e-6
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -23,7 +57,9 @@ class LayerNorm2d(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Normalize ``x`` (B, C, H, W) at each pixel."""
-        last = F.layer_norm(x.movedim(1, -1), self.weight.shape, self.weight, self.bias, 1e-6)
+        last = F.layer_norm(
+            x.movedim(1, -1), self.weight.shape, self.weight, self.bias, self.epsilon
+        )
         return last.movedim(-1, 1)
 
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from sam2_model.errors import InputError
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
-from sam2_model.modeling.position_encoding import rope_table, rotate, sine_1d, sine_2d
+from sam2_model.modeling.position_encoding import rope_table, rotate, rotate_, sine_1d, sine_2d
 from sam2_model.modeling.sam2 import SAM2
 from sam2_model.precision import Precision, resolve_precision
 from sam2_model.transforms import fill_holes, small_components
@@ -105,6 +105,17 @@ def test_rotation_is_complex_multiplication() -> None:
     pairs = torch.view_as_complex(x.unflatten(-1, (4, 2)).contiguous())
     wanted = torch.view_as_real(pairs * factors).flatten(-2)
     torch.testing.assert_close(turned, wanted)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.bfloat16, 4e-3)])
+def test_rotation_in_place_reaches_the_leading_keys_of_all_objects(
+    dtype: torch.dtype, error: float
+) -> None:
+    table = rope_table(16, 3, torch.device("cpu"))
+    keys = torch.randn(3, 2 * 9 + 4, 16).to(dtype)
+    wanted = torch.cat((rotate(keys[:, :18].float(), table), keys[:, 18:].float()), dim=1)
+    rotate_(keys[:, :18], table)
+    torch.testing.assert_close(keys.float(), wanted, rtol=error, atol=error)
 
 
 def test_rotation_depends_on_distance_alone() -> None:
