@@ -11,9 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sam2_model.precision import has_amx
+
 T = TypeVar("T")
 
 _LARGE_PAIRS = 2**20
+_TILE_PAIRS = 2**23
+_MIN_TILE_ROWS = 64
 
 
 class WeightCache(Generic[T]):
@@ -89,9 +93,9 @@ class MLP(nn.Module):
 
 
 class AttentionKernel(nn.Module):
-    """Scaled dot-product attention, in another dtype where a call is large.
+    """Scaled dot-product attention; large calls may have another dtype and another order.
 
-    Parameters
+    Attributes
     ----------
     large_dtype : torch.dtype or None
         Dtype of calls with at least 2**20 pairs of a query and a key; None for the dtype of the
@@ -106,14 +110,55 @@ class AttentionKernel(nn.Module):
         self,
         q: Float[Tensor, "b heads nq c"],
         k: Float[Tensor, "b heads nk c"],
-        v: Float[Tensor, "b heads nk c"],
-    ) -> Float[Tensor, "b heads nq c"]:
+        v: Float[Tensor, "b heads nk c_v"],
+    ) -> Float[Tensor, "b heads nq c_v"]:
         """Attend (B, heads, Nq, C) to (B, heads, Nk, C); the result has the dtype of ``q``."""
-        large, exact = self.large_dtype, q.dtype
-        if large is None or q.shape[-2] * k.shape[-2] < _LARGE_PAIRS:
-            return F.scaled_dot_product_attention(q, k, v)
-        q, k, v = (t.to(large) for t in (q, k, v))
+        exact = q.dtype
+        if self.large_dtype is not None and _is_large(q, k):
+            q, k, v = (t.to(self.large_dtype) for t in (q, k, v))
+        narrow = v.shape[-1] < q.shape[-1]
+        if self.is_tiled(q, k, narrow_values=narrow):
+            return tiled_attention(q, k, v).to(exact)
         return F.scaled_dot_product_attention(q, k, v).to(exact)
+
+    def is_tiled(self, q: Tensor, k: Tensor, *, narrow_values: bool) -> bool:
+        """Return whether a call uses :func:`tiled_attention`.
+
+        PyTorch's kernel was measured to take 2.5 times as long in bfloat16 on CPUs without AMX,
+        and 1.3 times as long in float32 for values of 64 channels and queries of 256. It is the
+        faster one elsewhere.
+        """
+        if torch.is_grad_enabled() or q.device.type != "cpu" or not _is_large(q, k):
+            return False
+        if (self.large_dtype or q.dtype) == torch.bfloat16:
+            return not has_amx()
+        return narrow_values and q.dtype == torch.float32
+
+
+def _is_large(q: Tensor, k: Tensor) -> bool:
+    return q.shape[-2] * k.shape[-2] >= _LARGE_PAIRS
+
+
+def tiled_attention(
+    q: Float[Tensor, "b heads nq c"],
+    k: Float[Tensor, "b heads nk c"],
+    v: Float[Tensor, "b heads nk c_v"],
+) -> Float[Tensor, "b heads nq c_v"]:
+    """Attend (B, heads, Nq, C) to (B, heads, Nk, C), some queries at a time, on a CPU."""
+    queries, keys = q.shape[-2], k.shape[-2]
+    rows = min(queries, max(_MIN_TILE_ROWS, _TILE_PAIRS // keys))
+    scores, weights = q.new_empty(2, rows, keys)
+    out = q.new_empty(*q.shape[:-1], v.shape[-1])
+    scaled = (q * q.shape[-1] ** -0.5).flatten(0, 1)
+    pairs = zip(scaled, k.flatten(0, 1), v.flatten(0, 1), out.flatten(0, 1), strict=True)
+    for some_q, some_k, some_v, some_out in pairs:
+        keys_first = some_k.t()
+        for part, result in zip(some_q.split(rows), some_out.split(rows), strict=True):
+            score, weight = scores[: len(part)], weights[: len(part)]
+            torch.mm(part, keys_first, out=score)
+            torch.softmax(score, dim=-1, out=weight)
+            torch.mm(weight, some_v, out=result)
+    return out
 
 
 def upsample(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:

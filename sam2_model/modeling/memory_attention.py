@@ -54,7 +54,7 @@ class RoPEAttention(Attention):
         unrotated: int = 0,
     ) -> Float[Tensor, "b nq dim"]:
         """Attend (B, Nq, dim) to (B, Nk, kv_dim); the last ``unrotated`` keys have no position."""
-        q, k, v = self.q_proj(q), self.k_proj(k), self.v_proj(v)
+        q, k = self.q_proj(q), self.k_proj(k)
         rotated = k.shape[1] - unrotated
         # Gradients need the old values, and MPS has no complex numbers.
         if torch.is_grad_enabled() or q.device.type == "mps":
@@ -63,7 +63,12 @@ class RoPEAttention(Attention):
         else:
             rotate_(q, table)
             rotate_(k[:, :rotated], table)
-        return self.attend(q, k, v)
+        narrow = v.shape[-1] < q.shape[-1]
+        if narrow and self.kernel.is_tiled(q, k, narrow_values=True):
+            # Weights of attention sum to 1, so values can be projected after they are averaged.
+            mixed = self.kernel(q[:, None], k[:, None], v[:, None])[:, 0]
+            return torch.as_tensor(self.out_proj(self.v_proj(mixed)))
+        return self.attend(q, k, self.v_proj(v))
 
 
 class MemoryAttentionLayer(nn.Module):

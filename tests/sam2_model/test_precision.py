@@ -18,7 +18,7 @@ from sam2_model.errors import InputError
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
 from sam2_model.modeling.position_encoding import rope_table, rotate, rotate_, sine_1d, sine_2d
 from sam2_model.modeling.sam2 import SAM2
-from sam2_model.precision import Precision, resolve_precision
+from sam2_model.precision import Precision, cpu_features, resolve_precision
 from sam2_model.transforms import fill_holes, small_components
 from sam2_model.video_predictor import VideoPredictor
 from tests.helpers.networks import clip, network, released
@@ -136,7 +136,9 @@ def test_sine_encodings_tell_places_apart() -> None:
 def test_bfloat16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for listed, found in (({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": False}, "float32")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda listed=listed: listed)
+        cpu_features.cache_clear()
         assert resolve_precision("auto", "cpu").value == found
+    cpu_features.cache_clear()
 
 
 @pytest.mark.parametrize(("capability", "found"), [((9, 0), "bfloat16"), ((7, 5), "float32")])
