@@ -156,7 +156,9 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(
             torch.zeros(1, dim, _WINDOW_EMBED_SIDE, _WINDOW_EMBED_SIDE)
         )
-        self.blocks = nn.ModuleList(_blocks(config))
+        blocks = _blocks(config)
+        self.blocks = nn.ModuleList(blocks)
+        self.windows = tuple(block.window for block in blocks)
         ends = [sum(config.stages[: i + 1]) - 1 for i in range(len(config.stages))]
         self.stage_ends = frozenset(ends)
         self._cache = WeightCache[Tensor]()
@@ -168,7 +170,7 @@ class Hiera(nn.Module):
         features = []
         count: tuple[int, int] | None = None
         for number, block in enumerate(self.blocks):
-            x, count = _arranged(x, count, block.window)
+            x, count = _arranged(x, count, self.windows[number])
             x = block(x)
             if number in self.stage_ends:
                 grid, _ = _arranged(x, count, 0)

@@ -29,16 +29,16 @@ class _Lateral(nn.Module):
 
         Without gradients, the two are one product with the product of their weights.
         """
-        if torch.is_grad_enabled() or second.bias is None or self.conv.bias is None:
+        first, bias, after = self.conv, self.conv.bias, second.bias
+        if torch.is_grad_enabled() or bias is None or after is None:
             return torch.as_tensor(second(self(x).to(second.weight.dtype)))
-        first, bias = self.conv, second.bias
 
         def product() -> tuple[Tensor, Tensor]:
-            after, before = (layer.weight.float().flatten(1) for layer in (second, first))
-            shift = after @ first.bias.float() + bias.float()
-            return (after @ before).to(bias.dtype), shift.to(bias.dtype)
+            outer, inner = (layer.weight.float().flatten(1) for layer in (second, first))
+            shift = outer @ bias.float() + after.float()
+            return (outer @ inner).to(after.dtype), shift.to(after.dtype)
 
-        weights = first.weight, first.bias, second.weight, bias
+        weights = first.weight, bias, second.weight, after
         weight, shift = self._product.get(weights, None, product)
         return F.linear(x.movedim(1, -1).to(weight.dtype), weight, shift).movedim(-1, 1)
 
@@ -56,6 +56,13 @@ class FpnNeck(nn.Module):
         stride4, stride8, stride16, stride32 = features
         _, _, lateral8, lateral4 = self.convs
         return [lateral4(stride4), lateral8(stride8), self.top(stride16, stride32)]
+
+    def projected(
+        self, stride4: Tensor, stride8: Tensor, after4: nn.Conv2d, after8: nn.Conv2d
+    ) -> tuple[Tensor, Tensor]:
+        """Return the features at strides 4 and 8, each after another 1 x 1 convolution."""
+        laterals = [lateral for lateral in self.convs if isinstance(lateral, _Lateral)]
+        return laterals[3].followed_by(after4, stride4), laterals[2].followed_by(after8, stride8)
 
     def top(self, stride16: Tensor, stride32: Tensor) -> Tensor:
         """Return the features at stride 16, with those at stride 32 added."""

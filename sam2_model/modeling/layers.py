@@ -16,6 +16,7 @@ from sam2_model.precision import has_amx
 T = TypeVar("T")
 
 _LARGE_PAIRS = 2**20
+_TILED_PAIRS = 2**18
 _TILE_PAIRS = 2**23
 _MIN_TILE_ROWS = 64
 
@@ -119,20 +120,30 @@ class AttentionKernel(nn.Module):
         narrow = v.shape[-1] < q.shape[-1]
         if self.is_tiled(q, k, narrow_values=narrow):
             return tiled_attention(q, k, v).to(exact)
+        if _by_products(q, q.dtype):
+            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+            return torch.as_tensor(scores.softmax(-1) @ v)
         return F.scaled_dot_product_attention(q, k, v).to(exact)
 
     def is_tiled(self, q: Tensor, k: Tensor, *, narrow_values: bool) -> bool:
         """Return whether a call uses :func:`tiled_attention`.
 
-        PyTorch's kernel was measured to take 2.5 times as long in bfloat16 on CPUs without AMX,
-        and 1.3 times as long in float32 for values of 64 channels and queries of 256. It is the
-        faster one elsewhere.
+        PyTorch's kernel was measured to take 1.5 to 2.5 times as long in bfloat16 on CPUs without
+        AMX, and 1.3 times as long in float32 for values of 64 channels and queries of 256. It is
+        the faster one elsewhere.
         """
-        if torch.is_grad_enabled() or q.device.type != "cpu" or not _is_large(q, k):
+        if torch.is_grad_enabled() or q.device.type != "cpu":
             return False
-        if (self.large_dtype or q.dtype) == torch.bfloat16:
-            return not has_amx()
-        return narrow_values and q.dtype == torch.float32
+        if q.shape[-2] * k.shape[-2] < _TILED_PAIRS:
+            return False
+        dtype = self.large_dtype if self.large_dtype and _is_large(q, k) else q.dtype
+        return _by_products(q, dtype) or (narrow_values and dtype == torch.float32)
+
+
+def _by_products(q: Tensor, dtype: torch.dtype) -> bool:
+    """Return whether products of matrices are faster than PyTorch's kernel of attention."""
+    half = dtype == torch.bfloat16
+    return half and q.device.type == "cpu" and not torch.is_grad_enabled() and not has_amx()
 
 
 def _is_large(q: Tensor, k: Tensor) -> bool:

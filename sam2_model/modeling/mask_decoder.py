@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +104,8 @@ class MaskDecoder(nn.Module):
 
     def _upscale(self, image: Tensor, high_res: tuple[Tensor, Tensor]) -> Tensor:
         """Return (B, 4h, 4w, C); with channels last, all steps are products of matrices."""
-        double, norm, activate, quadruple, _ = self.output_upscaling
+        layers: Iterable[Any] = self.output_upscaling
+        double, norm, activate, quadruple, _ = layers
         stride4, stride8 = high_res
         x = _doubled(image.permute(0, 2, 3, 1), double) + stride8.permute(0, 2, 3, 1)
         x = activate(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.epsilon))

@@ -134,12 +134,8 @@ class SAM2(nn.Module):
         """Return the features of normalized images (B, 3, S, S)."""
         encoder, decoder = self.image_encoder, self.sam_mask_decoder
         stride4, stride8, stride16, stride32 = encoder.trunk(pixels.to(self.dtype))
-        _, _, lateral8, lateral4 = encoder.neck.convs
-        return Features(
-            encoder.neck.top(stride16, stride32),
-            lateral4.followed_by(decoder.conv_s0, stride4),
-            lateral8.followed_by(decoder.conv_s1, stride8),
-        )
+        fine = encoder.neck.projected(stride4, stride8, decoder.conv_s0, decoder.conv_s1)
+        return Features(encoder.neck.top(stride16, stride32), *fine)
 
     def add_no_memory_embedding(self, features: Features) -> Float[Tensor, "b d_model h w"]:
         """Return top features (B, d_model, h, w) for a frame without memories to attend to."""

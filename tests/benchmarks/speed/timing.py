@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -16,17 +16,21 @@ _RATE_REPEATS = 5
 
 
 def interleaved(
-    actions: Mapping[str, Callable[[], object]], warm_up: int, repeats: int, device: str
+    actions: Mapping[str, Callable[[], object]],
+    warm_up: int,
+    repeats: int,
+    device: str,
+    clock: Callable[[], float],
 ) -> dict[str, float]:
     """Return the median seconds of each action; they take turns in one process."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(warm_up + repeats):
         for name, action in actions.items():
-            begun = time.perf_counter()
+            begun = clock()
             action()
             _wait(device)
             if number >= warm_up:
-                times[name].append(time.perf_counter() - begun)
+                times[name].append(clock() - begun)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
@@ -37,22 +41,17 @@ def operations(action: Callable[[], object]) -> float:
     return float(counter.get_total_flops())
 
 
-def rates(names: Sequence[str], device: str) -> dict[str, float]:
+def rates(names: Sequence[str], device: str, clock: Callable[[], float]) -> dict[str, float]:
     """Return the operations per second of a large matrix product, by precision."""
     found = {}
     for name in names:
         dtype = torch.bfloat16 if name == "mixed" else Precision.of(name).weights
         a = torch.randn(_RATE_SIDE, _RATE_SIDE, device=device).to(dtype)
-        least = min(_seconds(lambda a=a: a @ a, device) for _ in range(_RATE_REPEATS))
-        found[name] = 2 * _RATE_SIDE**3 / least
+        product = interleaved(
+            {name: functools.partial(torch.mm, a, a)}, 1, _RATE_REPEATS, device, clock
+        )
+        found[name] = 2 * _RATE_SIDE**3 / product[name]
     return found
-
-
-def _seconds(action: Callable[[], object], device: str) -> float:
-    begun = time.perf_counter()
-    action()
-    _wait(device)
-    return time.perf_counter() - begun
 
 
 def _wait(device: str) -> None:

@@ -17,7 +17,7 @@ def test_attention_in_tiles_is_attention(dtype: torch.dtype, error: float, chann
     generator = torch.Generator().manual_seed(0)
     shapes = (1, 2, 150, 16), (1, 2, 70000, 16), (1, 2, 70000, channels)
     q, k, v = (torch.randn(shape, generator=generator).to(dtype) for shape in shapes)
-    wanted = F.scaled_dot_product_attention(*(x.float() for x in (q, k, v)))
+    wanted = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
     found = tiled_attention(q, k, v)
     assert found.dtype == dtype
     torch.testing.assert_close(found.float(), wanted, rtol=error, atol=error * 0.1)
