@@ -70,6 +70,15 @@ _NOTES = """
 - PNG files have 8 bits if all ids are at most 255, else 16; larger ids are refused.
 - An output inside an input folder is refused, also with `--resume` and `--overwrite`.
 
+## In napari
+
+*File > Open* and drag and drop open NIfTI, DICOM, videos, MetaMorph (`.nd`), the files of
+microscopes and folders with this plugin. If another plugin reads them too, as napari itself reads
+folders, napari asks which reader to use and can remember the answer. TIFF, Zarr and pictures are
+left to other readers, so `viewer.open("a.tif", plugin="napari-sam2")` is an error. *File > IO
+Utilities > Open image with SAM 2...* opens files of every format of this page, and
+`napari_sam2.viewer.contributions.commands.open_image(viewer, path)` folders and URLs too.
+
 ## Extras
 
 {extras}
@@ -79,7 +88,7 @@ Install an extra with `pip install "napari-sam2[microscopy]"`.
 
 _EXTRAS = {
     "none": (
-        "TIFF, OME-TIFF and their sets, Zarr, OME-Zarr, NIfTI, images, NumPy",
+        "TIFF, OME-TIFF and their sets, MetaMorph, Zarr, OME-Zarr, NIfTI, images, NumPy",
         "tifffile (BSD-3), ome-types (MIT), zarr (MIT), ome-zarr-models (BSD-3), nibabel (MIT), "
         "Pillow (MIT-CMU)",
     ),

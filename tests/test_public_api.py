@@ -24,7 +24,7 @@ NAMES = {
         *("load_model", "save_model", "available_models"),
         *("ImagePredictor", "VideoPredictor", "AutomaticMaskGenerator"),
         *("Tracker", "TrackerSettings", "TrackState"),
-        *("PlainMemory", "DistractorAwareMemory", "MemoryTree"),
+        *("PlainMemory", "DistractorAwareMemory", "MemoryTree", "Precision"),
     },
 }
 HEAVY = {"numpy", "scipy", "torch", "napari", "qtpy", "zarr"}

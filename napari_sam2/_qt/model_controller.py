@@ -68,7 +68,9 @@ class ModelController(QObject):
     def adopt(self, predictor: "Predictor") -> None:
         """Show a model that a script has loaded."""
         info = predictor.info
-        self._panel.show_model(predictor, ModelChoice(info.name, info.device))
+        size = info.image_size if info.resized else None
+        choice = ModelChoice(info.name, info.device, info.dtype, size)
+        self._panel.show_model(predictor, choice)
 
     def load(self) -> None:
         """Load the chosen model in the background."""

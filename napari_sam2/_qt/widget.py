@@ -71,7 +71,8 @@ class SegmentTrackWidget(DockedWidget):
         self.keys = KeyBindings(self.viewer, preferences.keys)
         key = self.keys.key
         self.images = ImagePanel(self.viewer)
-        self.model = ModelPanel(ModelChoice(preferences.model, preferences.device))
+        preferred = ModelChoice(preferences.model, preferences.device, preferences.dtype)
+        self.model = ModelPanel(preferred)
         catalog = catalog or (None if make_predictor else HubCatalog())
         self.models = ModelController(self.model, self.controller, catalog, make_predictor)
         self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)

@@ -13,6 +13,7 @@ from napari_sam2.cli.commands import (
     doctor,
     evaluate,
     evaluate_davis,
+    find,
     info,
     models,
     segment,
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="Segment and track objects through time or depth with SAM 2.",
 )
 app.command("segment", cls=showing(segment.defaults))(segment.segment)
+app.command("find", cls=showing(find.defaults))(find.find)
 app.command("resume")(sessions.resume)
 app.command("replay", cls=showing(sessions.replay_defaults))(sessions.replay)
 app.command("pack")(sessions.pack)

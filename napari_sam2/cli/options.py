@@ -9,13 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+
+class DtypeChoice(StrEnum):
+    """Values of :data:`napari_sam2.inference.model_catalog.DTYPES`."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    MIXED = "mixed"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+DtypeOption = Annotated[
+    DtypeChoice | None, typer.Option(help="Number format: speed against accuracy.")
+]
+InputSizeOption = Annotated[
+    int | None,
+    typer.Option(
+        min=32,
+        metavar="PIXELS",
+        help="Side of the model's input; smaller is faster, and approximate.",
+        show_default="that of the training",
+    ),
+]
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from pathlib import Path
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.input_files import check_outside
+from napari_sam2.images.readers import local_path
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.session.storage.run_folder import RunFolder
 
 LABEL_GROUP = "objects"
 """Name of the label image in an OME-Zarr."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
@@ -73,14 +76,14 @@ class OutputDestination:
 
     @classmethod
     def parse(cls, path: Path | str) -> OutputDestination:
-        """Return the destination of a path; the ending of its name is the format.
+        """Return the destination of a path or ``file:`` URL; the ending of its name is the format.
 
         Raises
         ------
         UserError
-            If the path has another ending.
+            If it has another ending, or is the URL of another place.
         """
-        path = Path(path).expanduser()
+        path = _local(str(path))
         for kind in OutputKind:
             if kind.ending_of(path.name):
                 return cls(path, kind)
@@ -216,6 +219,13 @@ class OutputDestination:
         """Delete the Zarr folder of a run that has not written any labels yet."""
         if self._zarr_folder.is_dir() and not self._zarr_folder.is_symlink():
             shutil.rmtree(self._zarr_folder)
+
+
+def _local(text: str) -> Path:
+    """Return the path of an output, which Path may have changed from ``a://b`` to ``a:/b``."""
+    if _URL.match(text) and not text.startswith("file:"):
+        raise UserError(f"Outputs are files on disk, not URLs: {text}. Choose a local path.")
+    return local_path(text)
 
 
 def _is_zarr(folder: Path) -> bool:

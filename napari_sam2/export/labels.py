@@ -17,6 +17,7 @@ from napari_sam2.export.ome_zarr import OmeZarrWriter
 from napari_sam2.export.place import affine_origin, output_calibration
 from napari_sam2.export.png import check_png_ids, write_label_pngs
 from napari_sam2.export.tiff import write_label_tiff
+from napari_sam2.images.calibration import PIXEL, SYMBOLS
 from napari_sam2.images.input_files import input_folder
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.mask import MaskStatus
@@ -142,6 +143,22 @@ def finish_label_output(
 
 def output_notes(output: OutputDestination, stack: Stack) -> tuple[str, ...]:
     """Return messages about what the format of the output cannot store of the input."""
+    return (*_unit_notes(output, stack), *_place_notes(output, stack))
+
+
+def _unit_notes(output: OutputDestination, stack: Stack) -> tuple[str, ...]:
+    """Return a message about units that no format but plain Zarr stores."""
+    units = {stack.calibration.step(axis).unit for axis in stack.label_axes}
+    unknown = sorted(unit for unit in units if unit != PIXEL and unit not in SYMBOLS)
+    if not unknown or output.kind is OutputKind.ZARR:
+        return ()
+    return (
+        f"{output.path.name} does not store the unit of sizes in {', '.join(unknown)}: write .zarr "
+        "to keep it.",
+    )
+
+
+def _place_notes(output: OutputDestination, stack: Stack) -> tuple[str, ...]:
     kind, origin = output.kind, output_calibration(stack).origin(stack.label_axes)
     tilted = stack.affine is not None and affine_origin(stack.affine, stack.calibration) is None
     if tilted and kind not in (OutputKind.NIFTI, OutputKind.ZARR):

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _UNITS = {"micrometer": "micron", "millimeter": "mm", "meter": "meter"}
 """NIfTI units of space, by full name."""
 _TIMES = {"second": "sec", "millisecond": "msec", "microsecond": "usec"}
-_NEAREST = {"nanometer": "micrometer", "centimeter": "millimeter"}
+_NEAREST = dict.fromkeys(("picometer", "angstrom", "nanometer"), "micrometer")
+_NEAREST |= dict.fromkeys(("centimeter", "inch"), "millimeter")
 """Units that are written in place of those that NIfTI lacks."""
 _SCANNER, _ALIGNED = 1, 2
 """Codes of the coordinate systems of a scanner and of another file."""
@@ -124,10 +125,11 @@ def _header(template: Any, calibration: Calibration, axes: str, shape: tuple[int
     code = _ALIGNED if calibration.affine is None else _SCANNER
     header.set_qform(affine, code, strip_shears=True)
     header.set_sform(affine, code)
-    interval, time = _interval(calibration.step("T"))
+    interval, start, time = _interval(calibration.step("T"))
     header.set_xyzt_units(_UNITS.get(unit, "unknown"), time if "T" in axes else "unknown")
     if "T" in axes:
         header.set_zooms((*header.get_zooms()[:3], interval))
+        header["toffset"] = start
     header["scl_slope"], header["scl_inter"] = 1, 0
     return header
 
@@ -149,8 +151,9 @@ def _affine(calibration: Calibration) -> tuple[str, NDArray[np.float64]]:
     return wanted, affine
 
 
-def _interval(step: AxisStep) -> tuple[float, str]:
-    """Return the frame interval and its NIfTI unit."""
+def _interval(step: AxisStep) -> tuple[float, float, str]:
+    """Return the frame interval, the time of the first frame, and their NIfTI unit."""
     if step.unit in _TIMES or not is_time(step.unit):
-        return step.size, _TIMES.get(step.unit, "unknown")
-    return step.size * (conversion(step.unit, "second") or 1.0), "sec"
+        return step.size, step.origin, _TIMES.get(step.unit, "unknown")
+    factor = conversion(step.unit, "second") or 1.0
+    return step.size * factor, step.origin * factor, "sec"

@@ -15,6 +15,10 @@ from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.export.units import size_in
 from napari_sam2.images.calibration import Calibration
 
+_LARGEST = 2**31
+"""Largest number of pixels per centimeter, and of centimeters per pixel, that TIFF can store."""
+_OME_ONLY = frozenset(("TimeIncrement", "PhysicalSizeZ"))
+"""Sizes for which TIFF has no tags."""
 _TILE = 512
 """Side of a tile in pixels."""
 _MAX_MEMORY = 2**27
@@ -26,12 +30,13 @@ _MAX_CLASSIC = 2**32 - 2**25
 def write_label_tiff(
     path: Path, labels: Any, axes: str, calibration: Calibration, note: str = ""
 ) -> None:
-    """Write a label array as a TIFF file that :func:`tifffile.imread` returns unchanged.
+    """Write a label array as a TIFF file.
 
-    The file is OME-TIFF with pixel sizes, frame interval and positions of the planes; arrays with
-    an axis of length 1 are tifffile's shaped TIFF, with the same values as JSON. Planes are stored
-    in strips, which plain ImageJ opens, and in tiles if they exceed 128 MB. The file is BigTIFF if
-    the pixels may not fit 4 GB. It appears when it is complete.
+    The file is OME-TIFF with pixel sizes, frame interval and positions of the planes, of which
+    :func:`tifffile.imread` drops axes of length 1. Arrays with such axes are tifffile's shaped
+    TIFF, which keeps them, if nothing but pixel sizes along y and x is known. Planes are stored in
+    strips, which plain ImageJ opens, and in tiles if they exceed 128 MB. The file is BigTIFF if the
+    pixels may not fit 4 GB. It appears when it is complete.
 
     Parameters
     ----------
@@ -70,11 +75,10 @@ def write_label_tiff(
 def _metadata(
     shape: tuple[int, ...], axes: str, calibration: Calibration, note: str
 ) -> dict[str, Any]:
-    # tifffile drops axes of length 1 when it reads OME-TIFF.
-    ome = 1 not in shape
-    text = {"Description": note} if note and ome else {"note": note} if note else {}
     sizes = _ome_sizes(axes, calibration)
     planes = _ome_planes(shape, axes, calibration)
+    ome = 1 not in shape or bool(planes) or not _OME_ONLY.isdisjoint(sizes)
+    text = {"Description": note} if note and ome else {"note": note} if note else {}
     return {"ome": ome, "metadata": {"axes": axes, **sizes, **planes, **text}}
 
 
@@ -115,9 +119,11 @@ def _ome_planes(shape: tuple[int, ...], axes: str, calibration: Calibration) -> 
 
 
 def _pixels_per_centimeter(calibration: Calibration) -> tuple[float, float] | None:
-    """Return the TIFF resolution along (x, y), or None if a size is unknown."""
+    """Return the TIFF resolution along (x, y), or None if a size is unknown or does not fit."""
     x, y = (size_in(calibration.step(axis), "centimeter") for axis in "XY")
-    return (1 / x, 1 / y) if x and y and min(x, y) > 0 else None
+    if not x or not y or min(x, y) <= 1 / _LARGEST or max(x, y) >= _LARGEST:
+        return None
+    return 1 / x, 1 / y
 
 
 def _pages(labels: Any, page: int) -> Iterator[NDArray[Any]]:

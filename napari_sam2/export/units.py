@@ -5,18 +5,23 @@ from __future__ import annotations
 from napari_sam2.images.calibration import AxisStep
 
 _METERS = {
+    "picometer": 1e-12,
+    "angstrom": 1e-10,
     "nanometer": 1e-9,
     "micrometer": 1e-6,
     "millimeter": 1e-3,
     "centimeter": 1e-2,
+    "inch": 0.0254,
     "meter": 1.0,
 }
 _SECONDS = {
+    "nanosecond": 1e-9,
     "microsecond": 1e-6,
     "millisecond": 1e-3,
     "second": 1.0,
     "minute": 60.0,
     "hour": 3600.0,
+    "day": 86400.0,
 }
 
 

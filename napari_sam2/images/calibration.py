@@ -14,27 +14,41 @@ PIXEL = "pixel"
 """Unit of an axis whose step is unknown."""
 
 SYMBOLS: Mapping[str, str] = {
+    "picometer": "pm",
+    "angstrom": "Å",
     "nanometer": "nm",
     "micrometer": "µm",
     "millimeter": "mm",
     "centimeter": "cm",
     "meter": "m",
+    "inch": "in",
+    "nanosecond": "ns",
+    "microsecond": "µs",
     "millisecond": "ms",
     "second": "s",
     "minute": "min",
     "hour": "h",
+    "day": "d",
 }
 """Symbols of the units that are written to files, by full name (UDUNITS-2)."""
 
 _NAMES = {symbol: name for name, symbol in SYMBOLS.items()}
 _NAMES |= dict.fromkeys(("\\u00B5m", "μm", "um", "micron", "microns"), "micrometer")
-_NAMES |= {"sec": "second"}
+_NAMES |= dict.fromkeys(("sec", "secs"), "second") | dict.fromkeys(("mins", "minutes"), "minute")
+_NAMES |= dict.fromkeys(("hr", "hrs"), "hour") | dict.fromkeys(("msec", "msecs"), "millisecond")
+_NAMES |= dict.fromkeys(("us", "μs", "usec", "usecs"), "microsecond") | {"inches": "inch"}
+_NAMES |= dict.fromkeys(("\u212b", "A", "ångström", "ångstrom"), "angstrom")
+_NAMES |= {name + "s": name for name in SYMBOLS}
+_NAMES |= {name.replace("meter", "metre" + s): name for name in SYMBOLS for s in ("", "s")}
 
 
 def unit_name(text: str) -> str:
-    """Return the full name of a unit, e.g. ``"micrometer"`` for ``"µm"``; others as they are."""
+    """Return the full name of a unit, e.g. ``"micrometer"`` for ``"µm"``; others as they are.
+
+    Plurals and British spellings of known units are theirs.
+    """
     text = text.strip()
-    return _NAMES.get(text, text)
+    return _NAMES.get(text, _NAMES.get(text.lower(), text))
 
 
 @dataclass(frozen=True, slots=True)

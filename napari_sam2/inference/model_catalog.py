@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from napari_sam2.core.errors import UserError
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -17,6 +20,10 @@ AUTO_MODEL = "auto"
 """Name of the default model: a downloaded SAM 2.1, else ``BUNDLED``."""
 AUTO_DEVICE = "auto"
 """Name of the default device: a GPU where there is one, else the CPU."""
+AUTO_DTYPE = "auto"
+"""Name of the default number format: the fastest one that is accurate enough on the device."""
+DTYPES = (AUTO_DTYPE, "float32", "mixed", "bfloat16", "float16")
+"""Names of the number formats."""
 BUNDLED = "micro"
 """Name of the model that is part of the installation."""
 _STEMS = {"sam2.1_hiera_": "SAM 2.1 ", "sam2_hiera_": "SAM 2.0 "}
@@ -84,7 +91,7 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """The model and device to load.
+    """The model to load, and how it computes.
 
     Parameters
     ----------
@@ -92,10 +99,16 @@ class ModelChoice:
         Name of a model, or path of a weights file.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : str
+        Number format, one of ``DTYPES``.
+    input_size : int or None
+        Side of the square input in pixels, a multiple of 32; None for that of the training.
     """
 
     model: str = BUNDLED
     device: str = AUTO_DEVICE
+    dtype: str = AUTO_DTYPE
+    input_size: int | None = None
 
 
 class ModelCatalog(Protocol):
@@ -145,8 +158,47 @@ class HubCatalog:
         from napari_sam2.inference.sam2_predictor import load_predictor
 
         return load_predictor(
-            choice.model, choice.device, progress=progress, registry=self.registry
+            choice.model,
+            choice.device,
+            dtype=choice.dtype,
+            input_size=choice.input_size,
+            progress=progress,
+            registry=self.registry,
         )
+
+
+def predictor_of(
+    model: Predictor | str | Path,
+    device: str = AUTO_DEVICE,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
+) -> Predictor:
+    """Return a predictor as it is, or load the model with a name or path.
+
+    Parameters
+    ----------
+    model : Predictor, str or Path
+        A predictor, or what :func:`napari_sam2.load_predictor` loads.
+    device, dtype, input_size
+        As in :func:`napari_sam2.load_predictor`.
+
+    Raises
+    ------
+    UserError
+        If a number format or an input size is given with a predictor, which has its own.
+    SAM2Error
+        If the model cannot be loaded or the device does not exist.
+    """
+    if not isinstance(model, str | Path):
+        if (dtype, input_size) != (AUTO_DTYPE, None):
+            raise UserError(
+                "dtype and input_size do not apply to a model that is loaded already. Give them to "
+                "load_predictor."
+            )
+        return model
+    from napari_sam2.inference.sam2_predictor import load_predictor
+
+    return load_predictor(model, device, dtype=dtype, input_size=input_size)
 
 
 def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:

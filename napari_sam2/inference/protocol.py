@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+EXACT_DTYPE = "float32"
+"""The number format whose results are those of the reference."""
 
 
 class ImageEmbedding(Protocol):
@@ -31,6 +34,30 @@ class ImageEmbedding(Protocol):
     def nbytes(self) -> int:
         """Size in bytes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingArrays:
+    """An image embedding as arrays that can be stored.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the image that was encoded, in pixels.
+    arrays : Mapping of str to NDArray
+        The values as bytes, by name.
+    dtypes : Mapping of str to str
+        Number format of each array.
+    """
+
+    shape: tuple[int, int]
+    arrays: Mapping[str, NDArray[np.uint8]]
+    dtypes: Mapping[str, str]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return sum(array.nbytes for array in self.arrays.values())
 
 
 class TrackState(Protocol):
@@ -99,6 +126,22 @@ class MaskCandidates:
 
 
 @dataclass(frozen=True, slots=True)
+class PointMasks:
+    """Three masks for each of many points, at the resolution that the model predicts.
+
+    Parameters
+    ----------
+    logits : NDArray[np.float32]
+        (N, 3, m, m), positive inside the object; m x m covers the encoded image.
+    predicted_iou : NDArray[np.float32]
+        (N, 3), in 0..1.
+    """
+
+    logits: NDArray[np.float32]
+    predicted_iou: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class TrackingResult:
     """The mask of one object on one frame, with its new state.
 
@@ -138,6 +181,12 @@ class ModelInfo:
         Hash of the weights, which identifies them in a saved run.
     device : str
         E.g. ``"cpu"`` or ``"cuda:0"``.
+    dtype : str
+        Number format of the calculations, e.g. ``"float32"``; never ``"auto"``.
+    resized : bool
+        Whether ``image_size`` is not the usual one of the network.
+    notes : tuple of str
+        What the user should know about the model: an assumed input size, an approximation.
     """
 
     name: str
@@ -146,6 +195,15 @@ class ModelInfo:
     trained: bool
     weights_hash: str
     device: str
+    dtype: str = EXACT_DTYPE
+    resized: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """Text that is equal for models of equal results; the hash of the weights by default."""
+        dtype = "" if self.dtype == EXACT_DTYPE else f" {self.dtype}"
+        return f"{self.weights_hash}{dtype}{f' {self.image_size} px' * self.resized}"
 
 
 class Predictor(Protocol):
@@ -164,8 +222,25 @@ class Predictor(Protocol):
     def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
         """Return the embedding of an RGB image (H, W, 3), resized to the model's square input."""
 
+    def serialize_embedding(self, embedding: ImageEmbedding) -> EmbeddingArrays:
+        """Return an embedding as arrays."""
+
+    def deserialize_embedding(self, stored: EmbeddingArrays) -> ImageEmbedding:
+        """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
+
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
+
+    def predict_points(self, encoding: ImageEmbedding, points: NDArray[np.float64]) -> PointMasks:
+        """Return three masks for each of N points, without memory.
+
+        Parameters
+        ----------
+        encoding : ImageEmbedding
+            The frame's embedding.
+        points : NDArray[np.float64]
+            (N, 2) as (y, x) in pixels of the encoded image, one object each.
+        """
 
     def add_prompts(
         self,
@@ -196,7 +271,7 @@ class Predictor(Protocol):
         *,
         reverse: bool,
         zoomed: bool = False,
-    ) -> list[TrackingResult]:
+    ) -> Iterable[TrackingResult]:
         """Return the mask of each object on the next frame, predicted from its memory.
 
         Parameters

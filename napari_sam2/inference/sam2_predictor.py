@@ -6,8 +6,8 @@ Coordinates are (y, x) outside and (x, y) inside.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.inference.protocol import (
+    EmbeddingArrays,
     ImageEmbedding,
     MaskCandidates,
     MemoryPolicy,
     ModelInfo,
+    PointMasks,
     TrackingResult,
     TrackState,
     ViewPrompts,
 )
+from napari_sam2.inference.sam2.decoded_masks import candidates, tracking_results
+from napari_sam2.inference.sam2.encoded_view import EncodedView
+from napari_sam2.inference.sam2.point_masks import decode_points
 from sam2_model import memory_bank
-from sam2_model.checkpoint import auto_model_name, load_model, weights_hash
+from sam2_model.checkpoint import auto_model_name, load_checkpoint, open_checkpoint
 from sam2_model.checkpoint.registry import BUNDLED_MICRO, RELEASES, Registry
 from sam2_model.device import resolve_device
 from sam2_model.frame_time import FrameTime
@@ -33,10 +38,9 @@ from sam2_model.memory_policies import policy as memory_policy
 from sam2_model.memory_policies.distractor_aware import DistractorAwareMemory
 from sam2_model.memory_policies.memory_tree import MemoryTree
 from sam2_model.memory_policies.plain import PlainMemory
-from sam2_model.modeling.config import MICRO, TOKEN_STRIDE, SAM2Config
-from sam2_model.modeling.features import Features
-from sam2_model.modeling.layers import upsample
+from sam2_model.modeling.config import MICRO, MODEL_CONFIGS, TOKEN_STRIDE, SAM2Config
 from sam2_model.modeling.sam2 import SAM2, SelectedMask
+from sam2_model.precision import Precision, resolve_precision
 from sam2_model.tracker import Tracker, TrackerSettings
 from sam2_model.transforms import Coordinates, PointTokens, frame_pixels, mask_to_square
 
@@ -47,27 +51,6 @@ _MEMORIES: dict[MemoryPolicy, memory_policy.MemoryPolicy] = {
 }
 MAX_CONDITIONING = 8
 """Largest number of conditioning frames that a frame attends to, which bounds its cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedView:
-    """Features of an image, and its size.
-
-    Parameters
-    ----------
-    features : Features
-        Image features of the network.
-    shape : tuple of int
-        Height and width of the image, in pixels.
-    """
-
-    features: Features
-    shape: tuple[int, int]
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the features in bytes."""
-        return self.features.nbytes
 
 
 class SAM2Predictor:
@@ -85,6 +68,8 @@ class SAM2Predictor:
         False for random weights.
     settings : TrackerSettings or None
         How prompts and memories are used.
+    notes : sequence of str
+        What the user should know about the model.
     """
 
     def __init__(
@@ -95,6 +80,7 @@ class SAM2Predictor:
         *,
         trained: bool = True,
         settings: TrackerSettings | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.tracker = Tracker(model, settings)
@@ -105,6 +91,9 @@ class SAM2Predictor:
             trained=trained,
             weights_hash=weights_hash,
             device=str(model.device),
+            dtype=model.precision.value,
+            resized=_is_resized(model.config),
+            notes=tuple(notes),
         )
 
     @property
@@ -127,6 +116,14 @@ class SAM2Predictor:
         pixels = frame_pixels(image, self.info.image_size, self.model.device)
         return EncodedView(self.model.encode_image(pixels), (image.shape[0], image.shape[1]))
 
+    def serialize_embedding(self, embedding: ImageEmbedding) -> EmbeddingArrays:
+        """Return an embedding as arrays."""
+        return _own(embedding).to_arrays()
+
+    def deserialize_embedding(self, stored: EmbeddingArrays) -> EncodedView:
+        """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
+        return EncodedView.from_arrays(stored, self.model.device)
+
     @torch.inference_mode()
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks of one prompt on one image, without memory.
@@ -136,7 +133,7 @@ class SAM2Predictor:
         view = _own(encoding)
         if len(prompt.points) != 1 or prompt.box is not None or prompt.mask is not None:
             mask = self._predict(view, 0, prompt)
-            return _candidates(mask.logits[0], mask.ious[0], mask.object_score, view.shape)
+            return candidates(mask.logits[0], mask.ious[0], mask.object_score, view.shape)
         tokens, previous = self._tokens(view, prompt), self._previous(prompt)
         decoded = self.model.decode_masks(
             self.model.add_no_memory_embedding(view.features),
@@ -147,7 +144,12 @@ class SAM2Predictor:
         )
         order = decoded.ious[0, 1:].argsort(descending=True, stable=True) + 1
         logits, ious = decoded.logits[0, order], decoded.ious[0, order]
-        return _candidates(logits, ious, decoded.object_score, view.shape)
+        return candidates(logits, ious, decoded.object_score, view.shape)
+
+    @torch.inference_mode()
+    def predict_points(self, encoding: ImageEmbedding, points: NDArray[np.float64]) -> PointMasks:
+        """Return three masks for each of N points (y, x)."""
+        return decode_points(self.model, _own(encoding), points)
 
     def add_prompts(
         self,
@@ -158,12 +160,12 @@ class SAM2Predictor:
     ) -> list[TrackingResult]:
         """Segment each prompt and write it into its state as a conditioning frame."""
         view = _own(encoding)
-        results = []
+        tracked: list[tuple[SelectedMask, TrackState]] = []
         for prompt, state in zip(prompts, states, strict=True):
             mask = self._predict(view, frame, prompt)
             [entry] = self.tracker.encode_memory(view.features, frame, [mask])
-            results.append(_result(mask, _memories(state).with_conditioning(entry), view.shape))
-        return results
+            tracked.append((mask, _memories(state).with_conditioning(entry)))
+        return list(tracking_results(tracked, view.shape))
 
     def track(
         self,
@@ -173,13 +175,13 @@ class SAM2Predictor:
         *,
         reverse: bool,
         zoomed: bool = False,
-    ) -> list[TrackingResult]:
+    ) -> Iterator[TrackingResult]:
         """Segment tracked objects on a frame, in a view that follows them if ``zoomed``."""
         view = _own(encoding)
         memories = [_memories(state) for state in states]
         time = FrameTime(frame, reverse)
         tracked = self.tracker.track(view.features, time, memories, zoomed=zoomed)
-        return [_result(mask, state, view.shape) for mask, state in tracked]
+        return tracking_results(tracked, view.shape)
 
     @torch.inference_mode()
     def add_masks(
@@ -248,6 +250,8 @@ def load_predictor(
     model: str | Path = "auto",
     device: str = "auto",
     *,
+    dtype: str = Precision.AUTO.value,
+    input_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     registry: Registry | None = None,
 ) -> SAM2Predictor:
@@ -261,6 +265,11 @@ def load_predictor(
         lacks the weights of ``micro``, it gets seeded random weights (``info.trained`` is False).
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : str
+        Number format: ``"auto"``, ``"float32"``, ``"mixed"``, ``"bfloat16"`` or ``"float16"``.
+    input_size : int or None
+        Side of the square input in pixels, a multiple of 32; None for that of the training.
+        Smaller ones are faster, and approximate.
     progress : callable or None
         Called during a download with the numbers of downloaded and of all bytes.
     registry : Registry or None
@@ -269,26 +278,47 @@ def load_predictor(
     Raises
     ------
     SAM2Error
-        If the model cannot be loaded or the device does not exist.
+        If the model cannot be loaded, the device does not exist, or the number format or the
+        input size cannot be used.
     """
     known = registry or RELEASES
     name = auto_model_name(known) if model == "auto" else model
+    target = resolve_device(device)
+    precision = resolve_precision(dtype, target)
     if name == MICRO.name and not BUNDLED_MICRO.is_file():
-        return untrained_predictor(MICRO, resolve_device(device))
-    network = load_model(name, device=device, progress=progress, registry=known)
-    shown = Path(name).name
-    return SAM2Predictor(network, shown, weights_hash(network), settings=_settings())
+        config = MICRO.resized(input_size or MICRO.image_size)
+        return untrained_predictor(config, target, precision)
+    checkpoint = open_checkpoint(name, registry=known, progress=progress)
+    network = load_checkpoint(checkpoint, device=target, dtype=precision, image_size=input_size)
+    return SAM2Predictor(
+        network,
+        Path(name).name,
+        checkpoint.weights_hash,
+        settings=_settings(),
+        notes=checkpoint.notes(input_size),
+    )
 
 
-def untrained_predictor(config: SAM2Config, device: torch.device) -> SAM2Predictor:
+def untrained_predictor(
+    config: SAM2Config, device: torch.device, precision: Precision = Precision.FLOAT32
+) -> SAM2Predictor:
     """Return a predictor with seeded random weights, which are equal on every machine."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = SAM2(config)
     name = f"{config.name} (untrained)"
     return SAM2Predictor(
-        network.eval().to(device), name, "seed-0", trained=False, settings=_settings()
+        network.eval().cast(precision).to(device),
+        name,
+        "seed-0",
+        trained=False,
+        settings=_settings(),
     )
+
+
+def _is_resized(config: SAM2Config) -> bool:
+    usual = {**MODEL_CONFIGS, MICRO.name: MICRO}.get(config.name)
+    return usual is not None and usual.image_size != config.image_size
 
 
 def _settings() -> TrackerSettings:
@@ -309,24 +339,3 @@ def _memories(state: TrackState | None) -> memory_bank.TrackState:
     if not isinstance(state, memory_bank.TrackState):
         raise TypeError(f"{type(state).__name__} is not a track state of SAM2Predictor.")
     return state
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.float().cpu().numpy()
-    return array
-
-
-def _candidates(
-    logits: Tensor, ious: Tensor, object_score: Tensor, shape: tuple[int, int]
-) -> MaskCandidates:
-    full = upsample(logits.float()[None], shape)[0]
-    return MaskCandidates(_array(full), _array(ious), float(object_score.flatten()[0]))
-
-
-def _result(mask: SelectedMask, state: TrackState, shape: tuple[int, int]) -> TrackingResult:
-    return TrackingResult(
-        logits=_array(upsample(mask.logits.float(), shape)[0, 0]),
-        predicted_iou=float(mask.ious.flatten()[0]),
-        object_score=float(mask.object_score.flatten()[0]),
-        state=state,
-    )

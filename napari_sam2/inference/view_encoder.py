@@ -15,7 +15,7 @@ from napari_sam2.images.plane_readers import PlaneReader, PlaneRequest
 from napari_sam2.images.pyramid import read_downsampled
 from napari_sam2.images.view import View
 from napari_sam2.inference.contours import smooth_contour
-from napari_sam2.inference.feature_cache import FeatureCache
+from napari_sam2.inference.features.cache import FeatureCache
 from napari_sam2.inference.protocol import ImageEmbedding, Predictor, ViewPrompts
 from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop, positive_bounds
 from napari_sam2.prompts.plane_prompts import PlanePrompts
@@ -63,7 +63,7 @@ class ViewEncoder:
 
     def encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
         """Return the embedding of a view of a plane, from the cache if possible."""
-        return self.cache.get(index, view, self._encode)
+        return self.cache.get(index, view, self.image, self.predictor)
 
     def image(self, index: PlaneIndex, view: View) -> NDArray[np.uint8]:
         """Return the RGB image (H, W, 3) of ``view.image_shape`` that the model is shown.
@@ -80,9 +80,6 @@ class ViewEncoder:
             return image
         pads = ((top, max(bottom, 0)), (left, max(right, 0)), (0, 0))
         return np.pad(image, pads, mode="edge")[:height, :width]
-
-    def _encode(self, index: PlaneIndex, view: View) -> ImageEmbedding:
-        return self.predictor.encode(self.image(index, view))
 
     def _pixels(self, index: PlaneIndex, inside: Window, factor: int) -> NDArray[np.uint8]:
         levels = self.levels

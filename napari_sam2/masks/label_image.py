@@ -14,9 +14,17 @@ from scipy import ndimage
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import axes_from_names, parse_axes
+from napari_sam2.images.calibration import SPATIAL
+from napari_sam2.images.readers.base import PlaneGrid
 from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
 from napari_sam2.masks.label_values import check_label_values, restore_labels
 
+_IDENTITY = np.eye(4)[:, [2, 1, 0, 3]]
+"""The affine of a file that was saved without one."""
+_SAME_DIRECTION = 0.999
+"""Cosine of the angle from which the axes of labels and image have one direction."""
+_SAME_SIZE = 0.01
+"""Relative difference up to which voxel sizes are the same."""
 _WHOLE = 2**26
 """Planes of at most this many pixels are read as a whole."""
 
@@ -50,11 +58,15 @@ class LabelImage:
         One upper-case letter per axis, ``"?"`` for unknown ones; None if none is known.
     notes : tuple of str
         Messages for the user about how the values were read.
+    affine : NDArray[np.float64] or None
+        Position and orientation that the file states, see
+        :class:`napari_sam2.images.calibration.Calibration`.
     """
 
     array: LabelSource
     axes: str | None = None
     notes: tuple[str, ...] = ()
+    affine: NDArray[np.float64] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -76,7 +88,8 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
     Parameters
     ----------
     path : Path
-        The file or folder; of an OME-Zarr image with one label image, this is read.
+        The file, or a folder with one image per frame; of an OME-Zarr image with one label image,
+        this is read.
     axes : str or None
         One letter per axis, e.g. ``"ZYX"``; None takes the axes that the file states.
 
@@ -96,7 +109,7 @@ def open_label_image(path: Path, axes: str | None = None) -> LabelImage:
 
 def _restored(labels: LabelImage, path: Path) -> LabelImage:
     array, axes, notes = restore_labels(labels.array, labels.axes, path)
-    return LabelImage(array, axes, labels.notes + notes)
+    return LabelImage(array, axes, labels.notes + notes, labels.affine)
 
 
 def _check_channels(labels: LabelImage, path: Path) -> None:
@@ -113,16 +126,46 @@ def _open(path: Path) -> LabelImage:
     if path.suffix.lower() == ".png":
         from PIL import Image, UnidentifiedImageError
 
+        from napari_sam2.images.readers.raster.pillow_files import stated_orientation
+
         try:
             with Image.open(path) as picture:
-                values = np.asarray(picture)
+                values = stated_orientation(picture).apply(np.asarray(picture))
                 return LabelImage(values, "YXS" if values.ndim > 2 else None)
         except (UnidentifiedImageError, OSError) as error:
             raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
+    from napari_sam2.images.readers.zarr import is_zarr_folder
 
-    source = read_source(_inside_ome_zarr(path))
-    return LabelImage(source.levels[0], source.axes, source.notes if source.scenes else ())
+    if path.is_dir() and (frames := _palette_frames(path)) is not None:
+        return LabelImage(frames, "?YX")
+    place = _inside_ome_zarr(path)
+    source = read_source(place)
+    # Chunks without labels are usually not stored, so no note is needed that they are missing.
+    notes = source.notes if source.scenes or not is_zarr_folder(place) else ()
+    return LabelImage(source.levels[0], source.axes, notes, source.calibration.affine)
+
+
+def _palette_frames(folder: Path) -> PlaneGrid | None:
+    """Return the indices in the palette images of a folder, one per frame; None if it has none."""
+    from PIL import Image
+
+    from napari_sam2.images.readers.raster import is_image, natural_order
+
+    files = natural_order(file for file in folder.iterdir() if is_image(file) and file.is_file())
+    modes, shapes = set(), set()
+    for file in files if all(file.suffix.lower() == ".png" for file in files) else ():
+        with Image.open(file) as picture:
+            modes.add(picture.mode)
+            shapes.add((picture.height, picture.width))
+    if "P" not in modes or not modes <= {"P", "L"} or len(shapes) > 1:
+        return None
+
+    def load(position: tuple[int, ...]) -> NDArray[Any]:
+        with Image.open(files[position[0]]) as picture:
+            return np.asarray(picture)
+
+    return PlaneGrid((len(files),), shapes.pop(), np.dtype(np.uint8), load)
 
 
 def _inside_ome_zarr(path: Path) -> Path:
@@ -137,6 +180,47 @@ def _inside_ome_zarr(path: Path) -> Path:
             f"{labels / names[0]}."
         )
     return labels / names[0] if names else path
+
+
+def place_notes(labels: LabelSource, geometry: LabelGeometry) -> tuple[str, ...]:
+    """Return a note if labels state another position or other voxel sizes than the stack.
+
+    An affine that is the identity counts as none.
+
+    Parameters
+    ----------
+    labels : LabelSource
+        The labels, matched to the stack by voxel.
+    geometry : LabelGeometry
+        The stack.
+
+    Raises
+    ------
+    UserError
+        If their axes run in other directions, so that labels of a voxel lie elsewhere.
+    """
+    ours, theirs = geometry.affine, getattr(labels, "affine", None)
+    if ours is None or theirs is None or np.array_equal(theirs, _IDENTITY):
+        return ()
+    columns = [SPATIAL.index(axis) for axis in SPATIAL if axis in geometry.label_axes]
+    mine, other = ours[:3, columns], theirs[:3, columns]
+    lengths = np.linalg.norm(mine, axis=0), np.linalg.norm(other, axis=0)
+    along = np.sum(mine * other, axis=0) / (lengths[0] * lengths[1])
+    if np.any(along < _SAME_DIRECTION):
+        turned = ", ".join(
+            SPATIAL[columns[i]].lower() for i in np.flatnonzero(along < _SAME_DIRECTION)
+        )
+        raise UserError(
+            f"The label image has other directions than the image along {turned}: its voxels lie "
+            "elsewhere. Save the labels on the grid of the image, with its affine."
+        )
+    shift = np.abs(theirs[:3, 3] - ours[:3, 3]).max()
+    if np.allclose(*lengths, rtol=_SAME_SIZE) and shift <= lengths[0].min() / 2:
+        return ()
+    return (
+        "The label image states another position or other voxel sizes than the image: the labels "
+        "are matched voxel by voxel.",
+    )
 
 
 def label_axes_of(labels: LabelSource) -> str | None:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
@@ -54,6 +54,10 @@ class LabelGeometry(Protocol):
     @property
     def label_shape(self) -> tuple[int, ...]:
         """Shape of the label array."""
+
+    @property
+    def affine(self) -> NDArray[np.float64] | None:
+        """Position and orientation, (4, 4) from z, y, x indices to world coordinates."""
 
     def index(self, frame: int) -> PlaneIndex:
         """Return the full index of a frame."""

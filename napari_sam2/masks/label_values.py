@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,20 @@ from napari_sam2.images.readers.base import LazyArray
 OBJECT = 255
 """Value of the object in a mask of two gray levels."""
 _LOSSY = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".webp",
+        ".avif",
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+    )
 )
 _LOSSY_TIFF = frozenset((6, 7, 33003, 33004, 33005, 34712, 34892, 34933, 34934, 50001))
 """TIFF compressions of JPEG, JPEG 2000, JPEG XR and WebP."""
@@ -32,6 +46,8 @@ _LARGEST_PLANE = 2**26
 """Number of pixels of the largest plane that is read to find smooth edges."""
 _MANY_VALUES = 10
 """Number of different values of an edge that is smooth or was compressed."""
+_FEW_PIXELS = 4
+"""Largest mean size of the connected parts of a value that is no object."""
 
 
 class GraySamples:
@@ -133,8 +149,11 @@ def restore_labels(
         tolerance = _COLOR_TOLERANCE if lossy else 0
         labels = GraySamples(array, axes.index("S"), path.name, tolerance)
         axes = axes.replace("S", "")
-    if labels.dtype != np.uint8 or not (lossy or _has_smooth_edges(labels)):
+    if labels.dtype != np.uint8:
         return labels, axes, ()
+    if not (lossy or any(map(_has_smooth_edges, _sample_planes(labels)))):
+        scattered = any(map(_is_scattered, _sample_planes(labels)))
+        return labels, axes, (_scattered_note(path.name),) if scattered else ()
     note = (
         f"{path.name} is a mask of two gray levels with values between them: those of "
         f"{_THRESHOLD} and above are object {OBJECT}, the others background."
@@ -174,24 +193,44 @@ def has_two_levels(values: NDArray[Any]) -> bool:
     return not np.any(values[~near])
 
 
-def _has_smooth_edges(labels: LazyArray | GraySamples) -> bool:
-    """Return whether a first, middle or last plane has two levels and many values between."""
+def _sample_planes(labels: LazyArray | GraySamples) -> Iterator[NDArray[Any]]:
+    """Yield the first, the middle and the last plane; nothing where planes are very large."""
     if len(labels.shape) < 2 or labels.shape[-2] * labels.shape[-1] > _LARGEST_PLANE:
-        return False
+        return
     others = labels.shape[:-2]
     count = int(np.prod(others))
     for number in sorted({0, count // 2, count - 1} if count else ()):
         index = (int(i) for i in np.unravel_index(number, others))
-        plane = np.asarray(labels[(*index, slice(None), slice(None))])
-        values, counts = np.unique(plane[plane > 0], return_counts=True)
-        if (
-            len(values) >= _MANY_VALUES
-            and counts[values >= _BETWEEN[1]].sum() >= counts.sum() / 3
-            and values[np.argmax(counts)] >= _BETWEEN[1]
-            and has_two_levels(plane)
-        ):
-            return True
-    return False
+        yield np.asarray(labels[(*index, slice(None), slice(None))])
+
+
+def _has_smooth_edges(plane: NDArray[Any]) -> bool:
+    """Return whether a plane has two levels and many values between."""
+    values, counts = np.unique(plane[plane > 0], return_counts=True)
+    return bool(
+        len(values) >= _MANY_VALUES
+        and counts[values >= _BETWEEN[1]].sum() >= counts.sum() / 3
+        and values[np.argmax(counts)] >= _BETWEEN[1]
+        and has_two_levels(plane)
+    )
+
+
+def _is_scattered(plane: NDArray[Any]) -> bool:
+    """Return whether most of many values are single pixels, or a few that touch."""
+    crops = (
+        plane[box] == number
+        for number, box in enumerate(ndimage.find_objects(plane), start=1)
+        if box is not None
+    )
+    parts = [crop.sum() / ndimage.label(crop, np.ones((3, 3)))[1] for crop in crops]
+    return len(parts) >= _MANY_VALUES and float(np.median(parts)) <= _FEW_PIXELS
+
+
+def _scattered_note(name: str) -> str:
+    return (
+        f"Most labels in {name} are single pixels, as in a mask with smooth edges or an image of "
+        "gray values: each value is an object. Threshold such a mask first."
+    )
 
 
 def check_label_values(values: NDArray[Any]) -> None:

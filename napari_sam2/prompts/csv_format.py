@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -47,7 +48,7 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
         If the file is missing or empty, lacks a column, has a value that is not a number, or a
         shape that encloses nothing; the message gives the row.
     """
-    rows = list(read_rows(read_text(path), path.name))
+    rows = list(read_rows(_text(path), path.name))
     if not rows:
         raise UserError(f"{path.name} is empty: it holds no prompts.")
     header = rows[0].cells
@@ -58,6 +59,20 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
         return PromptStore(_named(path.name, row, read) for row in rows)
     _check_columns(header, path.name)
     return PromptStore(_named(path.name, row, _plain) for row in rows)
+
+
+def _text(path: Path) -> str:
+    """Return the text of a table; Excel writes UTF-16 with a mark, or the old code page."""
+    data = path.read_bytes() if path.is_file() else b""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    try:
+        return read_text(path)
+    except UserError:
+        if b"\0" in data or not data:
+            raise
+    # The columns that are read have ASCII names and values.
+    return data.decode("latin-1")
 
 
 def _check_columns(header: Iterable[str], name: str) -> None:

@@ -73,7 +73,7 @@ def read_rows(text: str, name: str) -> Iterator[CsvRow]:
     Raises
     ------
     UserError
-        If a row has more or fewer values than the header.
+        If a column is repeated, or a row has more or fewer values than the header.
     """
     lines = text.lstrip("\ufeff").splitlines()
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
@@ -83,6 +83,8 @@ def read_rows(text: str, name: str) -> Iterator[CsvRow]:
     skipped = first + 1 if stated else 0
     reader = csv.reader(lines[skipped:], delimiter=delimiter)
     header = [cell.strip().lower() for cell in next(reader, [])]
+    if repeated := [column for column in header if column and header.count(column) > 1]:
+        raise UserError(f"{name} has several columns {repeated[0]}: rename or remove all but one.")
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue

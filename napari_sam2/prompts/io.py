@@ -10,7 +10,8 @@ from typing import Any
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.axes import parse_axes
-from napari_sam2.masks.label_image import LabelImage, open_label_image
+from napari_sam2.images.readers import local_path
+from napari_sam2.masks.label_image import LabelImage, open_label_image, place_notes
 from napari_sam2.masks.label_layout import LabelGeometry, label_dtype
 from napari_sam2.prompts.csv_format import read_prompts_csv
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
@@ -37,8 +38,9 @@ def prompt_axis(source: Any) -> str | None:
     if isinstance(source, Mapping):
         axis = source.get("axis")
         return axis if isinstance(axis, str) else None
-    if isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == ".json":
-        return prompts_axis(Path(source))
+    if isinstance(source, (str, os.PathLike)):
+        path = local_path(os.fspath(source))
+        return prompts_axis(path) if path.suffix.lower() == ".json" else None
     return None
 
 
@@ -98,15 +100,16 @@ def _read(
     if isinstance(source, Mapping):
         return prompts_from_dict(source, geometry.shape)
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source).expanduser()
+        path = local_path(os.fspath(source))
         if (text := _read_text_file(path, geometry, labels_axes)) is not None:
             return text
         source = open_label_image(path, labels_axes)
     elif labels_axes is not None and hasattr(source, "shape"):
         source = LabelImage(source, parse_axes(labels_axes, tuple(source.shape)))
     if hasattr(source, "shape") and hasattr(source, "dtype"):
+        placed = place_notes(source, geometry)
         store = PromptStore(prompts_from_labels(source, geometry, labels_as, frame))
-        store.notes = source.notes if isinstance(source, LabelImage) else ()
+        store.notes = (*source.notes, *placed) if isinstance(source, LabelImage) else ()
         return store
     if isinstance(source, Iterable):
         return PromptStore(_only_prompts(source))

@@ -65,7 +65,11 @@ def prompts_from_dict(
 
 
 def write_prompts_json(
-    path: Path, prompts: PromptStore | PromptSnapshot, shape: tuple[int, int]
+    path: Path,
+    prompts: PromptStore | PromptSnapshot,
+    shape: tuple[int, int],
+    *,
+    scores: Mapping[int, float] | None = None,
 ) -> None:
     """Write prompts atomically: after a crash the file holds either the old or the new ones.
 
@@ -77,6 +81,8 @@ def write_prompts_json(
         The prompts.
     shape : tuple of int
         Height and width of a plane.
+    scores : mapping or None
+        Score of each object id, for readers of the file; it is not used as a prompt.
     """
     snapshot = prompts.snapshot() if isinstance(prompts, PromptStore) else prompts
     files = MaskFiles(path.with_suffix(".masks"), shape)
@@ -84,7 +90,10 @@ def write_prompts_json(
     document = {
         "version": VERSION,
         **({} if snapshot.axis is None else {"axis": snapshot.axis}),
-        "objects": _objects_out(snapshot, places),
+        "objects": [
+            item | ({"score": scores[item["id"]]} if scores else {})
+            for item in _objects_out(snapshot, places)
+        ],
     }
     write_text(path, json.dumps(document, indent=1))
     files.remove_others(places.values())
@@ -147,7 +156,7 @@ class _Reader:
         return store
 
     def _add(self, node: JsonNode, store: PromptStore) -> None:
-        fields = node.fields(("id",), ("points", "boxes", "masks"))
+        fields = node.fields(("id",), ("points", "boxes", "masks", "score"))
         object_id = fields["id"].integer()
         if object_id < 1:
             raise UserError(

@@ -10,7 +10,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels, LabelArray
 from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.prompts.io import load_prompts, prompt_axis
@@ -138,6 +138,8 @@ def open_session(
     scene: str | int | None = None,
     model: Predictor | str | Path = AUTO_MODEL,
     device: str = AUTO_DEVICE,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
     intensity: Intensity | None = None,
     settings: SessionSettings | None = None,
     output: Path | str | None = None,
@@ -152,10 +154,8 @@ def open_session(
         Prompts, a prompt file or its content, or labels of some frames (values become object ids).
     axes, along, at, channels, scene
         As in :func:`napari_sam2.open_stack`; ``along`` defaults to the axis of the prompts.
-    model : Predictor, str or Path
-        A predictor, a model name or a weights file, see :func:`napari_sam2.load_predictor`.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    model, device, dtype, input_size
+        A predictor, or what :func:`napari_sam2.load_predictor` loads.
     intensity : Intensity or None
         Contrast of the images shown to the model; None chooses it from a sample of the data.
     settings : SessionSettings or None
@@ -181,7 +181,7 @@ def open_session(
     labels = LabelArray.create(path, stack, ids=store.objects(), axes=stack.native_label_axes)
     return create_session(
         stack,
-        _load(model, device),
+        predictor_of(model, device, dtype, input_size),
         intensity=intensity,
         prompts=store,
         settings=settings,
@@ -204,11 +204,3 @@ def _checked_output(output: Path, data: Any, prompts: Any, stack: Stack) -> Path
     for read in (*input_paths(data, stack.source), *given):
         check_outside(output, read)
     return output
-
-
-def _load(model: Predictor | str | Path, device: str) -> Predictor:
-    if not isinstance(model, str | Path):
-        return model
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
-    return load_predictor(model, device)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.images.plane_readers import PlaneReader, Prefetcher
 from napari_sam2.images.view import ViewMode
-from napari_sam2.inference.feature_cache import FeatureCache
+from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.folder import FeatureFolder, default_folder
 from napari_sam2.inference.preview import ClickPredictor
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
@@ -71,7 +72,7 @@ class InferencePipeline:
             reader,
             intensity,
             predictor.with_memory(settings.memory),
-            FeatureCache(settings.cache_bytes),
+            FeatureCache(settings.cache_bytes, _folder(settings)),
             settings.smoothing and not full,
         )
         self.click_predictor = ClickPredictor(self.encoder, self.placement, resolve)
@@ -113,3 +114,8 @@ class InferencePipeline:
         return SweepRunner(
             sweep, encoder, self.placement, initializer, size, end_detection, prefetcher.prefetch
         )
+
+
+def _folder(settings: SessionSettings) -> FeatureFolder | None:
+    size = settings.disk_cache_bytes
+    return FeatureFolder(default_folder(), size) if size else None

@@ -117,7 +117,7 @@ class SegmentationSession(ObjectEdits):
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
         )
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
-        self._notes = [*stack.notes, *prompts.notes, *intensity.notes]
+        self._notes = [*stack.notes, *prompts.notes, *intensity.notes, *predictor.info.notes]
         self._model_lock = RLock()
         self._runs = SessionRuns(
             *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
@@ -312,7 +312,7 @@ class SegmentationSession(ObjectEdits):
         return self._runs.start(plan, self._context(str(request)), token, resume=resume)
 
     def _context(self, run: str) -> str:
-        return f"{run} {self.settings} {self.predictor.info.weights_hash}"
+        return f"{run} {self.settings} {self.predictor.info.identity}"
 
     def cancel(self) -> None:
         """Stop a run after the current frame; any thread may call. Complete frames stay."""

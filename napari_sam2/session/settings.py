@@ -9,6 +9,9 @@ from typing import Any
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.protocol import MemoryPolicy
 
+DISK_CACHE_BYTES = 4 * 1024**3
+"""Disk space for image features where they are kept: about 250 frames at 1024 pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
@@ -35,6 +38,9 @@ class SessionSettings:
         Number of frames between the states from which an interrupted run can be resumed.
     cache_bytes : int
         Memory for image features that are kept, in bytes.
+    disk_cache_bytes : int
+        Disk space for image features in the user's cache folder, in bytes; 0 keeps none there.
+        All sessions share the folder.
     """
 
     view: ViewPolicy = field(default_factory=ViewPolicy)
@@ -45,6 +51,7 @@ class SessionSettings:
     group_size: int = 8
     checkpoint_every: int = 16
     cache_bytes: int = 256 * 1024**2
+    disk_cache_bytes: int = field(default=0, repr=False)
 
     def __str__(self) -> str:
         """Return the text that identifies runs with these settings.

@@ -14,6 +14,7 @@ from napari_sam2.session.saved_sessions import (
     restore_sessions,
 )
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
 from napari_sam2.session.storage.session_folder import SessionFolder, read_description
 from napari_sam2.viewer.image_layers import (
     SESSION_PATH,
@@ -124,7 +125,10 @@ def _open(
             count = len(sessions.objects)
             notes.append(f"The session in {path} continues, with {count} objects.")
             return sessions, tuple(notes)
-    return create_saved_sessions(stack, predictor, intensity=intensity), tuple(notes)
+    # Corrections and other objects come back to the same frames.
+    settings = SessionSettings(disk_cache_bytes=DISK_CACHE_BYTES)
+    made = create_saved_sessions(stack, predictor, intensity=intensity, settings=settings)
+    return made, tuple(notes)
 
 
 def input_changes(sessions: SessionGroup) -> str:

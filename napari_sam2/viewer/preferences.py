@@ -13,6 +13,7 @@ import platformdirs
 from napari_sam2.core.atomic_files import read_text, write_text
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.json_reader import JsonNode, parse_json
+from napari_sam2.inference.model_catalog import AUTO_DTYPE
 from napari_sam2.viewer.keys import Action
 
 PLUGIN = "napari-sam2"
@@ -26,6 +27,8 @@ class PluginPreferences:
     ----------
     model, device : str
         The model that is loaded first, and where it runs.
+    dtype : str
+        Number format of the model.
     label_format : str
         Ending of the names of saved labels, see :class:`OutputDestination`.
     hover : bool
@@ -38,6 +41,7 @@ class PluginPreferences:
 
     model: str = "micro"
     device: str = "auto"
+    dtype: str = AUTO_DTYPE
     label_format: str = ".tif"
     hover: bool = False
     hint: bool = True
@@ -88,6 +92,7 @@ class NapariSettings:
         return PluginPreferences(
             model=getattr(model, "size", default.model),
             device=getattr(model, "device", default.device),
+            dtype=getattr(model, "dtype", default.dtype),
             label_format=getattr(getattr(stored, "output", None), "ending", default.label_format),
             hover=getattr(interaction, "hover", default.hover),
             hint=getattr(interaction, "hint", default.hint),

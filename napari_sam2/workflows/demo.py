@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.ngff import color
-from napari_sam2.inference.model_catalog import BUNDLED
+from napari_sam2.inference.model_catalog import AUTO_DTYPE, BUNDLED
 from napari_sam2.prompts.from_labels import interior_point
 from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.store import PromptStore
@@ -121,7 +121,9 @@ class DemoOutcome:
     mean_iou: float | None
 
 
-def run_demo(folder: Path, reporter: Reporter | None = None) -> DemoOutcome:
+def run_demo(
+    folder: Path, reporter: Reporter | None = None, dtype: str = AUTO_DTYPE
+) -> DemoOutcome:
     """Generate a movie of cells, segment them from one click each, and draw the result.
 
     Needs no network and no display.
@@ -132,6 +134,8 @@ def run_demo(folder: Path, reporter: Reporter | None = None) -> DemoOutcome:
         Folder for all files; may hold an earlier demo, which is replaced.
     reporter : Reporter or None
         Receives messages and progress and may cancel the run; None discards them.
+    dtype : str
+        Number format, see :func:`napari_sam2.open_session`.
 
     Raises
     ------
@@ -147,6 +151,7 @@ def run_demo(folder: Path, reporter: Reporter | None = None) -> DemoOutcome:
         output=files.labels,
         scores=files.scores,
         model=BUNDLED,
+        dtype=dtype,
         overwrite=True,
     )
     run = run_segmentation(job, reporter)

@@ -35,6 +35,12 @@ class SegmentationJob:
         A model name or a weights file, see :func:`napari_sam2.load_predictor`.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : str or None
+        Number format, see :func:`napari_sam2.open_session`; None uses that of the run that is
+        resumed, else ``"auto"``.
+    input_size : int or None
+        Side of the model's square input in pixels; None uses that of the run that is resumed, else
+        that of the model's training.
     axes : str or None
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the file specifies.
     along : str or None
@@ -68,6 +74,8 @@ class SegmentationJob:
         What the labels of a label image become.
     labels_axes : str or None
         Axes of a label image, e.g. ``"ZYX"``; None uses the axes that it specifies.
+    feature_cache : bool
+        Keep image features on disk, so that another run on the same images encodes none again.
     scores : Path or None
         CSV file to write, with one row per object and frame.
     resume : bool
@@ -81,6 +89,8 @@ class SegmentationJob:
     output: Path
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
+    dtype: str | None = None
+    input_size: int | None = None
     axes: str | None = None
     along: str | None = None
     at: Sequence[str] = ()
@@ -96,6 +106,7 @@ class SegmentationJob:
     refine: bool = False
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None
+    feature_cache: bool = False
     scores: Path | None = None
     resume: bool = False
     overwrite: bool = False

@@ -12,7 +12,7 @@ def model_summary(info: ModelInfo) -> str:
     """Return the name, device and purpose of a model, and how to get a better one."""
     from sam2_model.checkpoint.registry import RELEASES
 
-    start = f"Model {info.name} on {info.device}"
+    start = f"Model {info.name} on {info.device}, {info.dtype}, {info.image_size} px"
     if not info.trained:
         return f"{start}: random weights, for testing the program only. {_better('tiny')}"
     release = RELEASES.find(info.name)

@@ -17,10 +17,11 @@ from napari_sam2.export.png import check_png_ids
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.inference.model_catalog import AUTO_DTYPE, predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
-from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
 from napari_sam2.session.storage.run_folder import (
@@ -96,8 +97,6 @@ def prepare_segmentation(job: SegmentationJob) -> PreparedSegmentation:
 
 
 def _prepare(job: SegmentationJob) -> PreparedSegmentation:
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
     output = OutputDestination.parse(job.output)
     _check_existing(job, output)
     stack = _open(job)
@@ -111,7 +110,7 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
         check_png_ids(prompts.objects())
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
-    predictor = load_predictor(job.model, job.device)
+    predictor = _load(job, output)
     settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
     if job.refine:
@@ -132,6 +131,15 @@ def _prepare(job: SegmentationJob) -> PreparedSegmentation:
         description=description,
         resumes=resumes,
     )
+
+
+def _load(job: SegmentationJob, output: OutputDestination) -> Predictor:
+    """Return the model; options that were not given are those of the run to resume."""
+    dtype, input_size = job.dtype, job.input_size
+    if job.resume and RunFolder.exists(output.run_folder):
+        before = describe_run(output.run_folder).model
+        dtype, input_size = dtype or before.dtype, input_size or before.input_size
+    return predictor_of(job.model, job.device, dtype or AUTO_DTYPE, input_size)
 
 
 def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
@@ -232,10 +240,9 @@ def check_csv_path(path: Path) -> None:
 def _describe(
     stack: Stack, prompts: PromptStore, predictor: Predictor, settings: dict[str, Any]
 ) -> RunDescription:
-    info = predictor.info
     return RunDescription(
         prompts=prompts.snapshot(),
-        model=ModelIdentity(info.name, info.weights_hash, info.trained),
+        model=ModelIdentity.of(predictor.info),
         input=Fingerprint.of(stack),
         settings=settings,
         shape=stack.shape,
@@ -264,6 +271,7 @@ def _session_settings(
         memory=_memory(job, output),
         exclusion=exclusion,
         cache_bytes=_cache_bytes(image_size),
+        disk_cache_bytes=DISK_CACHE_BYTES * job.feature_cache,
     )
 
 

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import save_labels
-from napari_sam2.inference.model_catalog import AUTO_DEVICE
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.saved_sessions import OpenedSession, open_session_folder
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.storage.run_description import ModelIdentity
 from napari_sam2.session.storage.session_archive import unpack_session
 from napari_sam2.session.storage.session_folder import read_description
 from napari_sam2.session.storage.session_image import image_path, open_session_image
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.workflows.model_summary import model_summary
 from napari_sam2.workflows.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ class ReplayJob:
         The model; None loads the one that the session names.
     device : str
         Where the model runs.
+    dtype : str or None
+        Number format, see :func:`napari_sam2.open_session`; None uses that of the session.
+    input_size : int or None
+        Side of the model's square input in pixels; None uses that of the session.
     accept_changes : bool
         Whether to use another image or model than that of the session.
     overwrite : bool
@@ -55,6 +61,8 @@ class ReplayJob:
     source: Path | None = None
     model: str | Path | Predictor | None = None
     device: str = AUTO_DEVICE
+    dtype: str | None = None
+    input_size: int | None = None
     accept_changes: bool = False
     overwrite: bool = False
 
@@ -112,23 +120,23 @@ def _open(job: ReplayJob, folder: Path) -> OpenedSession:
     description = read_description(folder)
     source = job.source or image_path(job.session, description)
     stack = open_session_image(source, description)
-    return open_session_folder(folder, stack, _predictor(job, description.model.name))
+    return open_session_folder(folder, stack, _predictor(job, description.model))
 
 
-def _predictor(job: ReplayJob, saved: str) -> Predictor:
-    model = saved if job.model is None else job.model
+def _predictor(job: ReplayJob, saved: ModelIdentity) -> Predictor:
+    model = saved.name if job.model is None else job.model
     if not isinstance(model, str | Path):
         return model
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
-    return load_predictor(model, job.device)
+    dtype, input_size = job.dtype or saved.dtype, job.input_size or saved.input_size
+    return predictor_of(model, job.device, dtype, input_size)
 
 
 def _replay(saved: SessionGroup, output: Path, reporter: Reporter) -> ReplayOutcome:
     labels = DraftAndResultLabels.make(saved.stack)
     parts = (saved.stack, saved.predictor, saved.intensity, labels, saved.settings)
     again = SessionGroup(*parts, history=EditHistory(limit=0))
-    for note in _copy(saved, again):
+    info = saved.predictor.info
+    for note in (model_summary(info), *info.notes, *_copy(saved, again)):
         reporter.message(note)
     for _, session in again:
         if any(session.prompts.objects()):

@@ -102,6 +102,7 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         *prepared.stack.notes,
         *prepared.prompts.notes,
         *prepared.intensity.notes,
+        *prepared.predictor.info.notes,
         *output_notes(prepared.output, prepared.stack),
     )
     if prepared.settings.exclusion is not job.exclusion:
@@ -211,4 +212,5 @@ def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArra
     prepared.output.discard_labels()
     info = prepared.predictor.info
     attributes = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
+    attributes |= {"dtype": info.dtype, "input_size": info.image_size}
     return create_label_output(prepared.output, prepared.stack, ids, attributes=attributes)

@@ -19,7 +19,7 @@ from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.readers import local_path
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.scores import ScoreTable
 from napari_sam2.session.factory import open_session
@@ -71,6 +71,8 @@ def segment(
     model: Predictor | str | Path = AUTO_MODEL,
     *,
     device: str = AUTO_DEVICE,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
     at: Mapping[str, int] | Iterable[str] | None = None,
     channels: Sequence[int] | None = None,
     intensity: Intensity | None = None,
@@ -86,7 +88,7 @@ def segment(
 
     Parameters
     ----------
-    data, prompts, axes, along, model, device, at, channels, scene, intensity
+    data, prompts, axes, along, model, device, dtype, input_size, at, channels, scene, intensity
         As in :func:`napari_sam2.open_session`.
     direction : PropagationDirection, str or None
         ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames; None is ``"both"``.
@@ -108,15 +110,14 @@ def segment(
         If the data, the prompts, an option, the model or the device cannot be used or read.
     """
     request = _request(direction, frames)
-    places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
+    places = dict[str, Any](axes=axes, along=along, at=at, scene=scene, channels=channels)
+    loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     written_at_end = None if output is None else _written_at_end(output, data, prompts)
     session = open_session(
         data,
         prompts,
         **places,
-        channels=channels,
-        model=model,
-        device=device,
+        **loaded,
         intensity=intensity,
         settings=_settings(view, exclusion),
         output=output if written_at_end is None else None,

@@ -23,10 +23,21 @@ _FREQUENCIES = "sam_prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Tensors by name, and the configuration of the network if the file has one."""
+    """What a file of weights holds.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Tensors by name.
+    config : SAM2Config or None
+        The configuration of the network, if the file has one.
+    model_type : str
+        The file's entry ``"model_type"``, as micro-sam writes it; empty if there is none.
+    """
 
     tensors: dict[str, Tensor]
     config: SAM2Config | None = None
+    model_type: str = ""
 
 
 def read_weights(path: Path) -> Weights:
@@ -45,7 +56,7 @@ def read_weights(path: Path) -> Weights:
     if start[8:9] == b"{":
         return _read_safetensors(path)
     if start.startswith((b"PK\x03\x04", b"\x80")):
-        return Weights(_read_pickle(path))
+        return _read_pickle(path)
     if start.lstrip()[:1] == b"<":
         raise CheckpointError(
             f"{path} is a web page, not weights: the link was that of a page about the file. "
@@ -102,7 +113,7 @@ def _start(path: Path) -> bytes:
     return start
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
+def _read_pickle(path: Path) -> Weights:
     try:
         _check_archive(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -118,7 +129,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     state = loaded.get("model", loaded) if isinstance(loaded, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f'{path} has no state dict, neither bare nor under "model".')
-    return {str(key): value for key, value in state.items()}
+    model_type = loaded.get("model_type") if state is not loaded else None
+    tensors = {str(key): value for key, value in state.items()}
+    return Weights(tensors, model_type=model_type if isinstance(model_type, str) else "")
 
 
 def _check_archive(path: Path) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from sam2_model.checkpoint.contents import Checkpoint, check_contents, hash_weights
 from sam2_model.checkpoint.download import Progress, cached_file, discard_damaged, fetch
 from sam2_model.checkpoint.files import Weights, read_weights
-from sam2_model.checkpoint.identify import check_fit, empty_network, identify
 from sam2_model.checkpoint.registry import RELEASES, Registry, Release
 from sam2_model.checkpoint.transformers_keys import original_state
 from sam2_model.device import out_of_memory_advice, resolve_device
-from sam2_model.errors import CheckpointError, InputError
+from sam2_model.errors import CheckpointError
 from sam2_model.modeling.config import SAM2Config, Version
 from sam2_model.modeling.sam2 import SAM2
 from sam2_model.precision import Precision, resolve_precision
 
 _SUFFIXES = {".pt", ".pth", ".safetensors"}
-_SAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +94,47 @@ def load_model(
     target = resolve_device(device)
     precision = resolve_precision(dtype, target)
     registry = replace(registry, offline=offline or registry.offline)
+    checkpoint = open_checkpoint(name_or_path, config=config, registry=registry, progress=progress)
+    return load_checkpoint(checkpoint, device=target, dtype=precision, image_size=image_size)
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint,
+    *,
+    device: str | torch.device = "auto",
+    dtype: Precision | torch.dtype | str = Precision.FLOAT32,
+    image_size: int | None = None,
+) -> SAM2:
+    """Return the network of a checkpoint in eval mode.
+
+    Parameters and errors are those of :func:`load_model`.
+    """
+    target = resolve_device(device)
+    precision = resolve_precision(dtype, target)
+    model = checkpoint.network(image_size)
+    with out_of_memory_advice():
+        return model.cast(precision).to(target).eval()
+
+
+def open_checkpoint(
+    name_or_path: str | Path,
+    *,
+    config: SAM2Config | None = None,
+    registry: Registry = RELEASES,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """Return weights and their network before it is made, downloading them if necessary.
+
+    Parameters and errors are those of :func:`load_model`.
+    """
     release = _release(name_or_path, registry)
     if release is None:
         path, weights = Path(name_or_path), read_weights(Path(name_or_path))
     else:
         path, weights = _release_weights(release, registry, progress)
-    state = original_state(weights.tensors)
-    sizes = config or weights.config or (release and release.config) or identify(state)
-    check_fit(state, sizes, path)
-    try:
-        model = empty_network(sizes.resized(image_size or sizes.image_size))
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    model.load_state_dict(state, strict=True, assign=True)
-    with out_of_memory_advice():
-        return model.float().cast(precision).to(target).eval()
+    listed = None if release is None else release.config
+    known = config or weights.config or listed
+    return check_contents(weights, path, known)
 
 
 def locate(
@@ -164,16 +187,8 @@ def weights_hash(weights: SAM2 | str | Path) -> str:
         If the file cannot be read.
     """
     if isinstance(weights, SAM2):
-        state: dict[str, Tensor] = weights.state_dict()
-    else:
-        state = original_state(read_weights(Path(weights)).tensors)
-    digest = hashlib.sha256()
-    samples = []
-    for key, value in sorted(state.items()):
-        digest.update(f"{key}{tuple(value.shape)}".encode())
-        samples.append(value.flatten()[:: max(1, value.numel() // _SAMPLES)][:_SAMPLES].float())
-    digest.update(torch.cat(samples).cpu().numpy().tobytes())
-    return digest.hexdigest()
+        return hash_weights(weights.state_dict())
+    return hash_weights(original_state(read_weights(Path(weights)).tensors))
 
 
 def _release_weights(

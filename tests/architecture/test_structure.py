@@ -15,7 +15,7 @@ ORDER = [
     {"masks"},
     {"prompts"},
     {"inference"},
-    {"tracking"},
+    {"candidates", "tracking"},
     {"session"},
     {"analysis", "export"},
     {"workflows", "viewer"},

@@ -125,6 +125,7 @@ def main() -> None:
     options.add_argument("--sets", nargs="+", default=["embryo", "packed", "movie"])
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     options.add_argument("--max-objects", type=int)
     options.add_argument("--frames", type=int, help="only so many frames of the movie")
     options.add_argument("--seed", type=int, default=0)
@@ -133,7 +134,7 @@ def main() -> None:
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor
 
-    given.predictor = load_predictor(given.model, given.device)
+    given.predictor = load_predictor(given.model, given.device, dtype=given.dtype)
     rows, details = [], []
     for clip in clips(given):
         off, on = (measure(given, clip, exclusion) for exclusion in (False, True))

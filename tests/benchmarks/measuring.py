@@ -54,12 +54,12 @@ def label_ious(expected: NDArray[Any], predicted: NDArray[Any]) -> dict[int, flo
     return {int(i): float(shared[i] / (sizes[i] - shared[i])) for i in present if i}
 
 
-def in_own_process(module: str, task: Mapping[str, object]) -> dict[str, Any]:
+def in_own_process(module: str, task: Mapping[str, object]) -> Any:
     """Run ``python -m MODULE --task JSON`` and return the JSON of its last line."""
     command = [sys.executable, "-m", module, "--task", json.dumps(task)]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: Any = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

@@ -147,6 +147,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--sets", nargs="+", default=["cells", "nuclei"])
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     options.add_argument("--views", nargs="+", default=["auto", "zoom", "full"])
     options.add_argument("--prompts", nargs="+", default=["mask", "click"], choices=list(PROMPTS))
     options.add_argument("--no-exclusion", dest="exclusion", action="store_false")
@@ -161,7 +162,7 @@ def main() -> None:
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor
 
-    given.predictor = load_predictor(given.model, given.device)
+    given.predictor = load_predictor(given.model, given.device, dtype=given.dtype)
     rows = []
     if "cells" in given.sets:
         rows += [cells(given, p, v) for p, v in product(given.prompts, given.views)]

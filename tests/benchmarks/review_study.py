@@ -289,11 +289,12 @@ def main() -> None:
     options.add_argument("--agreement", action="store_true", help="also track each object back")
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     given = options.parse_args()
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor
 
-    given.predictor = load_predictor(given.model, given.device)
+    given.predictor = load_predictor(given.model, given.device, dtype=given.dtype)
     tables: tuple[list[Row], list[Row]] = ([], [])
     for name in given.sets:
         tracks = [case.track(agreement=given.agreement) for case in cases(given, name)]

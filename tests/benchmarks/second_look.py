@@ -89,6 +89,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     options.add_argument("--views", nargs="+", default=["full", "auto"])
     options.add_argument("--objects", type=int, default=10, help="of a picture")
     options.add_argument("--side", type=int, default=1024)
@@ -97,7 +98,7 @@ def main() -> None:
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor
 
-    predictor = load_predictor(given.model, given.device)
+    predictor = load_predictor(given.model, given.device, dtype=given.dtype)
     rows = [measure(view, given.side, given.objects, given.seed, predictor) for view in given.views]
     report(rows, given.csv)
 

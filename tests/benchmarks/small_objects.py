@@ -99,6 +99,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     options.add_argument("--views", nargs="+", default=["zoom", "auto", "full"])
     options.add_argument("--prompts", nargs="+", default=["click"], choices=["click", "mask"])
     options.add_argument("--no-exclusion", dest="exclusion", action="store_false")
@@ -112,7 +113,7 @@ def main() -> None:
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor
 
-    predictor = load_predictor(given.model, given.device)
+    predictor = load_predictor(given.model, given.device, dtype=given.dtype)
     shape = (given.side, given.side)
     clusters = min(given.clusters, given.objects)
     nuclei = clustered(shape, given.objects, clusters, given.frames, given.diameter, given.seed)

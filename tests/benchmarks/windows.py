@@ -85,6 +85,7 @@ def main() -> None:
     options.add_argument("data", type=Path)
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     options.add_argument("--images", type=int, help="only so many images")
     options.add_argument("--views", nargs="+", default=["full", "auto"])
     options.add_argument("--prompts", nargs="+", default=["click", "box"])
@@ -92,7 +93,7 @@ def main() -> None:
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import load_predictor
 
-    given.predictor = load_predictor(given.model, given.device)
+    given.predictor = load_predictor(given.model, given.device, dtype=given.dtype)
     stills = dsb_images(given.data / "dsb2018", Part.VALIDATION, "fluo")
     windows = native_windows(stills, np.random.default_rng(WINDOWS_SEED), sys.maxsize)
     if given.images is not None:

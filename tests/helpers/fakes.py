@@ -13,9 +13,11 @@ from scipy import ndimage
 
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.protocol import (
+    EmbeddingArrays,
     MaskCandidates,
     MemoryPolicy,
     ModelInfo,
+    PointMasks,
     TrackingResult,
     ViewPrompts,
 )
@@ -102,6 +104,15 @@ class FakePredictor:
             (image.shape[0] / tokens, image.shape[1] / tokens),
         )
 
+    def serialize_embedding(self, embedding: FakeEncoding) -> EmbeddingArrays:
+        brightness = np.ascontiguousarray(embedding.brightness)
+        arrays = {"brightness": brightness.view(np.uint8), "token": _bytes(embedding.token)}
+        return EmbeddingArrays(embedding.shape, arrays, dict.fromkeys(arrays, "float32"))
+
+    def deserialize_embedding(self, stored: EmbeddingArrays) -> FakeEncoding:
+        y, x = stored.arrays["token"].view(np.float64)
+        return FakeEncoding(stored.arrays["brightness"].view(np.float32), (float(y), float(x)))
+
     def predict(self, encoding: FakeEncoding, prompt: ViewPrompts) -> MaskCandidates:
         self.calls["click"] += 1
         logits, score, _ = self._answer(encoding, prompt)
@@ -111,6 +122,20 @@ class FakePredictor:
         whole = ndimage.grey_dilation(logits, size=3)
         ious = np.array([0.9, 0.8, 0.7], np.float32)
         return MaskCandidates(np.stack([logits, part, whole]), ious, score)
+
+    def predict_points(self, encoding: FakeEncoding, points: NDArray[np.float64]) -> PointMasks:
+        self.calls["points"] += len(points)
+        side = self.info.image_size // 4
+        zoom = side / encoding.shape[0], side / encoding.shape[1]
+        found = []
+        for point in points:
+            prompt = ViewPrompts(point[None], np.ones(1, np.int64))
+            whole = self._answer(encoding, prompt)[0]
+            small = ndimage.zoom(whole, zoom, order=1, mode="nearest", grid_mode=True)
+            part, more = ndimage.grey_erosion(small, size=3), ndimage.grey_dilation(small, size=3)
+            found.append((small, part, more))
+        ious = np.tile(np.array([0.9, 0.8, 0.7], np.float32), (len(points), 1))
+        return PointMasks(np.array(found, np.float32), ious)
 
     def add_prompts(
         self,
@@ -263,6 +288,10 @@ def _without_discs(
     inside = (previous > 0) & ~near
     score = 5.0 if inside.any() else -5.0
     return np.where(inside, 8.0, -8.0).astype(np.float32), score, 128.0
+
+
+def _bytes(token: tuple[float, float]) -> NDArray[np.uint8]:
+    return np.array(token, np.float64).view(np.uint8)
 
 
 def _logits(

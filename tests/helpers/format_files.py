@@ -130,6 +130,16 @@ def _czi(path: Path) -> None:
         document.write_metadata("test", scale_x=0.25e-6, scale_y=0.25e-6, scale_z=2e-6)
 
 
+def _metamorph(path: Path) -> None:
+    options: Any = {"resolution": (40000, 40000), "resolutionunit": "CENTIMETER"}
+    for s, t, c in np.ndindex(2, 3, 2):
+        name = f"{path.stem}_w{c + 1}_s{s + 1}_t{t + 1}.tif"
+        tifffile.imwrite(path.with_name(name), noise((24, 32)), **options)
+    path.write_text(
+        '"DoTimelapse", TRUE\n"NTimePoints", 3\n"DoStage", TRUE\n"NStagePositions", 2\n'
+    )
+
+
 def _picture(path: Path) -> None:
     pixels = noise((24, 32, 3), "uint8") if path.suffix == ".jpg" else noise((24, 32))
     Image.fromarray(pixels).save(path)
@@ -168,6 +178,7 @@ INPUTS = (
     InputFormat("compressed NIfTI", ".nii.gz", _nifti, f"{_READERS}/test_nifti.py"),
     InputFormat("folder of DICOM", "", _dicom, f"{_READERS}/dicom/test_reader.py"),
     InputFormat("Leica LIF", ".lif", _lif, f"{_READERS}/microscopy/test_lif.py"),
+    InputFormat("MetaMorph", ".nd", _metamorph, f"{_READERS}/raster/test_metamorph.py"),
     InputFormat("Nikon ND2", ".nd2", _nd2, f"{_READERS}/microscopy/test_nd2.py"),
     InputFormat("Zeiss CZI", ".czi", _czi, f"{_READERS}/microscopy/test_czi.py"),
     InputFormat("folder of images", "", _folder, f"{_READERS}/raster/test_folder.py"),

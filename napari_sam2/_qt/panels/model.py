@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QVBoxLayout, 
 from napari_sam2._qt.components import Choice, button, folded, form, note, row
 from napari_sam2.inference.model_catalog import (
     BUNDLED,
+    DTYPES,
     ModelCard,
     ModelChoice,
     find_card,
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _TIP = Qt.ItemDataRole.ToolTipRole
 _DEVICES = ("auto", "cpu", "cuda", "mps")
+_TRAINED_SIZE = 0
+_INPUT_SIZES = (512, 768, 1024)
 
 
 class ModelPanel(QWidget):
@@ -34,7 +37,7 @@ class ModelPanel(QWidget):
     """
 
     chosen = Signal()
-    """The user chose another model or device."""
+    """The user chose another model, or how it computes."""
     cancelled = Signal()
     """The user cancelled loading."""
 
@@ -49,6 +52,13 @@ class ModelPanel(QWidget):
             self.model.addItem(name, name)
         for name in dict.fromkeys((*_DEVICES, choice.device)):
             self.device.addItem(name, name)
+        self.dtype = Choice("sam2_dtype", "auto is fast and accurate; float32 is exact.")
+        for name in DTYPES:
+            self.dtype.addItem(name, name)
+        self.input_size = Choice("sam2_input_size", "Smaller inputs are faster, and approximate.")
+        self.input_size.addItem("as trained", _TRAINED_SIZE)
+        for pixels in _INPUT_SIZES:
+            self.input_size.addItem(f"{pixels} pixels", pixels)
         self.description = note()
         self._file = QPushButton("Weights from a file…")
         self._file.clicked.connect(self._pick_file)
@@ -59,7 +69,9 @@ class ModelPanel(QWidget):
         self._loading.hide()
         self._lay_out()
         self.select(choice)
-        for box in (self.model, self.device):
+        # An input size belongs to the model that it was chosen for.
+        self.model.currentIndexChanged.connect(lambda: self.input_size.choose(_TRAINED_SIZE))
+        for box in (self.model, self.device, self.dtype, self.input_size):
             box.currentIndexChanged.connect(self._changed)
 
     def _lay_out(self) -> None:
@@ -68,19 +80,32 @@ class ModelPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(form(("Model", self.model)))
         layout.addWidget(self._loading)
-        more = form(("Device", self.device), ("", self._file), ("", self.description))
+        more = form(
+            ("Device", self.device),
+            ("Number format", self.dtype),
+            ("Input", self.input_size),
+            ("", self._file),
+            ("", self.description),
+        )
         layout.addWidget(folded("About the model", more))
 
     @property
     def choice(self) -> ModelChoice:
-        """The model and the device that are selected."""
-        return ModelChoice(str(self.model.currentData()), str(self.device.currentData()))
+        """The model that is selected, and how it computes."""
+        return ModelChoice(
+            str(self.model.currentData()),
+            str(self.device.currentData()),
+            str(self.dtype.currentData()),
+            self.input_size.currentData() or None,
+        )
 
     def select(self, choice: ModelChoice) -> None:
-        """Select a model and a device without a signal."""
+        """Select a model, and how it computes, without a signal."""
         card = find_card(self._cards, choice.model)
         self.model.choose(choice.model if card is None else card.name)
         self.device.choose(choice.device)
+        self.dtype.choose(choice.dtype)
+        self.input_size.choose(choice.input_size or _TRAINED_SIZE)
         self._show_description()
 
     def show_cards(self, cards: tuple[ModelCard, ...]) -> None:
@@ -172,6 +197,7 @@ def _in_use(predictor: "Predictor | None") -> str:
     if predictor is None:
         return ""
     info = predictor.info
-    used = f"{info.name} on {info.device}, input {info.image_size} x {info.image_size} pixels."
+    size = f"{info.image_size} x {info.image_size} pixels"
+    used = f"{info.name} on {info.device} in {info.dtype}, input {size}."
     untrained = "" if info.trained else " Its weights are random: its masks are meaningless."
-    return used + untrained
+    return " ".join((used + untrained, *info.notes))

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from napari_sam2.cli.options import DtypeChoice
+
 
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for all files.")] = Path("napari-sam2-demo"),
+    dtype: Annotated[DtypeChoice, typer.Option(help="Number format.")] = DtypeChoice.AUTO,
 ) -> None:
     """Make a movie of cells, segment and track them from one click each, and draw the result.
 
@@ -21,7 +24,7 @@ def demo(
     from napari_sam2.workflows.demo import run_demo
 
     errors = error_console()
-    outcome = run_demo(output, ConsoleReporter(errors))
+    outcome = run_demo(output, ConsoleReporter(errors), dtype=dtype.value)
     print_outcome(outcome.run, errors)
     if outcome.mean_iou is None:
         raise typer.Exit(exit_code(outcome.run.ending))

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.commands.segment import MemoryChoice
-from napari_sam2.cli.options import converted, defaults_of, given
+from napari_sam2.cli.options import (
+    DtypeOption,
+    InputSizeOption,
+    converted,
+    defaults_of,
+    given,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,12 +44,17 @@ class FrameChoice(StrEnum):
 
 def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
-    from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+    from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
     from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings
 
     found = defaults_of(EvaluationSettings)
     [prompt] = [choice for choice, kind in _KINDS.items() if kind == found["prompt"]]
-    return found | {"prompt": prompt, "model": AUTO_MODEL, "device": AUTO_DEVICE}
+    return found | {
+        "prompt": prompt,
+        "model": AUTO_MODEL,
+        "device": AUTO_DEVICE,
+        "dtype": AUTO_DTYPE,
+    }
 
 
 _Text = str | None
@@ -81,6 +92,8 @@ def evaluate(
     tracks: Annotated[bool, typer.Option("--tracks", help="SEG, TRA, identity switches.")] = False,
     max_objects: Annotated[int | None, typer.Option(min=1, help="Maximum number.")] = None,
     device: Annotated[_Text, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    dtype: DtypeOption = None,
+    input_size: InputSizeOption = None,
     csv: Annotated[Path | None, typer.Option(help="One row per object and frame.")] = None,
 ) -> None:
     """Prompt each labeled object once, propagate, and compare with the labels."""
@@ -107,6 +120,7 @@ def evaluate(
     truth = open_label_image(labels, labels_axes)
     reporter = ConsoleReporter(error_console())
     places = given(model=model, axes=axes, along=along, scene=scene, device=device)
+    places |= given(dtype=converted(str, dtype), input_size=input_size)
     found = run(images, truth, settings=settings, reporter=reporter, **places)
     if csv is not None:
         write_csv(found.rows, csv)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import defaults_of, given
+from napari_sam2.cli.options import DtypeOption, InputSizeOption, converted, defaults_of, given
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,8 @@ def evaluate_davis(
     ] = None,
     max_sequences: Annotated[int | None, typer.Option(min=1, help="Maximum number.")] = None,
     device: Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
+    dtype: DtypeOption = None,
+    input_size: InputSizeOption = None,
     output: Annotated[Path | None, typer.Option(help="Folder for predicted PNG files.")] = None,
     csv: Annotated[Path | None, typer.Option(help="One row per sequence and object.")] = None,
     resume: Annotated[
@@ -61,6 +63,8 @@ def evaluate_davis(
         sequences=sequence,
         max_sequences=max_sequences,
         device=device,
+        dtype=converted(str, dtype),
+        input_size=input_size,
         output=output,
         csv=csv,
     )

@@ -53,15 +53,22 @@ def info(
     """Show the network of MODEL; a model that is not here is downloaded."""
     from rich.console import Console
 
-    from sam2_model.checkpoint import load_model, weights_hash
+    from sam2_model.checkpoint import open_checkpoint
+    from sam2_model.precision import resolve_precision
 
-    network = load_model(model, device="cpu")
-    config, console = network.config, Console(highlight=False, soft_wrap=True)
+    checkpoint = open_checkpoint(model)
+    network = checkpoint.network()
+    config, console = checkpoint.config, Console(highlight=False, soft_wrap=True)
     count = sum(parameter.numel() for parameter in network.parameters())
     console.print(f"network     {config.name}, SAM {config.version.value}")
+    if checkpoint.recognition is not None:
+        console.print(f"weights of  {checkpoint.recognition}", markup=False)
     console.print(f"parameters  {count / 1e6:.1f} M")
     console.print(f"image size  {config.image_size} px")
-    console.print(f"weights     {weights_hash(network)[:16]}")
+    console.print(f"weights     {checkpoint.weights_hash[:16]}")
+    console.print(f"dtype       auto is {resolve_precision('auto', 'cpu').value} on the CPU")
+    for note in checkpoint.notes():
+        console.print(f"Note: {note}", markup=False)
 
 
 def table(entries: tuple[ModelEntry, ...]) -> Table:

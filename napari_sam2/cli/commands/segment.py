@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from napari_sam2.cli.options import defaults_of, given
+from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
 
 class DirectionChoice(StrEnum):
@@ -47,10 +47,12 @@ class AxisChoice(StrEnum):
 
 def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
+    from napari_sam2.inference.model_catalog import AUTO_DTYPE
     from napari_sam2.session.settings import SessionSettings
     from napari_sam2.workflows.job import SegmentationJob
 
-    return defaults_of(SegmentationJob) | {"memory": SessionSettings().memory.value}
+    found = {"memory": SessionSettings().memory.value, "dtype": AUTO_DTYPE}
+    return defaults_of(SegmentationJob) | found
 
 
 _Text = str | None
@@ -98,6 +100,13 @@ _Memory = Annotated[
 _Refine = Annotated[
     bool, typer.Option("--refine", help="Predict each mask again at higher zoom, at the end.")
 ]
+_FeatureCache = Annotated[
+    bool,
+    typer.Option(
+        "--feature-cache/--no-feature-cache",
+        help="Keep image features on disk for the next run on these images.",
+    ),
+]
 _LabelsAs = Annotated[
     LabelsChoice | None, typer.Option(help="Kind of prompts made from a label image.")
 ]
@@ -113,6 +122,8 @@ def segment(
     output: _Output,
     model: _Model = None,
     device: _Device = None,
+    dtype: DtypeOption = None,
+    input_size: InputSizeOption = None,
     axes: _Axes = None,
     along: _Along = None,
     at: _At = None,
@@ -126,6 +137,7 @@ def segment(
     exclusion: _Exclusion = None,
     memory: _Memory = None,
     refine: _Refine = False,
+    feature_cache: _FeatureCache = False,
     labels_as: _LabelsAs = None,
     labels_axes: _LabelsAxes = None,
     scores: _Scores = None,
@@ -140,9 +152,8 @@ def segment(
     Exit codes: 0 done, 2 bad input and nothing written, 3 stopped part-way with finished frames
     kept, 130 interrupted. --resume continues after 3 and 130.
     """
-    options = given(
-        model=model,
-        device=device,
+    options = given(model=model, device=device, dtype=dtype, input_size=input_size)
+    options |= given(
         axes=axes,
         along=along,
         at=at,
@@ -158,11 +169,13 @@ def segment(
         labels_as=labels_as,
         labels_axes=labels_axes,
         scores=scores,
+        feature_cache=feature_cache,
+        refine=refine,
+        resume=resume,
+        overwrite=overwrite,
     )
     inputs = source[0] if len(source) == 1 else tuple(source)
-    paths = {"source": inputs, "prompts": prompts, "output": output}
-    flags = {"refine": refine, "resume": resume, "overwrite": overwrite}
-    _run(options | paths | flags)
+    _run(options | {"source": inputs, "prompts": prompts, "output": output})
 
 
 def _run(options: dict[str, Any]) -> NoReturn:
@@ -180,13 +193,16 @@ def _run(options: dict[str, Any]) -> NoReturn:
 def parsed(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with their texts parsed into the types of the job."""
     from napari_sam2.cli.parsing import parse_contrast, parse_range
+    from napari_sam2.images.readers import local_path
     from napari_sam2.images.view import ViewPolicy
     from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.tracking.plan import PropagationDirection
 
-    parsers: dict[str, Callable[[str], Any]] = {
+    parsers: dict[str, Callable[[Any], Any]] = {
+        "prompts": lambda path: local_path(str(path)),
         "along": str,
+        "dtype": str,
         "contrast": parse_contrast,
         "direction": PropagationDirection,
         "frames": parse_range,

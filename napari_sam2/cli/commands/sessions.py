@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import defaults_of, given
+from napari_sam2.cli.options import DtypeChoice, converted, defaults_of, given
 
 _Session = Annotated[
     Path, typer.Argument(metavar="SESSION", help="Folder of a session, or a packed session.")
@@ -49,6 +49,18 @@ def replay(
         str | None, typer.Option(help="A name or a weights file.", show_default="the session's")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
+    dtype: Annotated[
+        DtypeChoice | None, typer.Option(help="Number format.", show_default="the session's")
+    ] = None,
+    input_size: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            metavar="PIXELS",
+            help="Side of the model's input.",
+            show_default="the session's",
+        ),
+    ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Use another image or model.")
     ] = False,
@@ -66,6 +78,7 @@ def replay(
 
     console = error_console()
     options = given(source=source, model=model, device=device)
+    options |= given(dtype=converted(str, dtype), input_size=input_size)
     options |= {"accept_changes": accept_changes, "overwrite": overwrite}
     job = ReplayJob(session, output, **options)
     outcome = replay_session(job, ConsoleReporter(console))

@@ -47,11 +47,14 @@ class Gpu:
         Name of the product.
     memory : int
         Total bytes; 0 if it shares the memory of the computer.
+    dtype : str
+        The number format that ``auto`` selects; empty if it is not known.
     """
 
     device: str
     name: str
     memory: int
+    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class Environment:
         NVIDIA GPUs found by the driver.
     gpus : tuple of Gpu
         GPUs found by torch.
+    cpu_dtype : str
+        The number format that ``auto`` selects on the CPU; empty without torch.
     cores : int
         Number of CPU cores that this process may use.
     memory, disk_free : int
@@ -104,6 +109,7 @@ class Environment:
     gpu_build: bool
     nvidia_gpus: tuple[str, ...]
     gpus: tuple[Gpu, ...]
+    cpu_dtype: str
     cores: int
     memory: int
     disk_free: int

@@ -44,6 +44,7 @@ def inspect() -> Environment:
         gpu_build=gpu_build,
         nvidia_gpus=list_nvidia_gpus(),
         gpus=gpus,
+        cpu_dtype="" if torch_error else _auto_dtype("cpu"),
         cores=_cores(),
         memory=psutil.virtual_memory().total,
         disk_free=shutil.disk_usage(_existing(cache)).free,
@@ -93,13 +94,19 @@ def _torch_devices() -> tuple[str, bool, tuple[Gpu, ...]]:
     except (ImportError, OSError) as error:
         return _last_line(str(error)), False, ()
     gpus = [
-        Gpu(f"cuda:{number}", one.name, one.total_memory)
+        Gpu(f"cuda:{number}", one.name, one.total_memory, _auto_dtype(f"cuda:{number}"))
         for number in range(torch.cuda.device_count())
         for one in [torch.cuda.get_device_properties(number)]
     ]
     if torch.backends.mps.is_available():
-        gpus.append(Gpu("mps", "Apple", 0))
+        gpus.append(Gpu("mps", "Apple", 0, _auto_dtype("mps")))
     return "", bool(torch.version.cuda or torch.version.hip), tuple(gpus)
+
+
+def _auto_dtype(device: str) -> str:
+    from sam2_model.precision import resolve_precision
+
+    return resolve_precision("auto", device).value
 
 
 def list_nvidia_gpus() -> tuple[str, ...]:

@@ -26,9 +26,11 @@ def _facts(environment: Environment) -> Iterator[tuple[str, str]]:
     for binding in environment.bindings:
         yield "Qt", f"{binding.name} {binding.version}"
     yield "display", environment.display or "none"
-    yield "device", f"cpu, {environment.cores} cores, {_size(environment.memory)} of memory"
+    cpu = f"cpu, {environment.cores} cores, {_size(environment.memory)} of memory"
+    yield "device", cpu + _dtype(environment.cpu_dtype)
     for gpu in environment.gpus:
-        yield "device", f"{gpu.device}, {gpu.name}" + (gpu.memory > 0) * f", {_size(gpu.memory)}"
+        memory = (gpu.memory > 0) * f", {_size(gpu.memory)}"
+        yield "device", f"{gpu.device}, {gpu.name}{memory}{_dtype(gpu.dtype)}"
     yield "models in", f"{environment.cache}, {_size(environment.disk_free)} free"
     yield "models here", ", ".join(environment.models) or "none"
 
@@ -40,6 +42,10 @@ def _problems(environment: Environment) -> Iterator[str]:
     for number, problem in enumerate(problems, 1):
         yield f"{number}. {problem.description}"
         yield f"   To fix it: {problem.remedy}"
+
+
+def _dtype(name: str) -> str:
+    return f", {name}" if name else ""
 
 
 def _size(count: int) -> str:

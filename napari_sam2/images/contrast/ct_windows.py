@@ -64,7 +64,7 @@ _MIN_TISSUE_SHARE = 0.02
 def is_ct(values: NDArray[Any]) -> bool:
     """Return whether values look like Hounsfield units of a CT.
 
-    They are whole numbers between -4096 and 4096, at least 0.1 % lie below -900 and some above 0,
+    They are values between -4096 and 4096, at least 0.1 % lie below -900 and some above 0,
     2 % are those of soft tissue, and there is more air than there are values between lung and fat.
 
     Parameters
@@ -75,8 +75,6 @@ def is_ct(values: NDArray[Any]) -> bool:
     if not values.size or values.dtype.kind not in "if":
         return False
     exact = values.astype(np.float64, copy=False)
-    if values.dtype.kind == "f" and np.any(exact != np.round(exact)):
-        return False
     low, high = np.percentile(exact, (0.1, 99.9))
     spread = _LOWEST <= low < _AIR and 0 < high <= _HIGHEST
     return bool(

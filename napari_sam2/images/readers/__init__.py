@@ -48,15 +48,21 @@ def _open(source: Any, scene: str | int | None) -> Source:
         return _from_url(text, scene)
     path = local_path(text)
     if not path.exists():
-        raise UserError(f"There is no file or folder {path}. Check the path.")
+        raise UserError(f"There is no file or folder {path}. {_pattern_hint(path)}")
     return _from_folder(path, scene) if path.is_dir() else _from_file(path, scene)
 
 
+def _pattern_hint(path: Path) -> str:
+    if any(sign in path.name for sign in "*?"):
+        return "Patterns are not resolved: give the files, or their folder."
+    return "Check the path."
+
+
 def local_path(text: str) -> Path:
-    """Return the path of a local file or folder, given as a path or as a ``file://`` URL."""
-    if not text.startswith("file://"):
+    """Return the path of a local file or folder, given as a path or as a ``file:`` URL."""
+    if not text.startswith("file:/"):
         return Path(text).expanduser()
-    plain = Path(text.removeprefix("file://"))
+    plain = Path(text.removeprefix("file:").removeprefix("//"))
     return plain if plain.exists() else Path(url2pathname(urlsplit(text).path))
 
 
@@ -109,7 +115,13 @@ def _from_paths(paths: list[Path], scene: str | int | None) -> Source:
 
 
 def _from_url(url: str, scene: str | int | None) -> Source:
-    if kind_by_suffix(urlsplit(url).path) is FileKind.TIFF:
+    kind = kind_by_suffix(urlsplit(url).path)
+    if kind not in (FileKind.TIFF, FileKind.OTHER):
+        raise UserError(
+            f"Only Zarr and TIFF are read by URL, not {kind.value}: download "
+            f"{url.rpartition('/')[2]} and open it from disk."
+        )
+    if kind is FileKind.TIFF:
         from napari_sam2.images.readers.tiff.reader import read_tiff_url
 
         return read_tiff_url(url, scene)
@@ -175,9 +187,9 @@ def _open_file(path: Path, kind: FileKind, scene: str | int | None) -> Source:
         from napari_sam2.images.readers.zarr import read_zarr
 
         return read_zarr(str(path), path.name, scene)
-    from napari_sam2.images.readers.raster import read_one_image
+    from napari_sam2.images.readers.raster import read_metamorph, read_one_image
 
-    return read_one_image(path)
+    return read_metamorph(path, scene) if kind is FileKind.METAMORPH else read_one_image(path)
 
 
 def _open_by_extra(path: Path, kind: FileKind, scene: str | int | None) -> Source:

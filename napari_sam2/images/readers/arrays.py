@@ -133,7 +133,9 @@ def _read_xarray(array: Any) -> Source:
     notes: list[str] = []
     for axis, dim in zip(axes, array.dims, strict=True):
         if axis in "TZYX" and dim in coords and coords[dim].size > 1:
-            step, note = _coordinate_step(coords[dim], str(dim))
+            attributes = coords[dim].attrs
+            unit = str(attributes.get("units") or attributes.get("unit") or PIXEL)
+            step, note = coordinate_step(np.asarray(coords[dim].values), unit, str(dim))
             notes += [note] if note else []
             if step is not None:
                 steps[axis] = step
@@ -153,10 +155,18 @@ def _read_xarray(array: Any) -> Source:
     )
 
 
-def _coordinate_step(coordinate: Any, name: str) -> tuple[AxisStep | None, str]:
-    """Return the step of evenly spaced coordinates, or None, and a note about what is not used."""
-    values = np.asarray(coordinate.values)
-    unit = str(coordinate.attrs.get("units") or coordinate.attrs.get("unit") or PIXEL)
+def coordinate_step(values: NDArray[Any], unit: str, name: str) -> tuple[AxisStep | None, str]:
+    """Return the step of evenly spaced coordinates, or None, and a note about what is not used.
+
+    Parameters
+    ----------
+    values : NDArray
+        At least two coordinates; times may have NumPy's types.
+    unit : str
+        Their unit.
+    name : str
+        Name of the dimension, for messages.
+    """
     if values.dtype.kind in "mM":
         start = values[0] if values.dtype.kind == "M" else np.timedelta64(0, "s")
         values, unit = (values - start) / np.timedelta64(1, "s"), "second"

@@ -7,6 +7,7 @@ import shutil
 import struct
 import tempfile
 import threading
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ _UNITS = {"mm": "millimeter", "micron": "micrometer", "meter": "meter"}
 _UNITS |= {"sec": "second", "msec": "millisecond", "usec": "microsecond"}
 _IN_MEMORY = 512 << 20
 """Largest size in bytes of a compressed volume that is unpacked to memory."""
+_SAME_SIZE = 1e-3
+"""Relative difference up to which voxel sizes are the same."""
 
 
 class NiftiArray:
@@ -156,9 +159,26 @@ def _size_notes(image: Any, axes: str, name: str) -> tuple[str, ...]:
     used = dict(zip(axes, map(float, image.header.get_zooms()), strict=False))
     wrong = [axis for axis, size in stated.items() if not size > 0]
     if not wrong:
-        return ()
+        return _affine_notes(image, axes, name)
     listed = ", ".join(f"{a.lower()} {stated[a]:g} (read as {used[a]:g})" for a in wrong)
     return (f"The header of {name} states voxel sizes that are not positive: {listed}.",)
+
+
+def _affine_notes(image: Any, axes: str, name: str) -> tuple[str, ...]:
+    """Return a note if the voxel sizes of the affine are not those of the header."""
+    lengths = np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0)
+    sizes = zip(axes, image.header.get_zooms(), lengths, image.shape, strict=False)
+    differ = [
+        f"{axis.lower()} {size:g} and {length:g}"
+        for axis, size, length, count in sizes
+        if axis in "XYZ" and count > 1 and not isclose(size, length, rel_tol=_SAME_SIZE)
+    ]
+    if not differ:
+        return ()
+    return (
+        f"The voxel sizes of {name} in its header and in its affine differ ({', '.join(differ)}): "
+        "those of the header are used as sizes, and the affine as position and orientation.",
+    )
 
 
 def _mebibytes(count: int) -> str:
@@ -183,6 +203,8 @@ def _check_unpacking(array: NiftiArray, path: Path) -> None:
 
 
 def _calibration(image: Any, axes: str) -> Calibration:
+    import nibabel
+
     space, time = getattr(image.header, "get_xyzt_units", lambda: ("unknown", "unknown"))()
     units = dict.fromkeys("XYZ", _UNITS.get(space, PIXEL)) | {"T": _UNITS.get(time, PIXEL)}
     steps = {
@@ -190,4 +212,7 @@ def _calibration(image: Any, axes: str) -> Calibration:
         for axis, zoom in zip(axes, image.header.get_zooms(), strict=False)
         if zoom > 0
     }
+    if "T" in steps and isinstance(image.header, nibabel.Nifti1Header):
+        interval = steps["T"]
+        steps["T"] = AxisStep(interval.size, interval.unit, float(image.header["toffset"]))
     return Calibration(steps, np.asarray(image.affine, np.float64)[:, [2, 1, 0, 3]])

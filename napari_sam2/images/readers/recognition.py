@@ -19,6 +19,7 @@ class FileKind(Enum):
     VIDEO = "video"
     NUMPY = "numpy"
     ZIPPED_ZARR = "zipped Zarr"
+    METAMORPH = "MetaMorph index"
     PICTURE = "picture"
     OTHER = "unknown"
 
@@ -41,6 +42,7 @@ SUFFIXES: dict[FileKind, tuple[str, ...]] = {
     ),
     FileKind.NUMPY: (".npy",),
     FileKind.ZIPPED_ZARR: (".zarr.zip", ".ozx", ".zip"),
+    FileKind.METAMORPH: (".nd",),
     FileKind.PICTURE: (
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp"),
         *(".jp2", ".j2k", ".jpx", ".jpf", ".avif", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),

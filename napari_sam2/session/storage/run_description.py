@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.inference.protocol import MemoryPolicy
+from napari_sam2.inference.protocol import EXACT_DTYPE, MemoryPolicy, ModelInfo
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
 from napari_sam2.session.storage.fingerprint import Fingerprint
 
@@ -30,11 +30,28 @@ class ModelIdentity:
         Hash of the weights.
     trained : bool
         False for random weights.
+    dtype : str
+        Number format of the calculations; the first runs did not store it.
+    input_size : int or None
+        Side of the square input in pixels; None for the usual one of the network.
     """
 
     name: str
     weights_hash: str
     trained: bool = True
+    dtype: str = EXACT_DTYPE
+    input_size: int | None = None
+
+    @classmethod
+    def of(cls, info: ModelInfo) -> ModelIdentity:
+        """Return the identity of a loaded model."""
+        size = info.image_size if info.resized else None
+        return cls(info.name, info.weights_hash, info.trained, info.dtype, size)
+
+    def __str__(self) -> str:
+        """Return the model for a message."""
+        size = "" if self.input_size is None else f", {self.input_size} px"
+        return f"{self.name} ({self.weights_hash[:12]}, {self.dtype}{size})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +131,7 @@ def compare(before: RunDescription, now: RunDescription) -> tuple[RunDifference,
     if detail := _prompt_difference(before.prompts, now.prompts):
         found.append(RunDifference(RunPart.PROMPTS, detail))
     if before.model != now.model:
-        detail = f"was {_model_text(before.model)}, now {_model_text(now.model)}"
-        found.append(RunDifference(RunPart.MODEL, detail))
+        found.append(RunDifference(RunPart.MODEL, f"was {before.model}, now {now.model}"))
     found += [RunDifference(RunPart.INPUT, text) for text in before.input.differences(now.input)]
     found += _setting_differences(before.settings, now.settings)
     return tuple(found)
@@ -132,10 +148,6 @@ def _setting_differences(
 
 def _as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
-
-
-def _model_text(model: ModelIdentity) -> str:
-    return f"{model.name} ({model.weights_hash[:12]})"
 
 
 def _prompt_difference(before: PromptSnapshot, now: PromptSnapshot) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +12,7 @@ from typing import Any, Self
 from napari_sam2.core.atomic_files import read_text, write_text
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.json_reader import JsonNode, parse_json
+from napari_sam2.inference.protocol import EXACT_DTYPE
 from napari_sam2.masks.database import Database, MaskTable
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.prompts.json_format import read_prompts_json, write_prompts_json
@@ -168,28 +170,32 @@ def describe_run(path: Path) -> RunDescription:
     fields = _read_run(path)
     height, width = (node.integer() for node in fields["plane"].items())
     prompts = read_prompts_json(path / _PROMPTS, (height, width), partial=True)
-    model = fields["model"].fields(("name", "weights_hash", "trained"))
     return RunDescription(
         prompts=prompts.snapshot(),
-        model=ModelIdentity(
-            model["name"].text(), model["weights_hash"].text(), bool(model["trained"].value)
-        ),
+        model=_read_model(fields["model"]),
         input=Fingerprint.from_json(fields["input"].value),
         settings=fields["settings"].value,
         shape=(height, width),
     )
 
 
+def _read_model(node: JsonNode) -> ModelIdentity:
+    found = node.fields(("name", "weights_hash", "trained"), ("dtype", "input_size"))
+    dtype, size = found.get("dtype"), found.get("input_size")
+    return ModelIdentity(
+        found["name"].text(),
+        found["weights_hash"].text(),
+        bool(found["trained"].value),
+        EXACT_DTYPE if dtype is None else dtype.text(),
+        None if size is None or size.value is None else size.integer(),
+    )
+
+
 def _run_as_json(description: RunDescription) -> dict[str, Any]:
-    model = description.model
     return {
         "version": VERSION,
         "plane": list(description.shape),
-        "model": {
-            "name": model.name,
-            "weights_hash": model.weights_hash,
-            "trained": model.trained,
-        },
+        "model": asdict(description.model),
         "input": description.input.to_json(),
         "settings": dict(description.settings),
     }

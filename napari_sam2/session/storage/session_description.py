@@ -71,7 +71,6 @@ class SessionDescription:
         cls, stack: Stack, predictor: Predictor, intensity: Intensity, settings: SessionSettings
     ) -> SessionDescription:
         """Describe a session; no pixels are read."""
-        info = predictor.info
         return cls(
             source=source_path(stack),
             name=stack.name,
@@ -83,7 +82,7 @@ class SessionDescription:
             scene=stack.source.scene,
             intensity=intensity,
             settings=settings,
-            model=ModelIdentity(info.name, info.weights_hash, info.trained),
+            model=ModelIdentity.of(predictor.info),
         )
 
     def with_input(self, stack: Stack) -> SessionDescription:
@@ -105,8 +104,7 @@ class SessionDescription:
         """Return how model and input have changed since the session was saved."""
         found: list[RunDifference] = []
         if self.model != now.model:
-            before, after = (f"{m.name} ({m.weights_hash[:12]})" for m in (self.model, now.model))
-            found.append(RunDifference(RunPart.MODEL, f"was {before}, now {after}"))
+            found.append(RunDifference(RunPart.MODEL, f"was {self.model}, now {now.model}"))
         if self.input is not None and now.input is not None:
             texts = self.input.differences(now.input)
             found += [RunDifference(RunPart.INPUT, text) for text in texts]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, BUNDLED, predictor_of
 from napari_sam2.viewer.layer_sync import LayerSync
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def open_image(viewer: "napari.viewer.Viewer", path: str | Path) -> "list[napari
 def start_session(
     viewer: "napari.viewer.Viewer",
     *,
-    model: "Predictor | str" = "micro",
-    device: str = "auto",
+    model: "Predictor | str" = BUNDLED,
+    device: str = AUTO_DEVICE,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
     along: str | None = None,
 ) -> "SegmentationSession":
     """Start a session on the active image layer, or return the session that the viewer has.
@@ -66,6 +69,8 @@ def start_session(
         The model, or its name.
     device : str
         Device of a model given by name: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    dtype, input_size
+        As in :func:`napari_sam2.open_session`.
     along : str or None
         The propagated axis; None selects t, else z.
 
@@ -94,7 +99,7 @@ def start_session(
     active = plain.layers.selection.active
     image = active if active in images else images[0]
     stack = stack_from_layers([image], along=along, dims_labels=tuple(plain.dims.axis_labels))
-    sessions = create_sessions(stack, [image], _load(model, device))
+    sessions = create_sessions(stack, [image], predictor_of(model, device, dtype, input_size))
     return LayerSync(plain, [image], sessions).session
 
 
@@ -143,11 +148,3 @@ def _sync(viewer: "napari.viewer.Viewer") -> LayerSync:
     if found is None:
         raise UserError("The viewer has no session. Call start_session(viewer) first.")
     return found
-
-
-def _load(model: "Predictor | str", device: str) -> "Predictor":
-    if not isinstance(model, str):
-        return model
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
-    return load_predictor(model, device)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL, predictor_of
 from napari_sam2.workflows.evaluation.davis import DavisScores, evaluate_davis
 from napari_sam2.workflows.evaluation.davis_data import DavisSequence, Predictions, find_sequences
 from napari_sam2.workflows.model_summary import model_summary
@@ -38,6 +38,10 @@ class DavisJob:
         Maximum number of sequences; None evaluates all.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : str
+        Number format: ``"auto"``, ``"float32"``, ``"mixed"``, ``"bfloat16"`` or ``"float16"``.
+    input_size : int or None
+        Side of the model's square input in pixels; None for that of its training.
     output : Path or None
         Folder for predictions as PNG files; None stores none.
     csv : Path or None
@@ -52,6 +56,8 @@ class DavisJob:
     sequences: Sequence[str] = ()
     max_sequences: int | None = None
     device: str = AUTO_DEVICE
+    dtype: str = AUTO_DTYPE
+    input_size: int | None = None
     output: Path | None = None
     csv: Path | None = None
     resume: bool = False
@@ -102,18 +108,17 @@ def run_davis(job: DavisJob, reporter: Reporter | None = None) -> DavisOutcome:
     SAM2Error
         If the model or the device is not available.
     """
-    from napari_sam2.inference.sam2_predictor import load_predictor
-
     reporter = reporter or NullReporter()
     sequences = find_sequences(job.davis, job.split, job.sequences, job.max_sequences)
     predictions = _predictions(job, sequences)
     if job.csv is not None:
         check_csv_path(job.csv)
-    predictor = load_predictor(job.model, job.device)
+    predictor = predictor_of(job.model, job.device, job.dtype, job.input_size)
     info = predictor.info
     if predictions is not None:
-        predictions.create(sequences, f"{info.name} {info.weights_hash}")
-    reporter.message(model_summary(info))
+        predictions.create(sequences, f"{info.name} {info.identity}")
+    for text in (model_summary(info), *info.notes):
+        reporter.message(text)
     return _evaluate(job, sequences, predictor, predictions, reporter)
 
 

@@ -15,9 +15,9 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
-from napari_sam2.masks.label_image import plane_reader
+from napari_sam2.masks.label_image import place_notes, plane_reader
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.factory import open_session
@@ -25,6 +25,7 @@ from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.workflows.evaluation.ctc import TrackScores, track_scores
 from napari_sam2.workflows.evaluation.metrics import MaskMetrics, Summary, compare, summarize
+from napari_sam2.workflows.model_summary import model_summary
 from napari_sam2.workflows.reporter import NullReporter
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def evaluate(
     at: dict[str, int] | None = None,
     scene: str | int | None = None,
     device: str = AUTO_DEVICE,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Prompt each object once, propagate, and compare with the ground truth.
@@ -158,7 +161,7 @@ def evaluate(
         background, other values are object ids.
     settings : EvaluationSettings or None
         Prompts, views and measures; None uses the defaults.
-    model, axes, along, at, scene, device
+    model, axes, along, at, scene, device, dtype, input_size
         As in :func:`napari_sam2.open_session`.
     reporter : Reporter or None
         Receives the progress; None discards it.
@@ -170,23 +173,21 @@ def evaluate(
 
     Raises
     ------
-    UserError
+    UserError, SAM2Error
         If the shapes do not match, there is no object, or an option cannot be used.
-    SAM2Error
-        If the model or the device is not available.
     """
     chosen = settings or EvaluationSettings()
     places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
+    loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     stack = open_stack(images, **places)
-    truth = _GroundTruth(stack, labels)
+    truth = _open_truth(stack, labels, reporter or NullReporter())
     forward = chosen.forward(stack)
     prompted = truth.prompt_frames(chosen, first=forward)
     session = open_session(
         images,
         PromptStore(truth.prompts(prompted, chosen.prompt), axis=stack.along),
         **places,
-        model=model,
-        device=device,
+        **loaded,
         settings=chosen.session(),
     )
     cost = _propagate(session, forward, reporter or NullReporter())
@@ -196,7 +197,16 @@ def evaluate(
     return Evaluation(rows, summarize(rows, stack.n_frames), tracks, cost)
 
 
+def _open_truth(stack: Stack, labels: LabelSource, reporter: Reporter) -> _GroundTruth:
+    for note in place_notes(labels, stack):
+        reporter.message(note)
+    return _GroundTruth(stack, labels)
+
+
 def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) -> Cost:
+    info = session.predictor.info
+    for text in (model_summary(info), *info.notes):
+        reporter.message(text)
     direction = PropagationDirection.FORWARD if forward else PropagationDirection.BOTH
 
     def report(done: int, total: int) -> None:

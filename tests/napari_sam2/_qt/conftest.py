@@ -1,7 +1,7 @@
 """Viewers with the widget, on a movie and with a fake predictor.
 
-Starting and closing a napari window takes seconds, so the tests of a module share theirs. A test
-that closes its viewer takes one of its own by ``open_own_widget``, in a module without shared ones.
+Starting and closing a napari window takes seconds, so the tests of a process share theirs. A test
+that closes its viewer takes one of its own by ``open_own_widget``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import cache
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class SlowPredictor(FakePredictor):
 
 
 class SharedViewers:
-    """Viewers that the tests of one module use in turn; each test gets them empty."""
+    """Viewers that the tests of one process use in turn; each test gets them empty."""
 
     def __init__(self) -> None:
         self._viewers: list[Any] = []
@@ -63,33 +64,37 @@ class SharedViewers:
                 if driver.widget.parent() is not None:
                     driver.viewer.window.remove_dock_widget(driver.widget)
                 driver.widget.deleteLater()
-        for viewer in self._viewers[: self._taken]:
-            _empty(viewer)
         self._drivers.clear()
         self._taken = 0
+        while len(self._viewers) > 1:  # Of the tests, few need two; all are slower beside them.
+            self._close_last()
+        for viewer in self._viewers:
+            _empty(viewer)
 
     def close(self) -> None:
         """Close the viewers."""
-        from napari._qt.qt_viewer import QtViewer
-
         while self._viewers:
-            viewer = self._viewers.pop()
-            with patch.object(viewer.window._qt_window, "_save_current_window_settings"):
-                viewer.close()
-        del viewer
-        gc.collect()
-        QtViewer._instances.clear()
+            self._close_last()
         self._stack.close()
+
+    def _close_last(self) -> None:
+        viewer = self._viewers.pop()
+        with patch.object(viewer.window._qt_window, "_save_current_window_settings"):
+            viewer.close()
 
     def _start(self) -> Any:
         from napari import Viewer
+        from napari._qt.qt_viewer import QtViewer
         from qtpy.QtWidgets import QWidget
 
         if not self._viewers:
+            _exempt_modules_from_collection()
             self._patch_napari(QWidget)
         options = {"show": False, "show_welcome_screen": False}
         known = signature(Viewer).parameters
-        return Viewer(**{name: value for name, value in options.items() if name in known})
+        viewer = Viewer(**{name: value for name, value in options.items() if name in known})
+        QtViewer._instances.clear()  # Of these, ``make_napari_viewer`` finds its own ones only.
+        return viewer
 
     def _patch_napari(self, widget: type[Any]) -> None:
         """Do what ``make_napari_viewer`` does: an own application, no threads, no console."""
@@ -121,6 +126,19 @@ class SharedViewers:
         )
 
 
+@cache
+def _exempt_modules_from_collection() -> None:
+    """Let the garbage collector skip what was imported: napari runs it with every change of layers.
+
+    It takes a quarter of a second otherwise.
+    """
+    import napari_sam2._qt.widget
+    import napari_sam2.inference.sam2_predictor  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
 def _empty(viewer: Any) -> None:
     viewer.layers.clear()
     viewer.dims.ndisplay = 2
@@ -131,25 +149,45 @@ def _empty(viewer: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the plugin's settings in a folder of the test, not in the user's."""
+def _own_preferences(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """Keep the plugin's preferences in a file of the test, as with a napari without settings.
+
+    napari's settings would be read once for each test, with the manifests of all plugins.
+    """
     from napari import settings
 
-    if not hasattr(settings, "get_plugin_settings"):
-        monkeypatch.setattr("platformdirs.user_config_path", lambda _: tmp_path)
-        yield
-        return
-    settings._clear_plugin_settings_cache()
+    folder = tmp_path_factory.mktemp("preferences")
+    monkeypatch.setattr("platformdirs.user_config_path", lambda _: folder)
+    from_napari = getattr(settings, "get_plugin_settings", None)
+    monkeypatch.delattr(settings, "get_plugin_settings", raising=False)
+    return from_napari
+
+
+@pytest.fixture
+def napari_settings(
+    _own_preferences: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], None]]:
+    """Keep the preferences in napari's settings; return a function that has them read again."""
+    from napari import settings
+
+    if _own_preferences is None:
+        pytest.skip("This napari has no settings of plugins.")
+    monkeypatch.setattr(settings, "get_plugin_settings", _own_preferences, raising=False)
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
-    yield
+    settings._clear_plugin_settings_cache()
+    yield settings._clear_plugin_settings_cache
     settings._clear_plugin_settings_cache()
 
 
 @pytest.fixture(autouse=True)
 def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save the sessions of images without files in a folder of the test."""
+    """Save the sessions of images without files, and image features, in a folder of the test."""
     location = "napari_sam2.session.storage.session_location.user_data_path"
     monkeypatch.setattr(location, lambda *_, **__: tmp_path / "user")
+    location = "napari_sam2.inference.features.folder.user_cache_path"
+    monkeypatch.setattr(location, lambda *_, **__: tmp_path / "cache")
 
 
 @pytest.fixture
@@ -173,18 +211,18 @@ def slow() -> Callable[[Any], None]:
     return slow_down
 
 
-@pytest.fixture(scope="module")
-def _module_viewers(qapp: Any) -> Iterator[SharedViewers]:
+@pytest.fixture(scope="package")
+def _process_viewers(qapp: Any) -> Iterator[SharedViewers]:
     viewers = SharedViewers()
     yield viewers
     viewers.close()
 
 
 @pytest.fixture
-def shared_viewers(_module_viewers: SharedViewers) -> Iterator[SharedViewers]:
+def shared_viewers(_process_viewers: SharedViewers) -> Iterator[SharedViewers]:
     """Empty viewers; at the end of the test no thread of the plugin is left."""
-    yield _module_viewers
-    _module_viewers.reset()
+    yield _process_viewers
+    _process_viewers.reset()
     assert plugin_threads() == []
 
 
@@ -192,7 +230,7 @@ def shared_viewers(_module_viewers: SharedViewers) -> Iterator[SharedViewers]:
 def open_widget(
     shared_viewers: SharedViewers, qtbot: Any, predictor: FakePredictor, tmp_path: Path
 ) -> Callable[..., Driver]:
-    """Return a function that opens the widget on images, in a viewer of the module."""
+    """Return a function that opens the widget on images, in a shared viewer."""
 
     def start(*images: Any, **options: Any) -> Driver:
         viewer = shared_viewers.take()

@@ -119,6 +119,23 @@ def _loading(user: Driver) -> bool:
     return not user.widget.model._loading.isHidden()
 
 
+def test_another_model_forgets_the_input_size_and_keeps_the_number_format(
+    open_on: Any, catalog: Catalog
+) -> None:
+    user = open_on(catalog)
+    panel = user.widget.model
+    user.until(lambda: panel.model.count() == 3)
+    panel.dtype.setCurrentIndex(panel.dtype.findData("float32"))
+    panel.input_size.setCurrentIndex(panel.input_size.findData(512))
+    user.until(lambda: catalog.asked[-1] == ModelChoice("micro", "auto", "float32", 512))
+    _choose(user, TINY.name)
+    user.until(lambda: catalog.asked[-1] == ModelChoice(TINY.name, "auto", "float32"))
+    user.until(lambda: not _loading(user))
+    panel.model.choose("micro")
+    user.widget.models.adopt(user.widget.state.predictor)
+    assert panel.choice.dtype == "float32"
+
+
 def test_models_are_shown_with_their_description(open_on: Any, catalog: Catalog) -> None:
     user = open_on(catalog)
     box = user.widget.model.model

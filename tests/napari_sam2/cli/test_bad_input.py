@@ -258,7 +258,7 @@ class TestSecondRun:
         return place
 
     def use(self, monkeypatch, predictor: FakePredictor) -> None:
-        monkeypatch.setattr(loading, "load_predictor", lambda model, device: predictor)
+        monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: predictor)
 
     def test_output_exists(self, done, capfd):
         refused(done, capfd, "--overwrite", "--range", "0:12")

@@ -34,7 +34,8 @@ HEALTHY = Environment(
     torch_error="",
     gpu_build=True,
     nvidia_gpus=("NVIDIA L4",),
-    gpus=(Gpu("cuda:0", "NVIDIA L4", 24 * GIB),),
+    gpus=(Gpu("cuda:0", "NVIDIA L4", 24 * GIB, "bfloat16"),),
+    cpu_dtype="float32",
     cores=8,
     memory=32 * GIB,
     disk_free=100 * GIB,
@@ -121,7 +122,8 @@ def test_the_report_lists_versions_and_devices() -> None:
     lines = report(HEALTHY).splitlines()
     assert "torch            2.13.0" in lines
     assert "Qt               PySide6_Essentials 6.10.3" in lines
-    assert "device           cuda:0, NVIDIA L4, 24.0 GiB" in lines
+    assert "device           cuda:0, NVIDIA L4, 24.0 GiB, bfloat16" in lines
+    assert "device           cpu, 8 cores, 32.0 GiB of memory, float32" in lines
     assert "models here      micro" in lines
     assert "device           mps, Apple" in report(MAC).splitlines()
 

@@ -39,7 +39,7 @@ def stacks(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, predictor: FakePredictor) -> None:
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: predictor)
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: predictor)
 
 
 def evaluated(stacks: tuple[Path, Path], *options: str) -> ExitCode | int:

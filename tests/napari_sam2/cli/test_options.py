@@ -77,9 +77,22 @@ def test_the_choices_of_evaluate_have_a_value() -> None:
 @pytest.mark.parametrize(
     ("command", "defaults"),
     [
-        ("segment", ["auto", "auto", "both", "auto", "exclusion", "plain", "mask"]),
-        ("evaluate", ["auto", "point", "auto", "auto", "plain", "exclusion", "auto"]),
-        ("evaluate-davis", ["auto", "val", "auto"]),
+        (
+            "segment",
+            [
+                "auto",
+                "auto",
+                "auto",
+                "both",
+                "auto",
+                "exclusion",
+                "plain",
+                "no-feature-cache",
+                "mask",
+            ],
+        ),
+        ("evaluate", ["auto", "point", "auto", "auto", "plain", "exclusion", "auto", "auto"]),
+        ("evaluate-davis", ["auto", "val", "auto", "auto"]),
         ("train", ["micro", "all", "300", "0.0001", "0.2", "4", "0", "auto"]),
     ],
 )

@@ -8,6 +8,7 @@ import json
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def place(tmp_path, monkeypatch) -> RunFiles:
 
 
 def use(monkeypatch, predictor: FakePredictor) -> None:
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: predictor)
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: predictor)
 
 
 def test_labels_follow_the_objects(place, capfd):
@@ -104,6 +105,58 @@ def test_runs_of_versions_without_memory_policies_resume_with_plain_memory(place
     record.write_text(json.dumps(stored))
     assert place.segment("--resume") == ExitCode.DONE
     assert predictor.memory is MemoryPolicy.PLAIN
+
+
+def test_options_of_the_model_are_stored_and_kept_for_resuming(place, monkeypatch):
+    asked = []
+
+    def load(model, device, *, dtype, input_size):
+        asked.append((dtype, input_size))
+        predictor = FakePredictor(image_size=input_size or 256)
+        resized = input_size is not None
+        predictor._info = replace(predictor.info, dtype=dtype, resized=resized)
+        return predictor
+
+    monkeypatch.setattr(loading, "load_predictor", load)
+    assert place.segment("--dtype", "bfloat16", "--input-size", "128") == ExitCode.DONE
+    record = place.folder / "o.zarr.sam2" / "run.json"
+    stored = json.loads(record.read_text())["model"]
+    assert (stored["dtype"], stored["input_size"]) == ("bfloat16", 128)
+    assert place.segment("--resume") == ExitCode.DONE
+    assert place.segment("--resume", "--dtype", "float32") == ExitCode.BAD_INPUT
+    assert asked == [("bfloat16", 128), ("bfloat16", 128), ("float32", 128)]
+
+
+def test_runs_of_versions_without_number_formats_resume_in_float32(place, monkeypatch):
+    asked = []
+
+    def load(model, device, *, dtype, input_size):
+        asked.append((dtype, input_size))
+        return FakePredictor()
+
+    monkeypatch.setattr(loading, "load_predictor", load)
+    assert place.segment() == ExitCode.DONE
+    record = place.folder / "o.zarr.sam2" / "run.json"
+    stored = json.loads(record.read_text())
+    del stored["model"]["dtype"], stored["model"]["input_size"]
+    record.write_text(json.dumps(stored))
+    assert place.segment("--resume") == ExitCode.DONE
+    assert asked == [("auto", None), ("float32", None)]
+
+
+def test_features_that_are_kept_are_not_computed_again(place, monkeypatch):
+    from napari_sam2.inference.features import folder
+
+    monkeypatch.setattr(folder, "user_cache_path", lambda *_, **__: place.folder / "cache")
+    assert place.segment() == ExitCode.DONE
+    assert not (place.folder / "cache").exists()
+    assert place.segment("--overwrite", "--feature-cache") == ExitCode.DONE
+    labels = place.labels()
+    predictor = FakePredictor()
+    use(monkeypatch, predictor)
+    assert place.segment("--overwrite", "--feature-cache") == ExitCode.DONE
+    assert predictor.calls["encode"] == 0
+    np.testing.assert_array_equal(place.labels(), labels)
 
 
 def test_one_direction(place):

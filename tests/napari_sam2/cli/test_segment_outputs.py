@@ -8,7 +8,9 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
+from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor as loading
 from tests.helpers.command import FRAMES, RunFiles
@@ -22,7 +24,7 @@ OBLIQUE = np.array(
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFiles:
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
     return RunFiles(tmp_path).create_files()
 
 
@@ -30,6 +32,14 @@ def test_nifti_by_nibabel(place: RunFiles) -> None:
     assert place.segment() == place.segment(out="o.nii.gz") == ExitCode.DONE
     image: Any = nibabel.load(place.folder / "o.nii.gz")
     np.testing.assert_array_equal(np.asarray(image.dataobj)[:, :, 0].T, place.labels())
+
+
+def test_file_urls(place: RunFiles) -> None:
+    output = place.folder / "o p.tif"
+    urls = [path.as_uri() for path in (place.movie, place.prompts, output)]
+    options = ["--prompts", urls[1], "--output", urls[2]]
+    assert run(["segment", urls[0], *options]) == place.segment() == ExitCode.DONE
+    np.testing.assert_array_equal(tifffile.imread(output), place.labels())
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

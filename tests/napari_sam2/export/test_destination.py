@@ -48,6 +48,19 @@ def test_unknown_endings(name):
         OutputDestination.parse(name)
 
 
+def test_a_file_url_is_a_local_output(tmp_path):
+    url = (tmp_path / "a b.tif").as_uri()
+    assert OutputDestination.parse(url).path == tmp_path / "a b.tif"
+    assert OutputDestination.parse(Path(url)).path == tmp_path / "a b.tif"
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a.ome.zarr", "https://host/a.tif"])
+def test_other_urls_are_no_outputs(url):
+    for given in (url, Path(url)):
+        with pytest.raises(UserError, match="files on disk, not URLs"):
+            OutputDestination.parse(given)
+
+
 @pytest.mark.parametrize("name", ALL_NAMES)
 def test_nothing_is_overwritten_unasked(tmp_path, name):
     output = OutputDestination.parse(tmp_path / name)

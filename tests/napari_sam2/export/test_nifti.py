@@ -58,7 +58,7 @@ def test_labels_of_nifti_have_its_shape_and_header(tmp_path, name, shape, kind):
 def test_labels_of_other_inputs_have_sizes_and_origin(tmp_path):
     stack = stack_of((3, 4, 30, 40), "TZYX")
     units = ("minute", "nanometer", "nanometer", "nanometer")
-    calibration = Calibration.of("TZYX", (5, 2000, 500, 250), units, origin=(0, 100, 0, -700))
+    calibration = Calibration.of("TZYX", (5, 2000, 500, 250), units, origin=(2, 100, 0, -700))
     from dataclasses import replace
 
     stack = replace(stack, source=replace(stack.source, calibration=calibration))
@@ -70,6 +70,7 @@ def test_labels_of_other_inputs_have_sizes_and_origin(tmp_path):
     np.testing.assert_allclose(found.affine[:3, 3], (-0.7, 0, 0.1), rtol=1e-6)
     assert found.header.get_xyzt_units() == ("micron", "sec")
     assert found.header.get_zooms()[3] == 300
+    assert found.header["toffset"] == 120
 
 
 def test_frames_of_a_movie_are_the_fourth_axis(tmp_path):

@@ -9,6 +9,7 @@ from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.tiff import write_label_tiff
 from napari_sam2.images.calibration import Calibration
 from napari_sam2.images.stack import open_stack
+from napari_sam2.prompts.io import load_prompts
 from tests.helpers.label_outputs import calibrated, stack_of, write
 
 
@@ -49,3 +50,27 @@ def test_failed_tiff_leaves_the_old_one(tmp_path):
         write_label_tiff(path, Broken(), "TYX", Calibration())
     assert [p.name for p in tmp_path.iterdir()] == ["o.tif"]
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 30, 40), (5, 1, 30, 40), (1, 1, 30, 40), (5, 4, 30, 40)])
+def test_sizes_are_kept_beside_axes_of_length_1(tmp_path, shape):
+    units = ("minute", *("micrometer",) * 3)
+    calibration = Calibration.of("TZYX", (5, 2, 0.5, 0.25), units, origin=(10, 7, 0, -3))
+    labels = np.random.default_rng(0).integers(0, 9, shape).astype(np.uint16)
+    write_label_tiff(tmp_path / "o.tif", labels, "TZYX", calibration)
+    found = open_stack(tmp_path / "o.tif")
+    np.testing.assert_array_equal(np.squeeze(labels), tifffile.imread(tmp_path / "o.tif"))
+    for axis in found.axes:
+        ours, theirs = found.calibration.step(axis), calibration.step(axis)
+        assert (ours.size, ours.unit) == (theirs.size, theirs.unit)
+        assert ours.origin == pytest.approx(theirs.origin)
+
+
+def test_labels_without_an_axis_of_length_1_are_prompts_of_the_image(tmp_path):
+    stack = open_stack(np.zeros((5, 1, 30, 40), np.uint8), axes="TZYX")
+    labels = np.zeros(stack.label_shape, np.uint16)
+    labels[2, 0, 4:9, 5:8] = 3
+    calibration = Calibration.of("TZ", (5, 2), ("second", "micrometer"))
+    write_label_tiff(tmp_path / "o.tif", labels, "TZYX", calibration)
+    (prompt,) = load_prompts(tmp_path / "o.tif", stack)
+    assert (prompt.object_id, prompt.frame, prompt.offset) == (3, 2, (4, 5))

@@ -12,6 +12,25 @@ def test_spellings_of_a_micrometer(text):
     assert AxisStep(2.0, text).symbol == "µm"
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("seconds", "second"),
+        ("Micrometers", "micrometer"),
+        ("millimetre", "millimeter"),
+        ("nanometres", "nanometer"),
+        ("mins", "minute"),
+        ("Å", "angstrom"),
+        ("\u212b", "angstrom"),
+        ("us", "microsecond"),
+        ("inches", "inch"),
+        ("parsec", "parsec"),
+    ],
+)
+def test_plurals_and_other_spellings(text, name):
+    assert unit_name(text) == name
+
+
 def test_names_and_symbols_are_inverse():
     assert {unit_name(symbol) for symbol in SYMBOLS.values()} == set(SYMBOLS)
     assert unit_name("furlong") == "furlong"

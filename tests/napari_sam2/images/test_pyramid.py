@@ -54,7 +54,7 @@ def test_a_session_reports_it_once_when_work_begins(large):
 
 
 def test_the_command_line_prints_it(large, monkeypatch, capfd):
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
     place = RunFiles(large.parent)
     asked = point(1, 0)
     asked["points"][0]["yx"] = PATH[0].tolist()

@@ -23,6 +23,7 @@ def test_file_urls_are_read_with_and_without_escapes(tmp_path, name):
         path.as_uri(),
         f"file://{path}",
         path.as_uri().replace("file://", "file://localhost"),
+        path.as_uri().replace("file://", "file:"),
     ):
         assert open_stack(url).source.files == (path,)
 
@@ -30,6 +31,33 @@ def test_file_urls_are_read_with_and_without_escapes(tmp_path, name):
 def test_a_missing_file_of_a_url_is_named(tmp_path):
     with pytest.raises(UserError, match=r"There is no file or folder .*a b.tif"):
         open_stack((tmp_path / "a b.tif").as_uri())
+
+
+def test_a_pattern_is_pointed_out(tmp_path):
+    with pytest.raises(UserError, match="Patterns are not resolved"):
+        open_stack(tmp_path / "*.tif")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.nii.gz", "a.dcm", "a.mp4"])
+def test_only_zarr_and_tiff_are_read_by_url(name):
+    with pytest.raises(UserError, match=f"Only Zarr and TIFF are read by URL.*download {name}"):
+        open_stack(f"https://host/folder/{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.nrrd", "NIfTI"),
+        ("a.h5", "h5py"),
+        ("a.heic", "PNG or TIFF"),
+        ("a.dcm.gz", "Unpack"),
+        ("a.npz", "npy"),
+    ],
+)
+def test_formats_that_are_not_read_have_advice(tmp_path, name, advice):
+    (tmp_path / name).write_bytes(b"content")
+    with pytest.raises(UserError, match=f"not read.*{advice}"):
+        open_stack(tmp_path / name)
 
 
 def test_several_images_are_one_stack_in_natural_order(tmp_path):

@@ -6,6 +6,7 @@ import torch
 
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.protocol import MemoryPolicy, ViewPrompts
+from napari_sam2.inference.sam2 import decoded_masks
 from napari_sam2.inference.sam2_predictor import SAM2Predictor
 from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.prompts.types import BoxPrompt, PointPrompt
@@ -78,10 +79,10 @@ def test_preview_of_a_lone_click_is_what_propagation_starts_from(predictor, data
 def test_dumped_state_continues_bit_identically(predictor, data):
     encoded = [predictor.encode(np.repeat(p[..., None], 3, axis=2)) for p in data[:3]]
     state = predictor.add_prompts(encoded[0], 0, [points((20, 20))], [None])[0].state
-    state = predictor.track(encoded[1], 1, [state], reverse=False)[0].state
+    state = next(predictor.track(encoded[1], 1, [state], reverse=False)).state
     again = predictor.deserialize_state(predictor.serialize_state(state))
     assert again.nbytes == state.nbytes
-    one, other = (predictor.track(encoded[2], 2, [s], reverse=False)[0] for s in (state, again))
+    one, other = (next(predictor.track(encoded[2], 2, [s], reverse=False)) for s in (state, again))
     np.testing.assert_array_equal(one.logits, other.logits)
     assert one.object_score == other.object_score
 
@@ -136,7 +137,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(predictor, data):
     state = predictor.add_prompts(encoded, 0, [points((20, 20))], [None])[0].state
     sizes = []
     for frame in range(1, 40):
-        state = predictor.track(encoded, frame, [state], reverse=False)[0].state
+        state = next(predictor.track(encoded, frame, [state], reverse=False)).state
         sizes.append(state.nbytes)
     assert sizes[-1] == sizes[18]
 
@@ -148,7 +149,7 @@ def test_remembered_mask_is_a_conditioning_frame_only_when_asked(predictor, data
     state = predictor.add_masks(encoded, 6, [mask], [state], conditioning=False)[0]
     assert set(state.conditioning) == {4}
     assert set(state.non_conditioning) == {6}
-    step = predictor.track(encoded, 7, [state], reverse=False)[0]
+    step = next(predictor.track(encoded, 7, [state], reverse=False))
     assert step.logits.shape == data[0].shape
 
 
@@ -174,3 +175,20 @@ def test_the_networks_presence_threshold_applies_to_whole_frames_only(predictor,
     strict = SAM2Predictor(predictor.model, "strict", "0", settings=settings)
     for zoomed in (False, True):
         assert score(strict, zoomed) == pytest.approx(window - 0.25, abs=1e-5)
+
+
+def test_a_group_of_objects_gets_the_masks_of_each_alone(predictor, data, monkeypatch):
+    image = np.repeat(data[0][..., None], 3, axis=2)
+    encoded = predictor.encode(image)
+    prompts = [points((20, 20)), points((30, 60)), points((5, 5), (6, 6))]
+    alone = [predictor.add_prompts(encoded, 0, [prompt], [None])[0] for prompt in prompts]
+    for copied in (1, 2 * image[..., 0].size * 4, 2**25):
+        monkeypatch.setattr(decoded_masks, "_COPIED_BYTES", copied)
+        together = predictor.add_prompts(encoded, 0, prompts, [None] * 3)
+        for one, other in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(one.logits, other.logits)
+            assert (one.predicted_iou, one.object_score) == (
+                other.predicted_iou,
+                other.object_score,
+            )
+    assert list(predictor.track(encoded, 1, [], reverse=False)) == []

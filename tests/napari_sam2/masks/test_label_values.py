@@ -68,6 +68,13 @@ def test_a_mask_with_smooth_edges_in_a_lossless_file_is_one_object(tmp_path, qua
     assert notes
 
 
+def test_a_small_mask_that_was_resized_is_pointed_out(tmp_path):
+    small = Image.fromarray(DISC.astype("u1") * 255).resize((8, 8))
+    small.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(tmp_path / "mask.png")
+    _, notes = _plane(tmp_path / "mask.png")
+    assert any("single pixels" in note or "two gray levels" in note for note in notes)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(2, 255))
 def test_ids_in_a_lossless_file_are_kept(tmp_path_factory, seed, count):
     rng = np.random.default_rng(seed)

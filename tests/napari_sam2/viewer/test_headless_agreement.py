@@ -100,7 +100,7 @@ def test_widget_and_command_line_agree(
     path = write(tmp_path)
     clicked = labels_of_the_viewer(viewer, path, FakePredictor())
     assert set(np.unique(clicked)) == {0, 1, 2}
-    monkeypatch.setattr(sam2_predictor, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(sam2_predictor, "load_predictor", lambda *_, **__: FakePredictor())
     files = RunFiles(tmp_path)
     assert files.segment(source=path, prompts=tmp_path / "points.csv") == ExitCode.DONE
     np.testing.assert_array_equal(headless_labels(tmp_path / "o.zarr"), clicked)

@@ -11,6 +11,7 @@ import yaml
 
 import napari_sam2
 from napari_sam2.export.destination import OutputKind
+from napari_sam2.inference.model_catalog import DTYPES
 from napari_sam2.viewer.keys import Action, KeyBindings
 from napari_sam2.viewer.preferences import (
     PluginPreferences,
@@ -40,6 +41,7 @@ def test_the_manifest_has_the_default_preferences() -> None:
     declared = {
         "model": _defaults("model")["size"],
         "device": _defaults("model")["device"],
+        "dtype": _defaults("model")["dtype"],
         "label_format": _defaults("output")["ending"],
         **_defaults("interaction"),
         "keys": {},
@@ -49,6 +51,10 @@ def test_the_manifest_has_the_default_preferences() -> None:
 
 def test_the_manifest_lists_all_formats_of_labels() -> None:
     assert _properties("output")["ending"]["enum"] == [kind.endings[0] for kind in OutputKind]
+
+
+def test_the_manifest_lists_all_number_formats() -> None:
+    assert tuple(_properties("model")["dtype"]["enum"]) == DTYPES
 
 
 def test_keys_are_bound_and_given_back() -> None:

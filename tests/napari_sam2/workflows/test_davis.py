@@ -79,7 +79,7 @@ def root(tmp_path: Path) -> Path:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakePredictor:
     """The predictor that the command gets for any model name."""
     made = FakePredictor()
-    monkeypatch.setattr(loading, "load_predictor", lambda *given: made)
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: made)
     return made
 
 

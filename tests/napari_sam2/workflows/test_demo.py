@@ -49,7 +49,7 @@ def test_overlay_leaves_the_background_as_it_is():
 
 
 def test_all_files_are_written_and_replaced(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
     files = DemoFiles(tmp_path / "demo")
     for _ in range(2):
         assert run(["demo", "--output", str(files.folder)]) == ExitCode.DONE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from napari_sam2.cli.app import run
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
+from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.session.saved_sessions import create_saved_sessions, open_session_folder
 from napari_sam2.session.storage.session_archive import pack_session, unpack_session
@@ -124,6 +127,35 @@ def test_a_packed_session_opens(saved: tuple[Path, np.ndarray], tmp_path: Path) 
     (tmp_path / "x.sam2-session.zip").write_text("no zip")
     with pytest.raises(UserError, match="damaged"):
         unpack_session(tmp_path / "x.sam2-session.zip")
+
+
+def test_replay_computes_as_the_session_did(
+    saved: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, labels = saved
+    description = folder / "session.json"
+    stored = json.loads(description.read_text())
+    assert stored["model"]["dtype"] == "float32"
+    stored["model"] |= {"dtype": "bfloat16", "input_size": 256}
+    description.write_text(json.dumps(stored))
+    asked = []
+
+    def load(model: str, device: str, *, dtype: str, input_size: int | None) -> FakePredictor:
+        asked.append((model, dtype, input_size))
+        predictor = FakePredictor()
+        resized = input_size is not None
+        predictor._info = replace(predictor.info, dtype=dtype, resized=resized)
+        return predictor
+
+    monkeypatch.setattr(loading, "load_predictor", load)
+    output = tmp_path / "again.tif"
+    assert run(["replay", str(folder), "--output", str(output)]) == 0
+    np.testing.assert_array_equal(tifffile.imread(output), labels)
+    again = ["replay", str(folder), "--output", str(output), "--overwrite", "--dtype", "float32"]
+    assert run(again) == 2
+    assert run([*again, "--accept-changes"]) == 0
+    first, second = ("fake", "bfloat16", 256), ("fake", "float32", 256)
+    assert asked == [first, second, second]
 
 
 def test_files_open_in_napari_as_the_image(saved: tuple[Path, np.ndarray], tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class CancelingReporter:
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SegmentationJob:
-    monkeypatch.setattr(loading, "load_predictor", lambda model, device: FakePredictor())
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
     files = RunFiles(tmp_path).create_files()
     return SegmentationJob(
         source=files.movie,

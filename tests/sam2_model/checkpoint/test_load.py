@@ -12,6 +12,7 @@ from sam2_model.checkpoint import (
     auto_model_name,
     available_models,
     load_model,
+    open_checkpoint,
     save_model,
     weights_hash,
 )
@@ -163,3 +164,11 @@ def test_a_file_has_the_hash_of_its_network(tmp_path: Path) -> None:
     assert weights_hash(str(tmp_path / "a.pt")) == expected
     with pytest.raises(CheckpointError, match="There is no file"):
         weights_hash(tmp_path / "absent.pt")
+
+
+def test_the_hash_does_not_depend_on_the_precision(tmp_path: Path) -> None:
+    save_model(network(), tmp_path / "a.safetensors", half=False)
+    opened = open_checkpoint(tmp_path / "a.safetensors")
+    assert (
+        opened.weights_hash == weights_hash(network()) == weights_hash(tmp_path / "a.safetensors")
+    )

@@ -11,6 +11,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration, unit_name
 from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import Source, find_scene, scene_note
+from napari_sam2.images.readers.other_formats import conversion_advice
 
 if TYPE_CHECKING:
     import bioio
@@ -45,18 +46,18 @@ def read_bioio(path: Path, scene: str | int | None = None) -> Source:
     UserError
         If bioio is missing, or no installed plugin reads the file.
     """
+    advice = conversion_advice(path)
     try:
         import bioio
     except ImportError as error:
-        raise UserError(_unknown_format(path, "napari-sam2[bioio]")) from error
+        raise UserError(_unknown_format(path, "napari-sam2[bioio]", advice)) from error
     logging.getLogger("bioio.bio_image").setLevel(logging.ERROR)
     try:
         image = bioio.BioImage(path)
         scenes = tuple(str(name) for name in image.scenes)
     except Exception as error:
-        raise UserError(
-            f"{_unknown_format(path)} bioio reports: {_first_sentence(error)}."
-        ) from error
+        reported = "" if advice else f" bioio reports: {_first_sentence(error)}."
+        raise UserError(_unknown_format(path, None, advice) + reported) from error
     number = 0 if scene is None else find_scene(scenes, scene, path.name)
     notes = scene_note(scenes, number, path.name) if scene is None else ()
     try:
@@ -95,7 +96,9 @@ def read_bioimage(image: bioio.BioImage, scene: str | int | None = None) -> Sour
         image.set_scene(shown)
 
 
-def _unknown_format(path: Path, extra: str | None = None) -> str:
+def _unknown_format(path: Path, extra: str | None, advice: str | None) -> str:
+    if advice is not None:
+        return f"{path.suffix} files such as {path.name} are not read. {advice}"
     plugin = _PLUGINS.get(path.suffix.lower(), "bioio-bioformats")
     packages = " ".join(f"'{name}'" if "[" in name else name for name in (extra, plugin) if name)
     return (

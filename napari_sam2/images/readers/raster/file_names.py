@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 _MASK = re.compile(
     r"[_\-. ](cp_masks|masks?|seg|segmentation|labels?|gt|outlines?)$", re.IGNORECASE
 )
+_NUMBERED = re.compile(r"(\D*?)(-?)(\d+)")
 _MARKERS = {
     **dict.fromkeys(("t", "time", "timepoint", "tp", "frame"), "T"),
     **dict.fromkeys(("z", "slice", "plane", "zstack"), "Z"),
@@ -27,6 +28,26 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts ``img2`` before ``img10``."""
     parts = [part for part in re.split(r"(\d+)", name.lower()) if part]
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def natural_order(files: Iterable[Path]) -> list[Path]:
+    """Return files in natural order of their names, negative numbers first.
+
+    A hyphen before the only number is a sign if another name lacks it: ``z-2, z-1, z0, z1``.
+    """
+    every = list(files)
+    found = [_NUMBERED.fullmatch(file.stem) for file in every]
+    starts = {match[1] for match in found if match is not None}
+    signed = {match[2] for match in found if match is not None} == {"", "-"}
+    if not (signed and len(starts) == 1 and all(found)):
+        return sorted(every, key=lambda file: natural_key(file.name))
+    return sorted(every, key=_signed_number)
+
+
+def _signed_number(file: Path) -> tuple[int, str]:
+    match = _NUMBERED.fullmatch(file.stem)
+    assert match is not None
+    return int(match[2] + match[3]), file.name
 
 
 def without_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.calibration import AxisStep, Calibration
 from napari_sam2.images.readers.base import PlaneGrid, Source
-from napari_sam2.images.readers.raster.file_names import natural_key, without_masks
+from napari_sam2.images.readers.raster.file_names import natural_order, without_masks
 from napari_sam2.images.readers.raster.image_files import header_notes, load, read_header
 from napari_sam2.images.readers.raster.image_header import ImageHeader, is_image
 from napari_sam2.images.readers.raster.name_grid import NameGrid, arrange, masks_note, sequence
@@ -55,11 +55,34 @@ def read_image_folder(folder: Path, scene: str | int | None = None) -> Source:
     if not files:
         raise UserError(_no_images_message(folder, entries))
     images, masks = without_masks(files)
-    images.sort(key=lambda path: natural_key(path.name))
-    rgb = len(images) > 1 and read_header(images[0]).rgb
-    grid = arrange(images, folder.name, rgb=rgb, scene=scene)
     others = masks_note(masks) + _other_files_note(folder, entries)
-    return _source(grid, folder.name, others)
+    return read_named_images(images, folder.name, scene, others)
+
+
+def read_named_images(
+    files: Sequence[Path], name: str, scene: str | int | None = None, notes: tuple[str, ...] = ()
+) -> Source:
+    """Open images whose names state frames, channels, slices and positions.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        At least one image; all have the same size and type.
+    name : str
+        Short name for messages.
+    scene : str, int or None
+        Name or number of the position, where the names tell several apart; None opens the first.
+    notes : tuple of str
+        Messages for the user about files that are not read.
+
+    Raises
+    ------
+    UserError
+        If the sizes or types differ, or one is missing from a grid of times, channels and slices.
+    """
+    ordered = natural_order(files)
+    rgb = len(ordered) > 1 and read_header(ordered[0]).rgb
+    return _source(arrange(ordered, name, rgb=rgb, scene=scene), name, notes)
 
 
 def read_images(files: Sequence[Path], name: str | None = None) -> Source:
@@ -77,7 +100,7 @@ def read_images(files: Sequence[Path], name: str | None = None) -> Source:
     UserError
         If the sizes or types differ.
     """
-    ordered = sorted(files, key=lambda path: natural_key(path.name))
+    ordered = natural_order(files)
     return _source(sequence(ordered), name or ordered[0].name)
 
 
@@ -110,7 +133,14 @@ def _source(grid: NameGrid, name: str, notes: tuple[str, ...] = ()) -> Source:
         scenes=grid.scenes,
         scene=grid.scene,
         channel_names=grid.channel_names,
+        fill_value=_common_fill_value(headers),
     )
+
+
+def _common_fill_value(headers: list[ImageHeader]) -> float | None:
+    """Return the value of pixels without data, if all files state the same one."""
+    values = {header.fill_value for header in headers}
+    return values.pop() if len(values) == 1 else None
 
 
 def _joined_axes(grid: NameGrid, common: ImageHeader, first: Path) -> str:
@@ -133,7 +163,7 @@ def _headers(files: list[Path]) -> list[ImageHeader]:
     headers, failed = [], []
     for file in files:
         try:
-            headers.append(read_header(file))
+            headers.append(_one_plane(file, read_header(file)))
         except UserError as error:
             failed.append((file, error))
     if failed:
@@ -141,6 +171,15 @@ def _headers(files: list[Path]) -> list[ImageHeader]:
         more = f" {len(others)} more cannot be read: {_listed(others)}." if others else ""
         raise UserError(f"{failed[0][1]}{more}") from failed[0][1]
     return headers
+
+
+def _one_plane(file: Path, header: ImageHeader) -> ImageHeader:
+    if header.frames > 1:
+        raise UserError(
+            f"{file.name} holds {header.frames} frames, but a folder is read as one plane per "
+            "file. Open that file itself, or move it out of the folder."
+        )
+    return header
 
 
 def _common_header(

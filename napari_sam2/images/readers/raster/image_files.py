@@ -83,7 +83,24 @@ def header_notes(files: list[Path], headers: list[ImageHeader]) -> tuple[str, ..
         "in color with 16 bits, of which 8 are read": deep,
         "followed by further images in the same file, which are not read": extra,
     }
-    return tuple(f"{_subject(found, len(files))} {text}." for text, found in texts.items() if found)
+    subjects = (f"{_subject(found, len(files))} {text}." for text, found in texts.items() if found)
+    return (*subjects, *_stated_notes(pairs))
+
+
+def _stated_notes(pairs: list[tuple[Path, ImageHeader]]) -> tuple[str, ...]:
+    """Return the notes of the headers; one that does not hold for all images names them."""
+    found: dict[str, list[Path]] = {}
+    for file, header in pairs:
+        for note in header.notes:
+            found.setdefault(note, []).append(file)
+    return tuple(
+        note if len(holders) == len(pairs) else f"{_which(holders, len(pairs))}: {note}"
+        for note, holders in found.items()
+    )
+
+
+def _which(found: list[Path], total: int) -> str:
+    return found[0].name if len(found) == 1 else f"{len(found)} of {total} images"
 
 
 def _subject(found: list[Path], total: int) -> str:

@@ -48,6 +48,10 @@ class ImageHeader:
         Number of frames of an animation.
     extra_images : int
         Number of further images in the file, which are not read.
+    fill_value : float or None
+        Value that the file states for pixels without data.
+    notes : tuple of str
+        Messages about the metadata and the values of the file.
     """
 
     shape: tuple[int, ...]
@@ -59,6 +63,8 @@ class ImageHeader:
     deep_color: bool = False
     frames: int = 1
     extra_images: int = 0
+    fill_value: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from napari_sam2.images.readers.raster.file_names import (
     is_mask_word,
     missing_numbers,
     natural_key,
+    natural_order,
     varying_fields,
 )
 
@@ -88,7 +89,7 @@ def arrange(
         If a file is missing from the grid of times, channels and slices, or there is no such
         scene.
     """
-    ordered = sorted(files, key=lambda file: natural_key(file.name))
+    ordered = natural_order(files)
     fields = varying_fields(ordered)
     if fields is None or not fields:
         return sequence(ordered)

@@ -39,7 +39,7 @@ def read_header(path: Path) -> ImageHeader:
 
     with Image.open(path) as image:
         mode = _target_mode(image.mode)
-        orientation = _orientation(image)
+        orientation = stated_orientation(image)
         height, width = image.height, image.width
         size = (width, height) if orientation.transpose else (height, width)
         images = int(getattr(image, "n_frames", 1))
@@ -106,7 +106,7 @@ def _target_mode(mode: str) -> str:
     return "L" if mode in ("LA", "La") else "RGB"
 
 
-def _orientation(image: Image) -> Orientation:
+def stated_orientation(image: Image) -> Orientation:
     """Return the EXIF orientation; that of a PNG only if it stands before the pixels."""
     if image.format == "PNG" and "exif" not in image.info:
         return AS_STORED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.calibration import AxisStep
+from napari_sam2.images.calibration import Calibration
 from napari_sam2.images.readers.orientation import exif_orientation, turned_steps
 from napari_sam2.images.readers.raster.image_header import ImageHeader
-from napari_sam2.images.readers.tiff.metadata import read_metadata
+from napari_sam2.images.readers.tiff.display import display_notes, has_alpha, is_rgb
+from napari_sam2.images.readers.tiff.metadata import FileMetadata, read_metadata
 from napari_sam2.images.readers.tiff.ome import image_metadata, parse_ome
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ def read_header(path: Path) -> ImageHeader:
         tag = file.pages.first.tags.get("Orientation")
         orientation = exif_orientation(int(tag.value) if tag and axes in ("YX", "YXS") else 1)
         lengths = (shape[1], shape[0], *shape[2:]) if orientation.transpose else shape
+        page = file.pages.first
         alpha = axes == "YXS" and shape[2] == 4
-        steps = turned_steps(_stated_steps(file), orientation)
-        dtype = np.dtype(file.pages.first.dtype)
+        stated = _metadata(file)
+        steps = turned_steps(stated.calibration.steps, orientation)
+        dtype = np.dtype(page.dtype)
         return ImageHeader(
             (*lengths[:2], 3) if alpha else lengths,
             dtype.newbyteorder("="),
@@ -47,6 +49,8 @@ def read_header(path: Path) -> ImageHeader:
             orientation,
             {axis: step for axis, step in steps.items() if axis in "TZYX"},
             alpha=alpha,
+            fill_value=stated.fill_value,
+            notes=(*stated.notes, *display_notes(page, imagej=file.is_imagej)),
         )
 
 
@@ -61,7 +65,7 @@ def load(path: Path) -> NDArray[Any]:
         pixels = np.asarray(page.asarray())
         if page.axes == "SYX":
             pixels = np.moveaxis(pixels, 0, -1)
-    return pixels[..., :3] if pixels.ndim == 3 and pixels.shape[2] == 4 else pixels
+        return pixels[..., :3] if has_alpha(page) else pixels
 
 
 def has_transparency(path: Path) -> bool:
@@ -76,12 +80,14 @@ def has_transparency(path: Path) -> bool:
     return bool(alpha.min() < highest)
 
 
-def _stated_steps(file: tifffile.TiffFile) -> Mapping[str, AxisStep]:
+def _metadata(file: tifffile.TiffFile) -> FileMetadata:
     xml = file.ome_metadata if file.is_ome else None
     if not xml:
-        return read_metadata(file, file.pages.first).calibration.steps
+        return read_metadata(file, file.pages.first)
     ome = parse_ome(xml)
-    return image_metadata(ome.images[0]).calibration.steps if ome and ome.images else {}
+    if ome is None or not ome.images:
+        return FileMetadata(Calibration())
+    return FileMetadata(image_metadata(ome.images[0]).calibration)
 
 
 def _axes(file: tifffile.TiffFile, path: Path) -> tuple[str, tuple[int, ...]]:
@@ -94,7 +100,8 @@ def _axes(file: tifffile.TiffFile, path: Path) -> tuple[str, tuple[int, ...]]:
             )
         shape = tuple(page.shape)
         shape = (*shape[1:], shape[0]) if page.axes == "SYX" else shape
-        samples = "" if len(shape) == 2 else "S" if shape[2] in (3, 4) else "C"
+        color = is_rgb(page) and (shape[-1] == 3 or has_alpha(page))
+        samples = "" if len(shape) == 2 else "S" if color else "C"
         return "YX" + samples, shape
     series = file.series[0]
     known = set(series.axes) <= set(_FRAME_AXES) and len(set(series.axes)) == len(series.axes)

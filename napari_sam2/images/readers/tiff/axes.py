@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2.images.axes import KNOWN
+from napari_sam2.images.readers.tiff.display import has_alpha, is_rgb
 from napari_sam2.images.readers.tiff.images import TiffImage, joins_along_first
 
 if TYPE_CHECKING:
     import tifffile
-
-_COLOR = ("RGB", "YCBCR", "CIELAB", "ICCLAB", "ITULAB", "SEPARATED", "PALETTE")
-"""Names of the photometric interpretations whose samples are one color."""
 
 
 def named_axes(image: TiffImage, file: tifffile.TiffFile) -> tuple[str | None, tuple[str, ...]]:
@@ -50,13 +48,15 @@ def _samples(image: TiffImage) -> tuple[str, tuple[str, ...]]:
         return "S", ()
     count = series.shape[series.axes.index("S")]
     page = series.keyframe
-    color = getattr(page.photometric, "name", "") in _COLOR and count in (3, 4)
+    color = is_rgb(page) and count in (3, 4)
     extra = tuple(int(value) for value in page.extrasamples)
     if color and count == 4 and extra == (0,):
         return "S", (
             "The pixels have 4 samples: the first three are read as RGB. If they are channels, "
             "choose with --channels, e.g. --channels 0,1,2,3.",
         )
+    if color and has_alpha(page):
+        return "S", ("The fourth sample of the pixels is transparency, which is not read.",)
     if color or "C" in series.axes:
         return "S", ()
     alpha = " The last one is transparency: leave it out with --channels." * (

@@ -9,8 +9,29 @@ import numpy as np
 if TYPE_CHECKING:
     import tifffile
 
+_INKS = {"SEPARATED": "CMYK", "YCBCR": "YCbCr"}
+_INKS |= dict.fromkeys(("CIELAB", "ICCLAB", "ITULAB"), "L*a*b*")
+"""Names of colors other than RGB, by photometric interpretation (TIFF 6.0)."""
+_DECODED = ("JPEG", "JPG", "JP2000", "WEBP")
+"""Parts of the names of compressions that are decoded to RGB."""
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Share of red, green and blue in the luminance (ITU-R BT.601)."""
+
+
+def is_rgb(page: tifffile.TiffPage) -> bool:
+    """Return whether the first three samples of the pixels, as they are read, are RGB."""
+    name = getattr(page.photometric, "name", "")
+    return name == "RGB" or (name == "YCBCR" and _is_decoded(page))
+
+
+def has_alpha(page: tifffile.TiffPage) -> bool:
+    """Return whether the pixels are RGB with a fourth sample that the file calls transparency."""
+    extra = tuple(int(value) for value in page.extrasamples)
+    return is_rgb(page) and page.samplesperpixel == 4 and extra in ((1,), (2,))
+
+
+def _is_decoded(page: tifffile.TiffPage) -> bool:
+    return any(part in getattr(page.compression, "name", "") for part in _DECODED)
 
 
 def display_notes(page: tifffile.TiffPage, *, imagej: bool) -> tuple[str, ...]:
@@ -27,6 +48,12 @@ def display_notes(page: tifffile.TiffPage, *, imagej: bool) -> tuple[str, ...]:
         return (
             "The file states that 0 is white: the values are read as stored, so that dark and "
             "bright are exchanged.",
+        )
+    color = _INKS.get(getattr(page.photometric, "name", ""))
+    if color is not None and not is_rgb(page):
+        return (
+            f"The colors are stored as {color} and are read as stored, not as RGB: convert the "
+            "file to RGB.",
         )
     table = page.colormap
     if page.photometric != 3 or imagej or table is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.images.calibration import PIXEL, AxisStep, Calibration, unit_name
@@ -23,6 +24,8 @@ _TIME_UNITS |= dict.fromkeys(("min", "mins", "minute", "minutes"), "minute")
 _TIME_UNITS |= dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hour")
 _TIME_UNITS |= dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), "millisecond")
 _GDAL_NODATA = 42113
+_SQUARE = 1e-4
+"""Relative difference of the sides of a pixel up to which it is square."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def _metaseries_steps(metadata: Mapping[str, Any]) -> dict[str, AxisStep]:
 def _plain_steps(page: tifffile.TiffPage, notes: list[str]) -> dict[str, AxisStep]:
     unit = _resolution_unit(page)
     if unit not in _MICROMETERS:
-        return {}
+        return _aspect_ratio(page)
     steps = _resolution_steps(page, _MICROMETERS[unit], "micrometer")
     per_inch = {round(25400 / step.size, 1) for step in steps.values()}
     if unit == 2 and per_inch and per_inch <= set(map(float, _SCREEN_RESOLUTIONS)):
@@ -181,6 +184,19 @@ def _plain_steps(page: tifffile.TiffPage, notes: list[str]) -> dict[str, AxisSte
         )
         return {}
     return steps
+
+
+def _aspect_ratio(page: tifffile.TiffPage) -> dict[str, AxisStep]:
+    """Return the steps of pixels that are not square, the shorter side as 1 pixel; else nothing.
+
+    Resolutions without a unit state only this ratio (TIFF 6.0, ResolutionUnit).
+    """
+    steps = _resolution_steps(page, 1.0, PIXEL)
+    sizes = {axis: step.size for axis, step in steps.items()}
+    if len(sizes) < 2 or isclose(sizes["X"], sizes["Y"], rel_tol=_SQUARE):
+        return {}
+    shorter = min(sizes.values())
+    return {axis: AxisStep(size / shorter) for axis, size in sizes.items()}
 
 
 def _resolution_unit(page: tifffile.TiffPage) -> int:

@@ -133,14 +133,16 @@ def _converted(value: float, before: float, after: float) -> float:
 
 
 def _time_step(pixels: Pixels) -> tuple[AxisStep | None, tuple[str, ...]]:
-    if pixels.time_increment:
-        return AxisStep(float(pixels.time_increment), pixels.time_increment_unit.value), ()
     times = {
         plane.the_t: float(plane.delta_t) * _SECONDS[plane.delta_t_unit.value]
         for plane in pixels.planes
         if plane.the_c == 0 and plane.the_z == 0 and plane.delta_t is not None
         if plane.delta_t_unit.value in _SECONDS
     }
+    if pixels.time_increment:
+        unit = pixels.time_increment_unit.value
+        start = _converted(times.get(0, 0.0), 1.0, _SECONDS.get(unit, math.inf))
+        return AxisStep(float(pixels.time_increment), unit, start), ()
     if len(times) < 2:
         return None, ()
     interval = _even_step(times[t] for t in sorted(times))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+_WHOLE = 0.9
+"""Share of the stated duration that the frames of a complete file have at least."""
+
 
 def read_video(path: Path, scene: str | int | None = None) -> Source:
     """Open a video as TYXS, or TYX if it has no color.
@@ -84,6 +87,7 @@ def _source(container: InputContainer, path: Path, scene: str | int | None) -> S
         scene_note(scenes, number, path.name)
         + notes
         + size_notes
+        + _length_notes(container, stream, times, steps, path.name)
         + _pixel_notes(path, stated, pixels),
         scenes=scenes if len(scenes) > 1 else (),
         scene=scenes[number] if len(scenes) > 1 else None,
@@ -188,6 +192,35 @@ def _steps(
             "frames are read as stored, not stretched.",
         )
     return steps, notes
+
+
+def _length_notes(
+    container: InputContainer,
+    stream: VideoStream,
+    times: FrameTimes,
+    steps: dict[str, AxisStep],
+    name: str,
+) -> tuple[str, ...]:
+    """Return a note if the file states a clearly longer duration than its frames have."""
+    import av
+
+    base = stream.time_base
+    if stream.duration and base:
+        stated = float(stream.duration * base)
+    elif container.duration and len(container.streams) == 1:
+        stated = container.duration / av.time_base
+    else:
+        return ()
+    step = steps["T"].size if "T" in steps else 0.0
+    # The times of a part that was cut out may begin late, and the duration with 0.
+    ticks = times.shown[-1] - min(0, times.shown[0])
+    found = float(ticks * (base or 1)) + step
+    if found >= _WHOLE * stated - step:
+        return ()
+    return (
+        f"{name} states a duration of {stated:.4g} s, but its frames last {found:.4g} s: the file "
+        "may be incomplete.",
+    )
 
 
 def _pixel_notes(path: Path, stated: Orientation | None, pixels: PixelFormat) -> tuple[str, ...]:

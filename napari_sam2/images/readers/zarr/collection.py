@@ -86,7 +86,9 @@ def _plate(group: zarr.Group, plate: Mapping[str, Any], name: str) -> Collection
         fields = [str(image["path"]) for image in images.get("images") or ()]
         paths += [f"{entry['path']}/{field}" for field in fields]
         empty += not fields
-    notes = (f"{empty} wells of the plate {name} hold no image.",) if empty and paths else ()
+    wells = "1 well" if empty == 1 else f"{empty} wells"
+    holds = "holds" if empty == 1 else "hold"
+    notes = (f"{wells} of the plate {name} {holds} no image.",) if empty and paths else ()
     return _collection(paths, notes)
 
 

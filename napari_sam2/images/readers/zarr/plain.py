@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.images.axes import axes_from_names
 from napari_sam2.images.calibration import PIXEL, SPATIAL, AxisStep, Calibration
-from napari_sam2.images.readers.arrays import WrappedArray
+from napari_sam2.images.readers.arrays import WrappedArray, coordinate_step
 from napari_sam2.images.readers.base import Source
-from napari_sam2.images.readers.zarr.storage import metadata_files
+from napari_sam2.images.readers.zarr.storage import metadata_files, missing_chunks_note
 
 if TYPE_CHECKING:
     import zarr
@@ -37,10 +38,8 @@ def read_plain(array: zarr.Array[Any], name: str, location: str, path: str = "")
     path : str
         Path of the array in the group.
     """
-    names = getattr(array.metadata, "dimension_names", None)
-    names = names or array.attrs.get("_ARRAY_DIMENSIONS")
-    named = isinstance(names, (list, tuple)) and any(names)
-    axes = axes_from_names(names) if named and names is not None else None  # type: ignore[arg-type]
+    names = dimension_names(array)
+    axes = axes_from_names(names) if any(names) else None
     calibration, notes = _calibration(dict(array.attrs), axes, name)
     return Source(
         (WrappedArray(array),),
@@ -48,8 +47,44 @@ def read_plain(array: zarr.Array[Any], name: str, location: str, path: str = "")
         axes=axes,
         calibration=calibration,
         files=metadata_files(location, path),
-        notes=notes,
+        notes=notes + missing_chunks_note(array, name),
     )
+
+
+def dimension_names(array: zarr.Array[Any]) -> tuple[str, ...]:
+    """Return the names of the dimensions of an array, of Zarr 3 or as xarray stores them."""
+    names: Any = getattr(array.metadata, "dimension_names", None)
+    names = names or array.attrs.get("_ARRAY_DIMENSIONS")
+    return tuple(str(name or "") for name in names) if isinstance(names, (list, tuple)) else ()
+
+
+def with_coordinates(
+    source: Source, names: tuple[str, ...], coordinates: Mapping[str, zarr.Array[Any]]
+) -> Source:
+    """Return a source with the sizes that the coordinates of its dimensions give.
+
+    Parameters
+    ----------
+    source : Source
+        An array; sizes that it states itself are kept.
+    names : tuple of str
+        Names of its dimensions.
+    coordinates : mapping of str to zarr.Array
+        Positions along a dimension, by its name.
+    """
+    steps, notes = dict(source.calibration.steps), source.notes
+    for axis, name in zip(source.axes or "", names, strict=False):
+        if axis not in "TZYX" or axis in steps or name not in coordinates:
+            continue
+        stored = coordinates[name]
+        if stored.size < 2:
+            continue
+        unit = str(stored.attrs.get("units") or stored.attrs.get("unit") or PIXEL)
+        step, note = coordinate_step(np.asarray(stored[...]), unit.partition(" since ")[0], name)
+        notes += (note,) if note else ()
+        if step is not None:
+            steps[axis] = step
+    return replace(source, calibration=replace(source.calibration, steps=steps), notes=notes)
 
 
 def _calibration(

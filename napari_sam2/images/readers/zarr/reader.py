@@ -12,8 +12,12 @@ from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.base import Source, find_scene, scene_note
 from napari_sam2.images.readers.zarr.collection import Collection, find_images, ome_attributes
 from napari_sam2.images.readers.zarr.multiscale import image_metadata
-from napari_sam2.images.readers.zarr.plain import read_plain
-from napari_sam2.images.readers.zarr.storage import metadata_files, open_node
+from napari_sam2.images.readers.zarr.plain import (
+    dimension_names,
+    read_plain,
+    with_coordinates,
+)
+from napari_sam2.images.readers.zarr.storage import metadata_files, missing_chunks_note, open_node
 
 if TYPE_CHECKING:
     import zarr
@@ -75,38 +79,69 @@ def _scene(
     group: zarr.Group, found: Collection, location: str, name: str, scene: str | int | None
 ) -> Source:
     """Open one image of a collection."""
-    import zarr
-
-    opened = 0 if scene is None else find_scene(found.names, scene, name)
+    if scene is None:
+        opened, child, missing = _first_image(group, found, name)
+    else:
+        opened, child, missing = _chosen_image(group, found, name, scene)
     path = found.paths[opened]
-    child = group.get(path)
-    if not isinstance(child, zarr.Group):
-        raise UserError(f"{name} is damaged: it lists the image {path}, which is missing.")
     source = _image(child, f"{location.rstrip('/')}/{path}", f"{name}/{path}", None)
     notes = scene_note(found.names, opened, name) if scene is None else ()
     several = len(found.names) > 1
     return replace(
         source,
         files=tuple(sorted({*source.files, *metadata_files(location)})),
-        notes=notes + found.notes + source.notes,
+        notes=notes + missing + found.notes + source.notes,
         scenes=found.names if several else (),
         scene=found.names[opened] if several else None,
     )
 
 
+def _child(group: zarr.Group, path: str) -> zarr.Group | None:
+    import zarr
+
+    child = group.get(path)
+    return child if isinstance(child, zarr.Group) else None
+
+
+def _chosen_image(
+    group: zarr.Group, found: Collection, name: str, scene: str | int
+) -> tuple[int, zarr.Group, tuple[str, ...]]:
+    number = find_scene(found.names, scene, name)
+    child = _child(group, found.paths[number])
+    if child is None:
+        raise UserError(
+            f"{name} lists the image {found.paths[number]}, which is missing: choose another one "
+            "with --scene."
+        )
+    return number, child, ()
+
+
+def _first_image(
+    group: zarr.Group, found: Collection, name: str
+) -> tuple[int, zarr.Group, tuple[str, ...]]:
+    """Return the first image that exists, and a note about those before it."""
+    for number, path in enumerate(found.paths):
+        if (child := _child(group, path)) is not None:
+            lost = ", ".join(found.paths[: min(number, 5)]) + (", ..." if number > 5 else "")
+            notes = (f"{name} lists images that are missing: {lost}.",) if number else ()
+            return number, child, notes
+    raise UserError(f"{name} lists no image that exists: check that it was copied completely.")
+
+
 def _only_array(group: zarr.Group, location: str, name: str) -> Source:
+    """Open the only array besides the coordinates of its dimensions, as xarray writes them."""
     import zarr
 
     children = sorted(group.keys())
-    arrays = [key for key in children if isinstance(group[key], zarr.Array)]
+    nodes = {key: node for key in children if isinstance(node := group[key], zarr.Array)}
+    coordinates = {key: node for key, node in nodes.items() if dimension_names(node) == (key,)}
+    arrays = [key for key in nodes if key not in coordinates]
     if len(arrays) != 1:
         found = f"it holds {', '.join(children[:8])}" if children else "it is empty"
-        raise UserError(
-            f"{name} is a Zarr group without an OME-Zarr image; {found}. Open one of its arrays."
-        )
-    array = group[arrays[0]]
-    assert isinstance(array, zarr.Array)
-    return read_plain(array, f"{name}/{arrays[0]}", location, arrays[0])
+        advice = "Open one of its arrays." if nodes else "Open one of them."
+        raise UserError(f"{name} is a Zarr group without an OME-Zarr image; {found}. {advice}")
+    source = read_plain(nodes[arrays[0]], f"{name}/{arrays[0]}", location, arrays[0])
+    return with_coordinates(source, dimension_names(nodes[arrays[0]]), coordinates)
 
 
 def _image(group: zarr.Group, location: str, name: str, scene: str | int | None) -> Source:
@@ -121,13 +156,15 @@ def _image(group: zarr.Group, location: str, name: str, scene: str | int | None)
     order = sorted(range(len(arrays)), key=lambda i: -math.prod(arrays[i].shape))
     stated = image_metadata(attributes, image, order[0], arrays[0].ndim, name)
     several = len(scenes) > 1
+    is_label = "image-label" in ome_attributes(group)
+    missing = () if is_label else missing_chunks_note(arrays[order[0]], name)
     return Source(
         tuple(WrappedArray(arrays[i]) for i in order),
         name,
         axes=stated.axes,
         calibration=stated.calibration,
         files=metadata_files(location, paths[order[0]]),
-        notes=(scene_note(scenes, opened, name) if scene is None else ()) + stated.notes,
+        notes=(scene_note(scenes, opened, name) if scene is None else ()) + stated.notes + missing,
         scenes=scenes if several else (),
         scene=scenes[opened] if several else None,
         channel_names=stated.channel_names,

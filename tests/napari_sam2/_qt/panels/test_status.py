@@ -42,11 +42,11 @@ def test_who_has_accepted_an_object_needs_it_no_more(
     assert not read_preferences().hint
 
 
-def test_it_is_kept_on_disk(open_widget: OpenWidget, image: np.ndarray) -> None:
-    from napari.settings import _clear_plugin_settings_cache
-
+def test_it_is_kept_on_disk(
+    open_widget: OpenWidget, image: np.ndarray, napari_settings: Callable[[], None]
+) -> None:
     open_widget(image).widget.hint.dismiss()
-    _clear_plugin_settings_cache()
+    napari_settings()
     assert not read_preferences().hint
 
 

@@ -187,3 +187,23 @@ def test_sizes_that_are_not_positive_are_reported(tmp_path, name):
     assert stack.scale == (2.0, 1.5, 1.0)
     (note,) = (note for note in stack.notes if "voxel sizes" in note)
     assert "x 0 (read as 1), y -1.5 (read as 1.5)" in note
+
+
+def test_the_time_of_the_first_volume_is_the_origin(tmp_path):
+    image = nibabel.Nifti1Image(noise((8, 7, 3, 4), "int16"), np.eye(4))
+    image.header.set_xyzt_units("mm", "msec")
+    image.header["pixdim"][4], image.header["toffset"] = 1500, 300
+    nibabel.save(image, tmp_path / "a.nii")
+    step = open_stack(tmp_path / "a.nii").calibration.step("T")
+    assert (step.size, step.unit, step.origin) == (1500, "millisecond", 300)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_sizes_that_differ_from_the_affine_are_reported(tmp_path, name):
+    image = nibabel.Nifti1Image(noise((8, 7, 3), "int16"), np.diag([0.5, 0.5, 2, 1]))
+    image.header["pixdim"][3] = 7
+    nibabel.save(image, tmp_path / name)
+    stack = open_stack(tmp_path / name)
+    assert stack.scale == (7.0, 0.5, 0.5)
+    (note,) = (note for note in stack.notes if "voxel sizes" in note)
+    assert "(z 7 and 2)" in note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from napari_sam2.session.storage.run_description import (
     RunPart,
     compare,
 )
+from tests.helpers.fakes import FakePredictor
 
 SHAPE = (30, 40)
 POINT, MASK = PointPrompt(1, 0, (3, 4)), MaskPrompt(2, 1, np.ones((2, 3)), (4, 4))
@@ -47,7 +49,7 @@ CHANGES = {
     ("part", "text"),
     [
         (RunPart.PROMPTS, "prompts: the prompts of object 1 have changed"),
-        (RunPart.MODEL, "model: was micro (abc123), now tiny (def456)"),
+        (RunPart.MODEL, "model: was micro (abc123, float32), now tiny (def456, float32)"),
         (RunPart.INPUT, "input: pixel values changed"),
         (RunPart.SETTINGS, "settings: direction was both, now forward"),
     ],
@@ -56,6 +58,24 @@ def test_one_difference_is_described(part: RunPart, text: str) -> None:
     [difference] = compare(RUN, replace(RUN, **CHANGES[part]))
     assert difference.part is part
     assert str(difference) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"dtype": "bfloat16"}, "now micro (abc123, bfloat16)"),
+        ({"input_size": 512}, "now micro (abc123, float32, 512 px)"),
+    ],
+)
+def test_the_same_weights_in_another_way_are_a_difference(change: Any, text: str) -> None:
+    [difference] = compare(RUN, replace(RUN, model=replace(RUN.model, **change)))
+    assert str(difference).endswith(text)
+
+
+def test_the_usual_input_size_is_that_of_the_first_runs() -> None:
+    info = FakePredictor().info
+    assert ModelIdentity.of(info) == ModelIdentity("fake", "fake-1")
+    assert ModelIdentity.of(replace(info, resized=True)).input_size == info.image_size
 
 
 def test_all_differences_are_found() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -11,7 +13,7 @@ from PIL import Image
 
 from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.readers.raster.file_names import natural_key
+from napari_sam2.images.readers.raster.file_names import natural_key, natural_order
 from napari_sam2.images.stack import open_stack
 from tests.helpers.stack_files import noise
 
@@ -33,6 +35,14 @@ def test_frames_come_in_natural_order(tmp_path):
     assert (stack.axes, stack.n_frames, stack.shape) == ("TYX", 12, (8, 9))
     for number, array in enumerate(arrays):
         np.testing.assert_array_equal(stack.read((number,))[0], array)
+
+
+@given(st.sets(st.integers(-50, 50), min_size=2))
+def test_negative_numbers_come_first(numbers):
+    files = [Path(f"z{number}.png") for number in numbers]
+    ordered = [int(file.stem[1:]) for file in natural_order(files)]
+    # Without another sign, a hyphen separates: z-1, z-2.
+    assert ordered == sorted(numbers, key=abs if max(numbers) < 0 else None)
 
 
 @given(st.lists(st.integers(0, 10**6), unique=True), st.text("ab_-. ", max_size=3))
@@ -105,6 +115,15 @@ def test_folders_without_images(tmp_path):
 def test_many_pages_in_one_file_of_a_folder(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", noise((5, 8, 9)))
     with pytest.raises(UserError, match="5 pages"):
+        open_stack(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_animations_in_a_folder_are_refused(tmp_path, suffix):
+    first, second = (Image.fromarray(plane) for plane in noise((2, 8, 9), "uint8"))
+    first.save(tmp_path / f"a{suffix}", save_all=True, append_images=[second])
+    second.save(tmp_path / f"b{suffix}")
+    with pytest.raises(UserError, match=f"a{suffix} holds 2 frames"):
         open_stack(tmp_path)
 
 

@@ -173,6 +173,26 @@ def test_tiffs_of_two_samples_are_channels(tmp_path):
     np.testing.assert_array_equal(stack.read((1,)), pixels[1].transpose(2, 0, 1))
 
 
+def test_three_samples_without_color_are_channels(tmp_path):
+    options = {"photometric": "minisblack", "planarconfig": "contig"}
+    pixels = noise((2, 8, 12, 3), "uint8")
+    for number, plane in enumerate(pixels):
+        tifffile.imwrite(tmp_path / f"{number}.tif", plane, **options)
+    stack = open_stack(tmp_path)
+    assert (stack.axes, stack.n_channels, stack.rgb) == ("TCYX", 3, False)
+    np.testing.assert_array_equal(stack.read((1,)), pixels[1].transpose(2, 0, 1))
+
+
+def test_what_the_files_of_a_folder_state_about_their_values(tmp_path):
+    tag = (42113, "s", 0, "-9999", True)
+    for number, kind in enumerate(("minisblack", "miniswhite", "miniswhite")):
+        path = tmp_path / f"{number}.tif"
+        tifffile.imwrite(path, noise((8, 12), "int16"), photometric=kind, extratags=[tag])
+    stack = open_stack(tmp_path)
+    assert stack.source.fill_value == -9999
+    assert noted(stack, "2 of 3 images: The file states that 0 is white")
+
+
 def test_a_folder_of_channel_stacks(tmp_path):
     pixels = noise((3, 2, 8, 9))
     for number, planes in enumerate(pixels):

@@ -41,6 +41,7 @@ def test_transparency_is_pointed_out(tmp_path):
     tifffile.imwrite(tmp_path / "c.tif", noise((32, 40, 4), "uint8"), photometric="rgb")
     stack = open_stack(tmp_path / "c.tif")
     assert (stack.axes, stack.rgb, stack.n_channels) == ("YXS", True, 3)
+    assert any("fourth sample of the pixels is transparency" in note for note in stack.notes)
 
 
 def test_a_fourth_color_sample_without_meaning_is_pointed_out(tmp_path):

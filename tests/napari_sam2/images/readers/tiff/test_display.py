@@ -42,3 +42,30 @@ def test_files_in_which_0_is_white_are_reported(tmp_path: Path) -> None:
     stack = open_stack(tmp_path / "a.tif")
     np.testing.assert_array_equal(stack.read((1,))[0], pixels[1])
     assert any("0 is white" in note for note in stack.notes)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "samples", "name"),
+    [("separated", 4, "CMYK"), ("cielab", 3, "L*a*b*"), ("ycbcr", 3, "YCbCr")],
+)
+@pytest.mark.parametrize("folder", [False, True])
+def test_colors_other_than_rgb_are_channels_with_a_note(
+    tmp_path: Path, photometric: str, samples: int, name: str, folder: bool
+) -> None:
+    pixels = noise((20, 30, samples), "uint8")
+    for number in range(2):
+        tifffile.imwrite(tmp_path / f"{number}.tif", pixels, photometric=photometric)
+    stack = open_stack(tmp_path if folder else tmp_path / "0.tif")
+    assert (stack.axes.replace("T", ""), stack.rgb, stack.n_channels) == ("CYX", False, samples)
+    assert any(f"stored as {name}" in note for note in stack.notes)
+    np.testing.assert_array_equal(stack.read(stack.index(0)), pixels.transpose(2, 0, 1))
+
+
+def test_colors_that_are_decoded_to_rgb_are_rgb(tmp_path: Path) -> None:
+    pixels = np.full((32, 32, 3), (200, 40, 90), np.uint8)
+    options = {"photometric": "rgb", "compression": "jpeg"}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, **options)
+    stack = open_stack(tmp_path / "a.tif")
+    assert stack.rgb
+    assert not any("stored as" in note for note in stack.notes)
+    assert np.abs(stack.read(()).astype(int) - pixels.transpose(2, 0, 1)).max() < 8

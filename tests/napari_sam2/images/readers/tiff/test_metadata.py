@@ -75,6 +75,19 @@ def test_plain_resolution(tmp_path, unit, micrometers):
     assert step("Y").size == pytest.approx(micrometers / 25000)
 
 
+@pytest.mark.parametrize(("resolution", "sizes"), [((1, 2), (1.0, 2.0)), ((90, 30), (3.0, 1.0))])
+def test_a_resolution_without_a_unit_is_the_shape_of_a_pixel(tmp_path, resolution, sizes):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise((20, 30)), resolution=resolution, resolutionunit="NONE")
+    stack = open_stack(path)
+    assert (stack.scale, stack.units) == (pytest.approx(sizes), ("pixel", "pixel"))
+
+
+def test_a_resolution_without_a_unit_of_square_pixels_is_no_size(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise((20, 30)), resolution=(4, 4), resolutionunit="NONE")
+    assert open_stack(tmp_path / "a.tif").calibration.steps == {}
+
+
 @pytest.mark.parametrize("dots", [72, 96])
 def test_screen_resolutions_are_not_sizes(tmp_path, dots):
     tifffile.imwrite(

@@ -114,3 +114,13 @@ def test_sound_alone_is_no_video(tmp_path):
             container.mux(packet)
     with pytest.raises(UserError, match="holds no video"):
         open_stack(tmp_path / "a.mkv")
+
+
+def test_a_truncated_video_says_how_long_it_should_be(tmp_path):
+    whole = tmp_path / "whole.mkv"
+    write_video(whole, movie(), "libx264", g="5")
+    (tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert not any("duration" in note for note in open_stack(whole).notes)
+    cut = open_stack(tmp_path / "cut.mkv")
+    assert cut.n_frames < open_stack(whole).n_frames
+    assert any("states a duration of" in note for note in cut.notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import zarr
@@ -75,7 +77,7 @@ def test_fields_of_a_plate_are_scenes_and_empty_wells_are_reported(tmp_path, ima
     _plate(tmp_path / "p.zarr", images, version)
     stack = open_stack(tmp_path / "p.zarr", scene="B/03/1")
     assert stack.source.scenes == ("B/02/0", "B/03/0", "B/03/1")
-    assert any("1 wells" in note for note in stack.notes)
+    assert any("1 well " in note for note in stack.notes)
     np.testing.assert_array_equal(stack.read((2,))[0], images[2][2])
     default = open_stack(tmp_path / "p.zarr")
     assert any("0 (B/02/0) is read" in note for note in default.notes)
@@ -96,6 +98,15 @@ def test_a_listed_image_that_is_missing_is_named(tmp_path, images):
     extra.attrs["series"] = ["0", "9"]
     with pytest.raises(UserError, match="image 9, which is missing"):
         open_stack(tmp_path / "a.zarr", scene="9")
+
+
+def test_the_first_image_that_exists_is_opened(tmp_path, images):
+    _plate(tmp_path / "p.zarr", images, "0.5")
+    shutil.rmtree(tmp_path / "p.zarr" / "B" / "02" / "0")
+    stack = open_stack(tmp_path / "p.zarr")
+    assert stack.source.scene == "B/03/0"
+    assert any("images that are missing: B/02/0." in note for note in stack.notes)
+    np.testing.assert_array_equal(stack.read((2,))[0], images[1][2])
 
 
 def test_labels_are_never_the_image(tmp_path, images):

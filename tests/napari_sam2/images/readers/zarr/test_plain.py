@@ -19,7 +19,7 @@ SIZES = {
 
 
 def write(path: Any, attributes: dict[str, Any], names: Any = ("t", "y", "x")) -> Any:
-    pixels = np.zeros((3, 20, 30), np.uint8)
+    pixels = np.ones((3, 20, 30), np.uint8)
     zarr.create_array(path, data=pixels, attributes=attributes, dimension_names=names)
     return open_stack(path)
 

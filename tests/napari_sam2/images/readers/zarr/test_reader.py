@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -88,6 +89,73 @@ def test_zipped(tmp_path):
     with ZipStore(tmp_path / "a.zarr.zip", mode="w") as store:
         zarr.create_array(store, data=array)
     np.testing.assert_array_equal(open_stack(tmp_path / "a.zarr.zip").read((2,))[0], array[2])
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_chunks_that_are_not_stored_are_counted(tmp_path, version):
+    path = tmp_path / "a.zarr"
+    write_ome_zarr(path, [noise((3, 8, 9)) + 1], version, axes="tyx")
+    assert not any("not stored" in note for note in open_stack(path).notes)
+    (chunk,) = path.glob("0/1.0.0" if version == "0.4" else "0/c/1/0/0")
+    chunk.unlink()
+    assert any("1 of 3 chunks" in note for note in open_stack(path).notes)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated class Scaler")
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_ome_zarr_py_writes(tmp_path, version):
+    from ome_zarr.format import FormatV04, FormatV05
+    from ome_zarr.writer import write_image
+
+    form = FormatV04() if version == "0.4" else FormatV05()
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=form.zarr_format)
+    pixels = noise((3, 2, 20, 30)) + 1
+    sizes = {"t": 5.0, "c": 1.0, "y": 0.5, "x": 0.25}
+    units = {"t": "minute", "y": "micrometer", "x": "micrometer"}
+    write_image(
+        pixels, group, axes="tcyx", axes_units=units, scale=sizes, scale_factors=[], fmt=form
+    )
+    stack = open_stack(tmp_path / "a.zarr")
+    assert (stack.axes, stack.scale) == ("TCYX", (5, 0.5, 0.25))
+    assert stack.units == ("minute", "micrometer", "micrometer")
+    for time in range(3):
+        np.testing.assert_array_equal(stack.read((time,)), pixels[time])
+
+
+def test_a_zip_of_a_folder(tmp_path, pyramid):
+    write_ome_zarr(tmp_path / "in" / "a.zarr", pyramid, "0.5")
+    archive = shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path / "in")
+    stack = open_stack(archive)
+    assert stack.levels == (1, 2, 4)
+    assert stack.source.files == (tmp_path / "b.zip",)
+
+
+def test_a_zip_without_zarr_is_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.dcm").write_bytes(b"x")
+    archive = shutil.make_archive(str(tmp_path / "b"), "zip", tmp_path / "in")
+    with pytest.raises(UserError, match=r"b.zip holds no Zarr \(a.dcm\): unpack it"):
+        open_stack(archive)
+    (tmp_path / "c.zip").write_bytes(b"PK")
+    with pytest.raises(UserError, match="no zip file"):
+        open_stack(tmp_path / "c.zip")
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_the_coordinates_of_a_dataset_are_sizes(tmp_path, zarr_format):
+    dataset = xarray.Dataset(
+        {"cells": (("y", "time", "x"), noise((20, 3, 30)))},
+        {
+            "time": ("time", np.arange(3) * 5.0 + 10, {"units": "minutes since 2020-01-01"}),
+            "y": ("y", np.arange(20) * 0.5, {"units": "micrometer"}),
+        },
+    )
+    dataset.to_zarr(tmp_path / "a.zarr", zarr_format=zarr_format, consolidated=False)
+    stack = open_stack(tmp_path / "a.zarr")
+    assert (stack.axes, stack.full_shape) == ("TYX", (3, 20, 30))
+    assert stack.scale == (5.0, 0.5, 1.0)
+    assert stack.units == ("minute", "micrometer", "pixel")
+    np.testing.assert_array_equal(stack.read((1,))[0], dataset["cells"][:, 1])
 
 
 def test_a_group_with_one_array_is_that_array(tmp_path):

@@ -1,0 +1,1 @@
+"""Candidates for objects on one plane, which become objects once they are accepted."""

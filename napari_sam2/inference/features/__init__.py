@@ -1,0 +1,1 @@
+"""Caches of image features, in memory and on disk."""

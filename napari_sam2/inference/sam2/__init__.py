@@ -1,0 +1,1 @@
+"""Values of the SAM 2 predictor."""

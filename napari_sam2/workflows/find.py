@@ -1,0 +1,250 @@
+"""Find candidates for objects on one plane of an image, from files to files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
+from napari_sam2.candidates.everything import EverythingSearch
+from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import Window
+from napari_sam2.export.destination import OutputDestination, OutputKind
+from napari_sam2.export.labels import (
+    create_label_output,
+    discard_parts,
+    finish_label_output,
+    output_notes,
+)
+from napari_sam2.export.png import check_png_ids
+from napari_sam2.images.input_files import check_outside, input_paths
+from napari_sam2.images.intensity import choose_intensity
+from napari_sam2.images.stack import open_stack
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.model_catalog import (
+    AUTO_DEVICE,
+    AUTO_DTYPE,
+    AUTO_MODEL,
+    predictor_of,
+)
+from napari_sam2.inference.view_encoder import ViewEncoder
+from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.prompts.json_format import write_prompts_json
+from napari_sam2.prompts.store import PromptStore
+from napari_sam2.prompts.types import MaskPrompt
+from napari_sam2.workflows.model_summary import label_note, model_summary
+from napari_sam2.workflows.reporter import RecordingReporter, Reporter
+
+if TYPE_CHECKING:
+    from napari_sam2.images.intensity import Intensity
+    from napari_sam2.images.stack import Stack
+    from napari_sam2.inference.protocol import ModelInfo, Predictor
+
+_JSON = ".json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindJob:
+    """One search for candidates, as the command ``find`` runs it.
+
+    Parameters
+    ----------
+    source, model, device, dtype, input_size, axes, along, at, channels, scene, contrast, window
+        As in :class:`napari_sam2.workflows.job.SegmentationJob`.
+    output : Path
+        Candidates to write: prompts with masks and scores if it ends in .json, otherwise labels
+        in one of the formats of :class:`OutputDestination`.
+    find : CandidateSource
+        What is searched for.
+    frame : int
+        Position along the propagated axis.
+    limits : CandidateLimits
+        Which candidates are kept.
+    diameter : float or None
+        Expected diameter of the objects in pixels; None measures it.
+    overwrite : bool
+        Replace an earlier output.
+    """
+
+    source: str | Path | Sequence[str | Path]
+    output: Path
+    find: CandidateSource = CandidateSource.EVERYTHING
+    frame: int = 0
+    model: str | Path = AUTO_MODEL
+    device: str = AUTO_DEVICE
+    dtype: str = AUTO_DTYPE
+    input_size: int | None = None
+    axes: str | None = None
+    along: str | None = None
+    at: Sequence[str] = ()
+    channels: Sequence[int] | None = None
+    scene: str | int | None = None
+    contrast: tuple[float, float] | None = None
+    window: str | None = None
+    limits: CandidateLimits = field(default_factory=CandidateLimits)
+    diameter: float | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class FindOutcome:
+    """Result of :func:`find_candidates`.
+
+    Parameters
+    ----------
+    candidates : tuple of Candidate
+        The candidates, best first; their ids in the output are 1, 2, ...
+    output : Path
+        The file written.
+    model : ModelInfo
+        The model that was used.
+    messages : tuple of str
+        All messages that were reported.
+    """
+
+    candidates: tuple[Candidate, ...]
+    output: Path
+    model: ModelInfo
+    messages: tuple[str, ...]
+
+
+def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutcome:
+    """Find candidates on one plane, and write them.
+
+    Parameters
+    ----------
+    job : FindJob
+        What to find.
+    reporter : Reporter or None
+        Receives messages and progress; None discards them.
+
+    Raises
+    ------
+    UserError
+        If an input, an option or the output cannot be used; nothing has been written then.
+    SAM2Error
+        If the model or the device is not available.
+    """
+    recorder = RecordingReporter(reporter)
+    stack = _open(job)
+    output = _checked_output(job, stack)
+    intensity = choose_intensity(stack, job.contrast, job.window)
+    predictor = predictor_of(job.model, job.device, job.dtype, job.input_size)
+    notes = () if output is None else output_notes(output, stack)
+    summary = model_summary(predictor.info)
+    for text in (*stack.notes, *intensity.notes, *notes, summary):
+        recorder.message(text)
+    with recorder.running():
+        candidates = _search(job, stack, intensity, predictor, recorder)
+    if output is None:
+        _write_prompts(job, stack, candidates)
+    else:
+        _write_labels(job, output, stack, candidates, predictor.info)
+    return FindOutcome(tuple(candidates), job.output, predictor.info, tuple(recorder.messages))
+
+
+def _open(job: FindJob) -> Stack:
+    stack = open_stack(
+        job.source,
+        axes=job.axes,
+        along=job.along,
+        at=job.at,
+        channels=job.channels,
+        scene=job.scene,
+    )
+    if not 0 <= job.frame < stack.n_frames:
+        raise UserError(
+            f"There is no frame {job.frame}: the stack has {stack.n_frames} along {stack.along}, "
+            "counted from 0."
+        )
+    return stack
+
+
+def _checked_output(job: FindJob, stack: Stack) -> OutputDestination | None:
+    """Return where labels are written, or None for prompts; raise if it cannot be written."""
+    inputs = input_paths(job.source, stack.source)
+    if _is_prompt_file(job.output):
+        _check_prompt_file(job, inputs)
+        return None
+    output = OutputDestination.parse(job.output)
+    if job.overwrite:
+        output.check_removable()
+    else:
+        output.check_free("--overwrite it")
+    output.check_apart(inputs)
+    output.check_writable()
+    return output
+
+
+def _is_prompt_file(path: Path) -> bool:
+    name = path.name.lower()
+    return name.endswith(_JSON) and OutputKind.COCO.ending_of(name) is None
+
+
+def _check_prompt_file(job: FindJob, inputs: Sequence[Path]) -> None:
+    path = job.output
+    for read in inputs:
+        check_outside(path, read)
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"There is no folder {path.parent}. Create it first.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder. Give a file.")
+    if path.exists() and not job.overwrite:
+        raise UserError(f"{path} exists. Choose another file, or --overwrite it.")
+
+
+def _search(
+    job: FindJob, stack: Stack, intensity: Intensity, predictor: Predictor, reporter: Reporter
+) -> list[Candidate]:
+    encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
+    placement = ViewPlacement(
+        stack.shape,
+        encoder.levels,
+        predictor.info.image_size,
+        predictor.info.token_stride,
+        ViewPolicy(),
+    )
+    search = EverythingSearch(encoder, placement, job.limits, job.diameter)
+
+    def report(done: int, total: int) -> None:
+        reporter.progress("Searching", done, total)
+
+    return search.find(stack.index(job.frame), report)
+
+
+def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) -> None:
+    store = PromptStore(axis=stack.along)
+    for number, candidate in enumerate(candidates, 1):
+        crop = candidate.crop
+        store.add(MaskPrompt(number, job.frame, crop.logits > 0, crop.window.offset))
+    write_prompts_json(job.output, store, stack.shape, scores=_scores(candidates))
+
+
+def _scores(candidates: Sequence[Candidate]) -> Mapping[int, float]:
+    return {number: round(c.score, 4) for number, c in enumerate(candidates, 1)}
+
+
+def _write_labels(
+    job: FindJob,
+    output: OutputDestination,
+    stack: Stack,
+    candidates: Sequence[Candidate],
+    model: ModelInfo,
+) -> None:
+    ids = range(1, len(candidates) + 1)
+    if output.kind is OutputKind.PNG:
+        check_png_ids(ids)
+    if job.overwrite:
+        output.remove()
+    labels = create_label_output(output, stack, ids)
+    plane = np.zeros(stack.shape, np.uint32)
+    for number, candidate in zip(ids, candidates, strict=True):
+        plane[candidate.crop.window.slices][candidate.crop.logits > 0] = number
+    labels.write(stack.index(job.frame), Window.of(stack.shape), plane)
+    finish_label_output(output, stack, labels, ids, label_note(model))
+    discard_parts(output)

@@ -1,0 +1,69 @@
+"""The find command: labels and prompts of everything on a frame."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam2.cli.app import run
+from napari_sam2.cli.console import ExitCode
+from napari_sam2.inference import sam2_predictor as loading
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.scenes import movie, straight
+
+IMAGES = movie((80, 96), [straight((20, 20), (1, 2), 8), straight((60, 30), (0, 2), 8)])
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, IMAGES, metadata={"axes": "TYX"}, imagej=True)
+    return path
+
+
+def test_labels_of_one_frame(source, tmp_path, capfd) -> None:
+    output = tmp_path / "labels.tif"
+    arguments = ["find", str(source), "--frame", "3", "--output", str(output)]
+    assert run(arguments) == ExitCode.DONE
+    labels = tifffile.imread(output)
+    assert labels.shape == IMAGES.shape
+    assert [bool(plane.any()) for plane in labels] == [frame == 3 for frame in range(8)]
+    assert set(np.unique(labels)) == {0, 1, 2}
+    assert np.mean((labels[3] > 0) == (IMAGES[3] > 100)) > 0.99
+    assert "2 objects found" in capfd.readouterr().err
+    assert run(arguments) == ExitCode.BAD_INPUT
+    assert "--overwrite" in capfd.readouterr().err
+    assert run([*arguments, "--overwrite"]) == ExitCode.DONE
+
+
+def test_prompts_with_scores_can_be_segmented(source, tmp_path) -> None:
+    prompts, labels = tmp_path / "candidates.json", tmp_path / "labels.tif"
+    assert run(["find", str(source), "--output", str(prompts)]) == ExitCode.DONE
+    objects = json.loads(prompts.read_text())["objects"]
+    assert [item["id"] for item in objects] == [1, 2]
+    assert all(0.5 <= item["score"] <= 1 for item in objects)
+    arguments = ["segment", str(source), "--prompts", str(prompts), "--output", str(labels)]
+    assert run(arguments) == ExitCode.DONE
+    assert np.mean((tifffile.imread(labels) > 0) == (IMAGES > 100)) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--frame", "8"], "no frame 8"),
+        (["--min-score", "2"], "from 0 to 1"),
+        (["--output", "labels.xyz"], "labels.xyz"),
+        (["--output", "missing/candidates.json"], "no folder"),
+    ],
+)
+def test_bad_options_write_nothing(source, tmp_path, monkeypatch, capfd, options, words) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    given = options if "--output" in options else [*options, "--output", "labels.tif"]
+    assert run(["find", str(source), *given]) == ExitCode.BAD_INPUT
+    assert words in capfd.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
