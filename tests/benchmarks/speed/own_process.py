@@ -1,12 +1,15 @@
-"""Measurements that need a process of their own: memory, and the time to the first mask."""
+"""Measurements that need a process of their own: memory, and the time to the first mask.
+
+The time includes the making of weights, which is the same for all.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
-import sys
 import time
+
+from tests.benchmarks.measuring import peak_memory
 
 _MEMORY_AFTER = (60, 240)
 
@@ -40,8 +43,7 @@ def _peak_mb(device: str) -> float:
 
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return peak_memory() / 1e6
 
 
 if __name__ == "__main__":
