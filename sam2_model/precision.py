@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 from pathlib import Path
 
@@ -88,10 +89,16 @@ def has_bfloat16(device: torch.device) -> bool:
     """Return whether a device multiplies bfloat16 matrices faster than float32 ones."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= _NATIVE_BFLOAT16_CUDA
-    return device.type == "cpu" and any(map(_cpu_features().__contains__, _CPU_FEATURES))
+    return device.type == "cpu" and any(map(cpu_features().__contains__, _CPU_FEATURES))
 
 
-def _cpu_features() -> frozenset[str]:
+def has_amx() -> bool:
+    """Return whether the CPU multiplies bfloat16 matrices with AMX."""
+    return "amx_bf16" in cpu_features()
+
+
+@functools.cache
+def cpu_features() -> frozenset[str]:
     """Return the names of the CPU's instruction sets; empty where they are not known."""
     # Older versions of torch cannot list them.
     capabilities = getattr(torch.cpu, "get_capabilities", None)

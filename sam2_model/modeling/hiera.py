@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import HieraConfig
-from sam2_model.modeling.layers import MLP, AttentionKernel
+from sam2_model.modeling.layers import MLP, AttentionKernel, WeightCache
 
 _MLP_RATIO = 4
 _WINDOW_EMBED_SIDE = 8
+_MLP_ROWS = 4096
 
 
 def partition(
@@ -48,7 +49,8 @@ def merge(
 
 def halve(x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h2 w2 c"]:
     """Max-pool a grid (B, H, W, C) over 2 x 2 tokens."""
-    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    rows = torch.maximum(x[:, 0::2], x[:, 1::2])
+    return torch.maximum(rows[:, :, 0::2], rows[:, :, 1::2])
 
 
 class MultiScaleAttention(nn.Module):
@@ -112,11 +114,16 @@ class MultiScaleBlock(nn.Module):
         if self.pooled:
             skip = halve(skip)
         x = skip + self._attend(normed, (skip.shape[1], skip.shape[2])).to(exact)
-        mixed: Tensor = self.mlp(self.norm2(x).to(coarse))
-        return x + mixed.to(exact)
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            mixed: Tensor = self.mlp(self.norm2(x).to(coarse))
+            return x + mixed.to(exact)
+        # Hidden features that fit into the cache of a CPU are several times as fast.
+        for rows in x.view(-1, x.shape[-1]).split(_MLP_ROWS):
+            rows += self.mlp(self.norm2(rows).to(coarse))
+        return x
 
     def _attend(self, x: Tensor, size_out: tuple[int, int]) -> Tensor:
-        if self.window == 0:
+        if self.window in (0, x.shape[1]):
             out: Tensor = self.attn(x)
             return out
         windows, count = partition(x, self.window)
@@ -149,32 +156,31 @@ class Hiera(nn.Module):
         self.pos_embed_window = nn.Parameter(
             torch.zeros(1, dim, _WINDOW_EMBED_SIDE, _WINDOW_EMBED_SIDE)
         )
-        self.blocks = nn.ModuleList(_blocks(config))
+        blocks = _blocks(config)
+        self.blocks = nn.ModuleList(blocks)
+        self.windows = tuple(block.window for block in blocks)
         ends = [sum(config.stages[: i + 1]) - 1 for i in range(len(config.stages))]
         self.stage_ends = frozenset(ends)
-        self._cached: tuple[object, Tensor] | None = None
+        self._cache = WeightCache[Tensor]()
 
     def forward(self, pixels: Float[Tensor, "b 3 s s"]) -> list[Tensor]:
         """Map normalized (B, 3, S, S) to features (B, C, S/stride, S/stride), finest first."""
         x = self.patch_embed(pixels).to(self.pos_embed.dtype)
-        x = x + self._positions(x.shape[1])
+        x = (x + self._positions(x.shape[1])).contiguous()
         features = []
+        count: tuple[int, int] | None = None
         for number, block in enumerate(self.blocks):
+            x, count = _arranged(x, count, self.windows[number])
             x = block(x)
             if number in self.stage_ends:
-                features.append(x.permute(0, 3, 1, 2))
+                grid, _ = _arranged(x, count, 0)
+                features.append(grid.permute(0, 3, 1, 2))
         return features
 
     def _positions(self, side: int) -> Tensor:
         """Return the position embedding (1, side, side, C), cached until the weights change."""
-        parts = self.pos_embed, self.pos_embed_window
-        if torch.is_grad_enabled() or any(part.is_inference() for part in parts):
-            return self._computed_positions(side)
-        # The version counts changes in place.
-        key = (side, *((part.data_ptr(), part._version, part.dtype) for part in parts))
-        if self._cached is None or self._cached[0] != key:
-            self._cached = key, self._computed_positions(side)
-        return self._cached[1]
+        weights = self.pos_embed, self.pos_embed_window
+        return self._cache.get(weights, side, lambda: self._computed_positions(side))
 
     def _computed_positions(self, side: int) -> Tensor:
         """Return the background embedding, resized, plus the window embedding, tiled."""
@@ -182,6 +188,31 @@ class Hiera(nn.Module):
         tiles = side // _WINDOW_EMBED_SIDE
         tiled = self.pos_embed_window.tile(1, 1, tiles, tiles)
         return (background + tiled).permute(0, 2, 3, 1)
+
+
+def _arranged(
+    x: Tensor, count: tuple[int, int] | None, window: int
+) -> tuple[Tensor, tuple[int, int] | None]:
+    """Return a grid as windows if they fill it, and as a grid otherwise.
+
+    Blocks with equal windows need no copies between them.
+
+    Parameters
+    ----------
+    x : Tensor
+        A grid (B, H, W, C), or windows (B * rows * columns, side, side, C).
+    count : tuple of int or None
+        Rows and columns of windows; None for a grid.
+    window : int
+        Side of the windows that the next block attends in; 0 for the whole grid.
+    """
+    if count is not None:
+        if x.shape[1] == window:
+            return x, count
+        x = merge(x, count, (count[0] * x.shape[1], count[1] * x.shape[2]))
+    if window == 0 or x.shape[1] % window or x.shape[2] % window:
+        return x, None
+    return partition(x, window)
 
 
 def _blocks(config: HieraConfig) -> list[MultiScaleBlock]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -101,17 +103,29 @@ class MaskDecoder(nn.Module):
         )
 
     def _upscale(self, image: Tensor, high_res: tuple[Tensor, Tensor]) -> Tensor:
-        double, norm, activate, quadruple, _ = self.output_upscaling
+        """Return (B, 4h, 4w, C); with channels last, all steps are products of matrices."""
+        layers: Iterable[Any] = self.output_upscaling
+        double, norm, activate, quadruple, _ = layers
         stride4, stride8 = high_res
-        x = activate(norm(double(image) + stride8))
-        return F.gelu(quadruple(x) + stride4)
+        x = _doubled(image.permute(0, 2, 3, 1), double) + stride8.permute(0, 2, 3, 1)
+        x = activate(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.epsilon))
+        return F.gelu(_doubled(x, quadruple) + stride4.permute(0, 2, 3, 1))
 
     def _masks(self, mask_tokens: Tensor, pixels: Tensor) -> Tensor:
         weights = torch.stack(
             [mlp(mask_tokens[:, n]) for n, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        masks = weights @ pixels.flatten(2)
-        return masks.reshape(*masks.shape[:2], *pixels.shape[-2:])
+        masks = weights @ pixels.flatten(1, 2).transpose(1, 2)
+        return masks.unflatten(-1, pixels.shape[1:3])
+
+
+def _doubled(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
+    """Apply a transposed 2 x 2 convolution of stride 2 to (B, H, W, C)."""
+    height, width = x.shape[1:3]
+    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    tiles = F.linear(x, weight).unflatten(-1, (2, 2, -1)).transpose(2, 3)
+    out: Tensor = tiles.reshape(len(x), 2 * height, 2 * width, -1)
+    return out if layer.bias is None else out + layer.bias
 
 
 def stability(logits: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
-from sam2_model.modeling.position_encoding import rope_table, rotate
+from sam2_model.modeling.position_encoding import rope_table, rotate, rotate_
 from sam2_model.modeling.transformer import Attention
 
 _POSITION_WEIGHT = 0.1
@@ -54,10 +54,20 @@ class RoPEAttention(Attention):
         unrotated: int = 0,
     ) -> Float[Tensor, "b nq dim"]:
         """Attend (B, Nq, dim) to (B, Nk, kv_dim); the last ``unrotated`` keys have no position."""
-        q = rotate(self.q_proj(q), table)
-        k = self.k_proj(k)
+        q, k = self.q_proj(q), self.k_proj(k)
         rotated = k.shape[1] - unrotated
-        k = torch.cat((rotate(k[:, :rotated], table), k[:, rotated:]), dim=1)
+        # Gradients need the old values, and MPS has no complex numbers.
+        if torch.is_grad_enabled() or q.device.type == "mps":
+            q = rotate(q, table)
+            k = torch.cat((rotate(k[:, :rotated], table), k[:, rotated:]), dim=1)
+        else:
+            rotate_(q, table)
+            rotate_(k[:, :rotated], table)
+        narrow = v.shape[-1] < q.shape[-1]
+        if narrow and self.kernel.is_tiled(q, k, narrow_values=True):
+            # Weights of attention sum to 1, so values can be projected after they are averaged.
+            mixed = self.kernel(q[:, None], k[:, None], v[:, None])[:, 0]
+            return torch.as_tensor(self.out_proj(self.v_proj(mixed)))
         return self.attend(q, k, self.v_proj(v))
 
 
@@ -87,7 +97,8 @@ class MemoryAttentionLayer(nn.Module):
         normed = self.norm1(x)
         x = x + self.self_attn(normed, normed, normed, table)
         x = x + self.cross_attn_image(self.norm2(x), keys, memory, table, pointers)
-        return x + self.linear2(F.relu(self.linear1(self.norm3(x))))
+        inner = F.relu(self.linear1(self.norm3(x)), inplace=not torch.is_grad_enabled())
+        return x + self.linear2(inner)
 
 
 class MemoryAttention(nn.Module):

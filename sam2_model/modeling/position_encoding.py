@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 _TEMPERATURE = 10000.0
+_TABLES = 16
 
 
 def _paired_periods(count: int, device: torch.device) -> Tensor:
@@ -17,12 +19,15 @@ def _paired_periods(count: int, device: torch.device) -> Tensor:
     return _TEMPERATURE ** (2 * pair.float() / count)
 
 
+@functools.lru_cache(_TABLES)
+@torch.inference_mode(False)
+@torch.no_grad()
 def sine_2d(
     channels: int, height: int, width: int, device: torch.device
 ) -> Float[Tensor, "1 {channels} {height} {width}"]:
     """Return interleaved sines and cosines of a grid's normalized coordinates.
 
-    Source: Carion et al. 2020 (DETR), as SAM 2 uses it.
+    Source: Carion et al. 2020 (DETR), as SAM 2 uses it. Later calls return the same tensor.
 
     Parameters
     ----------
@@ -84,10 +89,15 @@ class PositionEmbeddingRandom(nn.Module):
         return encoded.permute(2, 0, 1)[None]
 
 
+@functools.lru_cache(_TABLES)
+@torch.inference_mode(False)
+@torch.no_grad()
 def rope_table(
     dim: int, side: int, device: torch.device
 ) -> Float[Tensor, "2 {side}*{side} {dim}//2"]:
     """Return cosines and sines of axial rotary encoding (Heo et al. 2024, section 3.1).
+
+    Later calls return the same tensor.
 
     Parameters
     ----------
@@ -121,3 +131,16 @@ def rotate(
     even, odd = x[..., 0::2], x[..., 1::2]
     rotated = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
     return rotated.flatten(-2)
+
+
+def rotate_(x: Float[Tensor, "b n c"], table: Float[Tensor, "2 side2 half"]) -> None:
+    """Do what :func:`rotate` does in place, by complex products in float32."""
+    factors = torch.complex(table[0], table[1])
+    grids = x.unflatten(1, (-1, table.shape[1]))
+    # Parts that fit into the cache of a CPU are several times as fast.
+    parts = [grid for each in grids for grid in each] if x.device.type == "cpu" else [grids]
+    for part in parts:
+        exact = part.float()
+        torch.view_as_complex(exact.unflatten(-1, (-1, 2))).mul_(factors)
+        if exact is not part:
+            part.copy_(exact)

@@ -132,10 +132,10 @@ class SAM2(nn.Module):
     @out_of_memory_advice()
     def encode_image(self, pixels: Float[Tensor, "b 3 s s"]) -> Features:
         """Return the features of normalized images (B, 3, S, S)."""
-        stride4, stride8, top = self.image_encoder(pixels.to(self.dtype))
-        decoder = self.sam_mask_decoder
-        exact = decoder.conv_s0.weight.dtype
-        return Features(top, decoder.conv_s0(stride4.to(exact)), decoder.conv_s1(stride8.to(exact)))
+        encoder, decoder = self.image_encoder, self.sam_mask_decoder
+        stride4, stride8, stride16, stride32 = encoder.trunk(pixels.to(self.dtype))
+        fine = encoder.neck.projected(stride4, stride8, decoder.conv_s0, decoder.conv_s1)
+        return Features(encoder.neck.top(stride16, stride32), *fine)
 
     def add_no_memory_embedding(self, features: Features) -> Float[Tensor, "b d_model h w"]:
         """Return top features (B, d_model, h, w) for a frame without memories to attend to."""

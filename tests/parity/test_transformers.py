@@ -9,9 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sam2_model.checkpoint.transformers_keys import original_key, original_state
+from sam2_model.checkpoint.transformers_keys import original_state
 from sam2_model.memory_bank import Retention
-from sam2_model.modeling.config import MODEL_CONFIGS, Version
+from sam2_model.modeling.config import MODEL_CONFIGS
 from sam2_model.modeling.sam2 import SAM2
 from sam2_model.tracker import TrackerSettings
 from sam2_model.transforms import frame_pixels, image_pixels
@@ -22,60 +22,16 @@ transformers = pytest.importorskip(
     "transformers", reason="transformers is not installed; pip install 'napari-sam2[parity]'"
 )
 
+from tests.helpers.transformers_network import transformers_network  # noqa: E402
+
 SIZE = 128
 POINT = [[30.0, 20.0]]
-
-
-def _theirs(ours: SAM2) -> Any:
-    """Build transformers' video model of the same sizes and copy our weights into it."""
-    config, trunk = ours.config, ours.config.trunk
-    dims = list(trunk.stage_dims)
-    sides = [[SIZE // stride] * 2 for stride in (4, 8, 16)]
-    newer = config.version is Version.V2_1
-    backbone = {
-        "model_type": "sam2_hiera_det_model",
-        "hidden_size": trunk.embed_dim,
-        "num_attention_heads": trunk.num_heads,
-        "image_size": [SIZE, SIZE],
-        "blocks_per_stage": list(trunk.stages),
-        "embed_dim_per_stage": dims,
-        "num_attention_heads_per_stage": [trunk.num_heads * 2**i for i in range(4)],
-        "window_size_per_stage": list(trunk.window_spec),
-        "window_positional_embedding_background_size": list(
-            trunk.window_pos_embed_bkg_spatial_size
-        ),
-        "global_attention_blocks": list(trunk.global_att_blocks),
-    }
-    theirs = transformers.Sam2VideoModel(
-        transformers.Sam2VideoConfig(
-            vision_config={
-                "backbone_config": backbone,
-                "backbone_channel_list": dims[::-1],
-                "backbone_feature_sizes": sides,
-            },
-            prompt_encoder_config={"image_size": SIZE},
-            image_size=SIZE,
-            memory_attention_rope_feat_sizes=[SIZE // 16] * 2,
-            enable_occlusion_spatial_embedding=newer,
-            enable_temporal_pos_encoding_for_object_pointers=newer,
-        )
-    ).eval()
-    weights = ours.state_dict()
-    points = [weights[f"sam_prompt_encoder.point_embeddings.{i}.weight"] for i in range(4)]
-    copied = {
-        key: torch.cat(points)
-        if key == "prompt_encoder.point_embed.weight"
-        else weights[original_key(key)]
-        for key in theirs.state_dict()
-    }
-    theirs.load_state_dict(copied, strict=True)
-    return theirs
 
 
 @pytest.fixture(scope="module", params=["sam2.1_hiera_tiny", "sam2_hiera_tiny"])
 def pair(request: pytest.FixtureRequest) -> tuple[SAM2, Any]:
     ours = network(MODEL_CONFIGS[request.param].resized(SIZE))
-    return ours, _theirs(ours)
+    return ours, transformers_network(ours)
 
 
 def test_their_names_load_strictly(pair: tuple[SAM2, Any]) -> None:

@@ -16,9 +16,9 @@ from scipy import ndimage
 
 from sam2_model.errors import InputError
 from sam2_model.image_predictor import ImagePredictor, ImageSettings
-from sam2_model.modeling.position_encoding import rope_table, rotate, sine_1d, sine_2d
+from sam2_model.modeling.position_encoding import rope_table, rotate, rotate_, sine_1d, sine_2d
 from sam2_model.modeling.sam2 import SAM2
-from sam2_model.precision import Precision, resolve_precision
+from sam2_model.precision import Precision, cpu_features, resolve_precision
 from sam2_model.transforms import fill_holes, small_components
 from sam2_model.video_predictor import VideoPredictor
 from tests.helpers.networks import clip, network, released
@@ -107,6 +107,17 @@ def test_rotation_is_complex_multiplication() -> None:
     torch.testing.assert_close(turned, wanted)
 
 
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-6), (torch.bfloat16, 4e-3)])
+def test_rotation_in_place_reaches_the_leading_keys_of_all_objects(
+    dtype: torch.dtype, error: float
+) -> None:
+    table = rope_table(16, 3, torch.device("cpu"))
+    keys = torch.randn(3, 2 * 9 + 4, 16).to(dtype)
+    wanted = torch.cat((rotate(keys[:, :18].float(), table), keys[:, 18:].float()), dim=1)
+    rotate_(keys[:, :18], table)
+    torch.testing.assert_close(keys.float(), wanted, rtol=error, atol=error)
+
+
 def test_rotation_depends_on_distance_alone() -> None:
     table = rope_table(16, 6, torch.device("cpu"))
     q, k = torch.randn(1, 1, 16).expand(1, 36, 16), torch.randn(1, 1, 16).expand(1, 36, 16)
@@ -125,7 +136,9 @@ def test_sine_encodings_tell_places_apart() -> None:
 def test_bfloat16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for listed, found in (({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": False}, "float32")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda listed=listed: listed)
+        cpu_features.cache_clear()
         assert resolve_precision("auto", "cpu").value == found
+    cpu_features.cache_clear()
 
 
 @pytest.mark.parametrize(("capability", "found"), [((9, 0), "bfloat16"), ((7, 5), "float32")])

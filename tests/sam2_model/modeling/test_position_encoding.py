@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 
 from tests.helpers.networks import network
@@ -31,3 +32,27 @@ def test_training_gets_gradients_whatever_was_kept() -> None:
     trunk._positions(16).sum().backward()
     assert trunk.pos_embed.grad is not None
     assert trunk.pos_embed.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("change", ["in place", "loaded", "assigned", "cast"])
+def test_features_follow_every_change_of_the_weights(change: str) -> None:
+    model, pixels = network(), torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        model.encode_image(pixels)
+    state = {key: value * 1.5 for key, value in model.state_dict().items()}
+    if change == "in place":
+        with torch.no_grad():
+            for name, value in model.named_parameters():
+                value.copy_(state[name])
+    elif change == "cast":
+        model.cast(torch.bfloat16)
+    else:
+        model.load_state_dict(state, assign=change == "assigned")
+    with torch.inference_mode():
+        found = model.encode_image(pixels)
+    with torch.enable_grad():
+        wanted = model.encode_image(pixels)
+    error = 2e-2 if change == "cast" else 1e-5
+    for a, b in zip((found.top, *found.high_res), (wanted.top, *wanted.high_res), strict=True):
+        scale = float(b.detach().abs().max())
+        torch.testing.assert_close(a, b.detach(), rtol=error, atol=error * scale)

@@ -1,0 +1,28 @@
+"""The benchmark runs on a small case, and leaves out packages that are missing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.speed import __main__ as benchmark
+
+
+def test_a_small_case_gives_a_table_and_a_chart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("sam2", "transformers"):
+        monkeypatch.setitem(sys.modules, package, None)
+    picture = tmp_path / "chart.png"
+    options = ["--inputs", "32", "--objects", "1", "--frames", "1", "--dtype", "bfloat16"]
+    monkeypatch.setattr(sys, "argv", ["speed", *options, "--chart", str(picture)])
+    benchmark.main()
+    shown = capsys.readouterr().out
+    assert "sam2 is left out" in shown
+    assert "transformers is left out" in shown
+    lines = [line for line in shown.splitlines() if line.startswith("| tiny 32 px")]
+    assert len(lines) == 6
+    assert all("ours bfloat16" in line or "ours float32" in line for line in lines)
+    assert picture.read_bytes().startswith(b"\x89PNG")
