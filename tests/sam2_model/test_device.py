@@ -95,7 +95,7 @@ def test_every_step_of_the_network_gives_the_advice(
 
     model = network()
     parts = {
-        "encode_image": (model.image_encoder, "forward"),
+        "encode_image": (model.image_encoder.trunk, "forward"),
         "decode_masks": (model.sam_mask_decoder, "forward"),
         "encode_memory": (model.memory_encoder, "forward"),
         "condition_on_memory": (model.memory_attention, "forward"),
