@@ -38,7 +38,7 @@ from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.workflows.model_summary import label_note, model_summary
-from napari_sam2.workflows.reporter import RecordingReporter, Reporter
+from napari_sam2.workflows.reporter import NullReporter, RecordingReporter, Reporter
 
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
@@ -139,8 +139,15 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
     summary = model_summary(predictor.info)
     for text in (*stack.notes, *intensity.notes, *notes, summary):
         recorder.message(text)
-    with recorder.running():
-        candidates = _search(job, stack, intensity, predictor, recorder)
+    candidates = search_plane(
+        stack,
+        job.frame,
+        intensity,
+        predictor,
+        limits=job.limits,
+        diameter=job.diameter,
+        reporter=recorder,
+    )
     if output is None:
         _write_prompts(job, stack, candidates)
     else:
@@ -198,9 +205,35 @@ def _check_prompt_file(job: FindJob, inputs: Sequence[Path]) -> None:
         raise UserError(f"{path} exists. Choose another file, or --overwrite it.")
 
 
-def _search(
-    job: FindJob, stack: Stack, intensity: Intensity, predictor: Predictor, reporter: Reporter
+def search_plane(
+    stack: Stack,
+    frame: int,
+    intensity: Intensity,
+    predictor: Predictor,
+    *,
+    limits: CandidateLimits,
+    diameter: float | None = None,
+    reporter: Reporter | None = None,
 ) -> list[Candidate]:
+    """Return candidates for everything on one frame of a stack, best first.
+
+    Parameters
+    ----------
+    stack : Stack
+        The images.
+    frame : int
+        Position along the propagated axis.
+    intensity : Intensity
+        Contrast of the images shown to the model.
+    predictor : Predictor
+        The model.
+    limits : CandidateLimits
+        Which candidates are kept.
+    diameter : float or None
+        Expected diameter of the objects in pixels; None measures it.
+    reporter : Reporter or None
+        Receives the progress; None discards it.
+    """
     encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
     placement = ViewPlacement(
         stack.shape,
@@ -209,19 +242,26 @@ def _search(
         predictor.info.token_stride,
         ViewPolicy(),
     )
-    search = EverythingSearch(encoder, placement, job.limits, job.diameter)
+    search = EverythingSearch(encoder, placement, limits, diameter)
+    target = reporter or NullReporter()
+    with target.running():
+        return search.find(
+            stack.index(frame),
+            lambda done, total: target.progress("Searching", done, total),
+        )
 
-    def report(done: int, total: int) -> None:
-        reporter.progress("Searching", done, total)
 
-    return search.find(stack.index(job.frame), report)
-
-
-def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) -> None:
+def candidate_prompts(stack: Stack, frame: int, candidates: Sequence[Candidate]) -> PromptStore:
+    """Return the masks of candidates as prompts of objects 1, 2, ..."""
     store = PromptStore(axis=stack.along)
     for number, candidate in enumerate(candidates, 1):
         crop = candidate.crop
-        store.add(MaskPrompt(number, job.frame, crop.logits > 0, crop.window.offset))
+        store.add(MaskPrompt(number, frame, crop.logits > 0, crop.window.offset))
+    return store
+
+
+def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) -> None:
+    store = candidate_prompts(stack, job.frame, candidates)
     write_prompts_json(job.output, store, stack.shape, scores=_scores(candidates))
 
 

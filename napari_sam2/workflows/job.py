@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
@@ -26,8 +27,8 @@ class SegmentationJob:
     source : str, Path or sequence of them
         File, folder or URL of the images, or several images that are the frames of one stack, see
         :func:`napari_sam2.open_stack`.
-    prompts : Path
-        A .json or .csv file of prompts, or a label image.
+    prompts : Path or None
+        A .json or .csv file of prompts, or a label image; None if ``find`` is given.
     output : Path
         Labels to write; ends in .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or .png (a
         folder).
@@ -70,6 +71,12 @@ class SegmentationJob:
         resumed, or the default of :class:`SessionSettings`.
     refine : bool
         Predict each mask a second time in a smaller window after the propagation.
+    find : CandidateSource or None
+        What is searched for on the first frame instead of prompts: what is found becomes objects.
+    limits : CandidateLimits
+        Which candidates of ``find`` are kept.
+    diameter : float or None
+        Expected diameter of what is searched for, in pixels; None measures it.
     labels_as : LabelPromptKind
         What the labels of a label image become.
     labels_axes : str or None
@@ -85,7 +92,7 @@ class SegmentationJob:
     """
 
     source: str | Path | Sequence[str | Path]
-    prompts: Path
+    prompts: Path | None = None
     output: Path
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
@@ -104,6 +111,9 @@ class SegmentationJob:
     exclusion: bool = _SETTINGS.exclusion
     memory: MemoryPolicy | None = None
     refine: bool = False
+    find: CandidateSource | None = None
+    limits: CandidateLimits = field(default_factory=CandidateLimits)
+    diameter: float | None = None
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None
     feature_cache: bool = False

@@ -19,7 +19,6 @@ from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.inference.model_catalog import AUTO_DTYPE, predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy
-from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
@@ -31,10 +30,18 @@ from napari_sam2.session.storage.run_folder import (
     stored_settings,
 )
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.workflows.prompt_source import (
+    check_prompt_source,
+    find_prompts,
+    read_prompts,
+    search_facts,
+)
+from napari_sam2.workflows.reporter import NullReporter
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.workflows.job import SegmentationJob
+    from napari_sam2.workflows.reporter import Reporter
 
 _CACHE_BYTES_AT_1024 = 2**26
 _MIN_CACHE_BYTES = 2**24
@@ -80,8 +87,17 @@ class PreparedSegmentation:
     resumes: bool
 
 
-def prepare_segmentation(job: SegmentationJob) -> PreparedSegmentation:
-    """Check a job, open its inputs and load its model; nothing is written.
+def prepare_segmentation(
+    job: SegmentationJob, reporter: Reporter | None = None
+) -> PreparedSegmentation:
+    """Check a job, open its inputs, load its model and find its prompts; nothing is written.
+
+    Parameters
+    ----------
+    job : SegmentationJob
+        What to segment.
+    reporter : Reporter or None
+        Receives the progress of a search for prompts; None discards it.
 
     Raises
     ------
@@ -91,28 +107,28 @@ def prepare_segmentation(job: SegmentationJob) -> PreparedSegmentation:
         If the model or the device is not available.
     """
     try:
-        return _prepare(job)
+        return _prepare(job, reporter or NullReporter())
     except OSError as error:
         raise UserError(str(error)) from error
 
 
-def _prepare(job: SegmentationJob) -> PreparedSegmentation:
+def _prepare(job: SegmentationJob, reporter: Reporter) -> PreparedSegmentation:
     output = OutputDestination.parse(job.output)
     _check_existing(job, output)
     stack = _open(job)
     frames = _resolve_frames(job.frames, stack.n_frames)
-    prompts = load_prompts(
-        job.prompts, stack, labels_as=job.labels_as, labels_axes=job.labels_axes, frames=frames
-    )
-    check_points_inside(prompts)
+    given = read_prompts(job, stack, frames)
     _check_destinations(job, output, stack, frames)
-    if output.kind is OutputKind.PNG:
-        check_png_ids(prompts.objects())
+    if output.kind is OutputKind.PNG and given is not None:
+        check_png_ids(given.objects())
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = _load(job, output)
+    first = 0 if frames is None else frames[0]
+    prompts = given or find_prompts(job, output, stack, first, intensity, predictor, reporter)
     settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
+    facts |= search_facts(job)
     if job.refine:
         facts["refine"] = True
     if stack.source.scene is not None:
@@ -152,9 +168,7 @@ def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
 
 
 def _open(job: SegmentationJob) -> Stack:
-    if not job.prompts.exists():
-        raise UserError(f"There is no prompt file {job.prompts}. Check the path.")
-    axis = prompt_axis(job.prompts)
+    axis = check_prompt_source(job)
     if None not in (axis, job.along) and axis != job.along:
         raise UserError(
             f"The prompts count frames along {axis}, but --along is {job.along}. "
@@ -205,7 +219,7 @@ def _check_free(output: OutputDestination) -> None:
 def _check_destinations(
     job: SegmentationJob, output: OutputDestination, stack: Stack, frames: tuple[int, int] | None
 ) -> None:
-    output.check_apart([*input_paths(job.source, stack.source), job.prompts])
+    output.check_apart(_inputs(job, stack))
     output.check_writable()
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
@@ -213,8 +227,14 @@ def _check_destinations(
     check_disk(output, stack, stop - first, prod(stack.full_shape) * stack.dtype.itemsize)
 
 
+def _inputs(job: SegmentationJob, stack: Stack) -> tuple[Path, ...]:
+    """Return the files that a job reads."""
+    prompts = () if job.prompts is None else (job.prompts,)
+    return (*input_paths(job.source, stack.source), *prompts)
+
+
 def _check_scores(job: SegmentationJob, scores: Path, stack: Stack) -> None:
-    for read in (*input_paths(job.source, stack.source), job.prompts):
+    for read in _inputs(job, stack):
         if scores.resolve() == read.resolve():
             raise UserError(f"The scores would replace the input {scores}. Choose another file.")
         check_outside(scores, read)

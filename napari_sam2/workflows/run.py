@@ -97,7 +97,7 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         If the model or the device is not available.
     """
     recorder = RecordingReporter(reporter)
-    prepared = prepare_segmentation(job)
+    prepared = prepare_segmentation(job, recorder)
     notes: tuple[str, ...] = (
         *prepared.stack.notes,
         *prepared.prompts.notes,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from napari_sam2.cli.candidate_options import (
+    DiameterOption,
+    FindOption,
+    MaxAreaOption,
+    MaxObjectsOption,
+    MinAreaOption,
+    MinScoreOption,
+)
 from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
-
-
-class FindChoice(StrEnum):
-    """Values of :class:`napari_sam2.candidates.candidate.CandidateSource`."""
-
-    EVERYTHING = "everything"
 
 
 def defaults() -> dict[str, Any]:
@@ -34,15 +35,7 @@ _Source = Annotated[
 _Output = Annotated[
     Path, typer.Option(help="Prompts: .json; or labels: .tif and the formats of segment.")
 ]
-_Find = Annotated[FindChoice | None, typer.Option(help="What to find.")]
 _Frame = Annotated[int | None, typer.Option(help="Frame to search, counted from 0.")]
-_MinScore = Annotated[float | None, typer.Option(help="Smallest score, 0 to 1.")]
-_MinArea = Annotated[float | None, typer.Option(help="Smallest area in pixels.")]
-_MaxArea = Annotated[float | None, typer.Option(help="Largest area in pixels.")]
-_MaxObjects = Annotated[int | None, typer.Option(help="Keep only so many, best first.")]
-_Diameter = Annotated[
-    float | None, typer.Option(help="Expected diameter in pixels.", show_default="measured")
-]
 _Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
 _Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
@@ -58,13 +51,13 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlie
 def find(
     source: _Source,
     output: _Output,
-    find: _Find = None,
+    find: FindOption = None,
     frame: _Frame = None,
-    min_score: _MinScore = None,
-    min_area: _MinArea = None,
-    max_area: _MaxArea = None,
-    max_objects: _MaxObjects = None,
-    diameter: _Diameter = None,
+    min_score: MinScoreOption = None,
+    min_area: MinAreaOption = None,
+    max_area: MaxAreaOption = None,
+    max_objects: MaxObjectsOption = None,
+    diameter: DiameterOption = None,
     model: _Model = None,
     device: _Device = None,
     dtype: DtypeOption = None,

@@ -9,6 +9,14 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from napari_sam2.cli.candidate_options import (
+    DiameterOption,
+    FindOption,
+    MaxAreaOption,
+    MaxObjectsOption,
+    MinAreaOption,
+    MinScoreOption,
+)
 from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
 
@@ -60,7 +68,7 @@ _Source = Annotated[
     list[str], typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames.")
 ]
 _Prompts = Annotated[
-    Path, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
+    Path | None, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
 ]
 _Output = Annotated[
     Path,
@@ -118,8 +126,14 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlie
 
 def segment(
     source: _Source,
-    prompts: _Prompts,
     output: _Output,
+    prompts: _Prompts = None,
+    find: FindOption = None,
+    min_score: MinScoreOption = None,
+    min_area: MinAreaOption = None,
+    max_area: MaxAreaOption = None,
+    max_objects: MaxObjectsOption = None,
+    diameter: DiameterOption = None,
     model: _Model = None,
     device: _Device = None,
     dtype: DtypeOption = None,
@@ -144,7 +158,7 @@ def segment(
     resume: _Resume = False,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Segment prompted objects of INPUT through time or depth.
+    """Segment objects of INPUT through time or depth, from prompts or from what --find finds.
 
     Labels have the axes and order of INPUT without channels; their values are object ids. Only a
     few planes are in memory at a time. Ctrl-C stops after the current frame.
@@ -152,39 +166,21 @@ def segment(
     Exit codes: 0 done, 2 bad input and nothing written, 3 stopped part-way with finished frames
     kept, 130 interrupted. --resume continues after 3 and 130.
     """
-    options = given(model=model, device=device, dtype=dtype, input_size=input_size)
-    options |= given(
-        axes=axes,
-        along=along,
-        at=at,
-        channels=channel,
-        scene=scene,
-        contrast=contrast,
-        window=window,
-        direction=direction,
-        frames=frames,
-        view=view,
-        exclusion=exclusion,
-        memory=memory,
-        labels_as=labels_as,
-        labels_axes=labels_axes,
-        scores=scores,
-        feature_cache=feature_cache,
-        refine=refine,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    options = given(**locals())
     inputs = source[0] if len(source) == 1 else tuple(source)
-    _run(options | {"source": inputs, "prompts": prompts, "output": output})
+    _run(options | {"source": inputs})
 
 
 def _run(options: dict[str, Any]) -> NoReturn:
+    from napari_sam2.candidates.candidate import CandidateLimits
     from napari_sam2.cli.console import ConsoleReporter, error_console, exit_code, print_outcome
     from napari_sam2.workflows.job import SegmentationJob
     from napari_sam2.workflows.run import run_segmentation
 
     console = error_console()
-    job = SegmentationJob(**parsed(options))
+    names = ("min_score", "min_area", "max_area", "max_objects")
+    limits = {name: options.pop(name) for name in names if name in options}
+    job = SegmentationJob(limits=CandidateLimits(**limits), **parsed(options))
     outcome = run_segmentation(job, ConsoleReporter(console))
     print_outcome(outcome, console)
     raise typer.Exit(exit_code(outcome.ending))
@@ -192,6 +188,7 @@ def _run(options: dict[str, Any]) -> NoReturn:
 
 def parsed(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with their texts parsed into the types of the job."""
+    from napari_sam2.candidates.candidate import CandidateSource
     from napari_sam2.cli.parsing import parse_contrast, parse_range
     from napari_sam2.images.readers import local_path
     from napari_sam2.images.view import ViewPolicy
@@ -203,6 +200,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
         "prompts": lambda path: local_path(str(path)),
         "along": str,
         "dtype": str,
+        "find": CandidateSource,
         "contrast": parse_contrast,
         "direction": PropagationDirection,
         "frames": parse_range,
@@ -210,4 +208,5 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
         "memory": MemoryPolicy,
         "labels_as": LabelPromptKind,
     }
-    return {name: parsers[name](v) if name in parsers else v for name, v in options.items()}
+    renamed = {"channels" if name == "channel" else name: v for name, v in options.items()}
+    return {name: parsers[name](v) if name in parsers else v for name, v in renamed.items()}

@@ -51,6 +51,38 @@ def test_prompts_with_scores_can_be_segmented(source, tmp_path) -> None:
     assert np.mean((tifffile.imread(labels) > 0) == (IMAGES > 100)) > 0.99
 
 
+def test_segment_follows_what_it_finds_on_the_first_frame(source, tmp_path, capfd) -> None:
+    labels = tmp_path / "labels.tif"
+    arguments = ["segment", str(source), "--find", "everything", "--output", str(labels)]
+    assert run([*arguments, "--range", "2:8"]) == ExitCode.DONE
+    found = tifffile.imread(labels)
+    assert not found[:2].any()
+    assert np.mean((found[2:] > 0) == (IMAGES[2:] > 100)) > 0.99
+    assert "2 objects found on frame 2" in capfd.readouterr().err
+    assert run([*arguments, "--max-objects", "1", "--overwrite"]) == ExitCode.DONE
+    assert set(np.unique(tifffile.imread(labels))) == {0, 1}
+    assert run([*arguments, "--max-objects", "1", "--resume"]) == ExitCode.DONE
+    assert run([*arguments, "--max-objects", "2", "--resume"]) == ExitCode.BAD_INPUT
+    assert "max_objects" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], "--prompts FILE or --find"),
+        (["--find", "everything", "--prompts", "clicks.json"], "one of them"),
+        (["--find", "everything", "--min-area", "100000"], "Nothing was found"),
+    ],
+)
+def test_a_segmentation_without_prompts_has_a_message(
+    source, tmp_path, monkeypatch, capfd, options, words
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["segment", str(source), "--output", "labels.tif", *options]) == ExitCode.BAD_INPUT
+    assert words in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
