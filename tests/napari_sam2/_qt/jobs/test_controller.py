@@ -117,6 +117,23 @@ def test_our_layers_come_back_when_they_are_needed(
     assert user.labels()[7].any()
 
 
+def test_a_session_has_few_layers_whose_names_begin_with_what_they_are(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    name = user.viewer.layers[0].name
+    ours = [f"SAM 2 drafts: {name}", f"SAM 2 points: {name}"]
+    assert [layer.name for layer in user.viewer.layers] == [name, *ours]
+    assert user.sync.layers.shapes.layer.name == f"SAM 2 boxes: {name}"
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("N")
+    user.settle()
+    kinds = ("labels", "drafts", "boxes", "points")
+    expected = [name, *(f"SAM 2 {kind}: {name}" for kind in kinds)]
+    assert [layer.name for layer in user.viewer.layers] == expected
+
+
 def test_renaming_and_reordering_layers_changes_nothing(
     open_widget: OpenWidget, image: np.ndarray
 ) -> None:
