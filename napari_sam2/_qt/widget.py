@@ -255,13 +255,13 @@ class SegmentTrackWidget(DockedWidget):
     def _run_summarized(self, summary: RunSummary) -> None:
         larger = self.models.larger() if summary.advice else None
         buttons = (self.timeline.review.jump_button(summary), larger)
-        found = [made for made in buttons if made is not None]
-        self.status.show_notice(self.status.notice.text(), found)
+        self.status.show_notice(self.status.notice.text(), [made for made in buttons if made])
 
     def _session_changed(self) -> None:
         tools = self.controller.tools
         if tools is not None:
             tools.events.changed.connect(self.tools.refresh)
+            tools.events.changed.connect(self._schedule_refresh)
             tools.events.notice.connect(self.status.show_notice)
         self._schedule_refresh()
 

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QAbstractButton, QLabel
 
 from napari_sam2.viewer.preferences import read_preferences
+from napari_sam2.viewer.tools import Tool
 
 OpenWidget = Callable[..., Any]
 
@@ -48,6 +49,16 @@ def test_it_is_kept_on_disk(
     open_widget(image).widget.hint.dismiss()
     napari_settings()
     assert not read_preferences().hint
+
+
+def test_the_next_step_follows_the_tool(open_widget: OpenWidget, image: np.ndarray) -> None:
+    user = open_widget(image)
+    following = user.widget.status.next
+    user.until(lambda: following.text() == "Click the middle of an object.", 5000)
+    user.viewer.layers.selection.clear()
+    user.until(lambda: following.text().startswith("Press the point tool"), 5000)
+    user.widget.tools.use(Tool.POINT)
+    user.until(lambda: following.text() == "Click the middle of an object.", 5000)
 
 
 def test_a_notice_covers_an_error_until_it_is_dismissed(
