@@ -15,7 +15,7 @@ from napari_sam2.images.plane_readers import PlaneReader, PlaneRequest
 from napari_sam2.images.pyramid import read_downsampled
 from napari_sam2.images.view import View
 from napari_sam2.inference.contours import smooth_contour
-from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.feature_cache import FeatureCache
 from napari_sam2.inference.protocol import ImageEmbedding, Predictor, ViewPrompts
 from napari_sam2.masks.mask import MAX_LOGIT, RIM, MaskCrop, positive_bounds
 from napari_sam2.prompts.plane_prompts import PlanePrompts

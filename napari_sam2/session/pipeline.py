@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.images.plane_readers import PlaneReader, Prefetcher
 from napari_sam2.images.view import ViewMode
-from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.feature_cache import FeatureCache
 from napari_sam2.inference.features.folder import FeatureFolder, default_folder
 from napari_sam2.inference.preview import ClickPredictor
 from napari_sam2.inference.view_encoder import ViewEncoder

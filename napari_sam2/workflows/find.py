@@ -25,7 +25,7 @@ from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.feature_cache import FeatureCache
 from napari_sam2.inference.model_catalog import (
     AUTO_DEVICE,
     AUTO_DTYPE,

@@ -30,7 +30,17 @@ MAX_MODULES = 12
 PRIVATE_OF_TORCH = frozenset({"part._version"})
 RETIRED = frozenset(
     {
-        *("allowance", "asking", "beginning", "claims", "contrast", "engine", "extras", "faults"),
+        *(
+            "allowance",
+            "asking",
+            "beginning",
+            "cache",
+            "claims",
+            "contrast",
+            "engine",
+            "extras",
+            "faults",
+        ),
         *("finding", "first_look", "guide", "hand_over", "haze", "held_out", "huge_chunks"),
         *("keeping", "lanes", "layer_family", "layer_grid", "look", "looking"),
         *("looks", "model_shelf", "nan_watch", "outlines", "pace", "peers"),

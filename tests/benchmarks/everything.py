@@ -22,7 +22,7 @@ from napari_sam2.candidates.everything import EverythingSearch
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.feature_cache import FeatureCache
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from sam2_model.training.data.image_dataset import AnnotatedImage, Part, dsb_images, read_image

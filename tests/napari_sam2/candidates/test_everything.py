@@ -12,7 +12,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.feature_cache import FeatureCache
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from tests.helpers.fakes import FakePredictor

@@ -9,7 +9,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.pyramid import read_downsampled
 from napari_sam2.images.view import View, ViewPolicy
-from napari_sam2.inference.features.cache import FeatureCache
+from napari_sam2.inference.features.feature_cache import FeatureCache
 from napari_sam2.inference.tuning import TARGET_SHARE
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement, ViewRequest, share_views
