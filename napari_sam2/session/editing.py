@@ -20,6 +20,7 @@ from napari_sam2.session.actions.actions import (
 )
 from napari_sam2.session.events import SessionEvents
 from napari_sam2.session.history.session_state import SessionState
+from napari_sam2.session.lineage.links import merge_links
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.prompt_transfer import move_prompts
 from napari_sam2.tracking.exclusion import return_pixels
@@ -148,6 +149,8 @@ class MaskEditor:
             self._prompts.clear(object_id)
             self.delete(object_id, None)
             if object_id in self.objects:
+                for daughter in self.objects.lineage.daughters(object_id):
+                    self.objects.set_parent(daughter, None)
                 self.objects.remove(object_id)
         self._events.objects.emit()
 
@@ -158,6 +161,7 @@ class MaskEditor:
             with self._history.edit("Merge"):
                 dropped = move_prompts(self._prompts, source_id, target_id)
                 self.merge_masks(source_id, target_id)
+                merge_links(self.objects, source_id, target_id)
             self.remove(source_id)
         return dropped
 

@@ -136,6 +136,16 @@ class MasksMerged:
 
 
 @dataclass(frozen=True, slots=True)
+class MasksMoved:
+    """The masks and predictions of an object on some frames became those of another one."""
+
+    position: FixedPosition
+    source_id: int
+    target_id: int
+    frames: FrameRanges
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A propagation was started.
 
@@ -199,6 +209,7 @@ SessionAction = (
     | StatusChanged
     | MasksDeleted
     | MasksMerged
+    | MasksMoved
     | RunStarted
     | RunAdvanced
 )
