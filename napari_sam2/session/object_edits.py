@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.session.tracks.imported_masks import masks_of_labels
 
 if TYPE_CHECKING:
     from napari_sam2.masks.mask import FrameResult
@@ -58,6 +62,34 @@ class ObjectEdits:
     def hide(self, object_id: int, hidden: bool = True) -> None:
         """Hide an object in viewers, or show it."""
         self._editor.hide(object_id, hidden)
+
+    def import_labels(self, frame: int, labels: NDArray[np.integer]) -> tuple[int, ...]:
+        """Store the labels of a frame as accepted masks; objects that are missing are added.
+
+        Masks that the objects have there are replaced. Objects without a label keep theirs.
+
+        Parameters
+        ----------
+        frame : int
+            Position along the propagated axis.
+        labels : NDArray[np.integer]
+            (H, W), ids of objects; 0 is the background.
+
+        Returns
+        -------
+        tuple of int
+            The objects with a label, increasing.
+
+        Raises
+        ------
+        UserError
+            If a mask that would be replaced is locked; nothing is changed then.
+        """
+        records = masks_of_labels(labels, self._store.index(frame))
+        for record in records:
+            self._editor.check_unlocked(record.object_id, frame)
+        self._editor.import_masks(records)
+        return tuple(record.object_id for record in records)
 
     def set_parent(self, object_id: int, parent_id: int | None) -> None:
         """Set the object that divided into an object and others; None for none.

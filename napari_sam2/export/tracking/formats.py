@@ -26,8 +26,12 @@ class TrackingFormat(Enum):
     @property
     def ending(self) -> str:
         """Ending that the output must have; "" for a folder of any name."""
-        endings = {self.CTC: "", self.GEFF: ".geff", self.TRACKMATE: ".xml"}
-        return endings.get(self, ".csv")  # type: ignore[call-overload, no-any-return]
+        endings = {
+            TrackingFormat.CTC: "",
+            TrackingFormat.GEFF: ".geff",
+            TrackingFormat.TRACKMATE: ".xml",
+        }
+        return endings.get(self, ".csv")
 
     @property
     def is_folder(self) -> bool:

@@ -20,7 +20,7 @@ from napari_sam2.session.actions.actions import (
 
 if TYPE_CHECKING:
     from napari_sam2.inference.preview import Preview
-    from napari_sam2.masks.store import MaskStore
+    from napari_sam2.masks.store import MaskRecord, MaskStore
     from napari_sam2.session.editing import MaskEditor
     from napari_sam2.session.lineage.lineage_editor import LineageEditor
     from napari_sam2.session.runs import SessionRuns
@@ -76,6 +76,10 @@ class ActionPlayer:
                 self._editor.merge_masks(source_id, target_id)
             case MasksMoved(_, source_id, target_id, frames):
                 self._lineage.move_masks(source_id, target_id, frames)
+
+    def set_mask(self, record: MaskRecord) -> None:
+        """Store a mask that was imported."""
+        self._editor.import_masks([record])
 
     def start(self, action: RunStarted) -> Iterator[int]:
         """Return a run that yields the number of frames done after each was stored."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.lineage import Lineage
+from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_masks
 from napari_sam2.export.tracking.formats import (
     TrackingFormat,
     check_tracking_output,
@@ -16,7 +17,7 @@ from napari_sam2.export.tracking.formats import (
     write_tracks,
 )
 from napari_sam2.export.tracking.label_movie import LabelMovie
-from napari_sam2.export.tracking.tables import read_lineage_csv
+from napari_sam2.export.tracking.lineage_files import read_lineage
 from napari_sam2.export.tracking.track_table import measure_tracks
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.stack import Stack, open_stack
@@ -37,7 +38,8 @@ class TrackingExportJob:
     output : Path
         File or folder to write.
     lineage : Path or None
-        Table with the columns ``id`` and ``parent``; for labels only.
+        Parents of labels, see :func:`napari_sam2.export.tracking.lineage_files.read_lineage`; None
+        uses the track file of a result folder of the Cell Tracking Challenge.
     image : Path or None
         The image of a session; None opens the file that the session names.
     axes : str or None
@@ -115,8 +117,7 @@ def _opened(job: TrackingExportJob, reporter: Reporter) -> Iterator[tuple[LabelM
             check_outside(job.output, read)
         for text in labels.notes:
             reporter.message(text)
-        lineage = Lineage() if job.lineage is None else read_lineage_csv(job.lineage)
-        yield LabelMovie.of_labels(labels), lineage
+        yield LabelMovie.of_labels(labels), lineage_of(job.source, job.lineage, reporter)
         return
     given = {"--lineage": job.lineage is not None, "--axes": job.axes is not None}
     _check_unused(job, given, "labels")
@@ -130,6 +131,16 @@ def _opened(job: TrackingExportJob, reporter: Reporter) -> Iterator[tuple[LabelM
         yield LabelMovie(saved.stack, saved.read), saved.lineage
 
 
+def lineage_of(labels: str | Path, given: Path | None, reporter: Reporter) -> Lineage:
+    """Return the parents of labels, from a file that is given or lies in their folder."""
+    path = given or find_ctc_tracks(Path(labels))
+    if path is None:
+        return Lineage()
+    if given is None:
+        reporter.message(f"Parents are those in {path.name}.")
+    return read_lineage(path)
+
+
 def _check_unused(job: TrackingExportJob, given: dict[str, bool], kind: str) -> None:
     for option, is_given in given.items():
         if is_given:
@@ -138,6 +149,8 @@ def _check_unused(job: TrackingExportJob, given: dict[str, bool], kind: str) -> 
 
 def _open_labels(job: TrackingExportJob) -> Stack:
     """Return the labels along t, without a note on other axes: all their planes are read."""
+    if job.axes is None and find_ctc_tracks(Path(job.source)) is not None:
+        return open_ctc_masks(Path(job.source))
     labels = open_stack(job.source, axes=job.axes)
     if "T" not in labels.label_axes:
         return labels

@@ -20,7 +20,10 @@ class FormatChoice(StrEnum):
 
 
 _Lineage = Annotated[
-    Path | None, typer.Option(help="Parents of labels: .csv with the columns id and parent.")
+    Path | None,
+    typer.Option(
+        help="Parents of labels: .csv with the columns id and parent, *_track.txt, .geff."
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.lineage import Lineage
-from napari_sam2.export.tracking.tables import (
-    read_lineage_csv,
-    write_lineage_csv,
-    write_tracks_csv,
-)
+from napari_sam2.export.tracking.ctc import write_ctc
+from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_masks
+from napari_sam2.export.tracking.geff import write_geff
+from napari_sam2.export.tracking.lineage_files import read_lineage, read_lineage_csv
+from napari_sam2.export.tracking.tables import write_lineage_csv, write_tracks_csv
 from tests.helpers.lineages import LINEAGE, PRESENT, label_movie, lineages, table_of
 
 
@@ -61,3 +62,38 @@ def test_tables_that_are_no_lineage_are_refused(tmp_path: Path, text: str, messa
     (tmp_path / "lineage.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         read_lineage_csv(tmp_path / "lineage.csv")
+
+
+def test_parents_are_read_from_tracks_of_the_challenge_and_graphs(tmp_path: Path) -> None:
+    pytest.importorskip("geff", reason="needs geff")
+    table = table_of(label_movie({**PRESENT, 3: (3, 4)}))
+    write_ctc(tmp_path / "01_RES", table)
+    write_geff(tmp_path / "tracks.geff", table)
+    assert find_ctc_tracks(tmp_path / "01_RES") == tmp_path / "01_RES" / "res_track.txt"
+    assert read_lineage(tmp_path / "01_RES" / "res_track.txt") == LINEAGE
+    assert read_lineage(tmp_path / "tracks.geff") == LINEAGE
+    (tmp_path / "bad_track.txt").write_text("1 0 4\n")
+    with pytest.raises(UserError, match=r"bad_track.txt, line 1: expected 4 numbers"):
+        read_lineage(tmp_path / "bad_track.txt")
+    (tmp_path / "empty.geff").mkdir()
+    with pytest.raises(UserError, match=r"empty.geff is no GEFF"):
+        read_lineage(tmp_path / "empty.geff")
+    with pytest.raises(UserError, match=r"Give a .csv, _track.txt or .geff"):
+        read_lineage(tmp_path / "lineage.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "mask003.tif").unlink(), "no mask of frame 3"),
+        (lambda folder: (folder / "mask003.tif").rename(folder / "cells.tif"), "no mask of the"),
+        (lambda folder: (folder / "mask003.tif").write_bytes(b""), "cannot be read"),
+    ],
+)
+def test_folders_of_the_challenge_that_are_incomplete_are_refused(
+    tmp_path: Path, change: Callable[[Path], object], message: str
+) -> None:
+    write_ctc(tmp_path / "01_RES", table_of(label_movie(PRESENT)))
+    change(tmp_path / "01_RES")
+    with pytest.raises(UserError, match=message):
+        open_ctc_masks(tmp_path / "01_RES")
