@@ -38,7 +38,9 @@ def write_geff(path: Path, table: TrackTable) -> None:
     )
     nodes = np.arange(len(table.spots), dtype=np.uint64)
     edges = np.array(list(table.links()), np.uint64).reshape(-1, 2)
-    properties = {name: {"values": v, "missing": None} for name, v in _properties(table).items()}
+    properties: Any = {
+        name: {"values": v, "missing": None} for name, v in _properties(table).items()
+    }
     write_arrays(path, nodes, properties, edges, {}, metadata, zarr_format=3)
 
 
