@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 
 from napari_sam2.core.atomic_files import write_text
+from napari_sam2.core.lineage import FrameSpan, Lineage
 from napari_sam2.export.tracking.track_table import TrackTable
 
 LINEAGE_COLUMNS = ("id", "parent", "first", "last")
@@ -27,8 +28,12 @@ def write_tracks_csv(path: Path, table: TrackTable) -> None:
 
 def write_lineage_csv(path: Path, table: TrackTable) -> None:
     """Write one row for each object: its id, its parent (empty for none), its frames."""
-    parents = table.lineage.parents
-    rows = ([i, parents.get(i), span.first, span.last] for i, span in table.spans.items())
+    write_lineage_rows(path, table.spans, table.lineage)
+
+
+def write_lineage_rows(path: Path, spans: Mapping[int, FrameSpan], lineage: Lineage) -> None:
+    """Write the table of :func:`write_lineage_csv` for objects with these frames."""
+    rows = ([i, lineage.parent(i), span.first, span.last] for i, span in spans.items())
     _write(path, LINEAGE_COLUMNS, rows)
 
 
