@@ -102,6 +102,10 @@ class ObjectEdits:
         """
         self._lineage.set_parent(object_id, parent_id)
 
+    def check_parent(self, object_id: int, parent_id: int | None) -> None:
+        """Raise UserError if :meth:`set_parent` would do so."""
+        self._lineage.check_parent(object_id, parent_id)
+
     def divide(self, object_id: int, frame: int, daughters: Iterable[int] = ()) -> tuple[int, ...]:
         """Let an object divide: it ends before a frame, and its daughters have it as parent.
 

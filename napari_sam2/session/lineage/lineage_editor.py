@@ -74,15 +74,19 @@ class LineageEditor:
 
     def set_parent(self, object_id: int, parent_id: int | None) -> None:
         """Set or remove the parent of an object; see the session's method."""
-        self._editor.add_prompted_objects()
-        self._check_links([object_id], parent_id)
-        if parent_id is not None:
-            self._check_end(parent_id, [object_id])
+        self.check_parent(object_id, parent_id)
         begins = f"Set object {parent_id} as the parent of object {object_id}"
         title = f"Remove the parent of object {object_id}" if parent_id is None else begins
         with self._history.step(title):
             self._objects.set_parent(object_id, parent_id)
         self._events.objects.emit()
+
+    def check_parent(self, object_id: int, parent_id: int | None) -> None:
+        """Raise UserError if :meth:`set_parent` would do so."""
+        self._editor.add_prompted_objects()
+        self._check_links([object_id], parent_id)
+        if parent_id is not None:
+            self._check_end(parent_id, [object_id])
 
     def divide(self, object_id: int, frame: int, daughters: tuple[int, ...]) -> tuple[int, ...]:
         """End an object before a frame and link its daughters; see the session's method."""
