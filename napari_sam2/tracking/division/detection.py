@@ -117,7 +117,8 @@ def _lasts(frames: list[_Frame], object_id: int, begin: int, rules: DivisionRule
 
 def _splits(frames: list[_Frame], rules: DivisionRules) -> list[Division]:
     """Return divisions after which the mask of the parent itself consists of parts."""
-    divisions, ended = [], set()
+    divisions: list[Division] = []
+    ended: set[int] = set()
     for number in range(1, len(frames)):
         for object_id in sorted(frames[number].in_parts - ended):
             later = frames[number : number + rules.min_frames]
