@@ -220,6 +220,7 @@ class ObjectTable(QTreeWidget):
         selected = self.selected_ids()
         ids = selected if object_id in selected else [object_id]
         several = f" {len(ids)} objects" if len(ids) > 1 else ""
+        daughters = [other for other in ids if other != object_id]
         jobs, menu = self._controller.accept_save, QMenu(self)
         menu.addAction("Go to the lowest score", lambda: self.jump.emit(object_id))
         menu.addAction(f"Propagate{several}", partial(self._controller.propagate_objects, ids))
@@ -229,9 +230,10 @@ class ObjectTable(QTreeWidget):
         menu.addSeparator()
         if several:
             menu.addAction(f"Merge{several}", partial(self._controller.merging.merge, ids))
-            daughters = [other for other in ids if other != object_id]
             link = partial(self.parents.set_parent, daughters, object_id)
             menu.addAction(f"Object {object_id} divides into the others", link)
+        divide = partial(self.parents.divide, object_id, daughters)
+        menu.addAction(f"Divide object {object_id} on this frame", divide)
         menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu

@@ -14,6 +14,8 @@ from napari_sam2.export.tracking.track_table import TrackTable
 
 TRACKS = "res_track.txt"
 """Name of the file with the tracks."""
+_SHOWN = 10
+"""How many labels a message names."""
 MAX_LABEL = int(np.iinfo(np.uint16).max)
 
 
@@ -92,7 +94,8 @@ def ctc_notes(table: TrackTable) -> tuple[str, ...]:
             f"The labels exceed {MAX_LABEL}, the largest one of the Cell Tracking Challenge: all "
             "tracks are numbered from 1.",
         )
-    parts = ", ".join(f"{s.label} (object {s.object_id})" for s in renamed)
+    parts = ", ".join(f"{s.label} (object {s.object_id})" for s in renamed[:_SHOWN])
+    parts += f" and {len(renamed) - _SHOWN} more" if len(renamed) > _SHOWN else ""
     return (
         "The format allows no gaps in a track. After a gap an object has a new label with the "
         f"earlier one as parent: {parts}.",

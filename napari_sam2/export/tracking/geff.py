@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,8 @@ def _properties(table: TrackTable) -> dict[str, np.ndarray]:
     columns: dict[str, np.ndarray] = {"t": np.array([spot.frame for spot in spots], np.int64)}
     for at, axis in enumerate(table.movie.space.lower()):
         columns[axis] = np.array([spot.center[at] for spot in spots], np.float64)
-    tracklets = {object_id: _tracklet(table, object_id) for object_id in table.tracks}
+    daughters = Counter(table.lineage.parents.values())
+    tracklets = {object_id: _tracklet(table, object_id, daughters) for object_id in table.tracks}
     columns["seg_id"] = np.array([s.object_id for s in spots], np.int64)
     columns["size"] = np.array([s.size for s in spots], np.int64)
     columns["tracklet"] = np.array([tracklets[s.object_id] for s in spots], np.int64)
@@ -66,11 +69,11 @@ def _properties(table: TrackTable) -> dict[str, np.ndarray]:
     return columns
 
 
-def _tracklet(table: TrackTable, object_id: int) -> int:
+def _tracklet(table: TrackTable, object_id: int, daughters: Mapping[int, int]) -> int:
     """Return the first object of a chain in which each has one daughter."""
     lineage = table.lineage
     parent = lineage.parent(object_id)
-    while parent is not None and len(lineage.daughters(parent)) == 1:
+    while parent is not None and daughters[parent] == 1:
         object_id, parent = parent, lineage.parent(parent)
     return object_id
 

@@ -42,8 +42,25 @@ class ParentEdits:
         except UserError as error:
             self._state.notice.emit(str(error))
             return
-        self._state.unsaved = True
         removed = f"Object {names} has no parent now."
         set_to = f"Object {parent_id} is now the parent of object {names}."
-        self._state.notice.emit(removed if parent_id is None else set_to)
+        self._finish(removed if parent_id is None else set_to)
+
+    def divide(self, object_id: int, daughters: Sequence[int]) -> None:
+        """Divide an object on the frame that is shown; its later masks become a daughter."""
+        sync = self._state.sync
+        if sync is None:
+            return
+        frame = sync.dims.frame
+        try:
+            found = sync.session.divide(object_id, frame, daughters)
+        except UserError as error:
+            self._state.notice.emit(str(error))
+            return
+        names = ", ".join(map(str, found))
+        self._finish(f"Object {object_id} ends before frame {frame}; its daughters are {names}.")
+
+    def _finish(self, text: str) -> None:
+        self._state.unsaved = True
+        self._state.notice.emit(text)
         self._state.changed.emit()

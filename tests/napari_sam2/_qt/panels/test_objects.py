@@ -215,3 +215,28 @@ def test_parents_are_set_in_the_table_and_refused_with_a_notice(
     user.key("U")
     user.settle()
     assert objects.lineage.daughters(1) == (2,)
+
+
+def test_an_object_is_divided_on_the_frame_that_is_shown(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, *PLACES[0])
+    user.settle()
+    session = user.sync.session
+    list(session.propagate())
+    user.sync.dims.show_plane((3,))
+    user.settle()
+    before = user.drafts().copy()
+    table = user.widget.objects.table
+    actions = {action.text(): action for action in table.menu_of(1).actions()}
+    actions["Divide object 1 on this frame"].trigger()
+    user.settle()
+    assert user.notice == "Object 1 ends before frame 3; its daughters are 2."
+    assert session.objects[2].parent == 1
+    assert session.scores.progress(1).frames == 3
+    np.testing.assert_array_equal(user.drafts()[:3], before[:3])
+    np.testing.assert_array_equal(user.drafts()[3:], 2 * before[3:])
+    actions["Divide object 1 on this frame"].trigger()
+    user.settle()
+    assert "has no mask from frame 3 on" in user.notice
