@@ -1,4 +1,4 @@
-"""Label movies of round cells that divide, enter and leave, with the divisions that are in them."""
+"""Label movies of round cells that divide and enter, with the divisions that are in them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DividingCells:
 
 
 def dividing_cells(seed: int, frames: int = 16, cells: int = 9) -> DividingCells:
-    """Return cells on a grid that drift; about half of them divide, some enter or leave."""
+    """Return cells on a grid that drift; about half of them divide, some enter later."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((frames, SIDE, SIDE), np.uint16)
     parents: dict[int, int] = {}
