@@ -9,6 +9,9 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from skimage.filters import gaussian, threshold_otsu
+from skimage.measure import label
 from skimage.metrics import contingency_table
 
 from napari_sam2.cli.app import run
@@ -121,3 +124,32 @@ def test_the_command(scene, tmp_path, capsys) -> None:
     assert "Omit --model, --max-objects" in " ".join(capsys.readouterr().err.split())
     assert run(arguments[:3]) == ExitCode.BAD_INPUT
     assert "--predicted" in capsys.readouterr().err
+
+
+def test_real_nuclei_score_as_with_scikit_image(shared) -> None:
+    folder = shared / "data/mouse_embryo_nuclei"
+    image, truth = (
+        tifffile.imread(folder / f"8_cell_stage_{part}.tif") for part in ("image", "masks")
+    )
+    smooth = gaussian(image.astype(np.float64), 1)
+    predicted = label(smooth > threshold_otsu(smooth)).astype(np.uint16)
+    found = score_labels(LabelImage(truth, "ZYX"), LabelImage(predicted, "ZYX"), along="z")
+
+    shared_pixels, ious = pairs_of(truth, predicted)
+    rows, columns = linear_sum_assignment(ious, maximize=True)
+    sizes = np.bincount(truth.ravel())[1:], np.bincount(predicted.ravel())[1:]
+    dices = 2 * shared_pixels[rows, columns] / (sizes[0][rows] + sizes[1][columns])
+    assert found.summary.dice == pytest.approx(dices.mean())
+    precisions = []
+    for true_plane, plane in zip(truth, predicted, strict=True):
+        hits = (pairs_of(true_plane, plane)[1] > 0.5).sum()
+        count = sum(len(set(np.unique(each)) - {0}) for each in (true_plane, plane))
+        precisions += [hits / (count - hits)] if count else []
+    assert found.precision == pytest.approx(np.mean(precisions))
+
+
+def pairs_of(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shared pixels and the IoU of all pairs of labels, by scikit-image."""
+    table = contingency_table(truth, predicted).toarray()
+    union = table.sum(1)[:, None] + table.sum(0)[None] - table
+    return table[1:, 1:], (table / np.maximum(union, 1))[1:, 1:]
