@@ -17,11 +17,13 @@ from napari_sam2.cli.options import (
     defaults_of,
     given,
 )
+from napari_sam2.core.errors import UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from napari_sam2.workflows.evaluation.evaluate import Evaluation
+    from napari_sam2.workflows.evaluation.predicted import PredictionScores
 
 _KINDS = {"point": "center", "box": "box", "mask": "mask"}
 
@@ -77,8 +79,11 @@ _Memory = Annotated[
 
 
 def evaluate(
-    images: Annotated[str, typer.Option(help="File, folder or URL of the images.")],
     labels: Annotated[Path, typer.Option(help="Ground truth: same shape without channels.")],
+    images: Annotated[_Text, typer.Option(help="File, folder or URL of the images.")] = None,
+    predicted: Annotated[
+        Path | None, typer.Option(help="Labels of any program to score, without a model.")
+    ] = None,
     model: Annotated[_Text, typer.Option(help="Name, or a weights file.")] = None,
     prompt: _Prompt = None,
     frame: _Frame = None,
@@ -96,39 +101,128 @@ def evaluate(
     input_size: InputSizeOption = None,
     csv: Annotated[Path | None, typer.Option(help="One row per object and frame.")] = None,
 ) -> None:
-    """Prompt each labeled object once, propagate, and compare with the labels."""
-    from rich.console import Console
+    """Prompt each labeled object once, propagate, and compare with the labels.
 
-    from napari_sam2.cli.console import ConsoleReporter, error_console
-    from napari_sam2.images.view import ViewPolicy
-    from napari_sam2.inference.protocol import MemoryPolicy
-    from napari_sam2.masks.label_image import open_label_image
-    from napari_sam2.prompts.from_labels import LabelPromptKind
-    from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, PromptFrame
-    from napari_sam2.workflows.evaluation.evaluate import evaluate as run
-    from napari_sam2.workflows.evaluation.metrics import write_csv
-
+    With PREDICTED, compare these labels instead.
+    """
+    if predicted is not None:
+        _check_unused(
+            given(
+                images=images,
+                model=model,
+                prompt=prompt,
+                axes=axes,
+                scene=scene,
+                view=view,
+                memory=memory,
+                exclusion=exclusion,
+                max_objects=max_objects,
+                device=device,
+                dtype=dtype,
+                input_size=input_size,
+            )
+        )
+        _score(labels, predicted, labels_axes, along, frame, csv, tracks=tracks)
+        return
+    places = given(model=model, axes=axes, along=along, scene=scene, device=device)
+    places |= given(dtype=converted(str, dtype), input_size=input_size)
     options = given(
-        prompt=converted(lambda choice: LabelPromptKind(_KINDS[choice]), prompt),
-        frame=converted(PromptFrame, frame),
-        view=converted(ViewPolicy.parse, view),
-        memory=converted(MemoryPolicy, memory),
+        prompt=prompt,
+        frame=frame,
+        view=view,
+        memory=memory,
         exclusion=exclusion,
         max_objects=max_objects,
     )
-    settings = EvaluationSettings(tracks=tracks, **options)
+    _evaluate(_required(images), labels, labels_axes, csv, places, options | {"tracks": tracks})
+
+
+def _required(images: str | None) -> str:
+    if images is None:
+        raise UserError("Give --images to evaluate a model, or --predicted to score other labels.")
+    return images
+
+
+def _evaluate(
+    images: str,
+    labels: Path,
+    labels_axes: str | None,
+    csv: Path | None,
+    places: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    from rich.console import Console
+
+    from napari_sam2.cli.console import ConsoleReporter, error_console
+    from napari_sam2.masks.label_image import open_label_image
+    from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings
+    from napari_sam2.workflows.evaluation.evaluate import evaluate as run
+    from napari_sam2.workflows.evaluation.metrics import write_csv
+
+    settings = EvaluationSettings(**_parsed(options))
     truth = open_label_image(labels, labels_axes)
     reporter = ConsoleReporter(error_console())
-    places = given(model=model, axes=axes, along=along, scene=scene, device=device)
-    places |= given(dtype=converted(str, dtype), input_size=input_size)
     found = run(images, truth, settings=settings, reporter=reporter, **places)
     if csv is not None:
         write_csv(found.rows, csv)
-    shown = defaults() | given(model=model, prompt=prompt)
+    shown = defaults() | places | given(prompt=options.get("prompt"))
     Console(soft_wrap=True).print(table(found, f"{shown['model']}, {shown['prompt']}"))
 
 
-def table(found: Evaluation, title: str) -> Table:
+def _parsed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the evaluation from options of the command line."""
+    from napari_sam2.images.view import ViewPolicy
+    from napari_sam2.inference.protocol import MemoryPolicy
+    from napari_sam2.prompts.from_labels import LabelPromptKind
+    from napari_sam2.workflows.evaluation.evaluate import PromptFrame
+
+    parsed = given(
+        prompt=converted(lambda choice: LabelPromptKind(_KINDS[choice]), options.get("prompt")),
+        frame=converted(PromptFrame, options.get("frame")),
+        view=converted(ViewPolicy.parse, options.get("view")),
+        memory=converted(MemoryPolicy, options.get("memory")),
+    )
+    return options | parsed
+
+
+def _check_unused(options: dict[str, Any]) -> None:
+    if options:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        raise UserError(f"--predicted compares two label images without a model. Omit {listed}.")
+
+
+def _score(
+    labels: Path,
+    predicted: Path,
+    labels_axes: str | None,
+    along: str | None,
+    frame: FrameChoice | None,
+    csv: Path | None,
+    *,
+    tracks: bool,
+) -> None:
+    from rich.console import Console
+
+    from napari_sam2.cli.console import ConsoleReporter, error_console
+    from napari_sam2.masks.label_image import open_label_image
+    from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, PromptFrame
+    from napari_sam2.workflows.evaluation.metrics import write_csv
+    from napari_sam2.workflows.evaluation.predicted import score_labels
+
+    settings = EvaluationSettings(tracks=tracks, **given(frame=converted(PromptFrame, frame)))
+    truth, other = open_label_image(labels, labels_axes), open_label_image(predicted)
+    reporter = ConsoleReporter(error_console())
+    found = score_labels(truth, other, settings, along=along, reporter=reporter)
+    if csv is not None:
+        write_csv(found.rows, csv)
+    rows = table(found, predicted.name)
+    rows.add_row("AP at IoU 0.5", f"{found.precision:.3f}")
+    rows.add_row("objects with a match", str(len(found.matches)))
+    rows.add_row("additional objects", str(found.additional))
+    Console(soft_wrap=True).print(rows)
+
+
+def table(found: Evaluation | PredictionScores, title: str) -> Table:
     """Return a table of the means; measures without a value are left out."""
     from rich.table import Table
 

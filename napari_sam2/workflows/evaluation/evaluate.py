@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_sam2.core.errors import UserError
-from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
-from napari_sam2.masks.label_image import place_notes, plane_reader
-from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
+from napari_sam2.masks.label_image import place_notes
+from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.factory import open_session
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
-from napari_sam2.workflows.evaluation.ctc import TrackScores, track_scores
-from napari_sam2.workflows.evaluation.metrics import MaskMetrics, Summary, compare, summarize
+from napari_sam2.workflows.evaluation.comparison import Comparison, GroundTruth
+from napari_sam2.workflows.evaluation.ctc import TrackScores
+from napari_sam2.workflows.evaluation.metrics import MaskMetrics, Summary, summarize
 from napari_sam2.workflows.model_summary import model_summary
 from napari_sam2.workflows.reporter import NullReporter
 
@@ -33,11 +29,10 @@ if TYPE_CHECKING:
 
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.label_image import LabelSource
-    from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.workflows.evaluation.comparison import Plane
     from napari_sam2.workflows.reporter import Reporter
 
-Plane = NDArray[np.integer]
 _SPATIAL_AXES = frozenset("zyx")
 _SETTINGS = SessionSettings()
 
@@ -182,7 +177,7 @@ def evaluate(
     stack = open_stack(images, **places)
     truth = _open_truth(stack, labels, reporter or NullReporter())
     forward = chosen.forward(stack)
-    prompted = truth.prompt_frames(chosen, first=forward)
+    prompted = _prompt_frames(truth, chosen, first=forward)
     session = open_session(
         images,
         PromptStore(truth.prompts(prompted, chosen.prompt), axis=stack.along),
@@ -191,16 +186,23 @@ def evaluate(
         settings=chosen.session(),
     )
     cost = _propagate(session, forward, reporter or NullReporter())
-    comparison = _Comparison(truth, session, prompted)
+    comparison = Comparison(truth, _reader(session), prompted)
     rows = tuple(comparison.rows(forward=forward))
     tracks = comparison.tracks() if chosen.tracks else None
     return Evaluation(rows, summarize(rows, stack.n_frames), tracks, cost)
 
 
-def _open_truth(stack: Stack, labels: LabelSource, reporter: Reporter) -> _GroundTruth:
+def _open_truth(stack: Stack, labels: LabelSource, reporter: Reporter) -> GroundTruth:
     for note in place_notes(labels, stack):
         reporter.message(note)
-    return _GroundTruth(stack, labels)
+    return GroundTruth(stack, labels)
+
+
+def _prompt_frames(
+    truth: GroundTruth, chosen: EvaluationSettings, *, first: bool
+) -> dict[int, int]:
+    only_start = chosen.frame is PromptFrame.START
+    return truth.prompt_frames(first=first, only_start=only_start, limit=chosen.max_objects)
 
 
 def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) -> Cost:
@@ -223,72 +225,13 @@ def _propagate(session: SegmentationSession, forward: bool, reporter: Reporter) 
     return Cost(seconds, session.encodings, sum(zoomed) / max(len(zoomed), 1))
 
 
-@dataclass(frozen=True)
-class _GroundTruth:
-    """The ground truth labels, read plane by plane."""
+def _reader(session: SegmentationSession) -> Callable[[int], Plane]:
+    labels = session.labels
+    if labels is None:
+        raise AssertionError("open_session always creates labels")
 
-    stack: Stack
-    labels: LabelSource
+    def plane(frame: int) -> Plane:
+        found: Plane = labels.read(session.stack.index(frame))
+        return found
 
-    def plane(self, frame: int) -> Plane:
-        plane: Plane = plane_reader(self.labels, self.stack, frame)(Window.of(self.stack.shape))
-        return plane
-
-    def prompt_frames(self, chosen: EvaluationSettings, *, first: bool) -> dict[int, int]:
-        """Return the frame on which each object is prompted."""
-        present: dict[int, list[int]] = {}
-        only_start = chosen.frame is PromptFrame.START
-        for frame in range(1 if only_start else self.stack.n_frames):
-            for label in np.unique(self.plane(frame)).tolist():
-                if label:
-                    present.setdefault(label, []).append(frame)
-        if not present:
-            where = "on the first frame" if only_start else "on all frames"
-            raise UserError(
-                f"The labels are 0 {where}, so there is no object to evaluate. Give other labels."
-            )
-        ids, limit = sorted(present), chosen.max_objects
-        if limit is not None and limit < len(ids):
-            ids = [ids[i] for i in np.linspace(0, len(ids) - 1, limit).round().astype(int)]
-        return {i: present[i][0] if first else present[i][len(present[i]) // 2] for i in ids}
-
-    def prompts(self, prompted: dict[int, int], kind: LabelPromptKind) -> Iterator[Prompt]:
-        """Yield a prompt for each object, given its prompted frame."""
-        for frame in sorted(set(prompted.values())):
-            plane = self.plane(frame)
-            ids = [label for label, at in prompted.items() if at == frame]
-            chosen = np.where(np.isin(plane, ids), plane, 0)
-            yield from prompts_from_labels(chosen, self.stack, kind, frame)
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """The ground truth and the predicted labels, with the prompted frame of each object."""
-
-    truth: _GroundTruth
-    session: SegmentationSession
-    prompted: dict[int, int]
-
-    def rows(self, *, forward: bool) -> Iterator[MaskMetrics]:
-        """Yield the metrics of each object on each frame, or only from its prompted frame on."""
-        planes = {frame: self.truth.plane(frame) for frame in set(self.prompted.values())}
-        for frame in range(self.truth.stack.n_frames):
-            true, predicted = self.truth.plane(frame), self._plane(frame)
-            for label, prompted in self.prompted.items():
-                if not (forward and frame < prompted):
-                    first = planes[prompted] == label
-                    masks = (true == label, predicted == label, first)
-                    yield compare(label, frame, *masks, prompted=frame == prompted)
-
-    def tracks(self) -> TrackScores:
-        """Return the tracking scores of the evaluated objects."""
-        frames = range(self.truth.stack.n_frames)
-        ids = list(self.prompted)
-        true = (np.where(np.isin(p, ids), p, 0) for p in map(self.truth.plane, frames))
-        return track_scores(true, map(self._plane, frames))
-
-    def _plane(self, frame: int) -> Plane:
-        if self.session.labels is None:
-            raise AssertionError("open_session always creates labels")
-        plane: Plane = self.session.labels.read(self.truth.stack.index(frame))
-        return plane
+    return plane
