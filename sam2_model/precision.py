@@ -126,7 +126,7 @@ def without_tf32(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatena
     """
 
     @functools.wraps(method)
-    def exact(network: Any, *args: P.args, **options: P.kwargs) -> R:
+    def exact(network: Any, /, *args: P.args, **options: P.kwargs) -> R:
         on_gpu = network.device.type == "cuda" and not torch.is_grad_enabled()
         if not on_gpu or network.precision is not Precision.FLOAT32:
             return method(network, *args, **options)
@@ -141,7 +141,8 @@ def _has_formats() -> bool:
 
 
 def _convolutions() -> Any:
-    return torch.backends.cudnn.conv if _has_formats() else torch.backends.cudnn
+    cudnn: Any = torch.backends.cudnn
+    return cudnn.conv if _has_formats() else cudnn
 
 
 def has_amx() -> bool:

@@ -177,7 +177,8 @@ def test_mixed_keeps_float32_weights() -> None:
 
 @pytest.fixture
 def tf32_is_on() -> Iterator[None]:
-    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    cudnn: Any = torch.backends.cudnn
+    settings = torch.backends.cuda.matmul, cudnn.conv
     before = [setting.fp32_precision for setting in settings]
     for setting in settings:
         setting.fp32_precision = "tf32"
@@ -187,7 +188,8 @@ def tf32_is_on() -> Iterator[None]:
 
 
 def _tf32() -> tuple[str, str]:
-    return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision
+    cudnn: Any = torch.backends.cudnn
+    return torch.backends.cuda.matmul.fp32_precision, cudnn.conv.fp32_precision
 
 
 @pytest.mark.skipif(
