@@ -88,6 +88,7 @@ def test_the_choices_of_evaluate_have_a_value() -> None:
                 "exclusion",
                 "plain",
                 "no-feature-cache",
+                "off",
                 "mask",
             ],
         ),
