@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 
 from sam2_model.errors import InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _NATIVE_BFLOAT16_CUDA = (8, 0)
 _CPU_FEATURES = ("amx_bf16", "avx512_bf16")
@@ -18,8 +24,9 @@ class Precision(Enum):
     """Number format that a network computes in.
 
     ``AUTO`` is :attr:`BFLOAT16` on GPUs of compute capability 8.0 and above and on CPUs with AMX
-    or AVX512-BF16, and :attr:`FLOAT32` elsewhere. ``FLOAT32`` is exact. ``BFLOAT16`` and
-    ``FLOAT16`` hold the weights of the image encoder and of the memory modules in that format.
+    or AVX512-BF16, and :attr:`FLOAT32` elsewhere. ``FLOAT32`` is exact: without gradients, GPUs
+    compute in it without TF32, see :func:`exact_float32`. ``BFLOAT16`` and ``FLOAT16`` hold the
+    weights of the image encoder and of the memory modules in that format.
     ``MIXED`` has float32 weights, and computes large attention calls in bfloat16.
     """
 
@@ -90,6 +97,52 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= _NATIVE_BFLOAT16_CUDA
     return device.type == "cpu" and any(map(cpu_features().__contains__, _CPU_FEATURES))
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Turn TF32 off for products and convolutions on CUDA GPUs, and restore it at the end.
+
+    The settings belong to the process: work of other threads that is started in between is also
+    computed without TF32.
+    """
+    settings = torch.backends.cuda.matmul, _convolutions()
+    # Older versions of torch have only the switch.
+    name, exact = ("fp32_precision", "ieee") if _has_formats() else ("allow_tf32", False)
+    before = [getattr(setting, name) for setting in settings]
+    try:
+        for setting in settings:
+            setattr(setting, name, exact)
+        yield
+    finally:
+        for setting, value in zip(settings, before, strict=True):
+            setattr(setting, name, value)
+
+
+def without_tf32(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Return a network's method that computes exactly if its precision is ``FLOAT32``.
+
+    Calls that record gradients, and those on other devices than CUDA, are left as they are.
+    """
+
+    @functools.wraps(method)
+    def exact(network: Any, /, *args: P.args, **options: P.kwargs) -> R:
+        on_gpu = network.device.type == "cuda" and not torch.is_grad_enabled()
+        if not on_gpu or network.precision is not Precision.FLOAT32:
+            return method(network, *args, **options)
+        with exact_float32():
+            return method(network, *args, **options)
+
+    return exact
+
+
+def _has_formats() -> bool:
+    return hasattr(torch.backends.cudnn, "conv")
+
+
+def _convolutions() -> Any:
+    cudnn: Any = torch.backends.cudnn
+    return cudnn.conv if _has_formats() else cudnn
 
 
 def has_amx() -> bool:

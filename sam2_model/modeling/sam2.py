@@ -19,7 +19,7 @@ from sam2_model.modeling.memory_attention import MemoryAttention, MemoryTokens
 from sam2_model.modeling.memory_encoder import MemoryEncoder
 from sam2_model.modeling.position_encoding import sine_1d, sine_2d
 from sam2_model.modeling.prompt_encoder import PointLabel, PromptEncoder
-from sam2_model.precision import Precision, resolve_precision
+from sam2_model.precision import Precision, resolve_precision, without_tf32
 
 SPATIAL_MEMORIES = 7
 MAX_POINTERS = 16
@@ -129,6 +129,7 @@ class SAM2(nn.Module):
         found = (module for part in parts for module in part.modules())
         return [module for module in found if isinstance(module, AttentionKernel)]
 
+    @without_tf32
     @out_of_memory_advice()
     def encode_image(self, pixels: Float[Tensor, "b 3 s s"]) -> Features:
         """Return the features of normalized images (B, 3, S, S)."""
@@ -141,6 +142,7 @@ class SAM2(nn.Module):
         """Return top features (B, d_model, h, w) for a frame without memories to attend to."""
         return features.top + self.no_mem_embed.view(1, -1, 1, 1)
 
+    @without_tf32
     @out_of_memory_advice()
     def decode_masks(
         self,
@@ -240,6 +242,7 @@ class SAM2(nn.Module):
         score = present.float() * _MEMORY_SCALE + _MEMORY_BIAS
         return SelectedMask(low_res, torch.ones_like(score), pointer, score)
 
+    @without_tf32
     @out_of_memory_advice()
     def encode_memory(
         self,
@@ -278,6 +281,7 @@ class SAM2(nn.Module):
             memory = memory + absent * embedding
         return memory
 
+    @without_tf32
     @out_of_memory_advice()
     def condition_on_memory(
         self, features: Features, memories: MemoryTokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,50 @@ def test_mixed_keeps_float32_weights() -> None:
     assert mixed.cast("float32").precision is Precision.FLOAT32
     with torch.inference_mode():
         assert torch.equal(mixed.encode_image(pixels).top, wanted)
+
+
+@pytest.fixture
+def tf32_is_on() -> Iterator[None]:
+    cudnn: Any = torch.backends.cudnn
+    settings = torch.backends.cuda.matmul, cudnn.conv
+    before = [setting.fp32_precision for setting in settings]
+    for setting in settings:
+        setting.fp32_precision = "tf32"
+    yield
+    for setting, value in zip(settings, before, strict=True):
+        setting.fp32_precision = value
+
+
+def _tf32() -> tuple[str, str]:
+    cudnn: Any = torch.backends.cudnn
+    return torch.backends.cuda.matmul.fp32_precision, cudnn.conv.fp32_precision
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.backends.cudnn, "conv"), reason="this torch has switches of TF32 only"
+)
+@pytest.mark.usefixtures("tf32_is_on")
+@pytest.mark.parametrize(
+    ("precision", "exact"), [(Precision.FLOAT32, True), (Precision.BFLOAT16, False)]
+)
+def test_float32_on_a_gpu_has_no_tf32_and_restores_it(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision, exact: bool
+) -> None:
+    model = network().cast(precision)
+    monkeypatch.setattr(type(model), "device", torch.device("cuda"))
+    seen: list[tuple[str, str]] = []
+
+    def fail(*_: object) -> None:
+        seen.append(_tf32())
+        raise RuntimeError("stopped")
+
+    monkeypatch.setattr(model.image_encoder.trunk, "forward", fail)
+    pixels = torch.zeros(1, 3, 32, 32)
+    with torch.inference_mode(), pytest.raises(RuntimeError, match="stopped"):
+        model.encode_image(pixels)
+    assert seen == [("ieee", "ieee") if exact else ("tf32", "tf32")]
+    assert _tf32() == ("tf32", "tf32")
+    # Training chooses for itself.
+    with pytest.raises(RuntimeError, match="stopped"):
+        model.encode_image(pixels)
+    assert seen[1] == ("tf32", "tf32")
