@@ -16,8 +16,12 @@ class FindChoice(StrEnum):
 
 FindOption = Annotated[FindChoice | None, typer.Option(help="What to find.")]
 MinScoreOption = Annotated[float | None, typer.Option(help="Smallest score, 0 to 1.")]
-MinAreaOption = Annotated[float | None, typer.Option(help="Smallest area in pixels.")]
-MaxAreaOption = Annotated[float | None, typer.Option(help="Largest area in pixels.")]
+MinAreaOption = Annotated[
+    float | None, typer.Option("--min-size", "--min-area", help="Smallest area in pixels.")
+]
+MaxAreaOption = Annotated[
+    float | None, typer.Option("--max-size", "--max-area", help="Largest area in pixels.")
+]
 MaxObjectsOption = Annotated[int | None, typer.Option(help="Keep only so many, best first.")]
 DiameterOption = Annotated[
     float | None, typer.Option(help="Expected diameter in pixels.", show_default="measured")

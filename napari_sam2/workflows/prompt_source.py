@@ -87,8 +87,8 @@ def find_prompts(
     )
     if not candidates:
         raise UserError(
-            f"Nothing was found on frame {frame}. Lower --min-score, give another --min-area or "
-            "--max-area, or start the --range at a frame with objects."
+            f"Nothing was found on frame {frame}. Lower --min-score, give another --min-size or "
+            "--max-size, or start the --range at a frame with objects."
         )
     count = len(candidates)
     found = "1 object" if count == 1 else f"{count} objects"

@@ -72,6 +72,7 @@ def test_segment_follows_what_it_finds_on_the_first_frame(source, tmp_path, capf
         ([], "--prompts FILE or --find"),
         (["--find", "everything", "--prompts", "clicks.json"], "one of them"),
         (["--find", "everything", "--min-area", "100000"], "Nothing was found"),
+        (["--find", "everything", "--min-size", "100000"], "--min-size"),
     ],
 )
 def test_a_segmentation_without_prompts_has_a_message(
