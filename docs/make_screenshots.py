@@ -18,7 +18,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2._qt.widget import SegmentTrackWidget
+from napari_sam2._qt.segment_track import SegmentTrackPanel
 
 SIZE = (1400, 860)
 
@@ -44,7 +44,7 @@ class Session:
         self.viewer.window.resize(*SIZE)
         self.viewer.open_sample("napari-sam2", sample)
         make = _maker(model) if model else None
-        self.widget = SegmentTrackWidget(self.viewer, make)
+        self.widget = SegmentTrackPanel(self.viewer, make)
         self.viewer.window.add_dock_widget(self.widget, name="Segment and track", area="right")
         wait(lambda: self.widget.state.sync is not None)
         self.sync: Any = self.widget.state.sync

@@ -31,7 +31,9 @@ _CHECKED = (
     "transforms",
     "video_predictor",
 )
-install_import_hook([f"sam2_model.{name}" for name in _CHECKED], "beartype.beartype")
+# Checked code would not be counted by SlipCover. The slow tests, without it, call all of it.
+if "SLIPCOVER_ENABLED" not in os.environ:
+    install_import_hook([f"sam2_model.{name}" for name in _CHECKED], "beartype.beartype")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _SERVER = pytest.StashKey[subprocess.Popen[bytes]]()

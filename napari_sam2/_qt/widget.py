@@ -1,52 +1,60 @@
-"""The dock widget "Segment and track"."""
+"""The dock widget "Segment and track", which loads its panel in the background."""
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
-from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout
+from qtpy.QtWidgets import QLabel, QVBoxLayout
 
-from napari_sam2._qt.components import column
-from napari_sam2._qt.dock_shortcuts import DockShortcuts
 from napari_sam2._qt.docked import DockedWidget
-from napari_sam2._qt.jobs.controller import SegmentationController
-from napari_sam2._qt.jobs.error_messages import ErrorMessage
-from napari_sam2._qt.model_controller import ModelController
-from napari_sam2._qt.panels.advanced import AdvancedPanel
-from napari_sam2._qt.panels.foot import FootPanel
-from napari_sam2._qt.panels.frame_edits import FrameEditPanel
-from napari_sam2._qt.panels.header import HeaderPanel
-from napari_sam2._qt.panels.image import ImagePanel
-from napari_sam2._qt.panels.model import ModelPanel
-from napari_sam2._qt.panels.objects import ObjectPanel
-from napari_sam2._qt.panels.refinement import RefinementPanel
-from napari_sam2._qt.panels.status import GettingStartedHint, RemedyButton, StatusPanel
-from napari_sam2._qt.panels.tools import ToolPanel
-from napari_sam2._qt.timeline.panel import TimelinePanel
-from napari_sam2._qt.unsaved_guard import UnsavedGuard
-from napari_sam2.analysis.run_summary import RunSummary
-from napari_sam2.core.errors import UserError
-from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
-from napari_sam2.viewer.guidance import WorkflowState, next_step
-from napari_sam2.viewer.keys import Action, KeyBindings
-from napari_sam2.viewer.layer_sync import LayerSync
-from napari_sam2.viewer.preferences import read_preferences
-from napari_sam2.viewer.tools import Tool
 
 if TYPE_CHECKING:
     import napari
 
+    from napari_sam2._qt.segment_track import SegmentTrackPanel
+    from napari_sam2.inference.model_catalog import ModelCatalog
     from napari_sam2.inference.protocol import Predictor
 
-_REFRESH_MS = 120
-"""Milliseconds for which changes are collected before the panels are refreshed."""
-_CONTRAST_CHANGED = "The contrast of the layer changed. The model still uses the earlier one."
+_PANEL_MODULE = "napari_sam2._qt.segment_track"
+POLL_MS = 15
+_WIDTH = 320
+PARTS = frozenset(
+    {
+        "controller",
+        "state",
+        "keys",
+        "images",
+        "model",
+        "models",
+        "header",
+        "tools",
+        "objects",
+        "timeline",
+        "refinement",
+        "frame_edits",
+        "status",
+        "hint",
+        "advanced",
+        "foot",
+        "middle",
+        "shortcuts",
+        "begin",
+        "refresh",
+        "show_error",
+        "workflow_state",
+    }
+)
+"""Attributes of the panel that this widget has, too."""
 
 
 class SegmentTrackWidget(DockedWidget):
     """Prompts, propagation, the objects and saving, for one viewer.
+
+    The window stays responsive when it is opened: a thread imports the modules of the panel, which
+    takes about a second the first time. The attributes of the panel are also those of the widget.
+    To read one before the panel is loaded makes the panel at once.
 
     Parameters
     ----------
@@ -62,289 +70,112 @@ class SegmentTrackWidget(DockedWidget):
         self,
         napari_viewer: "napari.Viewer",
         make_predictor: "Callable[[], Predictor] | None" = None,
-        catalog: ModelCatalog | None = None,
+        catalog: "ModelCatalog | None" = None,
     ) -> None:
         super().__init__()
-        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        preferences = read_preferences()
-        self.controller = SegmentationController(self.viewer, preferences.label_format)
-        self.state = self.controller.state
-        self.keys = KeyBindings(self.viewer, preferences.keys)
-        key = self.keys.key
-        self.images = ImagePanel(self.viewer)
-        preferred = ModelChoice(preferences.model, preferences.device, preferences.dtype)
-        self.model = ModelPanel(preferred)
-        catalog = catalog or (None if make_predictor else HubCatalog())
-        self.models = ModelController(self.model, self.controller, catalog, make_predictor)
-        self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
-        self.tools = ToolPanel(self.controller, key)
-        self.objects = ObjectPanel(self.controller, key)
-        self.timeline = TimelinePanel(self.state, self.controller.runs)
-        self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
-        self.frame_edits = FrameEditPanel(self.controller, key)
-        self.status = StatusPanel()
-        self.hint = GettingStartedHint(key, preferences.hint)
-        self.advanced = AdvancedPanel(self.controller, preferences.hover)
-        self.foot = FootPanel(self.controller, key)
-        self.middle = QScrollArea()
-        self._refresh_timer = self._timer(_REFRESH_MS, self.refresh)
-        self._tool_timer = self._timer(0, self._use_point_tool)
-        self._arrange()
-        self._connect()
-        self.shortcuts = DockShortcuts(self, self._actions(), self.keys)
+        self.viewer = napari_viewer
+        self._panel: SegmentTrackPanel | None = None
+        self._make_predictor = make_predictor
+        self._catalog = catalog
+        self._loading = PanelModules()
+        self._message = QLabel("Loading...")
+        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._message.setWordWrap(True)
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._show_panel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._message)
+        self.setMinimumWidth(_WIDTH)
         self.attach()
 
-    def _timer(self, milliseconds: int, call: Callable[[], Any]) -> QTimer:
-        made = QTimer(self)
-        made.setSingleShot(True)
-        made.setInterval(milliseconds)
-        made.timeout.connect(call)
-        return made
+    @property
+    def loaded(self) -> bool:
+        """Whether the panel was made."""
+        return self._panel is not None
 
-    def _arrange(self) -> None:
-        parts = (
-            self.hint,
-            self.tools,
-            self.objects,
-            self.timeline,
-            self.frame_edits,
-            self.refinement,
-            self.advanced,
-        )
-        content = column(*parts)
-        content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
-        content.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
-        self.middle.setWidget(content)
-        self.middle.setWidgetResizable(True)
-        self.middle.setFrameShape(self.middle.Shape.NoFrame)
-        self.middle.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.setSpacing(4)
-        layout.addWidget(self.header)
-        layout.addWidget(self.middle, 1)
-        layout.addWidget(self.status)
-        layout.addWidget(self.foot)
-        self._fit_width()
+    @property
+    def panel(self) -> "SegmentTrackPanel":
+        """The panel; it is made now if it was not made before.
 
-    def _fit_width(self) -> None:
-        """Make the widget as wide as its content and a vertical scroll bar."""
-        bar = self.middle.verticalScrollBar().sizeHint().width()
-        content = self.middle.widget()
-        needed = (content or self).minimumSizeHint().width() + bar
-        self.middle.setMinimumWidth(max(300, needed))
+        Raises
+        ------
+        ImportError
+            If a module of the panel cannot be imported.
+        """
+        return self._panel or self._make_panel()
 
-    def _connect(self) -> None:
-        state = self.state
-        state.changed.connect(self._schedule_refresh)
-        state.session_changed.connect(self._session_changed)
-        state.notice.connect(self.status.show_notice)
-        state.fault.connect(self.show_error)
-        state.run_ended.connect(self.foot.refresh)
-        state.contrast_changed.connect(self._contrast_changed)
-        self.images.chosen.connect(self.begin)
-        self.models.ready.connect(self._model_ready)
-        self.objects.table.jump.connect(self.timeline.review.next_frame)
-        state.run_summarized.connect(self._run_summarized)
-        self.header.ct_window.suggested.connect(self._offer_ct_window)
+    def _make_panel(self) -> "SegmentTrackPanel":
+        self._timer.stop()
+        made = import_module(_PANEL_MODULE).SegmentTrackPanel
+        self._panel = panel = made(self.viewer, self._make_predictor, self._catalog)
+        self._message.hide()
+        self.setMinimumWidth(0)
+        self.layout().addWidget(panel)  # type: ignore[union-attr]
+        return panel
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in PARTS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.panel, name)
 
     def attached(self) -> None:
-        """Connect to the viewer, and continue its segmentation or load a model."""
-        self.viewer.layers.events.removed.connect(self._layer_removed)
-        self.viewer.events.theme.connect(self._theme_changed)
-        self._theme_changed()
-        self.images.attach()
-        self.refinement.attach()
-        self.timeline.attach()
-        self.models.open()
-        self.controller.open()
-        self.keys.bind(self._actions())
-        self._start()
-
-    def release(self) -> None:
-        """Release everything; a click on the layers changes nothing any more."""
-        if self.controller.tools is not None:
-            self.controller.tools.stop()
-        super().release()
+        """Load the panel, or connect it to the viewer again."""
+        if self._panel is None:
+            self._loading.start()
+            self._timer.start()
+        else:
+            self._panel.attach()
 
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
-        """Return what ends keys, connections and threads."""
-        removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
-        theme, theme_changed = self.viewer.events.theme, self._theme_changed
-        return (
-            self._refresh_timer.stop,
-            self._tool_timer.stop,
-            self.keys.release,
-            self.images.detach,
-            lambda: removed.disconnect(layer_removed),
-            lambda: theme.disconnect(theme_changed),
-            self.foot.close_activity,
-            self.refinement.detach,
-            self.timeline.detach,
-            self.models.close,
-            self.controller.close,
-        )
+        """Return what ends loading and releases the panel."""
+        return self._timer.stop, self._release_panel
 
-    def _actions(self) -> dict[Action, Callable[[], Any]]:
-        controller, tools = self.controller, self.tools
-        return {
-            Action.PROPAGATE: controller.propagate,
-            Action.PROPAGATE_ALL: controller.propagate_all,
-            Action.STOP: controller.runs.stop,
-            Action.ACCEPT: controller.accept_save.accept,
-            Action.ACCEPT_ALL: controller.accept_save.accept_all,
-            Action.NEW_OBJECT: controller.new_object,
-            Action.OBJECT_PER_CLICK: tools.toggle_per_click,
-            Action.CANDIDATE: controller.predictions.next_candidate,
-            Action.REFINE: controller.refinement.refine_frame,
-            Action.SAVE: controller.accept_save.save,
-            Action.JUMP: self.timeline.review.next_frame,
-            Action.SIGN: tools.flip_sign,
-            Action.UNDO: controller.undo,
-            Action.REDO: controller.redo,
-            Action.POINT: lambda: tools.use(Tool.POINT),
-            Action.BOX: lambda: tools.use(Tool.BOX),
-            Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
-            Action.PAINT: lambda: tools.use(Tool.PAINT),
-            Action.LOCK: controller.frame_edits.lock_frame,
-            Action.BEGIN: controller.frame_edits.begin_here,
-            Action.END: controller.frame_edits.end_here,
-            Action.MERGE: self.objects.table.merge_selected,
-        }
+    def _release_panel(self) -> None:
+        if self._panel is not None:
+            self._panel.release()
 
-    def _start(self) -> None:
-        existing = LayerSync.find(self.viewer)
-        if existing is not None:
-            self.controller.adopt(existing)
-            self.models.adopt(existing.sessions.predictor)
-            self._tool_timer.start()
-        elif self.state.predictor is None:
-            self.models.load()
+    def _show_panel(self) -> None:
+        """Make the panel once its modules are imported, or show why they are not."""
+        if self._loading.running:
+            return
+        self._timer.stop()
+        if self._loading.error is None:
+            self._make_panel()
         else:
-            self.begin()
-        self.refresh()
-
-    def _model_ready(self) -> None:
-        self.status.clear_error()
-        if self.state.sync is None:
-            self.begin()
-
-    def begin(self) -> None:
-        """Start a session on the chosen image, if a model is loaded."""
-        if self.state.predictor is None or not self.images.images:
-            return
-        self.status.clear_notice()
-        try:
-            self.controller.begin(self.images.images, self.images.axis)
-        except UserError as error:
-            self.show_error(ErrorMessage.of(error))
-            return
-        self.status.clear_error()
-        self._tool_timer.start()
-
-    def _use_point_tool(self) -> None:
-        """Select the point tool after napari has made a new image the active layer."""
-        self.tools.use(Tool.POINT)
-
-    def show_error(self, message: ErrorMessage) -> None:
-        """Show an error with its remedies, here and as a napari notification."""
-        self.status.show_error(message.text, self.models.remedies(message))
-        show_error(message.text)
-        self._schedule_refresh()
-
-    def _run_summarized(self, summary: RunSummary) -> None:
-        larger = self.models.larger() if summary.advice else None
-        buttons = (self.timeline.review.jump_button(summary), larger)
-        self.status.show_notice(self.status.notice.text(), [made for made in buttons if made])
-
-    def _session_changed(self) -> None:
-        tools = self.controller.tools
-        if tools is not None:
-            tools.events.changed.connect(self.tools.refresh)
-            tools.events.changed.connect(self._schedule_refresh)
-            tools.events.notice.connect(self.status.show_notice)
-        self._schedule_refresh()
-
-    def _theme_changed(self, event: Any = None) -> None:
-        self.tools.set_color(get_theme(self.viewer.theme).icon.as_hex())
-
-    def _contrast_changed(self) -> None:
-        self._schedule_refresh()
-        shown = self.status.notice.text() == _CONTRAST_CHANGED
-        outdated = self.controller.model_input.outdated()
-        if outdated and not shown:
-            update = RemedyButton(
-                "Update the contrast of the model",
-                "Show the model the image with the contrast and the colors of its layer.",
-                self.controller.model_input.update,
+            self._message.setText(
+                f"The widget cannot be loaded: {self._loading.error}. Install napari-sam2 again "
+                "with all its dependencies, and restart napari."
             )
-            self.status.show_notice(_CONTRAST_CHANGED, (update,))
-        elif shown and not outdated:
-            self.status.clear_notice()
 
-    def _offer_ct_window(self) -> None:
-        apply = self.header.ct_window.apply
-        use = RemedyButton(apply.text(), apply.toolTip(), self.header.ct_window.use)
-        text = "This image is a CT. Its whole range leaves few gray levels for soft tissue."
-        self.status.show_notice(text, (use,))
 
-    def _schedule_refresh(self) -> None:
-        if not self._refresh_timer.isActive():
-            self._refresh_timer.start()
+class PanelModules:
+    """The modules of the panel, imported by a thread.
 
-    def refresh(self) -> None:
-        """Update all panels."""
-        UnsavedGuard.install(self, self.viewer)
-        self.header.refresh()
-        self.objects.refresh()
-        self.foot.refresh()
-        self.timeline.refresh()
-        self.frame_edits.refresh()
-        self.refinement.refresh()
-        self.tools.refresh()
-        self.advanced.refresh()
-        now = self.workflow_state()
-        if now.accepted:
-            self.hint.dismiss()
-        self.status.show_next(next_step(now))
-        self.status.show_states(self._states())
-        self._fit_width()
+    Attributes
+    ----------
+    error : Exception or None
+        Why the import failed.
+    """
 
-    def workflow_state(self) -> WorkflowState:
-        """Return how far the user is in the workflow."""
-        state = self.state
-        has_image, loading = bool(self.images.images), self.models.awaited
-        session, progress = state.session, state.progress(state.current)
-        if session is None or progress is None:
-            return WorkflowState(has_image=has_image, loading=loading)
-        return WorkflowState(
-            has_image=True,
-            loading=loading,
-            session=True,
-            prompts=len(session.prompts.frames(state.current)),
-            frames_done=progress.frames,
-            frames=state.n_frames,
-            clicking=self.controller.tools is None or self.controller.tools.active is not None,
-            running=state.running is not None,
-            refining=state.refining,
-            accepted=state.accepted_count(),
-            unsaved=state.unsaved,
-        )
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self._thread = Thread(target=self._import, name="napari-sam2 import", daemon=True)
 
-    def _states(self) -> list[str]:
-        predictor, states = self.state.predictor, []
-        if predictor is not None:
-            info = predictor.info
-            states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
-            if self.model.license:
-                states.append(f"{info.name}: license {self.model.license}")
-            if not info.trained:
-                states.append("untrained model: its masks are meaningless")
-        if self.state.sync is not None and self.state.unsaved:
-            states.append("not saved")
-        elif self.state.saved is not None:
-            states.append(f"saved: {self.state.saved.name}")
-        return states
+    @property
+    def running(self) -> bool:
+        """Whether the thread is importing."""
+        return self._thread.is_alive()
 
-    def _layer_removed(self, event: Any) -> None:
-        self._schedule_refresh()
+    def start(self) -> None:
+        """Start the thread, once."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def _import(self) -> None:
+        # Whatever an import raises is shown in the widget.
+        try:
+            import_module(_PANEL_MODULE)
+        except Exception as error:
+            self.error = error

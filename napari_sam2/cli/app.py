@@ -21,6 +21,7 @@ from napari_sam2.cli.commands import (
     sessions,
     train,
 )
+from napari_sam2.cli.commands.tracking import export, session_import
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.cli.options import showing
 from napari_sam2.core.errors import UserError
@@ -38,6 +39,8 @@ app.command("resume")(sessions.resume)
 app.command("replay", cls=showing(sessions.replay_defaults))(sessions.replay)
 app.command("pack")(sessions.pack)
 app.command("measure")(measure.measure)
+app.command("export")(export.export)
+app.command("import", cls=showing(session_import.defaults))(session_import.import_labels)
 app.command("demo")(demo.demo)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")

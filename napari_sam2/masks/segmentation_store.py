@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -212,6 +213,26 @@ class SegmentationStore:
                     changes.append((source.merged_into(target_id, old), old))
             self._replace(changes)
         return [(self._frames[record.index], record.info) for record, _ in changes]
+
+    def move(
+        self, source_id: int, target_id: int, frames: Iterable[int]
+    ) -> list[tuple[int, MaskInfo]]:
+        """Give the masks of an object on some frames to another one, which has none there.
+
+        Returns
+        -------
+        list of tuple
+            (frame, mask without pixels) of the masks of the other object.
+        """
+        with self._edits.edit(f"Move masks of object {source_id}"), self._lock:
+            found = [self.masks.get(source_id, i) for i in self._planes(source_id, frames)]
+            moved = [replace(old, object_id=target_id) for old in found if old is not None]
+            for record in moved:
+                old = self.masks.get(source_id, record.index)
+                self._write(MaskKey(source_id, record.index), None, old)
+                self._write(MaskKey(target_id, record.index), record, None)
+                self._drafts.delete(source_id, record.index)
+        return [(self._frames[record.index], record.info) for record in moved]
 
     def exchange(
         self, masks: Mapping[MaskKey, MaskRecord | None]

@@ -17,16 +17,19 @@ from napari_sam2.session.actions.actions import (
     MasksMerged,
     SessionAction,
     StatusChanged,
+    ValueSet,
 )
 from napari_sam2.session.events import SessionEvents
 from napari_sam2.session.history.session_state import SessionState
+from napari_sam2.session.lineage.links import merge_links
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.prompt_transfer import move_prompts
+from napari_sam2.session.tracks.locks import locked_error
 from napari_sam2.tracking.exclusion import return_pixels
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
-    from napari_sam2.masks.store import MaskStore
+    from napari_sam2.masks.store import MaskRecord, MaskStore
     from napari_sam2.prompts.store import PromptStore
     from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.history.edit_history import EditHistory
@@ -148,6 +151,8 @@ class MaskEditor:
             self._prompts.clear(object_id)
             self.delete(object_id, None)
             if object_id in self.objects:
+                for daughter in self.objects.lineage.daughters(object_id):
+                    self.objects.set_parent(daughter, None)
                 self.objects.remove(object_id)
         self._events.objects.emit()
 
@@ -158,6 +163,7 @@ class MaskEditor:
             with self._history.edit("Merge"):
                 dropped = move_prompts(self._prompts, source_id, target_id)
                 self.merge_masks(source_id, target_id)
+                merge_links(self.objects, source_id, target_id)
             self.remove(source_id)
         return dropped
 
@@ -321,17 +327,23 @@ class MaskEditor:
     def take_locked(self, object_id: int, frames: Iterable[int] | None, masks: MaskStore) -> None:
         """Replace an object's masks by those of a store that are locked there."""
         chosen = self._store.frames(object_id) if frames is None else frames
-        found = [(frame, masks.get(object_id, self._store.index(frame))) for frame in chosen]
-        locked = [(f, r) for f, r in found if r is not None and r.status is MaskStatus.LOCKED]
+        found = [masks.get(object_id, self._store.index(frame)) for frame in chosen]
+        locked = [r for r in found if r is not None and r.status is MaskStatus.LOCKED]
         with self._history.edit(f"Lock object {object_id}"):
-            records = [record.with_status(MaskStatus.FINAL) for _, record in locked]
-            self._store.exchange({MaskKey(r.object_id, r.index): r for r in records})
-            for (frame, _), record in zip(locked, records, strict=True):
-                self.scores.add(ScoreRow.from_info(frame, record.info))
+            self._set_masks([record.with_status(MaskStatus.FINAL) for record in locked])
 
+    def import_masks(self, records: Sequence[MaskRecord]) -> None:
+        """Store masks that other programs have made, in place of earlier ones."""
+        with self._history.step("Import masks"):
+            self._set_masks(records)
+            for record in records:
+                self.objects.add(record.object_id)
+                self._history.log(ValueSet(MaskKey(record.object_id, record.index), record))
+        for record in records:
+            self._events.masks.emit(record.object_id, record.index)
+        self._events.objects.emit()
 
-def locked_error(object_id: int, frame: int) -> UserError:
-    """Return the error for a change of a locked mask."""
-    return UserError(
-        f"Object {object_id} is locked on frame {frame}. Unlock it there to change it."
-    )
+    def _set_masks(self, records: Sequence[MaskRecord]) -> None:
+        self._store.exchange({MaskKey(r.object_id, r.index): r for r in records})
+        for record in records:
+            self.scores.add(ScoreRow.from_info(self._store.frame(record.index), record.info))

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.session.tracks.imported_masks import masks_of_labels
 
 if TYPE_CHECKING:
     from napari_sam2.masks.mask import FrameResult
     from napari_sam2.masks.segmentation_store import SegmentationStore
     from napari_sam2.prompts.types import Prompt
     from napari_sam2.session.editing import MaskEditor
+    from napari_sam2.session.lineage.lineage_editor import LineageEditor
     from napari_sam2.session.tracks.object_tracks import ObjectTracks
 
 
@@ -26,12 +31,21 @@ class ObjectEdits:
         The masks.
     tracks : ObjectTracks
         What was tracked of the objects, and where they are absent.
+    lineage : LineageEditor
+        Edits parents and divisions.
     """
 
-    def __init__(self, editor: MaskEditor, store: SegmentationStore, tracks: ObjectTracks) -> None:
+    def __init__(
+        self,
+        editor: MaskEditor,
+        store: SegmentationStore,
+        tracks: ObjectTracks,
+        lineage: LineageEditor,
+    ) -> None:
         self._editor = editor
         self._store = store
         self._tracks = tracks
+        self._lineage = lineage
 
     def add_object(self, name: str = "") -> int:
         """Add an object and return its id."""
@@ -48,6 +62,78 @@ class ObjectEdits:
     def hide(self, object_id: int, hidden: bool = True) -> None:
         """Hide an object in viewers, or show it."""
         self._editor.hide(object_id, hidden)
+
+    def import_labels(self, frame: int, labels: NDArray[np.integer]) -> tuple[int, ...]:
+        """Store the labels of a frame as accepted masks; objects that are missing are added.
+
+        Masks that the objects have there are replaced. Objects without a label keep theirs.
+
+        Parameters
+        ----------
+        frame : int
+            Position along the propagated axis.
+        labels : NDArray[np.integer]
+            (H, W), ids of objects; 0 is the background.
+
+        Returns
+        -------
+        tuple of int
+            The objects with a label, increasing.
+
+        Raises
+        ------
+        UserError
+            If a mask that would be replaced is locked; nothing is changed then.
+        """
+        records = masks_of_labels(labels, self._store.index(frame))
+        for record in records:
+            self._editor.check_unlocked(record.object_id, frame)
+        self._editor.import_masks(records)
+        return tuple(record.object_id for record in records)
+
+    def set_parent(self, object_id: int, parent_id: int | None) -> None:
+        """Set the object that divided into an object and others; None for none.
+
+        Raises
+        ------
+        UserError
+            If either does not exist, the object would be its own ancestor, the parent still has
+            a mask when the object begins, or the session is not along t.
+        """
+        self._lineage.set_parent(object_id, parent_id)
+
+    def check_parent(self, object_id: int, parent_id: int | None) -> None:
+        """Raise UserError if :meth:`set_parent` would do so."""
+        self._lineage.check_parent(object_id, parent_id)
+
+    def divide(self, object_id: int, frame: int, daughters: Iterable[int] = ()) -> tuple[int, ...]:
+        """Let an object divide: it ends before a frame, and its daughters have it as parent.
+
+        If the object has masks or prompts from the frame on, they become a new daughter.
+
+        Parameters
+        ----------
+        object_id : int
+            The label value of the parent.
+        frame : int
+            The first frame after the division.
+        daughters : iterable of int
+            Other objects that become daughters; they begin on the frame or later.
+
+        Returns
+        -------
+        tuple of int
+            All daughters, the new one first.
+
+        Raises
+        ------
+        UserError
+            If there is no daughter, a link is not possible, see :meth:`set_parent`, or a mask of
+            the object is locked from the frame on. Nothing is changed then.
+        IndexError
+            If there is no such frame.
+        """
+        return self._lineage.divide(object_id, frame, tuple(daughters))
 
     def accept(
         self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from napari_sam2.core.edit_log import EditLog, NullEditLog
 from napari_sam2.core.errors import UserError
+from napari_sam2.core.lineage import Lineage
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.session.tracks.track_record import TrackRecord
 
@@ -29,6 +30,8 @@ class SegmentedObject:
     tracks : tuple of (FixedPosition, TrackRecord)
         What was tracked, for each position on the axes that are neither propagated nor in the
         plane.
+    parent : int or None
+        The object that divided into this one and others; None for none.
     """
 
     id: int
@@ -36,6 +39,7 @@ class SegmentedObject:
     hidden: bool = False
     label_class: str = ""
     tracks: tuple[tuple[FixedPosition, TrackRecord], ...] = ()
+    parent: int | None = None
 
     def __post_init__(self) -> None:
         if self.id < 1:
@@ -61,6 +65,7 @@ class SegmentedObject:
             "hidden": self.hidden,
             "label_class": self.label_class,
             "tracks": tracks,
+            "parent": self.parent,
         }
 
     @classmethod
@@ -71,7 +76,8 @@ class SegmentedObject:
             for at, record in value.get("tracks", ())
         )
         label_class = value.get("label_class", "")
-        return cls(value["id"], value["name"], value["hidden"], label_class, tracks)
+        parent = value.get("parent")
+        return cls(value["id"], value["name"], value["hidden"], label_class, tracks, parent)
 
 
 class ObjectKey(NamedTuple):
@@ -120,6 +126,18 @@ class ObjectList:
             )
             if new != old:
                 self._write(object_id, new)
+
+    @property
+    def lineage(self) -> Lineage:
+        """The parents of all objects."""
+        return Lineage({o.id: o.parent for o in self if o.parent is not None})
+
+    def set_parent(self, object_id: int, parent: int | None) -> None:
+        """Set the parent of an object, None for none; links are not checked."""
+        with self.edits.edit(f"Set the parent of object {object_id}"):
+            old = self[object_id]
+            if old.parent != parent:
+                self._write(object_id, replace(old, parent=parent))
 
     def track(self, object_id: int, position: FixedPosition) -> TrackRecord:
         """Return what was tracked of an object at a position; nothing if it is not listed."""

@@ -18,6 +18,7 @@ from napari_sam2.session.actions.player import ActionPlayer
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
 from napari_sam2.session.history.edit_history import EditHistory
+from napari_sam2.session.lineage.lineage_editor import LineageEditor
 from napari_sam2.session.object_edits import ObjectEdits
 from napari_sam2.session.objects import ObjectList
 from napari_sam2.session.pipeline import InferencePipeline
@@ -115,7 +116,9 @@ class SegmentationSession(ObjectEdits):
         self._resolver = PromptResolver(prompts, self._store, stack.shape)
         tracks = ObjectTracks(stack, self.objects, prompts, self._store, self._resolver)
         parts = (self._store, prompts, self.events, self._journal, self.objects)
-        super().__init__(MaskEditor(*parts, self.history, tracks), self._store, tracks)
+        editor = MaskEditor(*parts, self.history, tracks)
+        lineage = LineageEditor(stack, *parts, self.history, tracks, editor)
+        super().__init__(editor, self._store, tracks, lineage)
         self.scores = self._editor.scores
         self._pipeline = InferencePipeline(
             stack, predictor, intensity, self.settings, self._resolver.resolve, reader or stack
@@ -128,7 +131,9 @@ class SegmentationSession(ObjectEdits):
             *(self._refiner, self._journal, self._run, self._model_lock, self.history),
             *(self.settings.checkpoint_every, prompts.position),
         )
-        self.actions = ActionPlayer(self._editor, self._runs, self.preview, self.choose)
+        self.actions = ActionPlayer(
+            self._editor, self._runs, self.preview, self.choose, self._lineage
+        )
 
     @property
     def intensity(self) -> Intensity:

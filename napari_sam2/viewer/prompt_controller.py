@@ -9,11 +9,11 @@ from typing import Any
 from napari_sam2.inference.preview import Preview
 from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, PromptKey
-from napari_sam2.session.editing import locked_error
 from napari_sam2.session.history.edit_keys import EditDescription, EditedPlace
 from napari_sam2.session.history.edit_token import EditToken
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.tracks.locks import locked_error
 from napari_sam2.viewer.events import SyncEvents
 
 PromptChange = tuple[PromptKey, tuple[Prompt, ...]]

@@ -15,6 +15,7 @@ from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.workflows.tracking.divisions import DivisionMode
 
 _SETTINGS = SessionSettings()
 _REQUEST = PropagationRequest()
@@ -82,6 +83,10 @@ class SegmentationJob:
         Which candidates of ``find`` are kept.
     diameter : float or None
         Expected diameter of what is searched for, in pixels; None measures it.
+    divisions : DivisionMode
+        What is done about divisions of tracked objects, along t.
+    lineage : Path or None
+        Table of the parents to write, with ``divisions`` auto.
     labels_as : LabelPromptKind
         What the labels of a label image become.
     labels_axes : str or None
@@ -120,6 +125,8 @@ class SegmentationJob:
     text_model: str = DEFAULT_TEXT_MODEL
     limits: CandidateLimits = field(default_factory=CandidateLimits)
     diameter: float | None = None
+    divisions: DivisionMode = DivisionMode.OFF
+    lineage: Path | None = None
     labels_as: LabelPromptKind = LabelPromptKind.MASK
     labels_axes: str | None = None
     feature_cache: bool = False

@@ -37,6 +37,7 @@ from napari_sam2.workflows.prompt_source import (
     search_facts,
 )
 from napari_sam2.workflows.reporter import NullReporter
+from napari_sam2.workflows.tracking.divisions import check_divisions
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -117,6 +118,8 @@ def _prepare(job: SegmentationJob, reporter: Reporter) -> PreparedSegmentation:
     _check_existing(job, output)
     stack = _open(job)
     frames = _resolve_frames(job.frames, stack.n_frames)
+    replaces = job.overwrite or job.resume
+    check_divisions(job.divisions, job.lineage, stack, replaces=replaces)
     given = read_prompts(job, stack, frames)
     _check_destinations(job, output, stack, frames)
     if output.kind is OutputKind.PNG and given is not None:

@@ -27,6 +27,7 @@ from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
+from napari_sam2.workflows.tracking.divisions import write_divisions
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import ModelInfo
@@ -180,7 +181,8 @@ def _run(
         return RunEnding.INTERRUPTED
     for text in overlap_messages(session.masks, session.stack):
         reporter.message(text)
-    ids = prepared.prompts.objects()
+    job = prepared.job
+    ids = write_divisions(session, labels, job.divisions, job.lineage, reporter)
     note = label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)
     return RunEnding.DONE

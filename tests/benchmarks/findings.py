@@ -23,7 +23,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2._qt.widget import SegmentTrackWidget
+from napari_sam2._qt.segment_track import SegmentTrackPanel
 from napari_sam2.viewer.tools import Tool
 from tests.helpers.canvas import canvas_widget, click_canvas
 from tests.helpers.fakes import FakePredictor
@@ -50,7 +50,7 @@ class User:
     def __init__(self) -> None:
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(1280, 800)
-        self.widget = SegmentTrackWidget(self.viewer, FakePredictor)
+        self.widget = SegmentTrackPanel(self.viewer, FakePredictor)
         self.viewer.window.add_dock_widget(self.widget, name="Segment and track")
         self.widget.window().activateWindow()
         self.state, self.controller = self.widget.state, self.widget.controller

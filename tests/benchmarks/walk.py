@@ -24,7 +24,7 @@ from napari.layers import Layer
 from napari.utils import cancelable_progress
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2._qt import widget
+from napari_sam2._qt import segment_track
 from napari_sam2._qt.jobs.accept_save import AcceptSaveJobs
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.hover_preview import HoverPreview
@@ -56,7 +56,7 @@ OURS: tuple[tuple[type, str], ...] = (
     (AcceptSaveJobs, "accept accept_all save delete _accepted _saved"),
     (PromptImportJobs, "add_labels _labels_read"),
     (HoverPreview, "_moved _rested _show"),
-    (widget.SegmentTrackWidget, "__init__ refresh _model_ready"),
+    (segment_track.SegmentTrackPanel, "__init__ refresh _model_ready"),
     (ObjectTable, "refresh _edited"),
     (ImagePanel, "fill"),
     (ModelPanel, "show_cards show_model"),
@@ -69,7 +69,7 @@ OURS: tuple[tuple[type, str], ...] = (
     (PromptLayers, "_points_changed _shapes_changed _painted select replace"),
 )
 NAPARIS: tuple[tuple[Any, str], ...] = (
-    (widget, "read_preferences"),
+    (segment_track, "read_preferences"),
     (LayerSet, "_make"),
     (PreviewLayer, "_add"),
     (Layer, "refresh"),
@@ -120,7 +120,7 @@ class Walk:
     def open(self) -> None:
         make = _fake_predictor if self.fake else None
         self.actions.append("menu Plugins")
-        self.widget = widget.SegmentTrackWidget(self.viewer, make)
+        self.widget = segment_track.SegmentTrackPanel(self.viewer, make)
         self.do("Segment and track", lambda: self.viewer.window.add_dock_widget(self.widget))
         self.controller = self.widget.controller
         self.state = self.widget.state

@@ -19,20 +19,22 @@ from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button, row
 from napari_sam2._qt.icons import draw_dot, draw_swatch
 from napari_sam2._qt.jobs.controller import SegmentationController
+from napari_sam2._qt.jobs.proofreading.parents import ParentEdits
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.session.objects import SegmentedObject
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.layers.colors import object_color
 
-_COLUMNS = ("Object", "Class", "Frames", "Lowest score")
+_COLUMNS = ("Object", "Class", "Frames", "Lowest score", "Parent")
 _TIPS = (
     "Click to select an object, double-click to rename it, uncheck to hide it.",
     "Class of the object, e.g. nucleus. Double-click to set it.",
     "Planes with a mask; ✓ means accepted",
     "Lowest confidence of the masks of the object: above 0.8 good, below 0.5 poor",
+    "Id of the object that divided into this one. Double-click to set it; empty for none.",
 )
-_NAME, _CLASS, _FRAMES, _SCORE = range(4)
+_NAME, _CLASS, _FRAMES, _SCORE, _PARENT = range(5)
 _ID = Qt.ItemDataRole.UserRole
 _MIN_HEIGHT = 110
 _GOOD, _POOR = 0.8, 0.5
@@ -97,6 +99,7 @@ class ObjectTable(QTreeWidget):
         super().__init__(parent)
         self._controller = controller
         self._state: ControllerState = controller.state
+        self.parents = ParentEdits(controller.state)
         self._filling = False
         self.setObjectName("sam2_objects")
         self.setColumnCount(len(_COLUMNS))
@@ -113,7 +116,7 @@ class ObjectTable(QTreeWidget):
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (_CLASS, _FRAMES, _SCORE):
+        for column in (_CLASS, _FRAMES, _SCORE, _PARENT):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(self._selected)
         self.itemChanged.connect(self._edited)
@@ -161,7 +164,8 @@ class ObjectTable(QTreeWidget):
         progress = self._state.progress(item.id)
         if progress is None or row is None:
             return
-        texts = (item.name, item.label_class, _frames(progress), _score(progress))
+        parent = "" if item.parent is None else str(item.parent)
+        texts = (item.name, item.label_class, _frames(progress), _score(progress), parent)
         for column, text in enumerate(texts):
             if row.text(column) != text:
                 row.setText(column, text)
@@ -182,14 +186,19 @@ class ObjectTable(QTreeWidget):
             sync.prompt_layers.select(row.data(_NAME, _ID))
 
     def _edit(self, row: QTreeWidgetItem, column: int) -> None:
-        if column in (_NAME, _CLASS):
+        if column in (_NAME, _CLASS, _PARENT):
             self.editItem(row, column)
 
     def _edited(self, row: QTreeWidgetItem, column: int) -> None:
         sync = self._state.sync
-        if self._filling or sync is None or column not in (_NAME, _CLASS):
+        if self._filling or sync is None:
             return
         object_id = row.data(_NAME, _ID)
+        if column == _PARENT:
+            self.parents.set_text(object_id, row.text(_PARENT))
+            self.refresh()
+        if column not in (_NAME, _CLASS):
+            return
         sync.sessions.objects.change(
             object_id,
             name=row.text(_NAME),
@@ -211,6 +220,7 @@ class ObjectTable(QTreeWidget):
         selected = self.selected_ids()
         ids = selected if object_id in selected else [object_id]
         several = f" {len(ids)} objects" if len(ids) > 1 else ""
+        daughters = [other for other in ids if other != object_id]
         jobs, menu = self._controller.accept_save, QMenu(self)
         menu.addAction("Go to the lowest score", lambda: self.jump.emit(object_id))
         menu.addAction(f"Propagate{several}", partial(self._controller.propagate_objects, ids))
@@ -220,6 +230,10 @@ class ObjectTable(QTreeWidget):
         menu.addSeparator()
         if several:
             menu.addAction(f"Merge{several}", partial(self._controller.merging.merge, ids))
+            link = partial(self.parents.set_parent, daughters, object_id)
+            menu.addAction(f"Object {object_id} divides into the others", link)
+        divide = partial(self.parents.divide, object_id, daughters)
+        menu.addAction(f"Divide object {object_id} on this frame", divide)
         menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu

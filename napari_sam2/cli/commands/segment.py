@@ -29,6 +29,14 @@ class DirectionChoice(StrEnum):
     BACKWARD = "backward"
 
 
+class DivisionChoice(StrEnum):
+    """Values of :class:`napari_sam2.workflows.tracking.divisions.DivisionMode`."""
+
+    OFF = "off"
+    FLAG = "flag"
+    AUTO = "auto"
+
+
 class LabelsChoice(StrEnum):
     """Values of :class:`napari_sam2.prompts.from_labels.LabelPromptKind`."""
 
@@ -120,6 +128,12 @@ _LabelsAs = Annotated[
     LabelsChoice | None, typer.Option(help="Kind of prompts made from a label image.")
 ]
 _LabelsAxes = Annotated[_Text, typer.Option(help="Axes of a label image: TZYX.")]
+_Divisions = Annotated[
+    DivisionChoice | None, typer.Option(help="Divisions along t: report them, or make daughters.")
+]
+_Lineage = Annotated[
+    Path | None, typer.Option(help="CSV of the parents to write, for --divisions auto.")
+]
 _Scores = Annotated[Path | None, typer.Option(help="CSV, one row per object and frame.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")]
@@ -154,6 +168,8 @@ def segment(
     memory: _Memory = None,
     refine: _Refine = False,
     feature_cache: _FeatureCache = False,
+    divisions: _Divisions = None,
+    lineage: _Lineage = None,
     labels_as: _LabelsAs = None,
     labels_axes: _LabelsAxes = None,
     scores: _Scores = None,
@@ -197,6 +213,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
     from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
     from napari_sam2.tracking.plan import PropagationDirection
+    from napari_sam2.workflows.tracking.divisions import DivisionMode
 
     parsers: dict[str, Callable[[Any], Any]] = {
         "prompts": lambda path: local_path(str(path)),
@@ -208,6 +225,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
         "frames": parse_range,
         "view": ViewPolicy.parse,
         "memory": MemoryPolicy,
+        "divisions": DivisionMode,
         "labels_as": LabelPromptKind,
     }
     renamed = {"channels" if name == "channel" else name: v for name, v in options.items()}

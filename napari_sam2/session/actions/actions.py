@@ -9,6 +9,7 @@ from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.masks.mask import MaskStatus
+from napari_sam2.masks.store import MaskKey
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.objects import ObjectKey
 from napari_sam2.session.storage.run_description import ModelIdentity
@@ -33,17 +34,17 @@ class InputUsed:
 
 @dataclass(frozen=True, slots=True)
 class ValueSet:
-    """Prompts of an object on a frame, or an object of the list, were replaced.
+    """Prompts of an object on a frame, an object of the list or a whole mask were replaced.
 
     Parameters
     ----------
-    key : PromptKey or ObjectKey
-        What was replaced.
-    value : tuple of Prompt, SegmentedObject or None
+    key : PromptKey, ObjectKey or MaskKey
+        What was replaced; a mask only if it was imported, not computed.
+    value : tuple of Prompt, SegmentedObject, MaskRecord or None
         The new value; None for no object.
     """
 
-    key: PromptKey | ObjectKey
+    key: PromptKey | ObjectKey | MaskKey
     value: Any
 
 
@@ -136,6 +137,16 @@ class MasksMerged:
 
 
 @dataclass(frozen=True, slots=True)
+class MasksMoved:
+    """The masks and predictions of an object on some frames became those of another one."""
+
+    position: FixedPosition
+    source_id: int
+    target_id: int
+    frames: FrameRanges
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A propagation was started.
 
@@ -199,6 +210,7 @@ SessionAction = (
     | StatusChanged
     | MasksDeleted
     | MasksMerged
+    | MasksMoved
     | RunStarted
     | RunAdvanced
 )

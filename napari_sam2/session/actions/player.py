@@ -12,6 +12,7 @@ from napari_sam2.session.actions.actions import (
     MaskRefined,
     MasksDeleted,
     MasksMerged,
+    MasksMoved,
     RunStarted,
     SessionAction,
     StatusChanged,
@@ -19,8 +20,9 @@ from napari_sam2.session.actions.actions import (
 
 if TYPE_CHECKING:
     from napari_sam2.inference.preview import Preview
-    from napari_sam2.masks.store import MaskStore
+    from napari_sam2.masks.store import MaskRecord, MaskStore
     from napari_sam2.session.editing import MaskEditor
+    from napari_sam2.session.lineage.lineage_editor import LineageEditor
     from napari_sam2.session.runs import SessionRuns
 
 
@@ -37,6 +39,8 @@ class ActionPlayer:
         Predicts and stores the mask of (object id, frame).
     choose : Callable
         Stores another candidate of a prediction.
+    lineage : LineageEditor
+        Moves masks from one object to another.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class ActionPlayer:
         runs: SessionRuns,
         predict: Callable[[int, int], Preview],
         choose: Callable[[Preview, int], Preview],
+        lineage: LineageEditor,
     ) -> None:
         self._editor = editor
         self._runs = runs
         self._predict = predict
         self._choose = choose
+        self._lineage = lineage
         self._previews: dict[tuple[int, int], Preview] = {}
 
     def play(self, action: SessionAction) -> None:
@@ -68,6 +74,12 @@ class ActionPlayer:
                 self._editor.delete(object_id, frames)
             case MasksMerged(_, source_id, target_id):
                 self._editor.merge_masks(source_id, target_id)
+            case MasksMoved(_, source_id, target_id, frames):
+                self._lineage.move_masks(source_id, target_id, frames)
+
+    def set_mask(self, record: MaskRecord) -> None:
+        """Store a mask that was imported."""
+        self._editor.import_masks([record])
 
     def start(self, action: RunStarted) -> Iterator[int]:
         """Return a run that yields the number of frames done after each was stored."""

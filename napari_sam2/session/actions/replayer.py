@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_sam2.masks.store import MaskKey
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.actions.action_table import LoggedAction
 from napari_sam2.session.actions.actions import (
@@ -110,6 +111,9 @@ class ActionReplayer:
         if isinstance(key, PromptKey):
             prompts = self._sessions[key.position].prompts
             prompts.set(key.object_id, key.frame, action.value)
+        elif isinstance(key, MaskKey):
+            position = self._sessions.grid.position(key.plane)
+            self._sessions[position].actions.set_mask(action.value)
         else:
             self._sessions.objects.exchange(key.object_id, action.value)
 

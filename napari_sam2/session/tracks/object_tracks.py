@@ -87,6 +87,22 @@ class ObjectTracks:
         """Forget what was tracked of an object, and where it is absent."""
         self._objects.set_track(object_id, self._position, TrackRecord())
 
+    def split(self, source_id: int, target_id: int, frame: int) -> None:
+        """Divide what was tracked of an object: from a frame on, it is of another object.
+
+        Neither gets a mask on the frames of the other one.
+        """
+        earlier, later = FrameRanges(((0, frame),)), FrameRanges(((frame, self._n_frames),))
+        record = self._record(source_id)
+        for object_id, own, other in ((source_id, earlier, later), (target_id, later, earlier)):
+            part = replace(
+                record,
+                prompts=tuple((at, digest) for at, digest in record.prompts if at in own),
+                computed=record.computed & own,
+                absent=(record.absent & own) | other,
+            )
+            self._objects.set_track(object_id, self._position, part)
+
     def check_removable(self, object_id: int, frames: FrameRanges) -> None:
         """Raise an error if an object has a locked mask or a prompt on one of some frames.
 

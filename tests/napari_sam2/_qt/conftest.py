@@ -132,7 +132,7 @@ def _exempt_modules_from_collection() -> None:
 
     It takes a quarter of a second otherwise.
     """
-    import napari_sam2._qt.widget
+    import napari_sam2._qt.segment_track
     import napari_sam2.inference.sam2_predictor  # noqa: F401
 
     gc.collect()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2._qt.widget import SegmentTrackWidget
+from napari_sam2._qt.segment_track import SegmentTrackPanel
 from napari_sam2.analysis.run_summary import ObjectRun, RunSummary
 from napari_sam2.inference.model_catalog import (
     HubCatalog,
@@ -80,7 +80,7 @@ class Catalog:
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+    monkeypatch.setattr("napari_sam2._qt.segment_track.show_error", lambda text: None)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def open_on(
     def start(catalog: Any) -> Driver:
         viewer = shared_viewers.take()
         viewer.add_image(image)
-        widget = SegmentTrackWidget(viewer, catalog=catalog)
+        widget = SegmentTrackPanel(viewer, catalog=catalog)
         viewer.window.add_dock_widget(widget)
         user = shared_viewers.add(Driver(viewer, widget, qtbot, tmp_path))
         user.until(lambda: user.sync is not None)
@@ -275,7 +275,7 @@ def test_a_script_brought_a_model_along(
     open_on: Any, catalog: Catalog, open_widget: Any, image: np.ndarray
 ) -> None:
     first = open_widget(image)
-    second = SegmentTrackWidget(first.viewer, catalog=catalog)
+    second = SegmentTrackPanel(first.viewer, catalog=catalog)
     first.qtbot.addWidget(second)
     first.until(lambda: second.model.model.count() == 4)
     assert second.state.predictor is first.widget.state.predictor

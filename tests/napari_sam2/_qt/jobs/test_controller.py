@@ -27,7 +27,7 @@ def _fault(user: Any) -> str:
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notifications would raise in tests."""
-    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+    monkeypatch.setattr("napari_sam2._qt.segment_track.show_error", lambda text: None)
 
 
 def test_no_image_open(open_widget: OpenWidget) -> None:

@@ -164,7 +164,7 @@ def test_stop_removes_the_runs_and_the_accepts_that_wait(
 def test_a_run_that_fails_does_not_accept_its_object(
     open_widget: OpenWidget, image: np.ndarray, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+    monkeypatch.setattr("napari_sam2._qt.segment_track.show_error", lambda text: None)
     user = open_widget(image)
     user.click(0, 20, 20)
     user.settle()

@@ -54,7 +54,7 @@ def predictor() -> RefiningPredictor:
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notifications would raise in tests."""
-    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+    monkeypatch.setattr("napari_sam2._qt.segment_track.show_error", lambda text: None)
 
 
 @pytest.fixture(autouse=True)

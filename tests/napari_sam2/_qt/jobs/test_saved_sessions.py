@@ -22,7 +22,7 @@ OpenWidget = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Notifications would raise in tests."""
-    monkeypatch.setattr("napari_sam2._qt.widget.show_error", lambda text: None)
+    monkeypatch.setattr("napari_sam2._qt.segment_track.show_error", lambda text: None)
 
 
 def begin(user: Any, layers: list[Any], along: str | None = None) -> None:

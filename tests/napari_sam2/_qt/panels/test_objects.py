@@ -184,3 +184,59 @@ def test_one_object_is_not_merged(open_widget: OpenWidget, image: np.ndarray) ->
     user.settle()
     user.key("Shift-M")
     assert "Select two or more" in user.notice
+
+
+def test_parents_are_set_in_the_table_and_refused_with_a_notice(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, *PLACES[0])
+    user.settle()
+    for _ in range(2):
+        user.sync.sessions.objects.add()
+    user.widget.objects.refresh()
+    table, objects = user.widget.objects.table, user.sync.sessions.objects
+    table.topLevelItem(1).setText(4, "1")
+    user.settle()
+    assert objects[2].parent == 1
+    assert user.notice == "Object 1 is now the parent of object 2."
+    for text, notice in (("2", "circle"), ("x", "no object id"), ("9", "There is no object 9")):
+        table.topLevelItem(0).setText(4, text)
+        user.settle()
+        assert notice in user.notice
+        assert table.topLevelItem(0).text(4) == ""
+    for number in range(3):
+        table.topLevelItem(number).setSelected(True)
+    actions = {action.text(): action for action in table.menu_of(1).actions()}
+    actions["Object 1 divides into the others"].trigger()
+    user.settle()
+    assert objects.lineage.daughters(1) == (2, 3)
+    assert [table.topLevelItem(n).text(4) for n in range(3)] == ["", "1", "1"]
+    user.key("U")
+    user.settle()
+    assert objects.lineage.daughters(1) == (2,)
+
+
+def test_an_object_is_divided_on_the_frame_that_is_shown(
+    open_widget: OpenWidget, image: np.ndarray
+) -> None:
+    user = open_widget(image)
+    user.click(0, *PLACES[0])
+    user.settle()
+    session = user.sync.session
+    list(session.propagate())
+    user.sync.dims.show_plane((3,))
+    user.settle()
+    before = user.drafts().copy()
+    table = user.widget.objects.table
+    actions = {action.text(): action for action in table.menu_of(1).actions()}
+    actions["Divide object 1 on this frame"].trigger()
+    user.settle()
+    assert user.notice == "Object 1 ends before frame 3; its daughters are 2."
+    assert session.objects[2].parent == 1
+    assert session.scores.progress(1).frames == 3
+    np.testing.assert_array_equal(user.drafts()[:3], before[:3])
+    np.testing.assert_array_equal(user.drafts()[3:], 2 * before[3:])
+    actions["Divide object 1 on this frame"].trigger()
+    user.settle()
+    assert "has no mask from frame 3 on" in user.notice

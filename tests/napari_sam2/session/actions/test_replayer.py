@@ -39,6 +39,7 @@ def same(sessions: SessionGroup) -> bool:
 @example([("propagate", 1, 0), ("accept", 1, 0), ("click", 2, 1), ("propagate", 2, 0)])
 @example([("click", 2, 0), ("merge", 1, 0), ("undo", 1, 0), ("redo", 1, 0), ("propagate", 1, 1)])
 @example([("propagate", 1, 0), ("clear", 1, 2), ("reopen session", 1, 0), ("undo", 1, 1)])
+@example([("propagate", 1, 0), ("click", 1, 2), ("divide", 1, 2), ("propagate", 1, 0)])
 @example([("candidate", 1, 0), ("stopped run", 1, 0), ("begin", 1, 0), ("delete", 1, 0)])
 def test_the_log_gives_every_value(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]

@@ -243,7 +243,13 @@ def _object(edit: Any) -> Any:
     return work
 
 
+def _daughter(session: SegmentationSession, object_id: int, frame: int) -> None:
+    session.set_parent(object_id, 3 - object_id if frame else None)
+
+
 EDITS = {
+    "parent": _object(_daughter),
+    "divide": _object(lambda s, o, f: s.divide(o, f)),
     "click": click,
     "box": _box,
     "paint": _paint,

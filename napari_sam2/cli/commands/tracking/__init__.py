@@ -1,0 +1,1 @@
+"""Commands for tracks with lineage."""

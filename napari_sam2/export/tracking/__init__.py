@@ -1,0 +1,1 @@
+"""Tracks with their lineage in formats of other programs."""

@@ -1,0 +1,1 @@
+"""Parent links between the objects of a session, and divisions."""

@@ -1,0 +1,1 @@
+"""Divisions of objects along t, found in their masks."""

@@ -1,0 +1,1 @@
+"""Tracks with lineage, from and to files of other programs."""

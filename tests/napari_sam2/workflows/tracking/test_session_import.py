@@ -1,0 +1,96 @@
+"""Labels of other programs become sessions that can be corrected, replayed and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam2.core.errors import UserError
+from napari_sam2.export.tracking.ctc import write_ctc
+from napari_sam2.export.tracking.geff import write_geff
+from napari_sam2.masks.mask import MaskStatus
+from napari_sam2.prompts.types import PointPrompt
+from napari_sam2.session.saved_sessions import open_session_folder
+from napari_sam2.workflows.tracking.session_import import SessionImportJob, import_session
+from tests.helpers.fakes import FakePredictor
+from tests.helpers.lineages import LINEAGE, PRESENT, label_movie, table_of
+from tests.helpers.session_states import replayed, state_of
+
+WITHOUT_GAP = {**PRESENT, 3: (3, 4, 5)}
+
+
+def write_image(folder: Path, labels: np.ndarray) -> Path:
+    path = folder / "cells.tif"
+    axes = "TYX" if labels.ndim == 3 else "TZYX"
+    tifffile.imwrite(path, (labels > 0).astype(np.uint8) * 200, metadata={"axes": axes})
+    return path
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_a_ctc_result_opens_with_its_masks_and_parents(tmp_path: Path, depth: int) -> None:
+    labels = label_movie(WITHOUT_GAP, depth)
+    image = write_image(tmp_path, labels)
+    (tmp_path / "results").mkdir()
+    result = tmp_path / "results" / "01_RES"
+    write_ctc(result, table_of(labels))
+    made = import_session(SessionImportJob(labels=result, image=image, model=FakePredictor()))
+    assert made.n_objects == len(WITHOUT_GAP)
+    opened = open_session_folder(made.path, predictor=FakePredictor()).sessions
+    opened.redraw()
+    np.testing.assert_array_equal(np.asarray(opened.labels.array), labels)
+    assert opened.objects.lineage == LINEAGE
+    assert {info.status for info in opened.masks.infos()} == {MaskStatus.ACCEPTED}
+    again = replayed(opened)
+    assert all(state_of(again[at]) == state_of(session) for at, session in opened)
+    assert opened.history.undo_title == "Import labels"
+    opened.close()
+
+
+def test_parents_come_from_geff_and_masks_can_be_corrected(tmp_path: Path) -> None:
+    pytest.importorskip("geff", reason="needs geff")
+    labels = label_movie(WITHOUT_GAP)
+    image = write_image(tmp_path, labels)
+    tifffile.imwrite(tmp_path / "l.tif", labels.astype(np.uint16), metadata={"axes": "TYX"})
+    write_geff(tmp_path / "l.geff", table_of(labels))
+    job = SessionImportJob(
+        labels=tmp_path / "l.tif",
+        image=image,
+        lineage=tmp_path / "l.geff",
+        model=FakePredictor(),
+    )
+    made = import_session(job)
+    sessions = open_session_folder(made.path, predictor=FakePredictor()).sessions
+    assert sessions.objects.lineage == LINEAGE
+    session = sessions[()]
+    session.prompts.add(PointPrompt(8, 3, (14.0, 6.0)))
+    assert session.preview(8, 3).result.area > 0
+    sessions.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("shape", "shape"),
+        ("no label", "No session was made"),
+        ("parents", "Object 8 still exists on frame 7"),
+        ("values", "no label image"),
+    ],
+)
+def test_what_does_not_fit_makes_no_session(tmp_path: Path, change: str, message: str) -> None:
+    labels = label_movie(WITHOUT_GAP).astype(np.uint16)
+    image = write_image(tmp_path, labels)
+    written = {"shape": labels[:-1], "no label": labels * 0, "values": labels / 2}
+    tifffile.imwrite(tmp_path / "l.tif", written.get(change, labels), metadata={"axes": "TYX"})
+    (tmp_path / "p.csv").write_text("id,parent\n5,8\n" if change == "parents" else "id,parent\n")
+    job = SessionImportJob(
+        labels=tmp_path / "l.tif",
+        image=image,
+        lineage=tmp_path / "p.csv",
+        model=FakePredictor(),
+    )
+    with pytest.raises(UserError, match=message):
+        import_session(job)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cells.tif", "l.tif", "p.csv"]
