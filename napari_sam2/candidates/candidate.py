@@ -15,6 +15,8 @@ class CandidateSource(Enum):
 
     EVERYTHING = "everything"
     """Masks of a grid of points over the plane."""
+    TEXT = "text"
+    """Masks of the boxes that a detector finds by a phrase."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +28,8 @@ class Candidate:
     crop : MaskCrop
         The mask.
     score : float
-        Product of the predicted IoU and the stability of the mask, in 0..1.
+        Product of the predicted IoU and the stability of the mask, in 0..1; by text, see
+        :class:`napari_sam2.candidates.by_text.TextSearch`.
     source : CandidateSource
         How it was found.
     """

@@ -137,7 +137,9 @@ class EverythingSearch:
         """Yield the candidates of one view, best first, at the resolution of the plane."""
         encoding = self.encoder.encode(index, view)
         height, width = view.image_shape
-        masks = self.encoder.predictor.predict_points(encoding, point_grid((height, width), side))
+        points = point_grid((height, width), side)
+        least = max(_MIN_IOU, self.limits.min_score)
+        masks = self.encoder.predictor.predict_points(encoding, points, min_iou=least)
         logits, scores = _stable_masks(masks, self.limits.min_score)
         for row in disjoint_rows(logits > 0, scores):
             crop = self.encoder.mask_to_plane(view, _resized(logits[row], (height, width)))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-
-class FindChoice(StrEnum):
-    """Values of :class:`napari_sam2.candidates.candidate.CandidateSource`."""
-
-    EVERYTHING = "everything"
-
-
-FindOption = Annotated[FindChoice | None, typer.Option(help="What to find.")]
+FindOption = Annotated[
+    str | None, typer.Option(metavar="WHAT", help='everything, or text:"PHRASE";"PHRASE"...')
+]
+TextModelOption = Annotated[
+    str | None, typer.Option(metavar="NAME|FOLDER", help="What finds boxes by text.")
+]
 MinScoreOption = Annotated[float | None, typer.Option(help="Smallest score, 0 to 1.")]
-MinAreaOption = Annotated[float | None, typer.Option(help="Smallest area in pixels.")]
-MaxAreaOption = Annotated[float | None, typer.Option(help="Largest area in pixels.")]
+MinAreaOption = Annotated[
+    float | None, typer.Option("--min-size", "--min-area", help="Smallest area in pixels.")
+]
+MaxAreaOption = Annotated[
+    float | None, typer.Option("--max-size", "--max-area", help="Largest area in pixels.")
+]
 MaxObjectsOption = Annotated[int | None, typer.Option(help="Keep only so many, best first.")]
 DiameterOption = Annotated[
     float | None, typer.Option(help="Expected diameter in pixels.", show_default="measured")

@@ -231,8 +231,10 @@ class Predictor(Protocol):
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
 
-    def predict_points(self, encoding: ImageEmbedding, points: NDArray[np.float64]) -> PointMasks:
-        """Return three masks for each of N points, without memory.
+    def predict_points(
+        self, encoding: ImageEmbedding, points: NDArray[np.float64], *, min_iou: float = 0.0
+    ) -> PointMasks:
+        """Return three masks for each of many points, without memory.
 
         Parameters
         ----------
@@ -240,6 +242,9 @@ class Predictor(Protocol):
             The frame's embedding.
         points : NDArray[np.float64]
             (N, 2) as (y, x) in pixels of the encoded image, one object each.
+        min_iou : float
+            Points none of whose masks has this predicted IoU are left out. Their masks need not
+            be computed.
         """
 
     def add_prompts(

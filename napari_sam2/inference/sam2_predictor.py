@@ -147,9 +147,11 @@ class SAM2Predictor:
         return candidates(logits, ious, decoded.object_score, view.shape)
 
     @torch.inference_mode()
-    def predict_points(self, encoding: ImageEmbedding, points: NDArray[np.float64]) -> PointMasks:
-        """Return three masks for each of N points (y, x)."""
-        return decode_points(self.model, _own(encoding), points)
+    def predict_points(
+        self, encoding: ImageEmbedding, points: NDArray[np.float64], *, min_iou: float = 0.0
+    ) -> PointMasks:
+        """Return three masks for each point (y, x) of which one has a predicted IoU."""
+        return decode_points(self.model, _own(encoding), points, min_iou)
 
     def add_prompts(
         self,

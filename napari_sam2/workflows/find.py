@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.candidates.by_text import TextSearch
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
 from napari_sam2.candidates.everything import EverythingSearch
+from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.export.destination import OutputDestination, OutputKind
@@ -32,6 +34,7 @@ from napari_sam2.inference.model_catalog import (
     AUTO_MODEL,
     predictor_of,
 )
+from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL, load_text_detector
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.json_format import write_prompts_json
@@ -59,8 +62,11 @@ class FindJob:
     output : Path
         Candidates to write: prompts with masks and scores if it ends in .json, otherwise labels
         in one of the formats of :class:`OutputDestination`.
-    find : CandidateSource
+    find : SearchTarget
         What is searched for.
+    text_model : str
+        What finds boxes by text, see
+        :func:`napari_sam2.inference.text_detector.load_text_detector`.
     frame : int
         Position along the propagated axis.
     limits : CandidateLimits
@@ -73,7 +79,8 @@ class FindJob:
 
     source: str | Path | Sequence[str | Path]
     output: Path
-    find: CandidateSource = CandidateSource.EVERYTHING
+    find: SearchTarget = EVERYTHING
+    text_model: str = DEFAULT_TEXT_MODEL
     frame: int = 0
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
@@ -144,6 +151,8 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
         job.frame,
         intensity,
         predictor,
+        find=job.find,
+        text_model=job.text_model,
         limits=job.limits,
         diameter=job.diameter,
         reporter=recorder,
@@ -211,11 +220,13 @@ def search_plane(
     intensity: Intensity,
     predictor: Predictor,
     *,
+    find: SearchTarget = EVERYTHING,
+    text_model: str = DEFAULT_TEXT_MODEL,
     limits: CandidateLimits,
     diameter: float | None = None,
     reporter: Reporter | None = None,
 ) -> list[Candidate]:
-    """Return candidates for everything on one frame of a stack, best first.
+    """Return candidates on one frame of a stack, best first.
 
     Parameters
     ----------
@@ -227,12 +238,21 @@ def search_plane(
         Contrast of the images shown to the model.
     predictor : Predictor
         The model.
+    find : SearchTarget
+        What is searched for.
+    text_model : str
+        What finds boxes by text.
     limits : CandidateLimits
         Which candidates are kept.
     diameter : float or None
         Expected diameter of the objects in pixels; None measures it.
     reporter : Reporter or None
         Receives the progress; None discards it.
+
+    Raises
+    ------
+    UserError
+        If the text model cannot be loaded.
     """
     encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
     placement = ViewPlacement(
@@ -242,7 +262,10 @@ def search_plane(
         predictor.info.token_stride,
         ViewPolicy(),
     )
-    search = EverythingSearch(encoder, placement, limits, diameter)
+    search: EverythingSearch | TextSearch = EverythingSearch(encoder, placement, limits, diameter)
+    if find.source is CandidateSource.TEXT:
+        detector = load_text_detector(text_model, predictor.info.device)
+        search = TextSearch(encoder, placement, detector, find.phrases, limits)
     target = reporter or NullReporter()
     with target.running():
         return search.find(

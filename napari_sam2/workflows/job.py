@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
+from napari_sam2.candidates.candidate import CandidateLimits
+from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
+from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
@@ -72,8 +74,11 @@ class SegmentationJob:
         resumed, or the default of :class:`SessionSettings`.
     refine : bool
         Predict each mask a second time in a smaller window after the propagation.
-    find : CandidateSource or None
+    find : SearchTarget or None
         What is searched for on the first frame instead of prompts: what is found becomes objects.
+    text_model : str
+        What finds boxes by text, see
+        :func:`napari_sam2.inference.text_detector.load_text_detector`.
     limits : CandidateLimits
         Which candidates of ``find`` are kept.
     diameter : float or None
@@ -116,7 +121,8 @@ class SegmentationJob:
     exclusion: bool = _SETTINGS.exclusion
     memory: MemoryPolicy | None = None
     refine: bool = False
-    find: CandidateSource | None = None
+    find: SearchTarget | None = None
+    text_model: str = DEFAULT_TEXT_MODEL
     limits: CandidateLimits = field(default_factory=CandidateLimits)
     diameter: float | None = None
     divisions: DivisionMode = DivisionMode.OFF

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.errors import UserError
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
@@ -28,7 +29,9 @@ def check_prompt_source(job: SegmentationJob) -> str | None:
         If there are no prompts, two kinds of them, or the file is missing.
     """
     if (job.prompts is None) == (job.find is None):
-        raise UserError("Give --prompts FILE or --find everything: one of them is needed.")
+        raise UserError(
+            "Give --prompts FILE or --find everything or text:PHRASE: one of them is needed."
+        )
     if job.prompts is None:
         return None
     if not job.prompts.exists():
@@ -81,14 +84,17 @@ def find_prompts(
         frame,
         intensity,
         predictor,
+        find=job.find or EVERYTHING,
+        text_model=job.text_model,
         limits=job.limits,
         diameter=job.diameter,
         reporter=reporter,
     )
     if not candidates:
         raise UserError(
-            f"Nothing was found on frame {frame}. Lower --min-score, give another --min-area or "
-            "--max-area, or start the --range at a frame with objects."
+            f"Nothing was found on frame {frame}. Lower --min-score, search for something "
+            "else, give another --min-size or --max-size, or start the --range at a frame with "
+            "objects."
         )
     count = len(candidates)
     found = "1 object" if count == 1 else f"{count} objects"
@@ -102,7 +108,7 @@ def search_facts(job: SegmentationJob) -> dict[str, Any]:
         return {}
     limits = job.limits
     return {
-        "find": job.find.value,
+        "find": str(job.find),
         "min_score": limits.min_score,
         "min_area": limits.min_area,
         "max_area": None if limits.max_area == float("inf") else limits.max_area,

@@ -69,17 +69,18 @@ class MaskDecoder(nn.Module):
 
     def forward(
         self,
-        image: Float[Tensor, "b d_model h w"],
+        image: Float[Tensor, "b_image d_model h w"],
         image_positions: Float[Tensor, "1 d_model h w"],
         sparse: Float[Tensor, "b n d_model"],
         high_res: tuple[Float[Tensor, "b1 d8 4*h 4*w"], Float[Tensor, "b1 d4 2*h 2*w"]],
+        min_iou: float | None = None,
     ) -> DecodedMasks:
         """Decode the four masks of each prompt.
 
         Parameters
         ----------
         image : Tensor
-            (B, d_model, h, w) features plus the dense prompt embedding.
+            (B or 1, d_model, h, w) features plus the dense prompt embedding.
         image_positions : Tensor
             (1, d_model, h, w) position encoding.
         sparse : Tensor
@@ -87,17 +88,23 @@ class MaskDecoder(nn.Module):
         high_res : tuple of Tensor
             Projected features at stride 4 (B or 1, d_model / 8, 4h, 4w) and stride 8
             (B or 1, d_model / 4, 2h, 2w).
+        min_iou : float, optional
+            Leave out prompts none of whose last three masks has this predicted IoU, before
+            their masks are computed. Features must have a batch size of 1.
         """
         output_tokens = torch.cat(
             (self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight)
         )
         tokens = torch.cat((output_tokens.expand(len(sparse), -1, -1), sparse), dim=1)
-        positions = image_positions.expand(len(sparse), -1, -1, -1)
-        tokens, image = self.transformer(image, positions, tokens)
+        tokens, image = self.transformer(image, image_positions, tokens)
+        ious = self.iou_prediction_head(tokens[:, 1]).sigmoid()
+        if min_iou is not None:
+            kept = (ious[:, 1:] >= min_iou).any(dim=1)
+            tokens, image, ious = tokens[kept], image[kept], ious[kept]
         mask_tokens = tokens[:, 2 : 2 + _MASK_TOKENS]
         return DecodedMasks(
             logits=self._masks(mask_tokens, self._upscale(image, high_res)),
-            ious=self.iou_prediction_head(tokens[:, 1]).sigmoid(),
+            ious=ious,
             tokens=mask_tokens,
             object_score=self.pred_obj_score_head(tokens[:, 0]),
         )
@@ -124,7 +131,7 @@ def _doubled(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     height, width = x.shape[1:3]
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
     tiles = F.linear(x, weight).unflatten(-1, (2, 2, -1)).transpose(2, 3)
-    out: Tensor = tiles.reshape(len(x), 2 * height, 2 * width, -1)
+    out: Tensor = tiles.reshape(len(x), 2 * height, 2 * width, tiles.shape[-1])
     return out if layer.bias is None else out + layer.bias
 
 

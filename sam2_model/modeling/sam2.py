@@ -151,6 +151,7 @@ class SAM2(nn.Module):
         points: Float[Tensor, "b n 2"] | None,
         labels: Integer[Tensor, "b n"] | None,
         mask: Float[Tensor, "b 1 4*h 4*w"] | None,
+        min_iou: float | None = None,
     ) -> DecodedMasks:
         """Decode the masks of prompts.
 
@@ -167,6 +168,8 @@ class SAM2(nn.Module):
             (B, N) :class:`PointLabel` values.
         mask : Tensor, optional
             (B, 1, S/4, S/4) logits of an earlier mask.
+        min_iou : float, optional
+            Leave out prompts whose masks all have a lower predicted IoU; for prompts on one image.
 
         Returns
         -------
@@ -179,9 +182,9 @@ class SAM2(nn.Module):
             points = torch.zeros(batch, 1, 2, device=self.device)
             labels = torch.full((batch, 1), int(PointLabel.PADDING), device=self.device)
         sparse = prompt.sparse(points, labels)
-        dense = prompt.dense(mask, len(sparse))
+        dense = prompt.dense(mask, 1)
         decoded: DecodedMasks = self.sam_mask_decoder(
-            image.to(dense.dtype) + dense, prompt.dense_positions(), sparse, high_res
+            image.to(dense.dtype) + dense, prompt.dense_positions(), sparse, high_res, min_iou
         )
         return decoded
 

@@ -37,21 +37,25 @@ class Attention(nn.Module):
 
     def forward(
         self,
-        q: Float[Tensor, "b nq dim"],
-        k: Float[Tensor, "b nk kv_dim"],
-        v: Float[Tensor, "b nk kv_dim"],
+        q: Float[Tensor, "b_q nq dim"],
+        k: Float[Tensor, "b_k nk kv_dim"],
+        v: Float[Tensor, "b_k nk kv_dim"],
     ) -> Float[Tensor, "b nq dim"]:
         """Attend (B, Nq, dim) to (B, Nk, kv_dim)."""
         return self.attend(self.q_proj(q), self.k_proj(k), self.v_proj(v))
 
     def attend(
         self,
-        q: Float[Tensor, "b nq inner"],
-        k: Float[Tensor, "b nk inner"],
-        v: Float[Tensor, "b nk inner"],
+        q: Float[Tensor, "b_q nq inner"],
+        k: Float[Tensor, "b_k nk inner"],
+        v: Float[Tensor, "b_k nk inner"],
     ) -> Float[Tensor, "b nq dim"]:
-        """Attend with projected queries, keys and values."""
-        q, k, v = (t.reshape(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
+        """Attend with projected queries, keys and values, of equal batch sizes or 1."""
+        batch = max(len(q), len(k))
+        q, k, v = (
+            t.reshape(*t.shape[:2], self.heads, -1).transpose(1, 2).expand(batch, -1, -1, -1)
+            for t in (q, k, v)
+        )
         mixed = self.kernel(q, k, v).transpose(1, 2).flatten(2)
         out: Tensor = self.out_proj(mixed)
         return out
@@ -75,9 +79,9 @@ class TwoWayAttentionBlock(nn.Module):
     def forward(
         self,
         tokens: Float[Tensor, "b n c"],
-        image: Float[Tensor, "b hw c"],
+        image: Float[Tensor, "b_image hw c"],
         token_positions: Float[Tensor, "b n c"],
-        image_positions: Float[Tensor, "b hw c"],
+        image_positions: Float[Tensor, "1 hw c"],
     ) -> tuple[Float[Tensor, "b n c"], Float[Tensor, "b hw c"]]:
         """Update tokens (B, N, C) and image (B, HW, C); positions are added to queries and keys."""
         if self.first:
@@ -109,15 +113,20 @@ class TwoWayTransformer(nn.Module):
 
     def forward(
         self,
-        image: Float[Tensor, "b c h w"],
-        image_positions: Float[Tensor, "b c h w"],
+        image: Float[Tensor, "b_image c h w"],
+        image_positions: Float[Tensor, "1 c h w"],
         tokens: Float[Tensor, "b n c"],
     ) -> tuple[Float[Tensor, "b n c"], Float[Tensor, "b c h w"]]:
-        """Return updated tokens (B, N, C) and image (B, C, H, W)."""
+        """Return updated tokens (B, N, C) and image (B, C, H, W).
+
+        An image of batch size 1 is shared by all tokens: its first projections are done once.
+        """
         positions = image_positions.flatten(2).transpose(1, 2)
         flat = image.flatten(2).transpose(1, 2)
         out = tokens
         for layer in self.layers:
             out, flat = layer(out, flat, tokens, positions)
         attended = self.final_attn_token_to_image(out + tokens, flat + positions, flat)
-        return self.norm_final_attn(out + attended), flat.transpose(1, 2).reshape(image.shape)
+        return self.norm_final_attn(out + attended), flat.transpose(1, 2).unflatten(
+            -1, image.shape[-2:]
+        )

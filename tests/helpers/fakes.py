@@ -123,7 +123,9 @@ class FakePredictor:
         ious = np.array([0.9, 0.8, 0.7], np.float32)
         return MaskCandidates(np.stack([logits, part, whole]), ious, score)
 
-    def predict_points(self, encoding: FakeEncoding, points: NDArray[np.float64]) -> PointMasks:
+    def predict_points(
+        self, encoding: FakeEncoding, points: NDArray[np.float64], *, min_iou: float = 0.0
+    ) -> PointMasks:
         self.calls["points"] += len(points)
         side = self.info.image_size // 4
         zoom = side / encoding.shape[0], side / encoding.shape[1]

@@ -15,6 +15,7 @@ from napari_sam2.cli.candidate_options import (
     MaxObjectsOption,
     MinAreaOption,
     MinScoreOption,
+    TextModelOption,
 )
 from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
@@ -52,6 +53,7 @@ def find(
     source: _Source,
     output: _Output,
     find: FindOption = None,
+    text_model: TextModelOption = None,
     frame: _Frame = None,
     min_score: MinScoreOption = None,
     min_area: MinAreaOption = None,
@@ -81,6 +83,7 @@ def find(
     )
     options = given(
         find=find,
+        text_model=text_model,
         frame=frame,
         diameter=diameter,
         model=model,
@@ -100,7 +103,8 @@ def find(
 
 
 def _run(options: dict[str, Any], limits: dict[str, Any]) -> None:
-    from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
+    from napari_sam2.candidates.candidate import CandidateLimits
+    from napari_sam2.candidates.target import SearchTarget
     from napari_sam2.cli.console import ConsoleReporter, error_console
     from napari_sam2.cli.parsing import parse_contrast
     from napari_sam2.workflows.find import FindJob, find_candidates
@@ -108,7 +112,7 @@ def _run(options: dict[str, Any], limits: dict[str, Any]) -> None:
     parsers: dict[str, Callable[[str], Any]] = {
         "contrast": parse_contrast,
         "dtype": str,
-        "find": CandidateSource,
+        "find": SearchTarget.parse,
     }
     parsed = {name: parsers[name](v) if name in parsers else v for name, v in options.items()}
     console = error_console()

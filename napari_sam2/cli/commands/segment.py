@@ -16,6 +16,7 @@ from napari_sam2.cli.candidate_options import (
     MaxObjectsOption,
     MinAreaOption,
     MinScoreOption,
+    TextModelOption,
 )
 from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
@@ -143,6 +144,7 @@ def segment(
     output: _Output,
     prompts: _Prompts = None,
     find: FindOption = None,
+    text_model: TextModelOption = None,
     min_score: MinScoreOption = None,
     min_area: MinAreaOption = None,
     max_area: MaxAreaOption = None,
@@ -204,7 +206,7 @@ def _run(options: dict[str, Any]) -> NoReturn:
 
 def parsed(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with their texts parsed into the types of the job."""
-    from napari_sam2.candidates.candidate import CandidateSource
+    from napari_sam2.candidates.target import SearchTarget
     from napari_sam2.cli.parsing import parse_contrast, parse_range
     from napari_sam2.images.readers import local_path
     from napari_sam2.images.view import ViewPolicy
@@ -217,7 +219,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
         "prompts": lambda path: local_path(str(path)),
         "along": str,
         "dtype": str,
-        "find": CandidateSource,
+        "find": SearchTarget.parse,
         "contrast": parse_contrast,
         "direction": PropagationDirection,
         "frames": parse_range,

@@ -80,6 +80,7 @@ def test_the_choices_of_evaluate_have_a_value() -> None:
         (
             "segment",
             [
+                "llmdet-tiny",
                 "auto",
                 "auto",
                 "auto",

@@ -192,3 +192,26 @@ def test_a_group_of_objects_gets_the_masks_of_each_alone(predictor, data, monkey
                 other.object_score,
             )
     assert list(predictor.track(encoded, 1, [], reverse=False)) == []
+
+
+def test_points_without_a_sure_mask_are_left_out_and_others_stay_the_same(predictor, data):
+    encoding = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
+    grid = np.stack(np.meshgrid(np.arange(4, 48, 9.0), np.arange(4, 80, 9.0)), axis=-1)
+    every = predictor.predict_points(encoding, grid.reshape(-1, 2))
+    best = every.predicted_iou.max(axis=1)
+    limit = float(np.median(best))
+    some = predictor.predict_points(encoding, grid.reshape(-1, 2), min_iou=limit)
+    assert 0 < len(some.logits) < len(every.logits)
+    np.testing.assert_array_equal(some.predicted_iou, every.predicted_iou[best >= limit])
+    np.testing.assert_allclose(some.logits, every.logits[best >= limit], atol=1e-4)
+    none = predictor.predict_points(encoding, grid.reshape(-1, 2), min_iou=1.0)
+    assert none.logits.shape == (0, *every.logits.shape[1:])
+
+
+def test_many_points_have_the_masks_of_single_ones(predictor, data):
+    encoding = predictor.encode(np.repeat(data[0][..., None], 3, axis=2))
+    yx = np.array([[20.0, 20.0], [30.0, 60.0], [5.0, 70.0]])
+    together = predictor.predict_points(encoding, yx)
+    for number, point in enumerate(yx):
+        alone = predictor.predict_points(encoding, point[None])
+        np.testing.assert_allclose(together.logits[number], alone.logits[0], atol=1e-4)

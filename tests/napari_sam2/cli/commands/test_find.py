@@ -11,6 +11,8 @@ import tifffile
 from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor as loading
+from napari_sam2.inference.text_detector import Detection
+from napari_sam2.workflows import find as find_workflow
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -66,12 +68,28 @@ def test_segment_follows_what_it_finds_on_the_first_frame(source, tmp_path, capf
     assert "max_objects" in capfd.readouterr().err
 
 
+def test_objects_are_found_by_text(source, tmp_path, monkeypatch, capfd) -> None:
+    class Detector:
+        def detect(self, image, phrase, min_score):
+            at = {"disk": (8, 8, 32, 32), "lower disk": (48, 18, 72, 42)}
+            return (Detection(at[phrase], 0.7),) if phrase in at else ()
+
+    monkeypatch.setattr(find_workflow, "load_text_detector", lambda *_: Detector())
+    labels = tmp_path / "labels.tif"
+    arguments = ["segment", str(source), "--output", str(labels), "--find"]
+    assert run([*arguments, 'text:"disk";"lower disk"']) == ExitCode.DONE
+    assert np.mean((tifffile.imread(labels) > 0) == (IMAGES > 100)) > 0.99
+    assert run([*arguments, "text:house", "--overwrite"]) == ExitCode.BAD_INPUT
+    assert "Nothing was found" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ([], "--prompts FILE or --find"),
         (["--find", "everything", "--prompts", "clicks.json"], "one of them"),
         (["--find", "everything", "--min-area", "100000"], "Nothing was found"),
+        (["--find", "everything", "--min-size", "100000"], "--min-size"),
     ],
 )
 def test_a_segmentation_without_prompts_has_a_message(
@@ -88,6 +106,9 @@ def test_a_segmentation_without_prompts_has_a_message(
     [
         (["--frame", "8"], "no frame 8"),
         (["--min-score", "2"], "from 0 to 1"),
+        (["--find", "cells"], "does not know"),
+        (["--find", "text:"], "phrase is empty"),
+        (["--find", "text:cell", "--text-model", "dino"], "no text model dino"),
         (["--output", "labels.xyz"], "labels.xyz"),
         (["--output", "missing/candidates.json"], "no folder"),
     ],

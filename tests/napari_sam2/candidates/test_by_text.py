@@ -1,0 +1,91 @@
+"""By text: the boxes of a detector become masks of objects; phrases are read and checked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.candidates.by_text import TextSearch
+from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
+from napari_sam2.candidates.target import EVERYTHING, SearchTarget
+from napari_sam2.core.errors import UserError
+from napari_sam2.images.intensity import Intensity
+from napari_sam2.images.stack import open_stack
+from napari_sam2.images.view import ViewPolicy
+from napari_sam2.inference.features.feature_cache import FeatureCache
+from napari_sam2.inference.text_detector import Detection
+from napari_sam2.inference.view_encoder import ViewEncoder
+from napari_sam2.inference.view_placement import ViewPlacement
+from tests.helpers.fakes import FakePredictor
+
+LIMITS = CandidateLimits()
+
+
+class FakeDetector:
+    """Answers each phrase with given boxes above the smallest score."""
+
+    def __init__(self, **boxes: list[Detection]) -> None:
+        self.boxes = boxes
+        self.images: list[np.ndarray] = []
+
+    def detect(self, image, phrase, min_score):
+        self.images.append(image)
+        return tuple(box for box in self.boxes.get(phrase, []) if box.score >= min_score)
+
+
+def search(detector: FakeDetector, *phrases: str, limits: CandidateLimits = LIMITS):
+    image = np.full((96, 128), 20, np.uint16)
+    image[20:40, 30:60] = image[60:80, 90:110] = 200
+    predictor, stack = FakePredictor(), open_stack(image, axes="YX")
+    encoder = ViewEncoder(stack, Intensity(((0.0, 255.0),)), predictor, FeatureCache(0))
+    info = predictor.info
+    placement = ViewPlacement(
+        stack.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
+    )
+    return TextSearch(encoder, placement, detector, phrases, limits)
+
+
+def test_each_box_becomes_the_mask_of_an_object() -> None:
+    detector = FakeDetector(
+        car=[Detection((18, 28, 42, 62), 0.8)], tree=[Detection((58, 88, 82, 112), 0.6)]
+    )
+    steps: list[tuple[int, int]] = []
+    found = search(detector, "car", "tree").find((), lambda *step: steps.append(step))
+    assert [one.crop.area for one in found] == [600, 400]
+    assert [one.source for one in found] == [CandidateSource.TEXT] * 2
+    assert found[0].score == pytest.approx((0.8 * 0.9) ** 0.5)
+    assert steps == [(1, 2), (2, 2)]
+    assert detector.images[0].shape == (96, 128, 3)
+    assert detector.images[0].dtype == np.uint8
+
+
+def test_poor_empty_and_repeated_boxes_are_no_objects() -> None:
+    box = (18, 28, 42, 62)
+    detector = FakeDetector(
+        car=[Detection(box, 0.8), Detection(box, 0.7), Detection((58, 88, 82, 112), 0.1)],
+        tree=[Detection((200, 200, 300, 300), 0.9), Detection((30, 30, 30, 40), 0.9)],
+    )
+    assert len(search(detector, "car", "tree").find(())) == 1
+    assert search(detector, "house").find(()) == []
+    low = CandidateLimits(min_score=0.2, max_objects=1)
+    assert len(search(detector, "car", limits=low).find(())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("text:red car", ("red car",)),
+        ('text:"red car"; "tree"', ("red car", "tree")),
+    ],
+)
+def test_phrases_are_read(text: str, phrases: tuple[str, ...]) -> None:
+    target = SearchTarget.parse(text)
+    assert (target.source, target.phrases) == (CandidateSource.TEXT, phrases)
+    assert SearchTarget.parse(str(target)) == target
+
+
+@pytest.mark.parametrize("text", ["text:", 'text:""', "text:car;", "text", "all", ""])
+def test_a_target_without_words_or_of_another_kind_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"phrase is empty|does not know"):
+        SearchTarget.parse(text)
+    assert SearchTarget.parse("everything") == EVERYTHING
