@@ -137,6 +137,7 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
     SAM2Error
         If the model or the device is not available.
     """
+    check_search_options(job.find, job.text_model, job.diameter)
     recorder = RecordingReporter(reporter)
     stack = _open(job)
     output = _checked_output(job, stack)
@@ -162,6 +163,15 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
     else:
         _write_labels(job, output, stack, candidates, predictor.info)
     return FindOutcome(tuple(candidates), job.output, predictor.info, tuple(recorder.messages))
+
+
+def check_search_options(target: SearchTarget, text_model: str, diameter: float | None) -> None:
+    """Raise UserError if an option has no effect on what is searched for."""
+    by_text = target.source is CandidateSource.TEXT
+    if by_text and diameter is not None:
+        raise UserError("--diameter has no effect on a search by text. Leave it out.")
+    if not by_text and text_model != DEFAULT_TEXT_MODEL:
+        raise UserError("--text-model has no effect without a phrase. Add --find text:PHRASE.")
 
 
 def _open(job: FindJob) -> Stack:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.candidates.candidate import CandidateSource
 from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.errors import UserError
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.storage.run_folder import RunFolder, describe_run
-from napari_sam2.workflows.find import candidate_prompts, search_plane
+from napari_sam2.workflows.find import candidate_prompts, check_search_options, search_plane
 
 if TYPE_CHECKING:
     from napari_sam2.export.destination import OutputDestination
@@ -32,6 +33,7 @@ def check_prompt_source(job: SegmentationJob) -> str | None:
         raise UserError(
             "Give --prompts FILE or --find everything or text:PHRASE: one of them is needed."
         )
+    check_search_options(job.find or EVERYTHING, job.text_model, job.diameter)
     if job.prompts is None:
         return None
     if not job.prompts.exists():
@@ -107,7 +109,9 @@ def search_facts(job: SegmentationJob) -> dict[str, Any]:
     if job.find is None:
         return {}
     limits = job.limits
+    by_text = job.find.source is CandidateSource.TEXT
     return {
+        **({"text_model": job.text_model} if by_text else {}),
         "find": str(job.find),
         "min_score": limits.min_score,
         "min_area": limits.min_area,

@@ -109,6 +109,8 @@ def test_a_segmentation_without_prompts_has_a_message(
         (["--find", "cells"], "does not know"),
         (["--find", "text:"], "phrase is empty"),
         (["--find", "text:cell", "--text-model", "dino"], "no text model dino"),
+        (["--find", "text:cell", "--diameter", "20"], "no effect on a search by text"),
+        (["--text-model", "dino"], "no effect without a phrase"),
         (["--output", "labels.xyz"], "labels.xyz"),
         (["--output", "missing/candidates.json"], "no folder"),
     ],
