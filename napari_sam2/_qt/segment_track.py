@@ -8,6 +8,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
+from napari_sam2._qt.candidates.panel import CandidatePanel
 from napari_sam2._qt.components import column
 from napari_sam2._qt.dock_shortcuts import DockShortcuts
 from napari_sam2._qt.docked import DockedWidget
@@ -22,7 +23,12 @@ from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
-from napari_sam2._qt.panels.status import GettingStartedHint, RemedyButton, StatusPanel
+from napari_sam2._qt.panels.status import (
+    GettingStartedHint,
+    RemedyButton,
+    StatusPanel,
+    lasting_states,
+)
 from napari_sam2._qt.panels.tools import ToolPanel
 from napari_sam2._qt.timeline.panel import TimelinePanel
 from napari_sam2._qt.unsaved_guard import UnsavedGuard
@@ -79,6 +85,7 @@ class SegmentTrackPanel(DockedWidget):
         self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
         self.tools = ToolPanel(self.controller, key)
         self.objects = ObjectPanel(self.controller, key)
+        self.candidates = CandidatePanel(self.controller, key)
         self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.frame_edits = FrameEditPanel(self.controller, key)
@@ -105,6 +112,7 @@ class SegmentTrackPanel(DockedWidget):
         parts = (
             self.hint,
             self.tools,
+            self.candidates,
             self.objects,
             self.timeline,
             self.frame_edits,
@@ -172,6 +180,7 @@ class SegmentTrackPanel(DockedWidget):
         removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
         theme, theme_changed = self.viewer.events.theme, self._theme_changed
         return (
+            self.candidates.jobs.clear,
             self._refresh_timer.stop,
             self._tool_timer.stop,
             self.keys.release,
@@ -296,6 +305,7 @@ class SegmentTrackPanel(DockedWidget):
         """Update all panels."""
         UnsavedGuard.install(self, self.viewer)
         self.header.refresh()
+        self.candidates.refresh()
         self.objects.refresh()
         self.foot.refresh()
         self.timeline.refresh()
@@ -307,7 +317,7 @@ class SegmentTrackPanel(DockedWidget):
         if now.accepted:
             self.hint.dismiss()
         self.status.show_next(next_step(now))
-        self.status.show_states(self._states())
+        self.status.show_states(lasting_states(self.state, self.model.license))
         self._fit_width()
 
     def workflow_state(self) -> WorkflowState:
@@ -327,24 +337,11 @@ class SegmentTrackPanel(DockedWidget):
             clicking=self.controller.tools is None or self.controller.tools.active is not None,
             running=state.running is not None,
             refining=state.refining,
+            searching=state.searching,
+            candidates=self.candidates.count,
             accepted=state.accepted_count(),
             unsaved=state.unsaved,
         )
-
-    def _states(self) -> list[str]:
-        predictor, states = self.state.predictor, []
-        if predictor is not None:
-            info = predictor.info
-            states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
-            if self.model.license:
-                states.append(f"{info.name}: license {self.model.license}")
-            if not info.trained:
-                states.append("untrained model: its masks are meaningless")
-        if self.state.sync is not None and self.state.unsaved:
-            states.append("not saved")
-        elif self.state.saved is not None:
-            states.append(f"saved: {self.state.saved.name}")
-        return states
 
     def _layer_removed(self, event: Any) -> None:
         self._schedule_refresh()

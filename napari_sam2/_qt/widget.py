@@ -31,6 +31,7 @@ PARTS = frozenset(
         "header",
         "tools",
         "objects",
+        "candidates",
         "timeline",
         "refinement",
         "frame_edits",

@@ -34,9 +34,9 @@ class ControllerState(QObject):
     predictor : Predictor or None
         The model in use, None before one is loaded.
     running : SegmentationSession or None
-        The session that propagates or refines a track now.
-    refining : bool
-        Whether that run refines masks.
+        The session that propagates, refines a track or searches for candidates now.
+    refining, searching : bool
+        Whether that run refines masks, or searches for candidates and changes no mask.
     saved : Path or None
         The file of the labels.
     unsaved : bool
@@ -66,7 +66,7 @@ class ControllerState(QObject):
         self.sync: LayerSync | None = None
         self.predictor: Predictor | None = None
         self.running: SegmentationSession | None = None
-        self.refining = False
+        self.refining = self.searching = False
         self.saved: Path | None = None
         self.unsaved = False
         self.pending_accepts: set[int] = set()

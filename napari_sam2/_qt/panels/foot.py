@@ -82,7 +82,9 @@ class FootPanel(CommandPanel):
         run = running.run
         self.bar.setRange(0, max(run.total, 1))
         self.bar.setValue(run.done)
-        self.bar.setFormat(self._controller.runs.rate.text(run.done, run.total))
+        searching = f"Searching: {run.done} of {run.total}"
+        rate = self._controller.runs.rate.text(run.done, run.total)
+        self.bar.setFormat(searching if self._state.searching else rate)
         self._show_activity(running)
 
     def _show_activity(self, running: "SegmentationSession") -> None:

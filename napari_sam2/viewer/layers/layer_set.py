@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels, Points, Shapes
 
 from napari_sam2.viewer.image_layers import layer_transform
+from napari_sam2.viewer.layers.candidates import CandidatesLayer
 from napari_sam2.viewer.layers.colors import label_colormap
 from napari_sam2.viewer.layers.lazy_planes import lazy_planes
 from napari_sam2.viewer.layers.points import PointsLayer
@@ -29,6 +30,7 @@ class LayerRole(Enum):
 
     RESULTS = "SAM 2 labels"
     DRAFTS = "SAM 2 drafts"
+    CANDIDATES = "SAM 2 candidates"
     BOXES = "SAM 2 boxes"
     POINTS = "SAM 2 points"
 
@@ -102,6 +104,11 @@ class LayerSet:
         return self.get(LayerRole.DRAFTS)
 
     @property
+    def candidates(self) -> CandidatesLayer:
+        """Outlines of candidates for objects."""
+        return CandidatesLayer(self.get(LayerRole.CANDIDATES), self.image, self.grid)
+
+    @property
     def points(self) -> PointsLayer:
         """Point prompts."""
         return PointsLayer(self.get(LayerRole.POINTS), self.grid)
@@ -152,6 +159,8 @@ class LayerSet:
             return Points(**PointsLayer.options(self.grid), **options)
         if role is LayerRole.BOXES:
             return Shapes(**ShapesLayer.options(self.grid), **options)
+        if role is LayerRole.CANDIDATES:
+            return Labels(**CandidatesLayer.options(self.grid), **options)
         options["colormap"] = label_colormap()
         if role is LayerRole.RESULTS:
             return Labels(lazy_planes(self.labels.array), opacity=0.6, **options)
