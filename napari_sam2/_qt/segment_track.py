@@ -14,6 +14,7 @@ from napari_sam2._qt.dock_shortcuts import DockShortcuts
 from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
+from napari_sam2._qt.lineage.panel import LineagePanel
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
@@ -89,6 +90,7 @@ class SegmentTrackPanel(DockedWidget):
         self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.frame_edits = FrameEditPanel(self.controller, key)
+        self.lineage = LineagePanel(self.controller, key)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
@@ -117,6 +119,7 @@ class SegmentTrackPanel(DockedWidget):
             self.timeline,
             self.frame_edits,
             self.refinement,
+            self.lineage,
             self.advanced,
         )
         content = column(*parts)
@@ -153,6 +156,7 @@ class SegmentTrackPanel(DockedWidget):
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
         self.objects.table.jump.connect(self.timeline.review.next_frame)
+        self.objects.table.tracks_wanted.connect(self.lineage.tracks.show)
         state.run_summarized.connect(self._run_summarized)
         self.header.ct_window.suggested.connect(self._offer_ct_window)
 
@@ -310,6 +314,7 @@ class SegmentTrackPanel(DockedWidget):
         self.foot.refresh()
         self.timeline.refresh()
         self.frame_edits.refresh()
+        self.lineage.refresh()
         self.refinement.refresh()
         self.tools.refresh()
         self.advanced.refresh()
@@ -322,25 +327,14 @@ class SegmentTrackPanel(DockedWidget):
 
     def workflow_state(self) -> WorkflowState:
         """Return how far the user is in the workflow."""
-        state = self.state
-        has_image, loading = bool(self.images.images), self.models.awaited
-        session, progress = state.session, state.progress(state.current)
-        if session is None or progress is None:
-            return WorkflowState(has_image=has_image, loading=loading)
-        return WorkflowState(
-            has_image=True,
-            loading=loading,
-            session=True,
-            prompts=len(session.prompts.frames(state.current)),
-            frames_done=progress.frames,
-            frames=state.n_frames,
-            clicking=self.controller.tools is None or self.controller.tools.active is not None,
-            running=state.running is not None,
-            refining=state.refining,
-            searching=state.searching,
-            candidates=self.candidates.count,
-            accepted=state.accepted_count(),
-            unsaved=state.unsaved,
+        tools = self.controller.tools
+        return self.state.workflow(
+            WorkflowState(
+                has_image=bool(self.images.images),
+                loading=self.models.awaited,
+                clicking=tools is None or tools.active is not None,
+                candidates=self.candidates.count,
+            )
         )
 
     def _layer_removed(self, event: Any) -> None:

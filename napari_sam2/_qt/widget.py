@@ -34,6 +34,7 @@ PARTS = frozenset(
         "candidates",
         "timeline",
         "refinement",
+        "lineage",
         "frame_edits",
         "status",
         "hint",

@@ -1,7 +1,7 @@
 """Runs along a track, one after the other: propagation and refinement."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -143,6 +143,19 @@ class RunJobs:
         work = partial(self._run, run, sync, sync.dims.fixed, steps)
         done = partial(self._ended, summary, stopped_text)
         self._queue.submit(JobKey(JobKind.RUN, run), work, done)
+
+    def submit(
+        self,
+        kind: JobKind,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        subject: Hashable = None,
+    ) -> None:
+        """Do something after the runs that wait; see :meth:`JobQueue.submit`.
+
+        Of two waiting jobs of the same kind and subject only the newer one is done.
+        """
+        self._queue.submit(JobKey(kind, subject), work, done)
 
     @property
     def titles(self) -> tuple[str, ...]:

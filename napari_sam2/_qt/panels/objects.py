@@ -94,6 +94,8 @@ class ObjectTable(QTreeWidget):
 
     jump = Signal(int)
     """The user wants to see the lowest score of an object, given by its id."""
+    tracks_wanted = Signal()
+    """The user wants to see the tracks of all objects."""
 
     def __init__(self, controller: SegmentationController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -234,6 +236,7 @@ class ObjectTable(QTreeWidget):
             menu.addAction(f"Object {object_id} divides into the others", link)
         divide = partial(self.parents.divide, object_id, daughters)
         menu.addAction(f"Divide object {object_id} on this frame", divide)
+        menu.addAction("Show the tracks of all objects", self.tracks_wanted.emit)
         menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tifffile
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.stack import open_stack
 from napari_sam2.prompts.types import MaskPrompt, PointPrompt
 from napari_sam2.session.factory import open_session
+from napari_sam2.session.saved_sessions import create_saved_sessions
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.tracking.division.division import Division, division_score
 from tests.helpers.fakes import FakePredictor
-from tests.helpers.session_states import state_of
+from tests.helpers.session_states import replayed, state_of
 
 
 def movie(frames: int = 7) -> np.ndarray:
@@ -114,6 +119,17 @@ def test_a_prompt_before_the_division_stays_with_the_parent() -> None:
     session.prompts.add(MaskPrompt(1, 0, np.ones((12, 20), bool), (10, 20)))
     session.accept_division(Division(1, 3))
     assert [prompt.object_id for prompt in session.prompts] == [1]
+
+
+def test_a_division_is_saved_and_replayed(tmp_path: Path) -> None:
+    labels = np.minimum(movie(), 1)
+    tifffile.imwrite(tmp_path / "cell.tif", labels, metadata={"axes": "TYX"})
+    sessions = create_saved_sessions(open_stack(tmp_path / "cell.tif"), FakePredictor())
+    for frame, plane in enumerate(labels):
+        sessions[()].import_labels(frame, plane)
+    sessions[()].accept_division(Division(1, 3))
+    assert state_of(replayed(sessions)[()]) == state_of(sessions[()])
+    sessions.close()
 
 
 @pytest.mark.parametrize(
