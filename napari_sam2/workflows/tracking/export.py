@@ -128,7 +128,7 @@ def _opened(job: TrackingExportJob, reporter: Reporter) -> Iterator[tuple[LabelM
         saved.check()
         if saved.note:
             reporter.message(saved.note)
-        yield LabelMovie(saved.stack, saved.labels.read), saved.lineage
+        yield LabelMovie(saved.stack, saved.read), saved.lineage
 
 
 def lineage_of(labels: str | Path, given: Path | None, reporter: Reporter) -> Lineage:

@@ -9,6 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.lineage import Lineage
 from napari_sam2.export.tracking.mask_labels import MaskLabels
@@ -19,6 +22,7 @@ from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.session.storage.session_image import image_path, open_session_image
 
 if TYPE_CHECKING:
+    from napari_sam2.core.geometry import PlaneIndex
     from napari_sam2.images.stack import Stack
 
 
@@ -49,6 +53,10 @@ class SavedLabels:
     def labels(self) -> MaskLabels:
         """The labels."""
         return MaskLabels(self.folder.masks, self.stack.shape, self.drafts)
+
+    def read(self, index: PlaneIndex) -> NDArray[np.uint32]:
+        """Return the labels (H, W) of a plane, given by its full index."""
+        return self.labels.read(index)
 
     @property
     def lineage(self) -> Lineage:
