@@ -111,9 +111,27 @@ def candidates(folder: Path, model: str) -> None:
     session.viewer.dims.set_current_step(0, 0)
     panel = session.widget.candidates
     panel.section.expand(animate=False)
-    panel.find.click()
+    panel.search.click()
     session.idle()
     session.shoot("7-candidates.png")
+    session.close()
+
+
+def lineage(folder: Path, model: str) -> None:
+    """Take a screenshot of divisions in the tracks of all cells, and of their tracks."""
+    session = Session("moving_cells", folder, model)
+    session.widget.hint.dismiss()
+    truth = np.asarray(session.viewer.layers["Truth: Cells that move and divide"].data)
+    for frame, plane in enumerate(truth):
+        session.sync.session.import_labels(frame, plane)
+    panel = session.widget.lineage
+    panel.section.expand(animate=False)
+    panel.find_divisions.click()
+    panel.show_tracks.click()
+    session.idle()
+    session.viewer.dims.set_current_step(0, 12)
+    session.widget.middle.ensureWidgetVisible(panel)
+    session.shoot("8-lineage.png")
     session.close()
 
 
@@ -140,3 +158,4 @@ if __name__ == "__main__":
     chosen = sys.argv[2] if len(sys.argv) > 2 else ""
     pictures(target, chosen)
     candidates(target, chosen)
+    lineage(target, chosen)

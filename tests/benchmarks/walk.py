@@ -187,7 +187,7 @@ class Walk:
         panel, times = self.widget.candidates, {}
         for name, act in (
             ("section Find objects", lambda: panel.section.expand(animate=False)),
-            ("Find", panel.find.click),
+            ("Find", panel.search.click),
             ("Accept all", panel.accept_all.click),
         ):
             times[name] = self.timed(lambda name=name, act=act: self.do(name, act))

@@ -36,7 +36,7 @@ class CandidatePanel(CommandPanel):
         self._make_review()
         areas = row(QLabel("Area"), self.min_area, QLabel("to"), self.max_area)
         score = row(QLabel("Score"), self.score, self.score_text)
-        parts = column(self.source_form, self.text_form, areas, self.find, score, self.buttons)
+        parts = column(self.source_form, self.text_form, areas, self.search, score, self.buttons)
         self.section = folded("Find objects", parts)
         self.arrange(self.section)
         self._show_source()
@@ -61,7 +61,7 @@ class CandidatePanel(CommandPanel):
         self.text_form = form(("Phrase", self.phrase), ("Text model", self.text_model))
         self.min_area = _area_box("Smallest area of a candidate in pixels.")
         self.max_area = _area_box("Largest area of a candidate in pixels.")
-        self.find = button("Find", "", "Search the shown frame; nothing is changed.", self.start)
+        self.search = button("Find", "", "Search the shown frame; nothing is changed.", self.start)
 
     def _make_review(self) -> None:
         self.score = QSlider(Qt.Orientation.Horizontal)
@@ -161,7 +161,7 @@ class CandidatePanel(CommandPanel):
         self.accept_all.setText(f"Accept all ({count})" if count else "Accept all")
         self.accept_all.setEnabled(count > 0)
         self.clear.setEnabled(review is not None)
-        self.find.setEnabled(self._state.sync is not None and not self._state.searching)
+        self.search.setEnabled(self._state.sync is not None and not self._state.searching)
 
 
 def _area_box(tip: str) -> QSpinBox:

@@ -15,7 +15,7 @@ _TITLE = "Divisions and tracks"
 _DIVISION = Qt.ItemDataRole.UserRole
 _SCORE = 0.5
 """Score from which divisions are accepted together at first."""
-_HEIGHT = 90
+_HEIGHT = 110
 
 
 class LineagePanel(CommandPanel):
@@ -29,11 +29,13 @@ class LineagePanel(CommandPanel):
         self.list = QListWidget()
         self.list.setObjectName("sam2_divisions")
         self.list.setMaximumHeight(_HEIGHT)
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setToolTip("Divisions that were found, with their score. Click one to see it.")
         self.list.itemClicked.connect(lambda item: self.divisions.go_to(item.data(_DIVISION)))
         self._make_buttons()
         parts = column(
-            row(self.find, self.show_tracks),
+            row(self.find_divisions, self.show_tracks),
             self.list,
             row(self.accept, self.accept_all, QLabel("from score"), self.score),
         )
@@ -43,7 +45,9 @@ class LineagePanel(CommandPanel):
 
     def _make_buttons(self) -> None:
         jobs = self.divisions
-        self.find = button("Find divisions", "", "Look for divisions in the masks.", jobs.find)
+        self.find_divisions = button(
+            "Find divisions", "", "Look for divisions in the masks.", jobs.find
+        )
         self.show_tracks = button(
             "Show tracks", "", "Show the tracks of all objects as a layer.", self.tracks.show
         )

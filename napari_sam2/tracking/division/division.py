@@ -39,8 +39,10 @@ class Division:
         """A sentence for the user."""
         if not self.daughters:
             return f"Object {self.parent} falls into parts on frame {self.frame}."
-        names = " and ".join(map(str, self.daughters))
-        return f"Object {names} begins on frame {self.frame} where object {self.parent} was."
+        names, where = " and ".join(map(str, self.daughters)), f"where object {self.parent} was"
+        if len(self.daughters) > 1:
+            return f"Objects {names} begin on frame {self.frame} {where}."
+        return f"Object {names} begins on frame {self.frame} {where}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def choose(user: Any, phrase: str) -> Any:
 
 def find(user: Any, phrase: str = "disk") -> Any:
     panel = choose(user, phrase)
-    panel.find.click()
+    panel.search.click()
     user.settle()
     return panel
 
@@ -88,7 +88,7 @@ def test_everything_is_found_accepted_undone_and_redone(
     user = opened(open_widget)
     panel = user.widget.candidates
     assert not panel.accept_all.isEnabled()
-    panel.find.click()
+    panel.search.click()
     user.settle()
     assert user.notice.startswith("3 candidates on frame 0. Click a candidate to accept it")
     assert panel.accept_all.text() == "Accept all (3)"
@@ -178,18 +178,18 @@ def test_a_search_is_stopped_and_changes_nothing(
     monkeypatch.setattr(session_search, "load_text_detector", lambda *_: SlowDetector())
     user = opened(open_widget)
     before = state_of(user.sync.session)
-    choose(user, "; ".join(["disk"] * 20)).find.click()
+    choose(user, "; ".join(["disk"] * 20)).search.click()
     user.until(lambda: user.widget.state.searching)
     user.widget.refresh()
     assert user.widget.foot.stop.isEnabled()
-    assert not user.widget.candidates.find.isEnabled()
+    assert not user.widget.candidates.search.isEnabled()
     assert "Searching the frame" in user.widget.status.next.text()
     user.widget.foot.stop.click()
     user.settle()
     assert user.notice == "The search was stopped; nothing has changed."
     assert layer(user) is None
     assert state_of(user.sync.session) == before
-    assert user.widget.candidates.find.isEnabled()
+    assert user.widget.candidates.search.isEnabled()
 
 
 def test_a_phrase_that_finds_nothing_keeps_the_earlier_candidates(

@@ -94,7 +94,7 @@ def test_one_division_or_those_of_a_high_score_are_accepted(user: Any) -> None:
     panel.accept_all.setEnabled(True)
     panel.accept_all.click()
     assert "no such division" in user.notice
-    panel.find.click()
+    panel.find_divisions.click()
     user.settle()
     assert user.notice == "2 divisions found. Click one to see it."
     scores = [division.score for division in panel.divisions.found]
@@ -131,7 +131,7 @@ def test_tracks_are_shown_on_request_and_follow_edits(user: Any) -> None:
     assert set(layer.data[:, 0]) == {1, 3, 4}
     np.testing.assert_allclose(layer.data[0], [1, 0, 15.5, 29.5])
     panel = user.widget.lineage
-    panel.find.click()
+    panel.find_divisions.click()
     user.settle()
     panel.score.setValue(0)
     panel.accept_all.click()
