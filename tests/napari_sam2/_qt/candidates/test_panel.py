@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2._qt.candidates import panel as candidate_panel
 from napari_sam2.candidates import everything
 from napari_sam2.candidates.candidate import CandidateSource
+from napari_sam2.inference.sam2_predictor import load_predictor
 from napari_sam2.session.candidates import session_search
 from napari_sam2.viewer.layers.layer_set import LayerRole
 from tests.helpers.scenes import movie, straight
@@ -80,7 +84,7 @@ def state(user: Any) -> Any:
     return {**found, "objects": [item for item in found["objects"] if item.id in used]}
 
 
-@pytest.mark.smoke
+@pytest.mark.slow
 def test_everything_is_found_accepted_undone_and_redone(
     open_widget: OpenWidget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +137,7 @@ def test_the_score_limits_what_is_shown_and_accepted(
     assert at(user.drafts()[0]) == [1, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_click_accepts_a_candidate_and_alt_click_rejects_it(
     open_widget: OpenWidget, detector: BrightDetector
 ) -> None:
@@ -155,6 +160,7 @@ def test_a_click_accepts_a_candidate_and_alt_click_rejects_it(
     assert at(user.drafts()[1]) == [2, 0, 1]
 
 
+@pytest.mark.slow
 def test_accepted_candidates_are_there_when_the_image_is_opened_again(
     open_widget: OpenWidget, detector: BrightDetector
 ) -> None:
@@ -223,6 +229,7 @@ def test_failures_of_the_text_model_change_nothing(
     assert not user.widget.state.searching
 
 
+@pytest.mark.slow
 def test_many_candidates_are_accepted_only_after_a_question(
     open_widget: OpenWidget, detector: BrightDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +254,46 @@ def test_many_candidates_are_accepted_only_after_a_question(
     assert at(user.drafts()[0]) == [1, 2, 3]
 
 
+def test_cells_are_found_tracked_accepted_and_saved_in_few_actions(
+    open_widget: OpenWidget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(everything, "GRID_SIDE", 8)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    user = opened(open_widget)
+    user.actions += ["menu Plugins", "Segment and track"]
+    panel = user.widget.candidates
+    for name, press in (
+        ("Find objects", lambda: panel.section.expand(animate=False)),
+        ("Find", panel.search.click),
+        ("Accept all", panel.accept_all.click),
+        *((key, partial(user.key, key)) for key in ("Shift-G", "Shift-N", "W")),
+    ):
+        press()
+        user.settle()
+        user.actions += [name] if name not in user.actions else []
+    assert len(user.actions) == 8
+    [saved] = tmp_path.glob("*.tif")
+    labels = tifffile.imread(saved)
+    assert sorted(np.unique(labels)) == [0, 1, 2, 3]
+    np.testing.assert_array_equal(labels[3] > 0, user.labels()[3] > 0)
+    assert all(labels[3, y, x + 3] for y, x in PLACES)
+
+
+@pytest.mark.slow
+def test_cells_are_found_by_the_real_model(open_widget: OpenWidget) -> None:
+    user = opened(open_widget)
+    user.sync.sessions.set_predictor(load_predictor("micro", "cpu"))
+    user.widget.candidates.search.click()
+    user.settle()
+    user.widget.candidates.accept_all.click()
+    user.settle()
+    found = user.drafts()[0]
+    assert all(at(found))
+    assert len(set(at(found))) == len(PLACES)
+    assert np.mean((found > 0) == (IMAGES[0] > 100)) > 0.97
+
+
+@pytest.mark.slow
 def test_candidates_end_with_their_session_and_with_the_widget(
     open_widget: OpenWidget, detector: BrightDetector
 ) -> None:

@@ -59,7 +59,6 @@ def tracks(user: Any) -> Any:
     return user.sync.layers.find(LayerRole.TRACKS)
 
 
-@pytest.mark.smoke
 def test_divisions_are_listed_after_a_run_and_accepted_in_one_step(user: Any) -> None:
     panel = user.widget.lineage
     assert not panel.accept.isEnabled()
@@ -89,6 +88,7 @@ def test_divisions_are_listed_after_a_run_and_accepted_in_one_step(user: Any) ->
     np.testing.assert_array_equal(np.where(user.labels() < 5, user.labels(), 0), cells())
 
 
+@pytest.mark.slow
 def test_one_division_or_those_of_a_high_score_are_accepted(user: Any) -> None:
     panel = user.widget.lineage
     panel.accept_all.setEnabled(True)
@@ -198,6 +198,7 @@ def test_tracks_are_exported_from_the_save_dialog(
     assert user.error == ""
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_is_explained_and_nothing_is_written(
     user: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
