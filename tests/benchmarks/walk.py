@@ -184,31 +184,30 @@ class Walk:
         images = movie(shape, [straight(start, (0.5, 0.5), 8) for start in starts], radius=8)
         self.viewer.add_image(images, name=f"{count} cells")
         self.open()
-        panel, times = self.widget.candidates, {}
+        panel = self.widget.candidates
         for name, act in (
             ("section Find objects", lambda: panel.section.expand(animate=False)),
             ("Find", panel.search.click),
             ("Accept all", panel.accept_all.click),
         ):
-            times[name] = self.timed(lambda name=name, act=act: self.do(name, act))
+            self.timed(lambda name=name, act=act: self.do(name, act))
         for key in ("Shift+G", "Shift+N", "W"):
-            times[key] = self.timed(lambda key=key: self.key(key))
+            self.timed(lambda key=key: self.key(key))
         found = self.state.accepted_count()
         _report(f"{found} of {count} cells found, tracked, accepted, saved", self.taken(), 10)
-        print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"peak memory {peak:.2f} GiB, image {shape[0]} x {shape[1]} x {len(images)}")
         assert found >= 0.95 * count, "not all cells were found"
         assert list(self.folder.glob("*.tif")), "nothing was saved"
 
-    def timed(self, act: Callable[[], Any]) -> float:
-        """Return the seconds until an action and its jobs have ended."""
+    def timed(self, act: Callable[[], Any]) -> None:
+        """Do an action, wait until its jobs have ended, and print the seconds."""
         start = time.monotonic()
         act()
         pump(lambda: self.controller.idle, 3600)
         self.idle()
         self.widget.refresh()
-        return time.monotonic() - start
+        print(f"{self.actions[-1]}: {time.monotonic() - start:.1f} s", flush=True)
 
     def correct(self) -> None:
         """Correct a draft, then an accepted object."""

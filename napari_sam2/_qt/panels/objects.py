@@ -117,6 +117,8 @@ class ObjectTable(QTreeWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header = self.header()
         header.setStretchLastSection(False)
+        # Qt would read all rows after each change of a text, which takes seconds for hundreds.
+        header.setResizeContentsPrecision(0)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         for column in (_CLASS, _FRAMES, _SCORE, _PARENT):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
