@@ -66,7 +66,8 @@ class SqliteMaskStore:
 
     def at(self, index: PlaneIndex, window: Window | None = None) -> tuple[MaskRecord, ...]:
         """Return the masks of a plane, by increasing id; with a window, those that touch it."""
-        where, values = "plane = ?", (plane_key(index),)
+        where: str = "plane = ?"
+        values: tuple[Any, ...] = (plane_key(index),)
         if window is not None:
             # The intersection is from the larger start to the smaller end.
             where += " AND max(y0, ?) < min(y1, ?) AND max(x0, ?) < min(x1, ?)"
