@@ -194,7 +194,7 @@ class Walk:
         for key in ("Shift+G", "Shift+N", "W"):
             self.timed(lambda key=key: self.key(key))
         found = self.state.accepted_count()
-        _report(f"{found} of {count} cells found, tracked, accepted, saved", self.taken(), 10)
+        _report(f"{count} cells: {found} found, tracked, accepted, saved", self.taken(), 10)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"peak memory {peak:.2f} GiB, image {shape[0]} x {shape[1]} x {len(images)}")
         assert found >= 0.95 * count, "not all cells were found"
