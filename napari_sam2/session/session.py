@@ -320,7 +320,9 @@ class SegmentationSession(ObjectEdits):
         if not resume:
             for object_id in plan.objects:
                 self._journal.forget(object_id)
-        return self._runs.start(plan, self._context(str(request)), token, resume=resume)
+        name = None if request.growing is None else request.growing.name
+        context = self._context(str(request))
+        return self._runs.start(plan, context, token, resume=resume, name=name)
 
     def _context(self, run: str) -> str:
         return f"{run} {self.settings} {self.predictor.info.identity}"

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import ModelInfo, Predictor
+    from napari_sam2.masks.mask import MaskCrop
 
 _JSON = ".json"
 
@@ -234,6 +235,7 @@ def search_plane(
     text_model: str = DEFAULT_TEXT_MODEL,
     limits: CandidateLimits,
     diameter: float | None = None,
+    occupied: Sequence[MaskCrop] = (),
     reporter: Reporter | None = None,
 ) -> list[Candidate]:
     """Return candidates on one frame of a stack, best first.
@@ -256,6 +258,9 @@ def search_plane(
         Which candidates are kept.
     diameter : float or None
         Expected diameter of the objects in pixels; None measures it.
+    occupied : sequence of MaskCrop
+        Masks of objects that exist already: a candidate that they explain is left out, see
+        :func:`napari_sam2.candidates.selection.select_disjoint`.
     reporter : Reporter or None
         Receives the progress; None discards it.
 
@@ -265,32 +270,49 @@ def search_plane(
         If the text model cannot be loaded.
     """
     encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
-    placement = ViewPlacement(
-        stack.shape,
-        encoder.levels,
-        predictor.info.image_size,
-        predictor.info.token_stride,
-        ViewPolicy(),
-    )
-    search: EverythingSearch | TextSearch = EverythingSearch(encoder, placement, limits, diameter)
-    if find.source is CandidateSource.TEXT:
-        detector = load_text_detector(text_model, predictor.info.device)
-        search = TextSearch(encoder, placement, detector, find.phrases, limits)
+    search = _search(encoder, find, text_model, limits, diameter)
     target = reporter or NullReporter()
     with target.running():
         return search.find(
             stack.index(frame),
             lambda done, total: target.progress("Searching", done, total),
+            occupied,
         )
+
+
+def _search(
+    encoder: ViewEncoder,
+    find: SearchTarget,
+    text_model: str,
+    limits: CandidateLimits,
+    diameter: float | None,
+) -> EverythingSearch | TextSearch:
+    info = encoder.predictor.info
+    placement = ViewPlacement(
+        encoder.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
+    )
+    if find.source is CandidateSource.TEXT:
+        detector = load_text_detector(text_model, info.device)
+        return TextSearch(encoder, placement, detector, find.phrases, limits)
+    return EverythingSearch(encoder, placement, limits, diameter)
 
 
 def candidate_prompts(stack: Stack, frame: int, candidates: Sequence[Candidate]) -> PromptStore:
     """Return the masks of candidates as prompts of objects 1, 2, ..."""
     store = PromptStore(axis=stack.along)
-    for number, candidate in enumerate(candidates, 1):
+    add_candidates(store, frame, candidates)
+    return store
+
+
+def add_candidates(
+    store: PromptStore, frame: int, candidates: Sequence[Candidate]
+) -> tuple[int, ...]:
+    """Add the masks of candidates as prompts of new objects; return their ids, above all others."""
+    first = max(store.objects(), default=0) + 1
+    for number, candidate in enumerate(candidates, first):
         crop = candidate.crop
         store.add(MaskPrompt(number, frame, crop.logits > 0, crop.window.offset))
-    return store
+    return tuple(range(first, first + len(candidates)))
 
 
 def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) -> None:

@@ -1,0 +1,148 @@
+"""Newcomers: objects that are found while a run advances, and tracked both ways from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import TYPE_CHECKING
+
+from napari_sam2.candidates.target import EVERYTHING
+from napari_sam2.tracking.plan import GrowingRun, PropagationDirection, PropagationRequest
+from napari_sam2.workflows.find import add_candidates, search_plane
+from napari_sam2.workflows.prompt_source import most_objects, search_frames
+from napari_sam2.workflows.reporter import NestedReporter
+
+if TYPE_CHECKING:
+    from napari_sam2.candidates.candidate import Candidate
+    from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.session.storage.run_folder import RunFolder
+    from napari_sam2.workflows.preparation import PreparedSegmentation
+    from napari_sam2.workflows.reporter import Reporter
+
+_RUN = "newcomers"
+
+
+@dataclass(frozen=True)
+class NewcomerRun:
+    """A run that searches every few frames for objects that no track explains.
+
+    Objects are tracked forward up to a frame that is searched. The candidates there that no mask
+    explains, see :func:`napari_sam2.candidates.selection.select_disjoint`, are added and tracked
+    forward with the others. After the last frame all of them are tracked backward until they are
+    lost or meet another object. So each frame is computed once in each direction, and those that
+    are searched once more. What is found is saved with the run, which can be resumed at any time.
+
+    Parameters
+    ----------
+    prepared : PreparedSegmentation
+        The checked job.
+    session : SegmentationSession
+        The session of the run.
+    folder : RunFolder
+        Where prompts and searched frames are saved.
+    reporter : Reporter
+        Receives messages and the progress of searches.
+    stopped : Event
+        Set when the run is canceled; the search in work is finished.
+    """
+
+    prepared: PreparedSegmentation
+    session: SegmentationSession
+    folder: RunFolder
+    reporter: Reporter
+    stopped: Event
+
+    def propagate(self) -> bool:
+        """Track all objects, and return whether the run was completed."""
+        resume = self.prepared.resumes
+        searched = self.folder.last_search() or self._frames[0]
+        self._drop_unsearched(searched)
+        for frame in search_frames(self.prepared.job, self._frames):
+            if frame <= searched:
+                continue
+            if not self._room:
+                self._report_full(frame)
+                break
+            if not self._advance(frame, resume=resume):
+                return False
+            resume = True
+            self._add_newcomers(frame)
+            if self.stopped.is_set():
+                return False
+        request = replace(self.prepared.request, growing=GrowingRun(_RUN, last=True))
+        return self._run(request, resume=resume)
+
+    @property
+    def _frames(self) -> tuple[int, int]:
+        return self.prepared.request.frames or (0, self.prepared.stack.n_frames)
+
+    @property
+    def _room(self) -> int:
+        """Number of objects that may still be added."""
+        return max(most_objects(self.prepared.job) - len(self.session.prompts.objects()), 0)
+
+    def _advance(self, frame: int, *, resume: bool) -> bool:
+        """Track the objects so far up to a frame; return False if the run was canceled."""
+        request = replace(
+            self.prepared.request,
+            direction=PropagationDirection.FORWARD,
+            frames=(self._frames[0], frame + 1),
+            growing=GrowingRun(_RUN, last=False),
+        )
+        return self._run(request, resume=resume)
+
+    def _run(self, request: PropagationRequest, *, resume: bool) -> bool:
+        for _ in self.session.propagate(request, resume=resume):
+            pass
+        return not self.session.run.cancelled
+
+    def _drop_unsearched(self, searched: int) -> None:
+        """Drop what was found in a search that was not saved completely; it is repeated."""
+        prompts = self.session.prompts
+        for frame in prompts.frames():
+            if frame > searched:
+                for object_id in prompts.objects():
+                    prompts.clear(object_id, frame)
+
+    def _add_newcomers(self, frame: int) -> None:
+        """Search a frame, and save what no object explains as new objects."""
+        found = self._search(frame)
+        room = self._room
+        ids = add_candidates(self.session.prompts, frame, found[:room])
+        self.folder.save_prompts(self.session.prompts, self.session.stack.shape)
+        self.folder.save_search(frame)
+        if ids:
+            count = "1 newcomer" if len(ids) == 1 else f"{len(ids)} newcomers"
+            self.reporter.message(f"{count} found on frame {frame}: object {_span(ids)}.")
+        if len(found) > room:
+            self.reporter.message(
+                f"{len(found) - room} more candidates on frame {frame} were left out, because the "
+                f"run has {most_objects(self.prepared.job)} objects. Give a larger --max-objects."
+            )
+
+    def _search(self, frame: int) -> list[Candidate]:
+        prepared, job = self.prepared, self.prepared.job
+        index = prepared.stack.index(frame)
+        present = [r for r in self.session.masks.at(index) if r.area and r.excluded is None]
+        return search_plane(
+            prepared.stack,
+            frame,
+            prepared.intensity,
+            prepared.predictor,
+            find=job.find or EVERYTHING,
+            text_model=job.text_model,
+            limits=replace(job.limits, max_objects=None),
+            diameter=job.diameter,
+            occupied=[record.own_crop for record in present],
+            reporter=NestedReporter(self.reporter),
+        )
+
+    def _report_full(self, frame: int) -> None:
+        self.reporter.message(
+            f"Frames from {frame} on were not searched for newcomers, because the run has "
+            f"{most_objects(self.prepared.job)} objects. Give a larger --max-objects."
+        )
+
+
+def _span(ids: tuple[int, ...]) -> str:
+    return str(ids[0]) if len(ids) == 1 else f"{ids[0]} to {ids[-1]}"
