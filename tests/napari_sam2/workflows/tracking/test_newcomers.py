@@ -197,6 +197,17 @@ def test_newcomers_of_a_volume_are_tracked_both_ways(job: SegmentationJob, tmp_p
     assert not any("entered at the border" in text for text in outcome.messages)
 
 
+def test_much_smaller_candidates_are_left_out_unless_their_size_is_given(
+    job: SegmentationJob, tmp_path: Path
+) -> None:
+    images = movie(SHAPE, [straight((30, 30), (0, 0), FRAMES)], radius=12)
+    images[3:, 70:75, 70:75] = 200
+    chosen = job_on(tmp_path, images)
+    assert run_segmentation(chosen).objects == 1
+    small = replace(chosen, limits=CandidateLimits(min_area=10), overwrite=True)
+    assert run_segmentation(small).objects == 2
+
+
 def test_the_number_of_objects_is_limited_and_reported(job: SegmentationJob) -> None:
     outcome = run_segmentation(replace(job, limits=CandidateLimits(max_objects=2)))
     assert outcome.objects == 2
