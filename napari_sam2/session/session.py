@@ -318,8 +318,7 @@ class SegmentationSession(ObjectEdits):
             self._runs.trim(request.objects, self.preview)
             plan = self.plan(request)
         if not resume:
-            for object_id in plan.objects:
-                self._journal.forget(object_id)
+            self._journal.forget(*plan.objects)
         name = None if request.growing is None else request.growing.name
         context = self._context(str(request))
         return self._runs.start(plan, context, token, resume=resume, name=name)
