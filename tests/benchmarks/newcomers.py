@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from napari_sam2.candidates.candidate import CandidateLimits
 from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.lineage import Lineage
+from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.workflows.evaluation.ctc import track_scores
 from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.run import run_segmentation
@@ -53,12 +54,20 @@ class Found:
     messages: tuple[str, ...]
 
 
-def segment(images: NDArray[np.uint8], given: Namespace, divisions: DivisionMode) -> Found:
-    """Return what a run finds in a movie (T, H, W) without prompts."""
+def segment(
+    images: NDArray[np.uint8],
+    given: Namespace,
+    divisions: DivisionMode = DivisionMode.OFF,
+    prompts: Labels | None = None,
+) -> Found:
+    """Return what a run finds in a movie (T, H, W) without prompts, or from masks (T, H, W)."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tifffile.imwrite(folder / "movie.tif", images, metadata={"axes": "TYX"}, ome=False)
         table = folder / "lineage.csv" if divisions is DivisionMode.AUTO else None
+        if prompts is not None:
+            tifffile.imwrite(folder / "masks.tif", prompts, metadata={"axes": "TYX"}, ome=False)
+        searched = prompts is None
         began = time.perf_counter()
         outcome = run_segmentation(
             SegmentationJob(
@@ -67,8 +76,11 @@ def segment(images: NDArray[np.uint8], given: Namespace, divisions: DivisionMode
                 axes="TYX",
                 model=given.model,
                 device=given.device,
-                find=EVERYTHING,
-                find_every=given.every,
+                prompts=None if searched else folder / "masks.tif",
+                labels_axes=None if searched else "TYX",
+                direction=PropagationDirection.BOTH if searched else PropagationDirection.FORWARD,
+                find=EVERYTHING if searched else None,
+                find_every=given.every if searched else None,
                 limits=CandidateLimits(
                     min_score=given.min_score, min_area=given.min_size, max_area=given.max_size
                 ),
@@ -166,16 +178,17 @@ def drawn_rows(given: Namespace) -> list[Row]:
 
 
 def real_rows(given: Namespace) -> list[Row]:
-    """Return one row for a real movie."""
+    """Return one row for each start of a real movie."""
     folder = given.data / "t98g_movie"
     images = tifffile.imread(folder / "images.tif")[: given.frames]
     true = tifffile.imread(folder / "masks_tracked.tif")[: given.frames]
-    found = segment(images, given, DivisionMode.OFF)
-    print(*found.messages, sep="\n", flush=True)
-    scores = track_scores(true, found.labels)
-    return [
-        {
-            "start": f"found, every {given.every} frames",
+    rows: list[Row] = []
+    for start, prompts in ((f"found, every {given.every} frames", None), ("true masks", true)):
+        found = segment(images, given, prompts=None if prompts is None else first_masks(prompts))
+        print(*found.messages, sep="\n", flush=True)
+        scores = track_scores(true, found.labels)
+        row = {
+            "start": start,
             "objects": len(spans(found.labels)),
             "true": len(spans(true)),
             "SEG": scores.seg,
@@ -184,7 +197,16 @@ def real_rows(given: Namespace) -> list[Row]:
             "identity switches": scores.switches,
             "seconds": found.seconds,
         }
-    ]
+        rows.append(row)
+    return rows
+
+
+def first_masks(labels: Labels) -> Labels:
+    """Return the labels (T, H, W) with the mask of each only on its first frame."""
+    masks = np.zeros_like(labels)
+    for label, (first, _) in spans(labels).items():
+        masks[first][labels[first] == label] = label
+    return masks
 
 
 def main() -> None:
