@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import ModelInfo, Predictor
+    from napari_sam2.inference.text_detector import TextDetector
     from napari_sam2.masks.mask import MaskCrop
 
 _JSON = ".json"
@@ -232,7 +233,7 @@ def search_plane(
     predictor: Predictor,
     *,
     find: SearchTarget = EVERYTHING,
-    text_model: str = DEFAULT_TEXT_MODEL,
+    text_model: str | TextDetector = DEFAULT_TEXT_MODEL,
     limits: CandidateLimits,
     diameter: float | None = None,
     occupied: Sequence[MaskCrop] = (),
@@ -252,8 +253,8 @@ def search_plane(
         The model.
     find : SearchTarget
         What is searched for.
-    text_model : str
-        What finds boxes by text.
+    text_model : str or TextDetector
+        What finds boxes by text; a name or folder is loaded.
     limits : CandidateLimits
         Which candidates are kept.
     diameter : float or None
@@ -283,7 +284,7 @@ def search_plane(
 def _search(
     encoder: ViewEncoder,
     find: SearchTarget,
-    text_model: str,
+    text_model: str | TextDetector,
     limits: CandidateLimits,
     diameter: float | None,
 ) -> EverythingSearch | TextSearch:
@@ -292,8 +293,9 @@ def _search(
         encoder.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
     )
     if find.source is CandidateSource.TEXT:
-        detector = load_text_detector(text_model, info.device)
-        return TextSearch(encoder, placement, detector, find.phrases, limits)
+        if isinstance(text_model, str):
+            text_model = load_text_detector(text_model, info.device)
+        return TextSearch(encoder, placement, text_model, find.phrases, limits)
     return EverythingSearch(encoder, placement, limits, diameter)
 
 

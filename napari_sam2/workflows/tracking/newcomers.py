@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import median
 from threading import Event
 from typing import TYPE_CHECKING
 
-from napari_sam2.candidates.target import EVERYTHING
+from napari_sam2.candidates.candidate import CandidateSource
+from napari_sam2.candidates.target import EVERYTHING, SearchTarget
+from napari_sam2.inference.text_detector import TextDetector, load_text_detector
 from napari_sam2.tracking.plan import GrowingRun, PropagationDirection, PropagationRequest
 from napari_sam2.workflows.find import add_candidates, search_plane
 from napari_sam2.workflows.prompt_source import most_objects, search_frames
@@ -78,6 +81,18 @@ class NewcomerRun:
         request = replace(self.prepared.request, growing=GrowingRun(_RUN, last=True))
         return self._run(request, resume=resume)
 
+    @cached_property
+    def _text_model(self) -> str | TextDetector:
+        """The text model, loaded once if it is needed."""
+        name = self.prepared.job.text_model
+        if self._target.source is not CandidateSource.TEXT:
+            return name
+        return load_text_detector(name, self.prepared.predictor.info.device)
+
+    @property
+    def _target(self) -> SearchTarget:
+        return self.prepared.job.find or EVERYTHING
+
     @property
     def _frames(self) -> tuple[int, int]:
         return self.prepared.request.frames or (0, self.prepared.stack.n_frames)
@@ -137,8 +152,8 @@ class NewcomerRun:
             frame,
             prepared.intensity,
             prepared.predictor,
-            find=job.find or EVERYTHING,
-            text_model=job.text_model,
+            find=self._target,
+            text_model=self._text_model,
             limits=replace(job.limits, min_area=least, max_objects=None),
             diameter=job.diameter,
             occupied=[record.own_crop for record in present],

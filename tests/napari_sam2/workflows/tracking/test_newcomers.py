@@ -24,6 +24,7 @@ from napari_sam2.workflows import prompt_source
 from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
 from napari_sam2.workflows.run import RunOutcome, run_segmentation
+from napari_sam2.workflows.tracking import newcomers
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -80,7 +81,8 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SegmentationJob:
 def use_fakes(patch: pytest.MonkeyPatch) -> None:
     """Let jobs use a model and a detector that find bright spots."""
     patch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
-    patch.setattr(find_workflow, "load_text_detector", lambda *_: BrightSpots())
+    for module in (find_workflow, newcomers):
+        patch.setattr(module, "load_text_detector", lambda *_: BrightSpots())
 
 
 def job_on(
