@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from statistics import median
 from threading import Event
 from typing import TYPE_CHECKING
 
-from napari_sam2.candidates.candidate import CandidateSource
+from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.inference.text_detector import TextDetector, load_text_detector
 from napari_sam2.tracking.plan import GrowingRun, PropagationDirection, PropagationRequest
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from napari_sam2.workflows.preparation import PreparedSegmentation
     from napari_sam2.workflows.reporter import Reporter
 
-MIN_AREA_SHARE = 0.1
-"""Smallest area of a newcomer unless one is given, as a share of the median area of the objects on
-its frame. Smaller candidates are rests beside the masks of tracked objects: in a drawn movie of
-23 cells all 9 of them were wrong."""
+MIN_AREA_SHARE, MAX_AREA_SHARE = 0.1, 4.0
+"""Smallest and largest area of a newcomer unless they are given, as shares of the median area of
+the objects on its frame. Smaller candidates are rests beside the masks of tracked objects: in a
+drawn movie of 23 cells all 9 of them were wrong. Larger ones are background between objects: in a
+drawn movie of 300 nuclei all 12 of them were wrong."""
 _RUN = "newcomers"
 
 
@@ -35,10 +38,10 @@ class NewcomerRun:
     """A run that searches every few frames for objects that no track explains.
 
     Objects are tracked forward up to a frame that is searched. The candidates there that no mask
-    explains, see :func:`napari_sam2.candidates.selection.select_disjoint`, and that are not much
-    smaller than the objects there are added and tracked forward with the others. After the last
-    frame all of them are tracked backward until they are lost or meet another object. So each
-    frame is computed once in each direction, and those that are searched once more. What is found
+    explains, see :func:`napari_sam2.candidates.selection.select_disjoint`, and whose size is like
+    that of the objects there are added and tracked forward with the others. After the last frame
+    all of them are tracked backward until they are lost or meet another object. So each frame is
+    computed once in each direction, and those that are searched once more. What is found
     is saved with the run, which can be resumed at any time.
 
     Parameters
@@ -66,6 +69,7 @@ class NewcomerRun:
         resume = self.prepared.resumes
         searched = self.folder.last_search() or self._frames[0]
         self._drop_unsearched(searched)
+        self._report_limits()
         for frame in search_frames(self.prepared.job, self._frames):
             if frame <= searched:
                 continue
@@ -145,8 +149,6 @@ class NewcomerRun:
         prepared, job = self.prepared, self.prepared.job
         index = prepared.stack.index(frame)
         present = [r for r in self.session.masks.at(index) if r.area and r.excluded is None]
-        usual = median(record.area for record in present) if present else 0.0
-        least = job.limits.min_area or MIN_AREA_SHARE * usual
         return search_plane(
             prepared.stack,
             frame,
@@ -154,11 +156,32 @@ class NewcomerRun:
             prepared.predictor,
             find=self._target,
             text_model=self._text_model,
-            limits=replace(job.limits, min_area=least, max_objects=None),
+            limits=self._limits([record.area for record in present]),
             diameter=job.diameter,
             occupied=[record.own_crop for record in present],
             reporter=NestedReporter(self.reporter),
         )
+
+    def _limits(self, areas: Sequence[int]) -> CandidateLimits:
+        """Return the limits of newcomers beside objects of some areas."""
+        given = replace(self.prepared.job.limits, max_objects=None)
+        if not areas:
+            return given
+        usual = median(areas)
+        least = given.min_area or min(MIN_AREA_SHARE * usual, given.max_area)
+        most = given.max_area if isfinite(given.max_area) else max(MAX_AREA_SHARE * usual, least)
+        return replace(given, min_area=least, max_area=most)
+
+    def _report_limits(self) -> None:
+        given = self.prepared.job.limits
+        options = {"--min-size": given.min_area > 0, "--max-size": isfinite(given.max_area)}
+        missing = [name for name, chosen in options.items() if not chosen]
+        if missing:
+            self.reporter.message(
+                f"Newcomers have {MIN_AREA_SHARE:g} to {MAX_AREA_SHARE:g} times the median area "
+                f"of the objects on their frame, where {' and '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} not given."
+            )
 
     def _report_full(self, frame: int) -> None:
         self.reporter.message(

@@ -199,15 +199,18 @@ def test_newcomers_of_a_volume_are_tracked_both_ways(job: SegmentationJob, tmp_p
     assert not any("entered at the border" in text for text in outcome.messages)
 
 
-def test_much_smaller_candidates_are_left_out_unless_their_size_is_given(
-    job: SegmentationJob, tmp_path: Path
+@pytest.mark.parametrize("side", [4, 40])
+def test_sizes_unlike_those_of_the_objects_need_limits(
+    job: SegmentationJob, tmp_path: Path, side: int
 ) -> None:
-    images = movie(SHAPE, [straight((30, 30), (0, 0), FRAMES)], radius=12)
-    images[3:, 70:75, 70:75] = 200
+    images = movie(SHAPE, [straight((20, 20), (0, 0), FRAMES)], radius=9)
+    images[3:, 50 : 50 + side, 50 : 50 + side] = 200
     chosen = job_on(tmp_path, images)
-    assert run_segmentation(chosen).objects == 1
-    small = replace(chosen, limits=CandidateLimits(min_area=10), overwrite=True)
-    assert run_segmentation(small).objects == 2
+    outcome = run_segmentation(chosen)
+    assert outcome.objects == 1
+    assert any(text.startswith("Newcomers have 0.1 to 4 times") for text in outcome.messages)
+    limits = CandidateLimits(min_area=10, max_area=2000)
+    assert run_segmentation(replace(chosen, limits=limits, overwrite=True)).objects == 2
 
 
 def test_the_number_of_objects_is_limited_and_reported(job: SegmentationJob) -> None:
