@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -16,6 +16,7 @@ from napari_sam2.inference.protocol import ViewPrompts
 from napari_sam2.inference.text_detector import Detection, TextDetector
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.masks.mask import MaskCrop
 
 Progress = Callable[[int, int], object]
 
@@ -47,7 +48,12 @@ class TextSearch:
     phrases: tuple[str, ...]
     limits: CandidateLimits = field(default_factory=CandidateLimits)
 
-    def find(self, index: PlaneIndex, progress: Progress | None = None) -> list[Candidate]:
+    def find(
+        self,
+        index: PlaneIndex,
+        progress: Progress | None = None,
+        occupied: Sequence[MaskCrop] = (),
+    ) -> list[Candidate]:
         """Return candidates without common pixels, best first.
 
         Parameters
@@ -56,6 +62,8 @@ class TextSearch:
             Full index of the plane.
         progress : callable or None
             Called with the numbers of finished phrases and of all phrases.
+        occupied : sequence of MaskCrop
+            Masks of objects that exist already, see :func:`select_disjoint`.
         """
         view = self.placement.full
         image = self.encoder.image(index, view)
@@ -65,7 +73,7 @@ class TextSearch:
             found += self._masks(index, view, boxes)
             if progress is not None:
                 progress(done, len(self.phrases))
-        return select_disjoint(found, self.encoder.shape, self.limits)
+        return select_disjoint(found, self.encoder.shape, self.limits, occupied)
 
     def _masks(
         self, index: PlaneIndex, view: View, boxes: tuple[Detection, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 
@@ -18,6 +18,7 @@ from napari_sam2.images.view import View
 from napari_sam2.inference.protocol import PointMasks
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.masks.mask import MaskCrop
 
 Progress = Callable[[int, int], object]
 """Called with the numbers of finished views and of all views; its exceptions stop the search."""
@@ -67,7 +68,12 @@ class EverythingSearch:
         if self.diameter is not None and not self.diameter > 0:
             raise UserError(f"The diameter is {self.diameter:g}. Give a positive number of pixels.")
 
-    def find(self, index: PlaneIndex, progress: Progress | None = None) -> list[Candidate]:
+    def find(
+        self,
+        index: PlaneIndex,
+        progress: Progress | None = None,
+        occupied: Sequence[MaskCrop] = (),
+    ) -> list[Candidate]:
         """Return candidates without common pixels, best first.
 
         Parameters
@@ -76,6 +82,8 @@ class EverythingSearch:
             Full index of the plane.
         progress : callable or None
             Called after each view.
+        occupied : sequence of MaskCrop
+            Masks of objects that exist already, see :func:`select_disjoint`.
         """
         report = progress or (lambda done, total: None)
         shape = self.encoder.shape
@@ -91,10 +99,14 @@ class EverythingSearch:
                 if not _is_cut(candidate, tile, shape)
             )
             report(done, 1 + len(tiles))
-        return self._combined(found, closer, diameter)
+        return self._combined(found, closer, diameter, occupied)
 
     def _combined(
-        self, found: list[Candidate], closer: list[Candidate], diameter: float | None
+        self,
+        found: list[Candidate],
+        closer: list[Candidate],
+        diameter: float | None,
+        occupied: Sequence[MaskCrop],
     ) -> list[Candidate]:
         """Select from candidates of the whole plane and of the tiles.
 
@@ -103,11 +115,12 @@ class EverythingSearch:
         """
         shape = self.encoder.shape
         if diameter is None or not closer:
-            return select_disjoint(found, shape, self.limits)
+            return select_disjoint(found, shape, self.limits, occupied)
         large = [one for one in found if _extent(one) > _overlap(diameter)]
         small = [one for one in found if _extent(one) <= _overlap(diameter)]
-        first = select_disjoint([*large, *closer], shape, self.limits)
-        rest = select_disjoint(small, shape, self.limits, [one.crop for one in first])
+        first = select_disjoint([*large, *closer], shape, self.limits, occupied)
+        taken = [*occupied, *(one.crop for one in first)]
+        rest = select_disjoint(small, shape, self.limits, taken)
         both = sorted([*first, *rest], key=lambda candidate: -candidate.score)
         return both[: self.limits.max_objects]
 

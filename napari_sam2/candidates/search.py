@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from napari_sam2.candidates.by_text import TextSearch
@@ -13,13 +13,19 @@ from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.text_detector import TextDetector
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.masks.mask import MaskCrop
 
 
 class CandidateSearch(Protocol):
     """Finds candidates on a plane."""
 
-    def find(self, index: PlaneIndex, progress: Progress | None = None) -> list[Candidate]:
-        """Return candidates without common pixels, best first."""
+    def find(
+        self,
+        index: PlaneIndex,
+        progress: Progress | None = None,
+        occupied: Sequence[MaskCrop] = (),
+    ) -> list[Candidate]:
+        """Return candidates without common pixels, best first; ``occupied`` ones are left out."""
 
 
 def make_search(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.view import View, ViewMode, ViewPolicy
@@ -220,26 +223,35 @@ def _first_holding(item: ViewRequest, views: Iterable[View]) -> View | None:
 
 
 def _cover(requests: Sequence[ViewRequest], placement: ViewPlacement) -> dict[int, View]:
+    """Return views of one side that contain all needs, each with as many as fit beside a seed."""
     views: dict[int, View] = {}
-    left = sorted(requests, key=lambda item: (item.need, item.object_id))
-    while left:
-        seed = left[0]
-        members, union = [seed], seed.need
-        for item in sorted(left[1:], key=lambda item: _distance(item.need, seed.need)):
-            grown = union.union(item.need)
-            if max(grown.shape) <= item.side - placement.pitch(item.side):
-                members.append(item)
+    items = sorted(requests, key=lambda item: (item.need, item.object_id))
+    needs = np.array([astuple(item.need) for item in items], np.int64).reshape(-1, 4)
+    left = np.arange(len(items))
+    while left.size:
+        seed = items[left[0]]
+        room = seed.side - placement.pitch(seed.side)
+        members, union = [int(left[0])], seed.need
+        for number in _near(needs, left, room):
+            grown = union.union(items[number].need)
+            if max(grown.shape) <= room:
+                members.append(number)
                 union = grown
         view = placement.place(union, seed.side)
-        views |= {item.object_id: view for item in members}
-        left = [item for item in left if item.object_id not in views]
+        views |= {items[number].object_id: view for number in members}
+        left = np.setdiff1d(left, members, assume_unique=True)
     return views
 
 
-def _distance(first: Window, second: Window) -> int:
-    dy = first.y0 + first.y1 - second.y0 - second.y1
-    dx = first.x0 + first.x1 - second.x0 - second.x1
-    return max(abs(dy), abs(dx))
+def _near(needs: NDArray[np.int64], left: NDArray[np.int64], room: int) -> list[int]:
+    """Return which of the other needs may share a view with the first one left, nearest first."""
+    seed, others = needs[left[0]], needs[left[1:]]
+    low, high = np.minimum(seed[:2], others[:, :2]), np.maximum(seed[2:], others[:, 2:])
+    fits = (high - low).max(axis=1, initial=0) <= room
+    middles = others[fits, :2] + others[fits, 2:] - (seed[:2] + seed[2:])
+    order = np.argsort(np.abs(middles).max(axis=1, initial=0), kind="stable")
+    near: list[int] = left[1:][fits][order].tolist()
+    return near
 
 
 def _place(twice_centre: int, side: int, pitch: int, length: int) -> int:

@@ -45,12 +45,14 @@ class PromptResolver:
         Frames on which the user left nothing of the object, see :meth:`emptied`, are not among
         them: they do not show the model where the object is, and must not end its track.
         """
-        frames = {o: set(self._prompts.frames(o)) for o in self._prompts.objects()}
-        for object_id, locked in self._masks.locked().items():
-            frames.setdefault(object_id, set()).update(locked)
-        for object_id, found in frames.items():
-            found.difference_update(self.emptied(object_id))
-        return {object_id: tuple(sorted(frames[object_id])) for object_id in sorted(frames)}
+        objects = sorted({*self._prompts.objects(), *self._masks.locked()})
+        return {object_id: self.conditioning_frames_of(object_id) for object_id in objects}
+
+    def conditioning_frames_of(self, object_id: int) -> tuple[int, ...]:
+        """Return the frames of :meth:`conditioning_frames` of one object."""
+        locked = self._masks.locked().get(object_id, ())
+        frames = {*self._prompts.frames(object_id), *locked}
+        return tuple(sorted(frames.difference(self.emptied(object_id))))
 
     def trims(self, object_id: int) -> list[int]:
         """Return the frames whose prompts are points outside that correct a mask, increasing.

@@ -69,6 +69,7 @@ class PromptStore:
         self._edits: EditLog = NullEditLog()
         self.notes: tuple[str, ...] = ()
         self._prompts: dict[tuple[int, int], tuple[Prompt, ...]] = {}
+        self._frames: dict[int, tuple[int, ...]] = {}
         for prompt in prompts:
             self.add(prompt)
 
@@ -145,11 +146,13 @@ class PromptStore:
 
     def objects(self) -> tuple[int, ...]:
         """Return the ids of all objects with prompts, increasing."""
-        return tuple(sorted({key[0] for key in self._prompts}))
+        return tuple(sorted(self._frames))
 
     def frames(self, object_id: int | None = None) -> tuple[int, ...]:
         """Return the prompted frames of an object, or of all, increasing."""
-        return tuple(sorted({f for o, f in self._prompts if object_id in (None, o)}))
+        if object_id is not None:
+            return self._frames.get(object_id, ())
+        return tuple(sorted({frame for _, frame in self._prompts}))
 
     def snapshot(self) -> PromptSnapshot:
         """Return the present prompts as an immutable value."""
@@ -193,6 +196,11 @@ class PromptStore:
             self._edits.record(PromptKey(self.position, *key), self.get(*key), new)
         # Replaced as a whole, so that another thread can iterate over the earlier prompts.
         self._prompts = {k: new for k, new in {**self._prompts, **changed}.items() if new}
+        frames = {object_id: set(self.frames(object_id)) for object_id, _ in changed}
+        for (object_id, frame), new in changed.items():
+            (frames[object_id].add if new else frames[object_id].discard)(frame)
+        edited = {object_id: tuple(sorted(found)) for object_id, found in frames.items()}
+        self._frames = {o: found for o, found in {**self._frames, **edited}.items() if found}
 
     def __iter__(self) -> Iterator[Prompt]:
         prompts = self._prompts

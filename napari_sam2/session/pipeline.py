@@ -109,7 +109,7 @@ class InferencePipeline:
         """Return the runner of one sweep, which reads through ``prefetcher``."""
         encoder = replace(self.encoder, reader=prefetcher)
         size = self._settings.group_size
-        end_detection = self._settings.detects_end_along(self._along)
+        end_detection = sweep.ends or self._settings.detects_end_along(self._along)
         initializer = TrackInitializer(encoder, self.placement, prompts.get, size)
         return SweepRunner(
             sweep, encoder, self.placement, initializer, size, end_detection, prefetcher.prefetch

@@ -116,7 +116,13 @@ class SessionRuns:
                 predict(object_id, frame)
 
     def start(
-        self, plan: Plan, context: str, token: EditToken, *, resume: bool
+        self,
+        plan: Plan,
+        context: str,
+        token: EditToken,
+        *,
+        resume: bool,
+        name: str | None = None,
     ) -> Iterator[FrameResult]:
         """Run a plan and yield each result after it was stored.
 
@@ -130,13 +136,16 @@ class SessionRuns:
             The step of the history that the run belongs to.
         resume : bool
             Whether to continue from the last checkpoint of the same run.
+        name : str or None
+            Identifies the run in place of its context and prompts.
         """
         with self._history.join(token):
             prompts = self._resolver.resolve_run(plan.conditioning)
             prompts.check()
             run = self._history.start_run(self._position, plan)
         self._state.reset()
-        return self._run(run, plan, prompts, prompts.digest(context), token, resume=resume)
+        run_id = prompts.digest(context) if name is None else name
+        return self._run(run, plan, prompts, run_id, token, resume=resume)
 
     def repeat(self, plan: Plan) -> Iterator[int]:
         """Run a plan of the log, and yield the number of frames done after each was stored."""

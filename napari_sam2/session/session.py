@@ -322,9 +322,10 @@ class SegmentationSession(ObjectEdits):
             self._runs.trim(request.objects, self.preview)
             plan = self.plan(request)
         if not resume:
-            for object_id in plan.objects:
-                self._journal.forget(object_id)
-        return self._runs.start(plan, self._context(str(request)), token, resume=resume)
+            self._journal.forget(*plan.objects)
+        name = None if request.growing is None else request.growing.name
+        context = self._context(str(request))
+        return self._runs.start(plan, context, token, resume=resume, name=name)
 
     def _context(self, run: str) -> str:
         return f"{run} {self.settings} {self.predictor.info.identity}"

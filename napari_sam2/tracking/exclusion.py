@@ -41,7 +41,8 @@ class Exclusion:
     comes from prompts takes precedence over tracked ones. Accepted and locked masks keep their
     pixels, and those that the run does not compute keep them from tracked masks; on a prompted
     frame the logits decide between them and the prompted mask, as before the run. In the second
-    sweep the results of the first one compete too, and change where they lose.
+    sweep the results of the first one compete too, and change where they lose; if the tracks of
+    the second one end where objects begin in time, results of the first one keep their pixels.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ class Exclusion:
     store : SegmentationStore
         The stored masks.
     ends : bool
-        Whether a track ends where its object is excluded, as along axes of space. Otherwise the
-        object is lost on that frame only.
+        Whether a track ends where its object is excluded in any sweep, as along axes of space.
+        Otherwise the object is lost on that frame only.
     """
 
     plan: Plan
@@ -75,9 +76,11 @@ class Exclusion:
         earlier = self._earlier(number, frame, stored, {result.object_id for result in results})
         protected = {record.object_id for record in stored if _protected(record)}
         shown = [result for result in results if result.object_id not in protected]
-        ownership = settle(
-            [*self._competing(frame, [*shown, *earlier]), *self._fixed(frame, stored)]
-        )
+        fixed = self._fixed(frame, stored)
+        begins = self.plan.sweeps[number].ends and not self.ends
+        if begins:
+            earlier, fixed = [], [*fixed, *map(_fixed, earlier)]
+        ownership = settle([*self._competing(frame, [*shown, *earlier]), *fixed])
         changed = [
             _revised(record, frame, ownership, direction)
             for record in earlier
@@ -88,6 +91,8 @@ class Exclusion:
             changed += self._after_end(number, frame, ended)
         owned = tuple(_owned(result, ownership, direction) for result in results)
         excluded = frozenset(result.object_id for result in owned if result.excluded is not None)
+        if begins:
+            owned = tuple(_absent(r, direction) if r.excluded else r for r in owned)
         return ExcludedFrame(owned, excluded, tuple(changed))
 
     def _competing(self, frame: int, masks: Sequence[FrameResult | MaskRecord]) -> list[Contender]:
@@ -201,6 +206,10 @@ def return_pixels(records: Sequence[MaskRecord], frame: int) -> list[FrameResult
         for record in losers
         if ownership is not None and not _up_to_date(record, ownership)
     ]
+
+
+def _absent(result: FrameResult, direction: MaskOrigin) -> FrameResult:
+    return FrameResult.after_end(result.object_id, result.frame, result.index, direction)
 
 
 def _lost_pixels(record: MaskRecord) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from napari_sam2.core.errors import UserError
@@ -21,6 +21,27 @@ class PropagationDirection(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class GrowingRun:
+    """A run that is computed in parts, with more objects in each.
+
+    All parts but the last go forward. The next part computes the last frame of the one before
+    again, with the objects that were added there. In a backward sweep a track ends where its
+    object begins: where it is lost, or where an object has most of its pixels that was tracked
+    forward.
+
+    Parameters
+    ----------
+    name : str
+        Identifies the run, whatever objects are added; see :class:`ResumeState`.
+    last : bool
+        Whether this is the last part.
+    """
+
+    name: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PropagationRequest:
     """Objects, direction and frames of a propagation.
 
@@ -32,6 +53,8 @@ class PropagationRequest:
         Directions in which objects are tracked.
     frames : tuple of int or None
         Half-open range (first, stop); None for the whole stack.
+    growing : GrowingRun or None
+        The run that this propagation is a part of; None for a run of its own.
 
     Raises
     ------
@@ -42,6 +65,7 @@ class PropagationRequest:
     objects: tuple[int, ...] | None = None
     direction: PropagationDirection = PropagationDirection.BOTH
     frames: tuple[int, int] | None = None
+    growing: GrowingRun | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.frames is not None and not 0 <= self.frames[0] < self.frames[1]:
@@ -104,6 +128,9 @@ class Sweep:
         Frames in the order of computation.
     both : bool
         Whether the run also has a sweep in the other direction.
+    ends : bool
+        Whether a track ends where its object is lost or an earlier sweep has its pixels, along t
+        too.
     """
 
     direction: MaskOrigin
@@ -111,6 +138,7 @@ class Sweep:
     written: Mapping[int, FrameRanges]
     frames: range
     both: bool
+    ends: bool = False
 
     @property
     def reverse(self) -> bool:
@@ -148,9 +176,12 @@ class Plan:
     ----------
     sweeps : tuple of Sweep
         In the order of computation.
+    continued : bool
+        Whether another run continues this one from its last frame, which it computes again.
     """
 
     sweeps: tuple[Sweep, ...]
+    continued: bool = False
 
     @property
     def objects(self) -> tuple[int, ...]:
@@ -221,7 +252,11 @@ def make_plan(
         )
     everything, nothing = FrameRanges(((first, stop),)), FrameRanges()
     written = {o: everything - (absent or {}).get(o, nothing) for o in frames}
-    return Plan(make_sweeps(frames, written, request.direction, (first, stop)))
+    sweeps = make_sweeps(frames, written, request.direction, (first, stop))
+    growing = request.growing
+    if growing is None:
+        return Plan(sweeps)
+    return Plan(tuple(replace(s, ends=s.reverse) for s in sweeps), continued=not growing.last)
 
 
 def make_sweeps(

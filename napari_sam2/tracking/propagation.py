@@ -109,10 +109,18 @@ class Propagation:
                     results = self._results(runner, sweep, frame)
                     exclude = partial(self._exclude, runner, number, frame, results, swept)
                     yield TrackedFrame(swept, exclude)
-                    if (done + 1) % self.checkpoint_every == 0:
+                    if self._stores(plan, len(sweep.frames), done + 1):
                         self._checkpoint(number, done + 1, runner)
             before += len(sweep.frames)
+        if plan.continued:
+            return
         self.journal.checkpoint(ResumeState(self.run_id, len(plan.sweeps)).to_bytes())
+
+    def _stores(self, plan: Plan, n_frames: int, done: int) -> bool:
+        """Return whether the state after ``done`` frames of a sweep is stored."""
+        if plan.continued and done >= n_frames - 1:
+            return done == n_frames - 1
+        return done % self.checkpoint_every == 0
 
     def _results(self, runner: SweepRunner, sweep: Sweep, frame: int) -> tuple[FrameResult, ...]:
         tasks = sweep.tasks(frame)

@@ -21,8 +21,8 @@ class Journal(Protocol):
     def mark(self, object_ids: Iterable[int], origin: MaskOrigin, index: PlaneIndex) -> None:
         """Record that a plane is complete for some objects; called after its last write."""
 
-    def forget(self, object_id: int | None = None) -> None:
-        """Delete the entries of an object, or of all, and the checkpoint."""
+    def forget(self, *object_ids: int) -> None:
+        """Delete the entries of some objects, without any of all, and the checkpoint."""
 
     def checkpoint(self, data: bytes) -> None:
         """Store the state of the run in place of the one before, atomically."""
@@ -37,7 +37,7 @@ class NullJournal:
     def mark(self, object_ids: Iterable[int], origin: MaskOrigin, index: PlaneIndex) -> None:
         """Do nothing."""
 
-    def forget(self, object_id: int | None = None) -> None:
+    def forget(self, *object_ids: int) -> None:
         """Do nothing."""
 
     def checkpoint(self, data: bytes) -> None:

@@ -120,13 +120,13 @@ class SweepRunner:
         return self._memory_transfer.refresh_anchor(replace(reached, state=moved.state))
 
     def _track(self, frame: int, index: PlaneIndex, objects: Sequence[int]) -> list[FrameResult]:
-        views = self._views(objects)
-        distinct = sorted(set(views.values()))
-        self._prefetch_next(frame, distinct)
+        members: dict[View, list[int]] = {}
+        for object_id, view in sorted(self._views(objects).items()):
+            members.setdefault(view, []).append(object_id)
+        self._prefetch_next(frame, sorted(members))
         results: list[FrameResult] = []
-        for view in distinct:
-            members = [o for o in objects if views[o] == view]
-            for group in batches(members, self._group_size):
+        for view in sorted(members):
+            for group in batches(members[view], self._group_size):
                 before = {o: self._tracks[o] for o in group}
                 found = self._track_group(frame, index, view, group)
                 results += [self._redetect(frame, index, before[r.object_id], r) for r in found]

@@ -71,10 +71,12 @@ class TrackInitializer:
         index = encoder.reader.index(frame)
         prompts = {object_id: self.resolve(object_id, frame) for object_id in objects}
         views = self._views(index, prompts, sides)
-        for view in sorted(set(views.values())):
+        members: dict[View, list[int]] = {}
+        for object_id in objects:
+            members.setdefault(views[object_id], []).append(object_id)
+        for view in sorted(members):
             embedding = encoder.encode(index, view)
-            members = [object_id for object_id in objects if views[object_id] == view]
-            for group in batches(members, self.group_size):
+            for group in batches(members[view], self.group_size):
                 shown = [encoder.prompts_to_view(view, prompts[o]) for o in group]
                 before = [states.get(object_id) for object_id in group]
                 found = encoder.predictor.add_prompts(embedding, frame, shown, before)

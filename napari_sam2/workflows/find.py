@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import ModelInfo, Predictor
+    from napari_sam2.inference.text_detector import TextDetector
+    from napari_sam2.masks.mask import MaskCrop
 
 _JSON = ".json"
 
@@ -230,9 +232,10 @@ def search_plane(
     predictor: Predictor,
     *,
     find: SearchTarget = EVERYTHING,
-    text_model: str = DEFAULT_TEXT_MODEL,
+    text_model: str | TextDetector = DEFAULT_TEXT_MODEL,
     limits: CandidateLimits,
     diameter: float | None = None,
+    occupied: Sequence[MaskCrop] = (),
     reporter: Reporter | None = None,
 ) -> list[Candidate]:
     """Return candidates on one frame of a stack, best first.
@@ -249,12 +252,15 @@ def search_plane(
         The model.
     find : SearchTarget
         What is searched for.
-    text_model : str
-        What finds boxes by text.
+    text_model : str or TextDetector
+        What finds boxes by text; a name or folder is loaded.
     limits : CandidateLimits
         Which candidates are kept.
     diameter : float or None
         Expected diameter of the objects in pixels; None measures it.
+    occupied : sequence of MaskCrop
+        Masks of objects that exist already: a candidate that they explain is left out, see
+        :func:`napari_sam2.candidates.selection.select_disjoint`.
     reporter : Reporter or None
         Receives the progress; None discards it.
 
@@ -264,29 +270,40 @@ def search_plane(
         If the text model cannot be loaded.
     """
     encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
+    info = predictor.info
     placement = ViewPlacement(
-        stack.shape,
-        encoder.levels,
-        predictor.info.image_size,
-        predictor.info.token_stride,
-        ViewPolicy(),
+        stack.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
     )
-    load = partial(load_text_detector, text_model, predictor.info.device)
+    load = partial(_detector, text_model, info.device)
     search = make_search(find, encoder, placement, limits, load_detector=load, diameter=diameter)
     target = reporter or NullReporter()
     with target.running():
         return search.find(
             stack.index(frame),
             lambda done, total: target.progress("Searching", done, total),
+            occupied,
         )
+
+
+def _detector(text_model: str | TextDetector, device: str) -> TextDetector:
+    return load_text_detector(text_model, device) if isinstance(text_model, str) else text_model
 
 
 def candidate_prompts(stack: Stack, frame: int, candidates: Sequence[Candidate]) -> PromptStore:
     """Return the masks of candidates as prompts of objects 1, 2, ..."""
     store = PromptStore(axis=stack.along)
-    for number, candidate in enumerate(candidates, 1):
-        store.add(candidate.prompt(number, frame))
+    add_candidates(store, frame, candidates)
     return store
+
+
+def add_candidates(
+    store: PromptStore, frame: int, candidates: Sequence[Candidate]
+) -> tuple[int, ...]:
+    """Add the masks of candidates as prompts of new objects; return their ids, above all others."""
+    first = max(store.objects(), default=0) + 1
+    for number, candidate in enumerate(candidates, first):
+        store.add(candidate.prompt(number, frame))
+    return tuple(range(first, first + len(candidates)))
 
 
 def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) -> None:

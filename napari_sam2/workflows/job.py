@@ -76,6 +76,9 @@ class SegmentationJob:
         Predict each mask a second time in a smaller window after the propagation.
     find : SearchTarget or None
         What is searched for on the first frame instead of prompts: what is found becomes objects.
+    find_every : int or None
+        Number of frames after which ``find`` is repeated for objects that no track explains; None
+        searches the first frame only.
     text_model : str
         What finds boxes by text, see
         :func:`napari_sam2.inference.text_detector.load_text_detector`.
@@ -122,6 +125,7 @@ class SegmentationJob:
     memory: MemoryPolicy | None = None
     refine: bool = False
     find: SearchTarget | None = None
+    find_every: int | None = None
     text_model: str = DEFAULT_TEXT_MODEL
     limits: CandidateLimits = field(default_factory=CandidateLimits)
     diameter: float | None = None

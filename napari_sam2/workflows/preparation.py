@@ -33,8 +33,10 @@ from napari_sam2.tracking.plan import PropagationRequest
 from napari_sam2.workflows.prompt_source import (
     check_prompt_source,
     find_prompts,
+    most_objects,
     read_prompts,
     search_facts,
+    search_frames,
 )
 from napari_sam2.workflows.reporter import NullReporter
 from napari_sam2.workflows.tracking.divisions import check_divisions
@@ -120,10 +122,13 @@ def _prepare(job: SegmentationJob, reporter: Reporter) -> PreparedSegmentation:
     frames = _resolve_frames(job.frames, stack.n_frames)
     replaces = job.overwrite or job.resume
     check_divisions(job.divisions, job.lineage, stack, replaces=replaces)
+    search_frames(job, frames or (0, stack.n_frames))
     given = read_prompts(job, stack, frames)
     _check_destinations(job, output, stack, frames)
     if output.kind is OutputKind.PNG and given is not None:
         check_png_ids(given.objects())
+    if output.kind is OutputKind.PNG and job.find is not None:
+        check_png_ids((most_objects(job),))
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = _load(job, output)

@@ -10,6 +10,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.storage.run_folder import RunFolder, describe_run
+from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.workflows.find import candidate_prompts, check_search_options, search_plane
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.workflows.job import SegmentationJob
     from napari_sam2.workflows.reporter import Reporter
+
+
+MOST_OBJECTS = 1000
+"""Largest number of objects that a run finds unless ``max_objects`` allows more."""
+
+
+def most_objects(job: SegmentationJob) -> int:
+    """Return the largest number of objects that a job may find."""
+    return job.limits.max_objects or MOST_OBJECTS
 
 
 def check_prompt_source(job: SegmentationJob) -> str | None:
@@ -34,11 +44,60 @@ def check_prompt_source(job: SegmentationJob) -> str | None:
             "Give --prompts FILE or --find everything or text:PHRASE: one of them is needed."
         )
     check_search_options(job.find or EVERYTHING, job.text_model, job.diameter)
+    _check_find_every(job)
     if job.prompts is None:
         return None
     if not job.prompts.exists():
         raise UserError(f"There is no prompt file {job.prompts}. Check the path.")
     return prompt_axis(job.prompts)
+
+
+def _check_find_every(job: SegmentationJob) -> None:
+    every = job.find_every
+    if every is None:
+        return
+    if job.find is None:
+        raise UserError("--find-every repeats a search. Add --find everything or text:PHRASE.")
+    if every < 1:
+        raise UserError(f"--find-every is {every}. Give a number of frames, at least 1.")
+    if job.direction is PropagationDirection.BACKWARD:
+        raise UserError(
+            "--find-every searches after the first frame, but --direction is backward. Leave "
+            "--direction out."
+        )
+    if not job.exclusion:
+        raise UserError(
+            "--find-every needs exclusion: new objects are tracked back until they meet another "
+            "object. Leave --no-exclusion out."
+        )
+
+
+def search_frames(job: SegmentationJob, frames: tuple[int, int]) -> range:
+    """Return the frames after the first that are searched for newcomers.
+
+    Parameters
+    ----------
+    job : SegmentationJob
+        What to segment.
+    frames : (int, int)
+        Half-open range of the run.
+
+    Raises
+    ------
+    UserError
+        If the range is too short for a second search.
+    """
+    if job.find_every is None:
+        return range(0)
+    first, stop = frames
+    found = range(first + job.find_every, stop, job.find_every)
+    if not found:
+        count = "1 frame" if stop - first == 1 else f"{stop - first} frames"
+        raise UserError(
+            f"--find-every {job.find_every} searches no frame after the first: the run has "
+            f"{count}. Give a smaller number, or leave it out."
+        )
+    return found
 
 
 def read_prompts(
@@ -74,7 +133,7 @@ def find_prompts(
     Raises
     ------
     UserError
-        If nothing is found.
+        If nothing is found, or more than a run takes without a limit.
     """
     if job.resume and RunFolder.exists(output.run_folder):
         before = describe_run(output.run_folder).prompts
@@ -99,6 +158,12 @@ def find_prompts(
             "objects."
         )
     count = len(candidates)
+    if count > most_objects(job):
+        raise UserError(
+            f"{count} objects were found on frame {frame}, more than {MOST_OBJECTS}. Give "
+            f"--max-objects {count} to track all of them, a smaller number to track the best, or "
+            "a higher --min-score or --min-size."
+        )
     found = "1 object" if count == 1 else f"{count} objects"
     reporter.message(f"{found} found on frame {frame}.")
     return candidate_prompts(stack, frame, candidates)
@@ -113,6 +178,7 @@ def search_facts(job: SegmentationJob) -> dict[str, Any]:
     return {
         **({"text_model": job.text_model} if by_text else {}),
         "find": str(job.find),
+        **({} if job.find_every is None else {"find_every": job.find_every}),
         "min_score": limits.min_score,
         "min_area": limits.min_area,
         "max_area": None if limits.max_area == float("inf") else limits.max_area,

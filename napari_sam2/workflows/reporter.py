@@ -66,6 +66,23 @@ class NullReporter:
         """Discard the progress."""
 
 
+class NestedReporter(NullReporter):
+    """Passes the progress of a part of a run on, inside of the ``running`` of the whole.
+
+    Parameters
+    ----------
+    target : Reporter
+        The reporter of the whole.
+    """
+
+    def __init__(self, target: Reporter) -> None:
+        self._target = target
+
+    def progress(self, stage: str, done: int, total: int | None) -> None:
+        """Pass the progress on."""
+        self._target.progress(stage, done, total)
+
+
 class RecordingReporter:
     """Passes everything on to another reporter and keeps the messages and the last progress.
 

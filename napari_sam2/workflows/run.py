@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from napari_sam2.analysis.exclusions import overlap_messages
+from napari_sam2.analysis.track_ends import extent_message, track_extents
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.labels import (
@@ -21,13 +23,16 @@ from napari_sam2.export.labels import (
 from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
+from napari_sam2.masks.label_layout import label_dtype
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
+from napari_sam2.workflows.prompt_source import most_objects
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 from napari_sam2.workflows.tracking.divisions import write_divisions
+from napari_sam2.workflows.tracking.newcomers import NewcomerRun
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import ModelInfo
@@ -172,16 +177,25 @@ def _run(
         reader=MissingValueMonitor(prepared.stack, reporter.message),
         history=EditHistory(limit=0),
     )
-    with reporter.running(session.cancel):
-        _compute(prepared, session, reporter, refined)
+    stopped = Event()
+
+    def cancel() -> None:
+        stopped.set()
+        session.cancel()
+
+    with reporter.running(cancel):
+        complete = _compute(prepared, session, folder, reporter, refined, stopped)
     if prepared.job.scores is not None:
         with atomic_write(prepared.job.scores) as temporary:
             session.scores.write_csv(temporary)
-    if session.run.cancelled:
+    if not complete:
         return RunEnding.INTERRUPTED
     for text in overlap_messages(session.masks, session.stack):
         reporter.message(text)
     job = prepared.job
+    if job.find_every is not None and session.stack.along == "t":
+        frames = prepared.request.frames or (0, session.stack.n_frames)
+        reporter.message(extent_message(track_extents(session.masks, session.stack, frames)))
     ids = write_divisions(session, labels, job.divisions, job.lineage, reporter)
     note = label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)
@@ -191,19 +205,28 @@ def _run(
 def _compute(
     prepared: PreparedSegmentation,
     session: SegmentationSession,
+    folder: RunFolder,
     reporter: Reporter,
     refined: Counter[RefinementOutcome],
-) -> None:
+    stopped: Event,
+) -> bool:
+    """Propagate and refine; return False if the run was canceled."""
+
     def report(done: int, total: int) -> None:
         reporter.progress("Segmenting", done, total)
 
     reporter.progress("Segmenting", 0, None)
     session.events.progress.connect(report)
-    for _ in session.propagate(prepared.request, resume=prepared.resumes):
-        pass
+    if prepared.job.find_every is not None:
+        if not NewcomerRun(prepared, session, folder, reporter, stopped).propagate():
+            return False
+    else:
+        for _ in session.propagate(prepared.request, resume=prepared.resumes):
+            pass
     if prepared.job.refine and not session.run.cancelled:
         refined.update(mask.outcome for mask in session.refine_track())
         reporter.message(f"Refined: {summarize_outcomes(refined)}")
+    return not session.run.cancelled
 
 
 def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArray:
@@ -215,4 +238,9 @@ def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArra
     info = prepared.predictor.info
     attributes = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
     attributes |= {"dtype": info.dtype, "input_size": info.image_size}
-    return create_label_output(prepared.output, prepared.stack, ids, attributes=attributes)
+    job = prepared.job
+    later = () if job.find_every is None else (most_objects(job),)
+    dtype = label_dtype((*ids, *later))
+    return create_label_output(
+        prepared.output, prepared.stack, ids, dtype=dtype, attributes=attributes
+    )

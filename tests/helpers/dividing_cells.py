@@ -1,4 +1,4 @@
-"""Label movies of round cells that divide and enter, with the divisions that are in them."""
+"""Label movies of round cells that divide, enter and leave, with the divisions in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.lineage import Lineage
 
 SIDE = 160
+MARGIN = 40
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class DividingCells:
 
 
 def dividing_cells(seed: int, frames: int = 16, cells: int = 9) -> DividingCells:
-    """Return cells on a grid that drift; about half of them divide, some enter later."""
+    """Return cells on a grid that drift; about half of them divide, some appear later."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((frames, SIDE, SIDE), np.uint16)
     parents: dict[int, int] = {}
@@ -61,9 +62,39 @@ def dividing_cells(seed: int, frames: int = 16, cells: int = 9) -> DividingCells
     return DividingCells(labels, Lineage(parents), divisions)
 
 
+def crossed_cells(seed: int, frames: int = 24) -> DividingCells:
+    """Return the cells of :func:`dividing_cells` in the middle of a larger movie.
+
+    Along each edge one cell enters and another one leaves.
+    """
+    inner = dividing_cells(seed, frames)
+    rng = np.random.default_rng((seed, 1))
+    side = SIDE + 2 * MARGIN
+    labels = np.zeros((frames, side, side), np.uint16)
+    labels[:, MARGIN:-MARGIN, MARGIN:-MARGIN] = inner.labels
+    new = int(inner.labels.max()) + 1
+    for edge in range(4):
+        for place, depths in zip((70, 170), _crossing(rng, frames), strict=True):
+            radius, along = rng.uniform(8, 11), place + rng.uniform(-15, 15)
+            for time, depth in enumerate(depths):
+                _draw(np.rot90(labels[time], edge), new, np.array([depth, along]), radius)
+            new += 1
+    return DividingCells(labels, inner.lineage, inner.divisions)
+
+
+def _crossing(rng: np.random.Generator, frames: int) -> tuple[NDArray[np.float64], ...]:
+    """Return how far from its edge a cell is that enters, and one that leaves, on each frame."""
+    times = np.arange(frames)
+    entry, exit_ = rng.integers(2, frames - 6), rng.integers(5, frames - 3)
+    speed = rng.uniform(2, 4, 2)
+    enters = np.minimum(speed[0] * (times - entry) - 10, MARGIN / 2)
+    leaves = np.minimum(speed[1] * (exit_ - times) - 10, MARGIN / 2)
+    return enters, leaves
+
+
 def _draw(
     plane: NDArray[np.uint16], value: int, center: NDArray[np.float64], radius: float
 ) -> None:
-    rows, columns = np.ogrid[:SIDE, :SIDE]
+    rows, columns = np.ogrid[: plane.shape[0], : plane.shape[1]]
     disc = (rows - center[0]) ** 2 + (columns - center[1]) ** 2 < radius**2
     plane[disc & (plane == 0)] = value

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
@@ -32,9 +33,24 @@ def discs(n_frames: int, speed: int, radii: list[float] | None = None) -> NDArra
     return frames.clip(0, 255).astype(np.uint8)
 
 
+def cells() -> NDArray[np.uint8]:
+    """Return a cell that stays, one that enters and one that divides, (frames, 96, 112)."""
+    rows, columns = np.mgrid[:96, :112]
+    frames = np.random.default_rng(0).normal(30, 5, (7, 96, 112))
+    for number, frame in enumerate(frames):
+        apart = 0 if number < 3 else 7 + number
+        centers = [(24, 30, 9), (74, 34, 9), (60, max(126 - 8 * number, 90), 9)]
+        if apart:
+            centers[1:2] = [(74, 34 - apart, 7), (74, 34 + apart, 7)]
+        for y, x, radius in centers:
+            frame[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] += 150
+    return ndimage.gaussian_filter(frames, (0, 1, 1)).clip(0, 255).astype(np.uint8)
+
+
 def write_docs_data(folder: Path) -> None:
-    """Write the movie, the volume, the video, the prompts and the session of the pages."""
+    """Write the movies, the volume, the video, the prompts and the session of the pages."""
     tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
+    tifffile.imwrite(folder / "cells.tif", cells(), metadata={"axes": "TYX"})
     radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
     volume = discs(10, speed=0, radii=radii)
     tifffile.imwrite(folder / "volume.tif", volume, metadata={"axes": "ZYX"})

@@ -268,8 +268,8 @@ class MemoryJournal:
     def done(self) -> frozenset[Done]:
         return frozenset(self._done)
 
-    def forget(self, object_id: int | None = None) -> None:
-        self._done = {d for d in self._done if object_id not in (None, d.object_id)}
+    def forget(self, *object_ids: int) -> None:
+        self._done = {d for d in self._done if object_ids and d.object_id not in object_ids}
         self._checkpoint = None
 
     def checkpoint(self, data: bytes) -> None:

@@ -79,6 +79,9 @@ _Source = Annotated[
 _Prompts = Annotated[
     Path | None, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
 ]
+_FindEvery = Annotated[
+    int | None, typer.Option(metavar="N", help="Search every N frames for new objects, too.")
+]
 _Output = Annotated[
     Path,
     typer.Option(
@@ -144,6 +147,7 @@ def segment(
     output: _Output,
     prompts: _Prompts = None,
     find: FindOption = None,
+    find_every: _FindEvery = None,
     text_model: TextModelOption = None,
     min_score: MinScoreOption = None,
     min_area: MinAreaOption = None,

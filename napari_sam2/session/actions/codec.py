@@ -114,6 +114,7 @@ def _sweep_to_json(sweep: Sweep) -> dict[str, Any]:
         "written": [[o, _plain(ranges)] for o, ranges in sweep.written.items()],
         "frames": [frames.start, frames.stop, frames.step],
         "both": sweep.both,
+        "ends": sweep.ends,
     }
 
 
@@ -124,6 +125,7 @@ def _sweep(value: Any) -> Sweep:
         {o: FrameRanges(tuple((a, b) for a, b in ranges)) for o, ranges in value["written"]},
         range(*value["frames"]),
         value["both"],
+        value.get("ends", False),
     )
 
 

@@ -53,14 +53,15 @@ class SqliteJournal:
         rows = self._database.rows("SELECT object_id, direction, plane FROM journal")
         return frozenset(Done(row[0], MaskOrigin(row[1]), plane_index(row[2])) for row in rows)
 
-    def forget(self, object_id: int | None = None) -> None:
-        """Delete the entries of an object, or of all, and the checkpoint."""
+    def forget(self, *object_ids: int) -> None:
+        """Delete the entries of some objects, without any of all, and the checkpoint."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM checkpoint")
-            if object_id is None:
-                connection.execute("DELETE FROM journal")
+            if object_ids:
+                rows = [(object_id,) for object_id in object_ids]
+                connection.executemany("DELETE FROM journal WHERE object_id = ?", rows)
             else:
-                connection.execute("DELETE FROM journal WHERE object_id = ?", (object_id,))
+                connection.execute("DELETE FROM journal")
 
     def checkpoint(self, data: bytes) -> None:
         """Store the state of the run in place of the one before."""

@@ -22,7 +22,7 @@ from napari_sam2.session.storage.journal import SqliteJournal
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription, compare
 
 VERSION = 1
-_RUN, _PROMPTS, _MASKS = "run.json", "prompts.json", "masks.sqlite"
+_RUN, _PROMPTS, _MASKS, _SEARCH = "run.json", "prompts.json", "masks.sqlite", "search.json"
 
 
 class RunFolder:
@@ -63,7 +63,7 @@ class RunFolder:
         if cls.exists(path):
             raise UserError(f"{path} already holds a run. Resume it or overwrite it.")
         path.mkdir(parents=True, exist_ok=True)
-        for leftover in path.glob(f"{_MASKS}*"):
+        for leftover in (*path.glob(f"{_MASKS}*"), *path.glob(_SEARCH)):
             leftover.unlink()
         folder = cls(path, Database(path / _MASKS))
         folder.save_prompts(description.prompts, description.shape)
@@ -94,7 +94,7 @@ class RunFolder:
         """
         if not path.exists():
             return
-        own = (_RUN, _PROMPTS, _MASKS, Path(_PROMPTS).with_suffix(".masks").name)
+        own = (_RUN, _PROMPTS, _MASKS, _SEARCH, Path(_PROMPTS).with_suffix(".masks").name)
         for item in path.iterdir():
             if not item.name.lstrip(".").startswith(own):
                 raise UserError(
@@ -115,6 +115,24 @@ class RunFolder:
     def save_prompts(self, prompts: PromptStore | PromptSnapshot, shape: tuple[int, int]) -> None:
         """Save prompts atomically; ``shape`` is the height and width of a plane in pixels."""
         write_prompts_json(self.path / _PROMPTS, prompts, shape)
+
+    def save_search(self, frame: int) -> None:
+        """Save the last frame that was searched for objects, after the prompts found there."""
+        write_text(self.path / _SEARCH, json.dumps({"frame": frame}))
+
+    def last_search(self) -> int | None:
+        """Return the last frame that was searched for objects; None if none was.
+
+        Raises
+        ------
+        UserError
+            If the file is damaged.
+        """
+        path = self.path / _SEARCH
+        if not path.is_file():
+            return None
+        node = parse_json(read_text(path), f"{self.path.name}/{_SEARCH}")
+        return node.fields(("frame",))["frame"].integer()
 
     def close(self) -> None:
         """Close the database; another process can open it then."""

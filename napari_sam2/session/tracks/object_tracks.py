@@ -126,7 +126,7 @@ class ObjectTracks:
         changed = {f for f in record.changed(self._resolver.digests(object_id)) if f not in locked}
         everything = FrameRanges(((0, self._n_frames),))
         status = TrackStatus(
-            conditioning=self._resolver.conditioning_frames().get(object_id, ()),
+            conditioning=self._resolver.conditioning_frames_of(object_id),
             changed=changed,
             outdated=everything - (record.computed & self._store.frames(object_id)),
             kept=self.kept(object_id),

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskOrigin
-from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest, Role, make_plan
+from napari_sam2.tracking.plan import (
+    GrowingRun,
+    PropagationDirection,
+    PropagationRequest,
+    Role,
+    make_plan,
+)
 
 N_FRAMES = 24
 
@@ -107,3 +113,12 @@ def test_objects_without_a_prompt_in_the_range():
 def test_empty_range(span):
     with pytest.raises(UserError, match="empty"):
         PropagationRequest(frames=span)
+
+
+def test_tracks_of_a_growing_run_end_backward_only():
+    request = PropagationRequest(growing=GrowingRun("run", last=True))
+    plan = make_plan(request, {1: (0,), 2: (5,)}, N_FRAMES)
+    assert [(sweep.direction, sweep.ends) for sweep in plan.sweeps] == [
+        (MaskOrigin.FORWARD, False),
+        (MaskOrigin.BACKWARD, True),
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.plan import GrowingRun, PropagationDirection, PropagationRequest
+from napari_sam2.tracking.resume_state import ResumeState
 from tests.helpers.fakes import FakePredictor, MemoryJournal
 from tests.helpers.scenes import click, movie, session_of, straight
 
@@ -118,3 +121,28 @@ def test_the_journal_says_what_is_done_and_how():
     gap = {d.origin.value for d in journal.done() if d.object_id == 1 and d.index == (9,)}
     assert gap == {"forward", "blend"}
     assert len({(d.object_id, d.index) for d in journal.done()}) == 48
+
+
+@pytest.mark.parametrize("every", [1, 3, 16])
+def test_a_run_that_grows_equals_one_that_had_all_objects_from_the_start(every):
+    settings = SessionSettings(checkpoint_every=every)
+    first, second = click(1, 2, PATHS[0]), click(2, 10, PATHS[1])
+    forward = PropagationRequest(direction=PropagationDirection.FORWARD)
+    whole = session_of(DATA, [first, second], settings=settings)
+    list(whole.propagate(forward))
+    grown = session_of(DATA, [first], settings=settings, journal=MemoryJournal())
+    list(grown.propagate(replace(forward, frames=(0, 11), growing=GrowingRun("run", last=False))))
+    grown.prompts.add(second)
+    list(grown.propagate(replace(forward, growing=GrowingRun("run", last=True)), resume=True))
+    assert payloads(grown) == payloads(whole)
+
+
+def test_a_part_of_a_growing_run_keeps_the_state_before_its_last_frame():
+    journal = MemoryJournal()
+    session = session_of(
+        DATA, [click(1, 2, PATHS[0])], settings=SessionSettings(checkpoint_every=3), journal=journal
+    )
+    part, forward = GrowingRun("run", last=False), PropagationDirection.FORWARD
+    list(session.propagate(PropagationRequest(None, forward, (0, 9), part)))
+    state = ResumeState.from_bytes(journal.last_checkpoint(), "run")
+    assert (state.sweep, state.done) == (0, 6)  # frames 2 to 7; frame 8 is computed again
