@@ -167,6 +167,15 @@ class HubCatalog:
         )
 
 
+class PredictorLoader(Protocol):
+    """Loads a model by name; :func:`predictor_of` and functions that keep the model."""
+
+    def __call__(
+        self, model: str | Path, device: str, dtype: str, input_size: int | None, /
+    ) -> Predictor:
+        """Return the predictor of a model, see :func:`predictor_of`."""
+
+
 def predictor_of(
     model: Predictor | str | Path,
     device: str = AUTO_DEVICE,

@@ -19,6 +19,7 @@ from napari_sam2.export.labels import (
     output_notes,
 )
 from napari_sam2.images.plane_readers import MissingValueMonitor
+from napari_sam2.inference.model_catalog import PredictorLoader, predictor_of
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.session.factory import create_session
@@ -74,7 +75,12 @@ class RunOutcome:
     error: str = ""
 
 
-def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> RunOutcome:
+def run_segmentation(
+    job: SegmentationJob,
+    reporter: Reporter | None = None,
+    *,
+    load: PredictorLoader = predictor_of,
+) -> RunOutcome:
     """Segment; labels, scores and the state for resuming are written during the run.
 
     Parameters
@@ -83,6 +89,8 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         What to segment.
     reporter : Reporter or None
         Receives messages and progress and may cancel the run; None discards them.
+    load : PredictorLoader
+        Loads the model of the job.
 
     Returns
     -------
@@ -98,7 +106,7 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         If the model or the device is not available.
     """
     recorder = RecordingReporter(reporter)
-    prepared = prepare_segmentation(job, recorder)
+    prepared = prepare_segmentation(job, recorder, load)
     notes: tuple[str, ...] = (
         *prepared.stack.notes,
         *prepared.prompts.notes,
