@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,16 +107,7 @@ def run_segmentation(
     """
     recorder = RecordingReporter(reporter)
     prepared = prepare_segmentation(job, recorder, load)
-    notes: tuple[str, ...] = (
-        *prepared.stack.notes,
-        *prepared.prompts.notes,
-        *prepared.intensity.notes,
-        *prepared.predictor.info.notes,
-        *output_notes(prepared.output, prepared.stack),
-    )
-    if prepared.settings.exclusion is not job.exclusion:
-        notes += ("The earlier run let masks overlap, so it is resumed without exclusion.",)
-    for text in (*notes, model_summary(prepared.predictor.info)):
+    for text in _notes(prepared):
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
     error = ""
@@ -139,6 +130,18 @@ def run_segmentation(
         messages=tuple(recorder.messages),
         error=error,
     )
+
+
+def _notes(prepared: PreparedSegmentation) -> Iterator[str]:
+    """Yield what to know about the input, the options and the model."""
+    yield from prepared.stack.notes
+    yield from prepared.prompts.notes
+    yield from prepared.intensity.notes
+    yield from prepared.predictor.info.notes
+    yield from output_notes(prepared.output, prepared.stack)
+    if prepared.settings.exclusion is not prepared.job.exclusion:
+        yield "The earlier run let masks overlap, so it is resumed without exclusion."
+    yield model_summary(prepared.predictor.info)
 
 
 def _describe_error(error: OSError) -> str:

@@ -73,6 +73,7 @@ class StackOptions:
     def parse_mapping(self, options: Mapping[str, OptionValue], place: str) -> dict[str, Any]:
         """Return the options of a job file, by parameter name; see :meth:`parse`."""
         arguments: list[str] = []
+        off: dict[str, Any] = {}
         for name, value in options.items():
             parameter = self._names.get(name)
             if parameter is None:
@@ -81,8 +82,12 @@ class StackOptions:
                     "of napari-sam2 segment, without dashes in front."
                 )
             _check_allowed(name, place)
-            arguments += _arguments(name, value, parameter, place)
-        return self.parse(arguments, place)
+            written = _arguments(name, value, parameter, place)
+            arguments += written
+            if not written:
+                # A flag without an opposite, which the command line cannot turn off.
+                off[str(parameter.name)] = False
+        return self.parse(arguments, place) | off
 
 
 def merged(*options: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,5 +152,4 @@ def _flag(option: str, value: OptionValue, parameter: Any, place: str) -> list[s
         raise UserError(f"{place}: {option.lstrip('-')} is {value}. Give true or false.")
     wanted = (value == "true") != (option in parameter.secondary_opts)
     found = parameter.opts if wanted else parameter.secondary_opts
-    # A flag without an opposite is off unless it is given.
     return list(found[:1])
