@@ -6,19 +6,18 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.batch.job_file import read_yaml
 from napari_sam2.core.errors import UserError
+from napari_sam2.inference.remote.scheduler import check_installed, connect_client
 
 if TYPE_CHECKING:
     from distributed import Client
 
 _LOOPBACK = "127.0.0.1"
-_CONNECT_SECONDS = 10
 _JOBS = "jobs"
 
 
@@ -48,20 +47,6 @@ class ClusterOptions:
             raise UserError(f"{self.workers} workers cannot compute anything. Give at least 1.")
 
 
-def check_installed() -> None:
-    """Check that dask.distributed is installed.
-
-    Raises
-    ------
-    UserError
-        If it is not.
-    """
-    if find_spec("distributed") is None:
-        raise UserError(
-            "This needs dask.distributed. Install it: pip install 'napari-sam2[cluster]'"
-        )
-
-
 def connect(options: ClusterOptions) -> AbstractContextManager[Client]:
     """Return a context with a client; what was started for it is stopped at its end.
 
@@ -72,32 +57,10 @@ def connect(options: ClusterOptions) -> AbstractContextManager[Client]:
     """
     check_installed()
     if options.scheduler is not None:
-        return connect_to(options.scheduler)
+        return connect_client(options.scheduler)
     if options.slurm is not None:
         return _slurm(options.slurm)
     return _local(options.workers or _gpu_count() or 1)
-
-
-@contextmanager
-def connect_to(address: str) -> Iterator[Client]:
-    """Connect to a running scheduler.
-
-    Raises
-    ------
-    UserError
-        If no scheduler answers.
-    """
-    from distributed import Client
-
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"No scheduler answers at {address}. Start one with dask scheduler, and give the "
-            "address that it prints."
-        ) from error
-    with client:
-        yield client
 
 
 @contextmanager

@@ -201,7 +201,7 @@ def _wait_for_workers(client: Client, batch: BatchJob) -> None:
     except NoWorkerError as error:
         raise UserError(
             f"The scheduler has no worker after {batch.wait_seconds:.0f} s. Start workers with "
-            f"dask worker {client.scheduler.address} --nthreads 1."
+            f"dask worker {client.scheduler_info()['address']} --nthreads 1."
         ) from error
 
 
@@ -274,7 +274,7 @@ def _submitted(
     batch: BatchJob,
     models: Mapping[ModelRequest, ModelIdentity | None],
     stop: str,
-) -> Iterator[dict[Future, str]]:
+) -> Iterator[dict[Future[Any], str]]:
     """Submit a task for each stack; those that are left at the end are canceled."""
     futures = {
         client.submit(
@@ -292,14 +292,14 @@ def _submitted(
         client.cancel(list(futures))
 
 
-def _cancel(client: Client, stop: Event, futures: Sequence[Future]) -> None:
+def _cancel(client: Client, stop: Event, futures: Sequence[Future[Any]]) -> None:
     """Stop the stacks that run after their current frame, and cancel those that wait."""
     stop.set()
     running = {key for keys in client.processing().values() for key in keys}
     client.cancel([future for future in futures if future.key not in running])
 
 
-def _outcome(future: Future, name: str, batch: BatchJob) -> StackOutcome:
+def _outcome(future: Future[Any], name: str, batch: BatchJob) -> StackOutcome:
     """Return how a stack ended, also if its task raised an error that is no bad input."""
     if future.status == "finished":
         result: StackOutcome = future.result()

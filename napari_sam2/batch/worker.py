@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2 import __version__
 from napari_sam2.batch.outcomes import StackOutcome, StackState
@@ -202,7 +202,7 @@ def _checked(task: StackTask) -> Callable[..., Predictor]:
     return load
 
 
-def _facts(outcome: RunOutcome) -> dict[str, object]:
+def _facts(outcome: RunOutcome) -> dict[str, Any]:
     states = {RunEnding.DONE: StackState.DONE, RunEnding.INTERRUPTED: StackState.INTERRUPTED}
     messages = {
         RunEnding.DONE: "",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +37,33 @@ def threads_cluster(workers: int, threads: int = 1) -> Iterator[Any]:
     )
     with cluster:
         yield cluster
+
+
+@contextmanager
+def processes_cluster(workers: int) -> Iterator[Any]:
+    """Start a cluster whose workers are processes, which are started again when they are lost."""
+    from distributed import LocalCluster
+
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host=LOOPBACK,
+        dashboard_address=f"{LOOPBACK}:0",
+        worker_dashboard_address=f"{LOOPBACK}:0",
+        silence_logs=logging.CRITICAL,
+    )
+    with cluster:
+        yield cluster
+
+
+def kill_workers(cluster: Any, count: int | None = None) -> None:
+    """Kill some workers of a cluster of processes, or all."""
+    from distributed import Client
+
+    with Client(cluster, set_as_default=False) as client:
+        found = list(client.run(os.getpid).values())
+    for pid in found[:count]:
+        os.kill(pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -21,7 +18,7 @@ from napari_sam2.batch.cluster import ClusterOptions
 from napari_sam2.batch.run import BatchJob, run_batch
 from napari_sam2.batch.stacks import Shard, StackEntry
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
-from tests.helpers.batch_files import LOOPBACK, BatchFiles, labels
+from tests.helpers.batch_files import BatchFiles, kill_workers, labels, processes_cluster
 from tests.helpers.fakes import FakeEncoding, FakePredictor
 from tests.helpers.run_folders import finished_masks
 
@@ -57,22 +54,13 @@ def kill_a_worker_in_the_middle(cluster: Any, output: Path) -> None:
     folders = [output / f"s{number}.labels.tif.sam2" for number in range(6)]
     while sum(finished_masks(folder) >= 2 for folder in folders) < 2:
         time.sleep(0.02)
-    with distributed.Client(cluster, set_as_default=False) as client:
-        pids = client.run(os.getpid)
-    os.kill(next(iter(pids.values())), signal.SIGKILL)
+    kill_workers(cluster, 1)
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two worker processes that are started again when they are lost."""
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        host=LOOPBACK,
-        dashboard_address=f"{LOOPBACK}:0",
-        worker_dashboard_address=f"{LOOPBACK}:0",
-        silence_logs=logging.CRITICAL,
-    ) as started:
+    """Two worker processes with the slow model."""
+    with processes_cluster(2) as started:
         with distributed.Client(started, set_as_default=False) as client:
             client.register_plugin(UseSlowPredictor())
         yield started

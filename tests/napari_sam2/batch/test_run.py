@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_sam2.batch import cluster, worker
 from napari_sam2.batch import run as batch_run
-from napari_sam2.batch import worker
 from napari_sam2.batch.cluster import ClusterOptions, slurm_arguments
 from napari_sam2.batch.outcomes import StackState
 from napari_sam2.batch.run import BatchJob, run_batch
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
+from napari_sam2.inference.remote.scheduler import connect_client
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.saved_sessions import create_saved_sessions
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
@@ -188,22 +190,22 @@ def test_a_worker_that_comes_later_with_another_version_fails_its_stacks(
 
 
 def test_a_scheduler_that_is_not_there(files: BatchFiles, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("napari_sam2.batch.cluster._CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(cluster, "connect_client", partial(connect_client, timeout=0.3))
     with pytest.raises(UserError, match="No scheduler answers at tcp://127"):
         run_batch(batch(files, "tcp://127.0.0.1:9", tmp_path / "out"), NullReporter())
 
 
 def test_workers_of_several_threads_are_refused(files: BatchFiles, tmp_path: Path) -> None:
     with (
-        threads_cluster(1, threads=2) as cluster,
+        threads_cluster(1, threads=2) as started,
         pytest.raises(UserError, match=r"runs 2 tasks at once.*--nthreads 1"),
     ):
-        run_batch(batch(files, cluster.scheduler_address, tmp_path / "out"), NullReporter())
+        run_batch(batch(files, started.scheduler_address, tmp_path / "out"), NullReporter())
 
 
 def test_a_scheduler_without_workers(files: BatchFiles, tmp_path: Path) -> None:
-    with threads_cluster(0) as cluster:
-        address = cluster.scheduler_address
+    with threads_cluster(0) as started:
+        address = started.scheduler_address
         job = batch(files, address, tmp_path / "out", wait_seconds=0.2)
         with pytest.raises(UserError, match=f"no worker .*dask worker {address}"):
             run_batch(job, NullReporter())

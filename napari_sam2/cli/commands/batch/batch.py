@@ -62,10 +62,11 @@ def batch(
     Exit codes: 0 all stacks done, 2 bad input and nothing computed, 3 a stack failed, 130
     interrupted. --resume continues after 3 and 130.
     """
-    from napari_sam2.batch.cluster import ClusterOptions, check_installed
+    from napari_sam2.batch.cluster import ClusterOptions
     from napari_sam2.batch.run import BatchJob, run_batch
     from napari_sam2.batch.stacks import Shard
     from napari_sam2.cli.console import error_console, exit_code
+    from napari_sam2.inference.remote.scheduler import check_installed
 
     check_installed()
     console = error_console()
