@@ -63,20 +63,36 @@ def connect(options: ClusterOptions) -> AbstractContextManager[Client]:
     return _local(options.workers or _gpu_count() or 1)
 
 
+def worker_environment(workers: int) -> AbstractContextManager[object]:
+    """Return a context in which workers of this computer are started with its cores shared.
+
+    dask sets one thread, and makes glibc return all free memory to the system, which halves the
+    speed on a CPU. Variables of the environment take precedence.
+    """
+    import dask
+
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    environment = {
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads),
+        "MALLOC_TRIM_THRESHOLD_": str(2**30),
+        "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    }
+    return dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
+
+
 @contextmanager
 def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host=_LOOPBACK,
-        dashboard_address=f"{_LOOPBACK}:0",
-        worker_dashboard_address=f"{_LOOPBACK}:0",
-        silence_logs=ERROR,
-        env={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads))},
-    )
+    with worker_environment(workers):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host=_LOOPBACK,
+            dashboard_address=f"{_LOOPBACK}:0",
+            worker_dashboard_address=f"{_LOOPBACK}:0",
+            silence_logs=ERROR,
+        )
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_sam2.batch.cluster import worker_environment
 from napari_sam2.workflows.job import SegmentationJob
 from tests.helpers.scenes import movie, straight
 
@@ -44,14 +45,15 @@ def processes_cluster(workers: int) -> Iterator[Any]:
     """Start a cluster whose workers are processes, which are started again when they are lost."""
     from distributed import LocalCluster
 
-    cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host=LOOPBACK,
-        dashboard_address=f"{LOOPBACK}:0",
-        worker_dashboard_address=f"{LOOPBACK}:0",
-        silence_logs=logging.CRITICAL,
-    )
+    with worker_environment(workers):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+            worker_dashboard_address=f"{LOOPBACK}:0",
+            silence_logs=logging.CRITICAL,
+        )
     with cluster:
         yield cluster
 

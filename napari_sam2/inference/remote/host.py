@@ -16,13 +16,18 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.inference.protocol import (
     EmbeddingArrays,
     ImageEmbedding,
-    MaskCandidates,
     MemoryPolicy,
     ModelInfo,
     PointMasks,
     Predictor,
+    TrackingResult,
     TrackState,
-    ViewPrompts,
+)
+from napari_sam2.inference.remote.packed import (
+    PackedArray,
+    PackedCandidates,
+    PackedPrompts,
+    margin,
 )
 
 _P = ParamSpec("_P")
@@ -68,7 +73,7 @@ class Held:
 class HeldResult:
     """A :class:`TrackingResult` whose state stays on the worker."""
 
-    logits: NDArray[np.float32]
+    logits: PackedArray
     predicted_iou: float
     object_score: float
     state: Held
@@ -170,9 +175,10 @@ class PredictorHost:
         return self._hold(self._predictor.deserialize_embedding(stored))
 
     @_reporting
-    def predict(self, embedding: Held, prompt: ViewPrompts) -> MaskCandidates:
+    def predict(self, embedding: Held, prompt: PackedPrompts) -> PackedCandidates:
         """Return the masks for the prompts of one object."""
-        return self._predictor.predict(self._embedding(embedding), prompt)
+        found = self._predictor.predict(self._embedding(embedding), prompt.unpack())
+        return PackedCandidates.of(found, self._predictor.info.image_size)
 
     @_reporting
     def predict_points(
@@ -187,12 +193,15 @@ class PredictorHost:
         policy: MemoryPolicy,
         embedding: Held,
         frame: int,
-        prompts: Sequence[ViewPrompts],
+        prompts: Sequence[PackedPrompts],
         states: Sequence[Held | None],
     ) -> list[HeldResult]:
         """Start or correct tracks by prompts."""
         found = self._predictor.with_memory(policy).add_prompts(
-            self._embedding(embedding), frame, prompts, [self._state(state) for state in states]
+            self._embedding(embedding),
+            frame,
+            [prompt.unpack() for prompt in prompts],
+            [self._state(state) for state in states],
         )
         return [self._result(result) for result in found]
 
@@ -222,7 +231,7 @@ class PredictorHost:
         policy: MemoryPolicy,
         embedding: Held,
         frame: int,
-        logits: Sequence[NDArray[np.float32]],
+        logits: Sequence[PackedArray],
         states: Sequence[Held | None],
         conditioning: bool,
     ) -> list[Held]:
@@ -230,7 +239,7 @@ class PredictorHost:
         found = self._predictor.with_memory(policy).add_masks(
             self._embedding(embedding),
             frame,
-            logits,
+            [packed.unpack() for packed in logits],
             [self._state(state) for state in states],
             conditioning=conditioning,
         )
@@ -257,9 +266,12 @@ class PredictorHost:
         self._values[number] = value
         return Held(self._name, number, value.nbytes)
 
-    def _result(self, result: Any) -> HeldResult:
+    def _result(self, result: TrackingResult) -> HeldResult:
+        logits, image_size = result.logits, self._predictor.info.image_size
+        around = margin((logits.shape[0], logits.shape[1]), image_size)
+        packed = PackedArray.of_logits(logits, around)
         state = self._hold(result.state)
-        return HeldResult(result.logits, result.predicted_iou, result.object_score, state)
+        return HeldResult(packed, result.predicted_iou, result.object_score, state)
 
     def _value(self, held: Held) -> Any:
         return self._values[held.number]

@@ -26,6 +26,7 @@ from napari_sam2.inference.protocol import (
 )
 from napari_sam2.inference.remote.connection import HostConnection, checked
 from napari_sam2.inference.remote.host import Held, HeldResult
+from napari_sam2.inference.remote.packed import PackedArray, PackedCandidates, PackedPrompts
 
 _T = TypeVar("_T")
 
@@ -73,7 +74,8 @@ class RemoteState:
 class RemotePredictor:
     """Predicts and tracks masks with a model on a dask worker.
 
-    Embeddings and track states stay on the worker; images, prompts and masks travel. If the worker
+    Embeddings and track states stay on the worker; images, prompts and masks travel. Logits far
+    from a mask, which are read by nothing, are the lowest ones. If the worker
     is lost, embeddings are computed again on another one. Tracks that ran on it end with
     :class:`ConnectionLostError`, and can be resumed.
 
@@ -119,7 +121,11 @@ class RemotePredictor:
 
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
-        return self._with(encoding, lambda actor, held: actor.predict(held, prompt), MaskCandidates)
+        packed = PackedPrompts.of(prompt)
+        found = self._with(
+            encoding, lambda actor, held: actor.predict(held, packed), PackedCandidates
+        )
+        return found.unpack()
 
     def predict_points(
         self, encoding: ImageEmbedding, points: NDArray[np.float64], *, min_iou: float = 0.0
@@ -137,10 +143,11 @@ class RemotePredictor:
         states: Sequence[TrackState | None],
     ) -> list[TrackingResult]:
         """Start or correct tracks by prompts."""
+        packed = [PackedPrompts.of(prompt) for prompt in prompts]
         found = self._with(
             encoding,
             lambda actor, held: actor.add_prompts(
-                self._policy, held, frame, prompts, self._held(states)
+                self._policy, held, frame, packed, self._held(states)
             ),
             list,
         )
@@ -175,10 +182,11 @@ class RemotePredictor:
         conditioning: bool,
     ) -> list[TrackState]:
         """Return states with masks added as memory of a frame."""
+        packed = [PackedArray.of(plane) for plane in logits]
         found = self._with(
             encoding,
             lambda actor, held: actor.add_masks(
-                self._policy, held, frame, logits, self._held(states), conditioning
+                self._policy, held, frame, packed, self._held(states), conditioning
             ),
             list,
         )
@@ -235,7 +243,8 @@ class RemotePredictor:
 
     def _tracking_result(self, result: HeldResult) -> TrackingResult:
         state = self._state(result.state)
-        return TrackingResult(result.logits, result.predicted_iou, result.object_score, state)
+        logits = result.logits.unpack()
+        return TrackingResult(logits, result.predicted_iou, result.object_score, state)
 
     def _held(self, states: Sequence[TrackState | None]) -> list[Held | None]:
         """Return states on the worker; ConnectionLostError if they were on another one."""

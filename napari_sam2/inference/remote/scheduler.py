@@ -44,7 +44,7 @@ def connect_client(address: str, timeout: float = CONNECT_SECONDS) -> Client:
     from distributed import Client
 
     try:
-        return Client(address, timeout=timeout, set_as_default=False)
+        return Client(address, timeout=timeout, set_as_default=False, direct_to_workers=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"No scheduler answers at {address}. Start one with dask scheduler, and give the "
