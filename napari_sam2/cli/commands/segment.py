@@ -89,7 +89,7 @@ _Output = Annotated[
     ),
 ]
 _Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
-_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1, mps or tcp://HOST:8786.")]
 _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[
     AxisChoice | None,

@@ -116,8 +116,8 @@ def test_bad_input_is_refused_before_anything_is_computed(
     assert "before --model" in refused(capfd, "--model", "fake", *common)
     assert "no folder and no .yaml" in refused(capfd, tmp_path / "none", *common[1:])
     jobs = folder / "jobs.yaml"
-    jobs.write_text("stacks: [{input: s0.tif, colour: red}]")
-    assert "unknown key colour" in refused(capfd, jobs, *common[1:])
+    jobs.write_text("stacks: [{input: s0.tif, taste: red}]")
+    assert "unknown key taste" in refused(capfd, jobs, *common[1:])
     jobs.write_text("stacks: [{input: s0.tif, along: [t, z]}]")
     assert "along has 2 values" in refused(capfd, jobs, *common[1:])
     jobs.write_text("stacks: [{input: s0.tif, refine: maybe}]")
