@@ -213,7 +213,7 @@ def predictor_of(
             )
         return model
     if is_address(device):
-        from napari_sam2.inference.remote.predictor import connect_predictor
+        from napari_sam2.inference.remote.shared import connect_predictor
 
         return connect_predictor(
             device, partial(predictor_of, model, AUTO_DEVICE, dtype, input_size)

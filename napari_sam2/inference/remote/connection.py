@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _LOST = (OSError, CancelledError, RuntimeError)
-_WORKER_SECONDS = 30.0
+WORKER_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 
 
@@ -66,7 +66,7 @@ class HostConnection:
         *,
         notify: Callable[[str], None] = _warn,
         avoid: Sequence[str] = (),
-        worker_seconds: float = _WORKER_SECONDS,
+        worker_seconds: float = WORKER_SECONDS,
     ) -> None:
         self.address = address
         self.worker = ""

@@ -19,7 +19,6 @@ from napari_sam2.inference.protocol import (
     MemoryPolicy,
     ModelInfo,
     PointMasks,
-    Predictor,
     TrackingResult,
     TrackState,
     ViewPrompts,
@@ -83,13 +82,14 @@ class RemotePredictor:
     ----------
     connection : HostConnection
         The connection to the worker.
+    device : str or None
+        What one asks for to get the same predictor; by default the address of the scheduler.
     """
 
-    def __init__(self, connection: HostConnection) -> None:
+    def __init__(self, connection: HostConnection, device: str | None = None) -> None:
         self.connection = connection
         self._policy = MemoryPolicy.PLAIN
-        # The device is what one asks for to get the same model again.
-        self._info = replace(connection.info, device=connection.address)
+        self._info = replace(connection.info, device=device or connection.address)
 
     @property
     def info(self) -> ModelInfo:
@@ -267,22 +267,3 @@ def _own(encoding: ImageEmbedding) -> RemoteEmbedding:
             f"{type(encoding).__name__} is not an encoding of RemotePredictor: use its encode()."
         )
     return encoding
-
-
-def connect_predictor(address: str, load: Callable[[], Predictor]) -> RemotePredictor:
-    """Return the predictor of a model on a worker of a dask scheduler.
-
-    Parameters
-    ----------
-    address : str
-        Address of the scheduler, e.g. ``"tcp://host:8786"``.
-    load : callable
-        Loads the model, on the worker.
-
-    Raises
-    ------
-    UserError
-        If no scheduler answers, there is no worker, it has another version of napari-sam2, or it
-        has no such model.
-    """
-    return RemotePredictor(HostConnection(address, load))

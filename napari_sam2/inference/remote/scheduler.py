@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,47 @@ if TYPE_CHECKING:
     from distributed import Client
 
 CONNECT_SECONDS = 10.0
+_WORKERS = "workers"
 
 
 def is_address(device: str) -> bool:
     """Return whether a device is the address of a scheduler, e.g. ``"tcp://host:8786"``."""
     return "://" in device
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerAddress:
+    """The scheduler whose workers run a model.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address, e.g. ``"tcp://host:8786"``.
+    workers : int
+        Number of workers that objects are shared out over.
+    """
+
+    scheduler: str
+    workers: int = 1
+
+    @classmethod
+    def parse(cls, device: str) -> WorkerAddress:
+        """Return the address of a device, e.g. ``"tcp://host:8786?workers=4"``.
+
+        Raises
+        ------
+        UserError
+            If there is another option than a number of workers.
+        """
+        scheduler, _, options = device.partition("?")
+        if not options:
+            return cls(scheduler)
+        name, _, number = options.partition("=")
+        if name != _WORKERS or not number.isdecimal() or int(number) < 1:
+            raise UserError(
+                f"Cannot read {options!r} of the device {device}. Write tcp://HOST:8786?workers=4."
+            )
+        return cls(scheduler, int(number))
 
 
 def check_installed() -> None:
