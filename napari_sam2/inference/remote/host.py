@@ -110,11 +110,11 @@ def _reporting(
     """Return a method that returns its errors."""
 
     @wraps(method)
-    def run(self: PredictorHost, *args: _P.args, **kwargs: _P.kwargs) -> _R | HostFailure:
+    def run(host: PredictorHost, /, *args: _P.args, **kwargs: _P.kwargs) -> _R | HostFailure:
         from sam2_model.errors import SAM2Error
 
         try:
-            return method(self, *args, **kwargs)
+            return method(host, *args, **kwargs)
         except (UserError, SAM2Error) as error:
             return HostFailure(str(error), by_user=True)
         except Exception as error:

@@ -59,8 +59,10 @@ class SharedEmbedding:
             found = self._parts.get(number)
         if found is None:
             source = self._parts[0].source
-            image = isinstance(source, np.ndarray)
-            found = predictor.encode(source) if image else predictor.deserialize_embedding(source)
+            if isinstance(source, EmbeddingArrays):
+                found = predictor.deserialize_embedding(source)
+            else:
+                found = predictor.encode(source)
             with self._lock:
                 self._parts[number] = found
         return found
