@@ -66,18 +66,23 @@ def connect(options: ClusterOptions) -> AbstractContextManager[Client]:
 def worker_environment(workers: int) -> AbstractContextManager[object]:
     """Return a context in which workers of this computer are started with its cores shared.
 
-    dask sets one thread, and makes glibc return all free memory to the system, which halves the
-    speed on a CPU. Variables of the environment take precedence.
+    Variables of the environment take precedence.
     """
     import dask
 
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    environment = {
-        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads),
-        "MALLOC_TRIM_THRESHOLD_": str(2**30),
-        "MALLOC_MMAP_THRESHOLD_": str(2**25),
-    }
-    return dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    return dask.config.set({"distributed.nanny.pre-spawn-environ": _environment(threads)})
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Return the environment of a worker.
+
+    dask sets one thread, and makes glibc return all free memory to the system, which halves the
+    speed on a CPU.
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    malloc = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+    return dict.fromkeys(names, str(threads)) | malloc
 
 
 @contextmanager
@@ -140,7 +145,12 @@ def slurm_arguments(path: Path) -> dict[str, Any]:
         raise UserError(f"{path.name} has no number of workers. Add jobs: 4.")
     if not isinstance(cores, int) or cores < 1:
         raise UserError(f"{path.name}: cores is no number. Write e.g. cores: 8.")
-    return {"job_cpu": cores, **arguments, "cores": 1, "processes": 1}
+    prologue = arguments.pop("job_script_prologue", [])
+    if not isinstance(prologue, list):
+        raise UserError(f"{path.name}: job_script_prologue is no list. Write [command, ...].")
+    exports = [f"export {name}={value}" for name, value in _environment(cores).items()]
+    own = {"cores": 1, "processes": 1, "job_script_prologue": [*exports, *prologue]}
+    return {"job_cpu": cores, **arguments, **own}
 
 
 def _typed(value: Any) -> Any:

@@ -27,6 +27,7 @@ from napari_sam2.batch.worker import (
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.images.input_files import check_outside
+from napari_sam2.inference.remote.scheduler import is_address
 from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.workflows.reporter import Reporter, RunEnding
 
@@ -127,7 +128,7 @@ def run_batch(batch: BatchJob, reporter: Reporter) -> BatchOutcome:
 
 
 def check_outputs(batch: BatchJob) -> None:
-    """Check that outputs are free, or are to be resumed or overwritten.
+    """Check that outputs are free, or are to be resumed or overwritten, and the device.
 
     Raises
     ------
@@ -138,6 +139,12 @@ def check_outputs(batch: BatchJob) -> None:
         raise UserError("Give --resume or --overwrite, not both.")
     if batch.source is not None:
         check_outside(batch.folder, batch.source)
+    for job in batch.jobs.values():
+        if is_address(job.device):
+            raise UserError(
+                f"A batch runs on the workers of its cluster. Give --scheduler {job.device} "
+                "instead of --device."
+            )
     outputs = {name: OutputDestination.parse(job.output) for name, job in batch.jobs.items()}
     if batch.overwrite:
         for output in outputs.values():

@@ -162,6 +162,14 @@ def test_an_output_folder_in_the_input_folder_is_refused(files: BatchFiles, sche
         run_batch(job, NullReporter())
 
 
+def test_a_device_at_an_address_is_refused(
+    files: BatchFiles, scheduler: str, tmp_path: Path
+) -> None:
+    jobs = files.jobs(tmp_path / "out", model="fake", device=scheduler)
+    with pytest.raises(UserError, match=f"Give --scheduler {scheduler} instead of --device"):
+        run_batch(batch(files, scheduler, tmp_path / "out", jobs=jobs), NullReporter())
+
+
 def test_a_worker_without_the_model_is_named(
     files: BatchFiles, scheduler: str, tmp_path: Path
 ) -> None:
@@ -245,8 +253,15 @@ def test_clusters_exclude_each_other() -> None:
 
 def test_a_slurm_worker_runs_one_stack_on_all_cores_of_its_job(tmp_path: Path) -> None:
     path = tmp_path / "slurm.yaml"
-    path.write_text("jobs: 3\ncores: 8\nmemory: 32GB\nwalltime: 10:00:00\n")
-    assert slurm_arguments(path) == {
+    path.write_text(
+        "jobs: 3\ncores: 8\nmemory: 32GB\nwalltime: 10:00:00\n"
+        "job_script_prologue: [module load x]\n"
+    )
+    arguments = slurm_arguments(path)
+    prologue = arguments.pop("job_script_prologue")
+    assert "export OMP_NUM_THREADS=8" in prologue
+    assert prologue[-1] == "module load x"
+    assert arguments == {
         "jobs": 3,
         "job_cpu": 8,
         "cores": 1,
@@ -258,6 +273,9 @@ def test_a_slurm_worker_runs_one_stack_on_all_cores_of_its_job(tmp_path: Path) -
         path.write_text(text)
         with pytest.raises(UserError, match=message):
             slurm_arguments(path)
+    path.write_text("jobs: 1\njob_script_prologue: x")
+    with pytest.raises(UserError, match="is no list"):
+        slurm_arguments(path)
     path.write_text("jobs: 1\ncores: many")
     with pytest.raises(UserError, match="cores is no number"):
         slurm_arguments(path)
