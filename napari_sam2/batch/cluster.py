@@ -63,14 +63,13 @@ def connect(options: ClusterOptions) -> AbstractContextManager[Client]:
     return _local(options.workers or _gpu_count() or 1)
 
 
-def worker_environment(workers: int) -> AbstractContextManager[object]:
-    """Return a context in which workers of this computer are started with its cores shared.
+def worker_environment(threads: int) -> AbstractContextManager[object]:
+    """Return a context in which workers of this computer are started with a number of threads.
 
     Variables of the environment take precedence.
     """
     import dask
 
-    threads = max(1, (os.cpu_count() or 1) // workers)
     return dask.config.set({"distributed.nanny.pre-spawn-environ": _environment(threads)})
 
 
@@ -89,7 +88,7 @@ def _environment(threads: int) -> dict[str, str]:
 def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
-    with worker_environment(workers):
+    with worker_environment(max(1, (os.cpu_count() or 1) // workers)):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

@@ -269,7 +269,7 @@ def _compute(
         outcomes = []
         with reporter.running(partial(_cancel, client, stop, list(futures))):
             for future in as_completed(list(futures), loop=client.loop):
-                outcome = _outcome(future, futures[future], batch)
+                outcome = _outcome(future, futures[future], batch, client)
                 outcomes.append(outcome)
                 reporter.message(f"{len(outcomes)}/{len(futures)} {_line(outcome)}")
     return outcomes
@@ -306,7 +306,7 @@ def _cancel(client: Client, stop: Event, futures: Sequence[Future[Any]]) -> None
     client.cancel([future for future in futures if future.key not in running])
 
 
-def _outcome(future: Future[Any], name: str, batch: BatchJob) -> StackOutcome:
+def _outcome(future: Future[Any], name: str, batch: BatchJob, client: Client) -> StackOutcome:
     """Return how a stack ended, also if its task raised an error that is no bad input."""
     if future.status == "finished":
         result: StackOutcome = future.result()
@@ -315,6 +315,9 @@ def _outcome(future: Future[Any], name: str, batch: BatchJob) -> StackOutcome:
         name=name, state=StackState.INTERRUPTED, source=str(batch.jobs[name].source)
     )
     again = "Run the batch again with --resume."
+    if client.status != "running":
+        text = f"The connection to the scheduler was lost. {again}"
+        return replace(ended, state=StackState.FAILED, message=text)
     if future.status == "cancelled":
         return replace(ended, message=f"Not started. {again}")
     error = future.exception()

@@ -23,6 +23,7 @@ from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.batch_files import processes_cluster, threads_cluster
 from tests.helpers.fakes import FakePredictor, MemoryJournal
 from tests.helpers.scenes import movie, straight
@@ -168,7 +169,7 @@ def test_the_bundled_model_on_two_processes() -> None:
         predictor = connect_predictor(address, load, worker_seconds=120)
         shared, local = session(predictor), session(load())
         for each in (shared, local):
-            list(each.propagate())
+            list(each.propagate(PropagationRequest(frames=(0, 4))))
         assert labels(shared).any()
         np.testing.assert_array_equal(labels(shared), labels(local))
         assert isinstance(predictor, SharedPredictor)
