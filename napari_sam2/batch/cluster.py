@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from logging import ERROR
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.batch.job_file import read_yaml
@@ -107,6 +108,10 @@ def _slurm(path: Path) -> Iterator[Client]:
 
     arguments = slurm_arguments(path)
     jobs = arguments.pop(_JOBS)
+    if which("sbatch") is None:
+        raise UserError(
+            "There is no command sbatch on this computer. Use --slurm where jobs are submitted."
+        )
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:

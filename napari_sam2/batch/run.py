@@ -64,7 +64,7 @@ class BatchJob:
     overwrite : bool
         Delete earlier outputs first.
     wait_seconds : float
-        Longest time that the first worker may take to start.
+        Longest time that the first worker may take to start; SLURM jobs may wait in a queue.
     """
 
     jobs: Mapping[str, SegmentationJob]
@@ -117,7 +117,7 @@ def run_batch(batch: BatchJob, reporter: Reporter) -> BatchOutcome:
     batch = replace(batch, jobs={name: _absolute(job) for name, job in batch.jobs.items()})
     check_outputs(batch)
     with connect(batch.cluster) as client:
-        _wait_for_workers(client, batch)
+        _wait_for_workers(client, batch, reporter)
         for text in _cluster_notes(client):
             reporter.message(text)
         models = _check_workers(client, batch)
@@ -200,11 +200,13 @@ def _remove_outputs(batch: BatchJob) -> None:
                 table.unlink(missing_ok=True)
 
 
-def _wait_for_workers(client: Client, batch: BatchJob) -> None:
+def _wait_for_workers(client: Client, batch: BatchJob, reporter: Reporter) -> None:
     from distributed import TimeoutError as NoWorkerError
 
+    if batch.cluster.slurm is not None:
+        reporter.message("Waiting for the first SLURM job to start.")
     try:
-        client.wait_for_workers(1, timeout=batch.wait_seconds)
+        client.wait_for_workers(1, timeout=None if batch.cluster.slurm else batch.wait_seconds)
     except NoWorkerError as error:
         raise UserError(
             f"The scheduler has no worker after {batch.wait_seconds:.0f} s. Start workers with "

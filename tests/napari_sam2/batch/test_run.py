@@ -279,3 +279,14 @@ def test_a_slurm_worker_runs_one_stack_on_all_cores_of_its_job(tmp_path: Path) -
     path.write_text("jobs: 1\ncores: many")
     with pytest.raises(UserError, match="cores is no number"):
         slurm_arguments(path)
+
+
+def test_slurm_needs_its_command(
+    files: BatchFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "slurm.yaml"
+    path.write_text("jobs: 1\ncores: 1\nmemory: 1GB\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    job = BatchJob(jobs=files.jobs(tmp_path), folder=tmp_path, cluster=ClusterOptions(slurm=path))
+    with pytest.raises(UserError, match="no command sbatch"):
+        run_batch(job, NullReporter())
