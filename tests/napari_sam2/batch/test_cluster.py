@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from napari_sam2.batch.cluster import ClusterOptions
-from napari_sam2.batch.run import BatchJob, run_batch
+from napari_sam2.batch.job import BatchJob
+from napari_sam2.batch.run import run_batch
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
 from tests.helpers.batch_files import BatchFiles, labels
 

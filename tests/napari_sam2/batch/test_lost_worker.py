@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_sam2.batch.cluster import ClusterOptions
-from napari_sam2.batch.run import BatchJob, run_batch
+from napari_sam2.batch.job import BatchJob
+from napari_sam2.batch.run import run_batch
 from napari_sam2.batch.stacks import Shard, StackEntry
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
 from tests.helpers.batch_files import BatchFiles, kill_workers, labels, processes_cluster

@@ -15,8 +15,9 @@ import pytest
 from napari_sam2.batch import cluster, worker
 from napari_sam2.batch import run as batch_run
 from napari_sam2.batch.cluster import ClusterOptions, slurm_arguments
+from napari_sam2.batch.job import BatchJob
 from napari_sam2.batch.outcomes import StackState
-from napari_sam2.batch.run import BatchJob, run_batch
+from napari_sam2.batch.run import run_batch
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading

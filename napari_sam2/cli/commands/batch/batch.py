@@ -63,7 +63,8 @@ def batch(
     interrupted. --resume continues after 3 and 130.
     """
     from napari_sam2.batch.cluster import ClusterOptions
-    from napari_sam2.batch.run import BatchJob, run_batch
+    from napari_sam2.batch.job import BatchJob
+    from napari_sam2.batch.run import run_batch
     from napari_sam2.batch.stacks import Shard
     from napari_sam2.cli.console import error_console, exit_code
     from napari_sam2.inference.remote.scheduler import check_installed
