@@ -42,18 +42,21 @@ def has_code(page: Path) -> bool:
 
 
 PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if has_code(page)]
-RUN_HERE = [
-    pytest.param(page, marks=[pytest.mark.slow] * (page.stem == "every-cell"))
-    for page in PAGES
-    if page.name != "real-data.md"
-]
+RUN_HERE = [page for page in PAGES if page.name != "real-data.md"]
+SLOW = ("cluster.md", "ct-volumes.md", "every-cell.md")
+"""Pages that take long or start other processes."""
 
 
 def name_of(page: Path) -> str:
     return page.relative_to(ROOT).with_suffix("").as_posix()
 
 
-@pytest.mark.parametrize("page", RUN_HERE, ids=name_of)
+def marked(page: Path) -> Any:
+    marks = (pytest.mark.slow,) if page.name in SLOW else ()
+    return pytest.param(page, id=name_of(page), marks=marks)
+
+
+@pytest.mark.parametrize("page", [marked(page) for page in RUN_HERE])
 def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no models"))

@@ -21,6 +21,7 @@ from napari_sam2.cli.commands import (
     sessions,
     train,
 )
+from napari_sam2.cli.commands.batch import batch
 from napari_sam2.cli.commands.tracking import export, session_import
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.cli.options import showing
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command("segment", cls=showing(segment.defaults))(segment.segment)
 app.command("find", cls=showing(find.defaults))(find.find)
+app.command("batch", context_settings=batch.CONTEXT)(batch.batch)
 app.command("resume")(sessions.resume)
 app.command("replay", cls=showing(sessions.replay_defaults))(sessions.replay)
 app.command("pack")(sessions.pack)

@@ -24,3 +24,10 @@ class StackReadError(OSError):
     def __init__(self, message: str, index: tuple[int, ...]) -> None:
         super().__init__(message)
         self.index = index
+
+
+class ConnectionLostError(ConnectionError):
+    """The computer that runs the model was lost during a run; finished frames are kept.
+
+    The message states what happened and what to do.
+    """

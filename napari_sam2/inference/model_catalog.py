@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.inference.remote.scheduler import is_address
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -98,7 +100,8 @@ class ModelChoice:
     model : str
         Name of a model, or path of a weights file.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the address of a dask
+        scheduler, e.g. ``"tcp://host:8786"``.
     dtype : str
         Number format, one of ``DTYPES``.
     input_size : int or None
@@ -155,6 +158,8 @@ class HubCatalog:
         LoadCancelled
             If ``progress`` raises it.
         """
+        if is_address(choice.device):
+            return predictor_of(choice.model, choice.device, choice.dtype, choice.input_size)
         from napari_sam2.inference.sam2_predictor import load_predictor
 
         return load_predictor(
@@ -165,6 +170,15 @@ class HubCatalog:
             progress=progress,
             registry=self.registry,
         )
+
+
+class PredictorLoader(Protocol):
+    """Loads a model by name; :func:`predictor_of` and functions that keep the model."""
+
+    def __call__(
+        self, model: str | Path, device: str, dtype: str, input_size: int | None, /
+    ) -> Predictor:
+        """Return the predictor of a model, see :func:`predictor_of`."""
 
 
 def predictor_of(
@@ -180,12 +194,14 @@ def predictor_of(
     model : Predictor, str or Path
         A predictor, or what :func:`napari_sam2.load_predictor` loads.
     device, dtype, input_size
-        As in :func:`napari_sam2.load_predictor`.
+        As in :func:`napari_sam2.load_predictor`. A device may also be the address of a dask
+        scheduler, e.g. ``"tcp://host:8786"``: the model runs on one of its workers then.
 
     Raises
     ------
     UserError
-        If a number format or an input size is given with a predictor, which has its own.
+        If a number format or an input size is given with a predictor, which has its own, or the
+        worker at an address cannot be used.
     SAM2Error
         If the model cannot be loaded or the device does not exist.
     """
@@ -196,6 +212,12 @@ def predictor_of(
                 "load_predictor."
             )
         return model
+    if is_address(device):
+        from napari_sam2.inference.remote.shared import connect_predictor
+
+        return connect_predictor(
+            device, partial(predictor_of, model, AUTO_DEVICE, dtype, input_size)
+        )
     from napari_sam2.inference.sam2_predictor import load_predictor
 
     return load_predictor(model, device, dtype=dtype, input_size=input_size)

@@ -187,6 +187,9 @@ class ModelInfo:
         Whether ``image_size`` is not the usual one of the network.
     notes : tuple of str
         What the user should know about the model: an assumed input size, an approximation.
+    parallel_calls : int
+        Number of calls of :meth:`Predictor.track` that run at the same time: their results are
+        best asked for after so many were begun.
     """
 
     name: str
@@ -198,6 +201,7 @@ class ModelInfo:
     dtype: str = EXACT_DTYPE
     resized: bool = False
     notes: tuple[str, ...] = ()
+    parallel_calls: int = 1
 
     @property
     def identity(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.inference.remote.scheduler import is_address
 
 DEFAULT_TEXT_MODEL = "llmdet-tiny"
 TEXT_MODELS = {
@@ -96,7 +97,8 @@ def load_text_detector(model: str = DEFAULT_TEXT_MODEL, device: str = "cpu") -> 
         A name of :data:`TEXT_MODELS`, or a folder with a model of transformers for zero-shot
         object detection.
     device : str
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; the address of a scheduler is the CPU of
+        this computer.
 
     Raises
     ------
@@ -123,4 +125,4 @@ def load_text_detector(model: str = DEFAULT_TEXT_MODEL, device: str = "cpu") -> 
             f"The text model {model} cannot be loaded: {reason} Check the network, or give a "
             "folder with a complete model for zero-shot object detection."
         ) from error
-    return ZeroShotDetector(processor, network.to(device))
+    return ZeroShotDetector(processor, network.to("cpu" if is_address(device) else device))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import choose_intensity
-from napari_sam2.inference.model_catalog import AUTO_DEVICE
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.settings import SessionSettings
@@ -81,9 +81,7 @@ def open_session_folder(
         stack = open_session_image(image_path(folder, description), description)
     model = description.model.name if predictor is None else predictor
     if isinstance(model, str | Path):
-        from napari_sam2.inference.sam2_predictor import load_predictor
-
-        model = load_predictor(model, device)
+        model = predictor_of(model, device)
     sessions = restore_sessions(folder, stack, model, intensity=intensity, labels=labels)
     try:
         return OpenedSession(sessions, sessions.differences())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_sam2.core.geometry import PlaneIndex
@@ -17,6 +18,14 @@ from napari_sam2.tracking.memory_transfer import MemoryTransfer
 from napari_sam2.tracking.plan import Role, Sweep, Task
 from napari_sam2.tracking.track import Track
 from napari_sam2.tracking.track_start import TrackInitializer, batches
+
+
+@dataclass(frozen=True, slots=True)
+class _TrackedGroup:
+    """The tracks of a group in their view, and the results of the model for them."""
+
+    tracks: Sequence[Track]
+    found: Iterable[TrackingResult]
 
 
 class SweepRunner:
@@ -125,12 +134,21 @@ class SweepRunner:
             members.setdefault(view, []).append(object_id)
         self._prefetch_next(frame, sorted(members))
         results: list[FrameResult] = []
+        # As many calls as run at the same time are begun before the results of the first are used.
+        begun: deque[_TrackedGroup] = deque()
         for view in sorted(members):
             for group in batches(members[view], self._group_size):
-                before = {o: self._tracks[o] for o in group}
-                found = self._track_group(frame, index, view, group)
-                results += [self._redetect(frame, index, before[r.object_id], r) for r in found]
+                begun.append(self._begin(frame, index, view, group))
+                if len(begun) == self._encoder.predictor.info.parallel_calls:
+                    results += self._finish(frame, index, begun.popleft())
+        while begun:
+            results += self._finish(frame, index, begun.popleft())
         return results
+
+    def _finish(self, frame: int, index: PlaneIndex, group: _TrackedGroup) -> list[FrameResult]:
+        before = {track.object_id: self._tracks[track.object_id] for track in group.tracks}
+        found = self._advance_group(frame, index, group)
+        return [self._redetect(frame, index, before[r.object_id], r) for r in found]
 
     def _redetect(
         self, frame: int, index: PlaneIndex, before: Track, result: FrameResult
@@ -175,15 +193,25 @@ class SweepRunner:
     def _track_group(
         self, frame: int, index: PlaneIndex, view: View, objects: Sequence[int]
     ) -> list[FrameResult]:
+        return self._advance_group(frame, index, self._begin(frame, index, view, objects))
+
+    def _begin(
+        self, frame: int, index: PlaneIndex, view: View, objects: Sequence[int]
+    ) -> _TrackedGroup:
         tracks = [self._memory_transfer.to_view(self._tracks[o], view) for o in objects]
         embedding = self._encoder.encode(index, view)
         states = [track.state for track in tracks]
         found = self._encoder.predictor.track(
             embedding, frame, states, reverse=self._sweep.reverse, zoomed=view.zoomed
         )
+        return _TrackedGroup(tracks, found)
+
+    def _advance_group(
+        self, frame: int, index: PlaneIndex, group: _TrackedGroup
+    ) -> list[FrameResult]:
         return [
             self._advance(frame, index, track, tracking)
-            for track, tracking in zip(tracks, found, strict=True)
+            for track, tracking in zip(group.tracks, group.found, strict=True)
         ]
 
     def _advance(

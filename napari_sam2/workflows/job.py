@@ -38,7 +38,8 @@ class SegmentationJob:
     model : str or Path
         A model name or a weights file, see :func:`napari_sam2.load_predictor`.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the address of a dask
+        scheduler, see :func:`napari_sam2.inference.model_catalog.predictor_of`.
     dtype : str or None
         Number format, see :func:`napari_sam2.open_session`; None uses that of the run that is
         resumed, else ``"auto"``.

@@ -17,7 +17,7 @@ from napari_sam2.export.png import check_png_ids
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
-from napari_sam2.inference.model_catalog import AUTO_DTYPE, predictor_of
+from napari_sam2.inference.model_catalog import AUTO_DTYPE, PredictorLoader, predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
@@ -91,7 +91,9 @@ class PreparedSegmentation:
 
 
 def prepare_segmentation(
-    job: SegmentationJob, reporter: Reporter | None = None
+    job: SegmentationJob,
+    reporter: Reporter | None = None,
+    load: PredictorLoader = predictor_of,
 ) -> PreparedSegmentation:
     """Check a job, open its inputs, load its model and find its prompts; nothing is written.
 
@@ -101,6 +103,8 @@ def prepare_segmentation(
         What to segment.
     reporter : Reporter or None
         Receives the progress of a search for prompts; None discards it.
+    load : PredictorLoader
+        Loads the model of the job.
 
     Raises
     ------
@@ -110,12 +114,14 @@ def prepare_segmentation(
         If the model or the device is not available.
     """
     try:
-        return _prepare(job, reporter or NullReporter())
+        return _prepare(job, reporter or NullReporter(), load)
     except OSError as error:
         raise UserError(str(error)) from error
 
 
-def _prepare(job: SegmentationJob, reporter: Reporter) -> PreparedSegmentation:
+def _prepare(
+    job: SegmentationJob, reporter: Reporter, load: PredictorLoader
+) -> PreparedSegmentation:
     output = OutputDestination.parse(job.output)
     _check_existing(job, output)
     stack = _open(job)
@@ -131,7 +137,7 @@ def _prepare(job: SegmentationJob, reporter: Reporter) -> PreparedSegmentation:
         check_png_ids((most_objects(job),))
     intensity = choose_intensity(stack, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
-    predictor = _load(job, output)
+    predictor = _load(job, output, load)
     first = 0 if frames is None else frames[0]
     prompts = given or find_prompts(job, output, stack, first, intensity, predictor, reporter)
     settings = _session_settings(job, output, predictor.info.image_size)
@@ -157,13 +163,13 @@ def _prepare(job: SegmentationJob, reporter: Reporter) -> PreparedSegmentation:
     )
 
 
-def _load(job: SegmentationJob, output: OutputDestination) -> Predictor:
+def _load(job: SegmentationJob, output: OutputDestination, load: PredictorLoader) -> Predictor:
     """Return the model; options that were not given are those of the run to resume."""
     dtype, input_size = job.dtype, job.input_size
     if job.resume and RunFolder.exists(output.run_folder):
         before = describe_run(output.run_folder).model
         dtype, input_size = dtype or before.dtype, input_size or before.input_size
-    return predictor_of(job.model, job.device, dtype or AUTO_DTYPE, input_size)
+    return load(job.model, job.device, dtype or AUTO_DTYPE, input_size)
 
 
 def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -21,6 +21,7 @@ from napari_sam2.export.labels import (
     output_notes,
 )
 from napari_sam2.images.plane_readers import MissingValueMonitor
+from napari_sam2.inference.model_catalog import PredictorLoader, predictor_of
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.label_layout import label_dtype
@@ -79,7 +80,12 @@ class RunOutcome:
     error: str = ""
 
 
-def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> RunOutcome:
+def run_segmentation(
+    job: SegmentationJob,
+    reporter: Reporter | None = None,
+    *,
+    load: PredictorLoader = predictor_of,
+) -> RunOutcome:
     """Segment; labels, scores and the state for resuming are written during the run.
 
     Parameters
@@ -88,6 +94,8 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         What to segment.
     reporter : Reporter or None
         Receives messages and progress and may cancel the run; None discards them.
+    load : PredictorLoader
+        Loads the model of the job.
 
     Returns
     -------
@@ -103,17 +111,8 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         If the model or the device is not available.
     """
     recorder = RecordingReporter(reporter)
-    prepared = prepare_segmentation(job, recorder)
-    notes: tuple[str, ...] = (
-        *prepared.stack.notes,
-        *prepared.prompts.notes,
-        *prepared.intensity.notes,
-        *prepared.predictor.info.notes,
-        *output_notes(prepared.output, prepared.stack),
-    )
-    if prepared.settings.exclusion is not job.exclusion:
-        notes += ("The earlier run let masks overlap, so it is resumed without exclusion.",)
-    for text in (*notes, model_summary(prepared.predictor.info)):
+    prepared = prepare_segmentation(job, recorder, load)
+    for text in _notes(prepared):
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
     error = ""
@@ -136,6 +135,18 @@ def run_segmentation(job: SegmentationJob, reporter: Reporter | None = None) -> 
         messages=tuple(recorder.messages),
         error=error,
     )
+
+
+def _notes(prepared: PreparedSegmentation) -> Iterator[str]:
+    """Yield what to know about the input, the options and the model."""
+    yield from prepared.stack.notes
+    yield from prepared.prompts.notes
+    yield from prepared.intensity.notes
+    yield from prepared.predictor.info.notes
+    yield from output_notes(prepared.output, prepared.stack)
+    if prepared.settings.exclusion is not prepared.job.exclusion:
+        yield "The earlier run let masks overlap, so it is resumed without exclusion."
+    yield model_summary(prepared.predictor.info)
 
 
 def _describe_error(error: OSError) -> str:

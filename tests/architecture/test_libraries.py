@@ -20,7 +20,9 @@ ADAPTER = ("napari_sam2.inference.sam2_predictor", "napari_sam2.inference.sam2."
 MAY_CALL_THE_MODEL = (
     *ADAPTER,
     "napari_sam2.inference.model_catalog",
+    "napari_sam2.inference.remote.host",
     "napari_sam2.workflows",
+    "napari_sam2.batch",
     "napari_sam2.cli",
     "napari_sam2._qt",
     "napari_sam2.viewer.contributions.sample_data",

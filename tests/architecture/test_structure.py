@@ -19,10 +19,11 @@ ORDER = [
     {"session"},
     {"analysis", "export"},
     {"workflows", "viewer"},
+    {"batch"},
     {"cli", "_qt"},
 ]
 LEVELS = {name: level for level, names in enumerate(ORDER) for name in names}
-NOT_ON = {"cli": {"viewer"}, "_qt": {"workflows"}}
+NOT_ON = {"batch": {"viewer"}, "cli": {"viewer"}, "_qt": {"workflows", "batch"}}
 MAX_LINES = 350
 MAX_FUNCTION_LINES = 60
 MAX_MODULES = 12

@@ -48,7 +48,7 @@ def cells() -> NDArray[np.uint8]:
 
 
 def write_docs_data(folder: Path) -> None:
-    """Write the movies, the volume, the video, the prompts and the session of the pages."""
+    """Write the images, the prompts, the session and the folder of the pages."""
     tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
     tifffile.imwrite(folder / "cells.tif", cells(), metadata={"axes": "TYX"})
     radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
@@ -63,6 +63,12 @@ def write_docs_data(folder: Path) -> None:
     ]
     prompts = {"version": 1, "axis": "t", "objects": objects}
     (folder / "clicks.json").write_text(json.dumps(prompts))
+    (folder / "plate").mkdir()
+    for name in "ab":
+        tifffile.imwrite(
+            folder / "plate" / f"{name}.tif", discs(5, speed=2), metadata={"axes": "TYX"}
+        )
+        (folder / "plate" / f"{name}.prompts.json").write_text(json.dumps(prompts))
     _write_session(folder / "movie.tif")
 
 

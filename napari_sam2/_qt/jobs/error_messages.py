@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass
 from enum import Enum
 
-from napari_sam2.core.errors import StackReadError, UserError
+from napari_sam2.core.errors import ConnectionLostError, StackReadError, UserError
 
 
 class Remedy(Enum):
@@ -57,6 +57,8 @@ def _text(error: BaseException) -> str:
         return "The disk is full. Free space or save elsewhere; the masks in the viewer are kept."
     if isinstance(error, PermissionError):
         return f"The folder cannot be written: {text}. Choose another folder."
-    if isinstance(error, UserError) or type(error).__module__.startswith("sam2_model"):
+    if isinstance(error, UserError | ConnectionLostError) or type(error).__module__.startswith(
+        "sam2_model"
+    ):
         return text
     return f"{type(error).__name__}: {text}. Finished masks are kept."

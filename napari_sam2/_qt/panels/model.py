@@ -3,7 +3,14 @@
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QInputDialog,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_sam2._qt.components import Choice, button, folded, form, note, row
 from napari_sam2.inference.model_catalog import (
@@ -59,6 +66,9 @@ class ModelPanel(QWidget):
         self.input_size.addItem("as trained", _TRAINED_SIZE)
         for pixels in _INPUT_SIZES:
             self.input_size.addItem(f"{pixels} pixels", pixels)
+        self._address = QPushButton("GPU of another computer…")
+        self._address.setToolTip("Run the model on a worker of a dask scheduler.")
+        self._address.clicked.connect(self._enter_address)
         self.description = note()
         self._file = QPushButton("Weights from a file…")
         self._file.clicked.connect(self._pick_file)
@@ -85,6 +95,7 @@ class ModelPanel(QWidget):
             ("Number format", self.dtype),
             ("Input", self.input_size),
             ("", self._file),
+            ("", self._address),
             ("", self.description),
         )
         layout.addWidget(folded("About the model", more))
@@ -183,6 +194,13 @@ class ModelPanel(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Weights of SAM 2", "", kinds)
         if path:
             self.model.choose(path)
+            self._changed()
+
+    def _enter_address(self) -> None:
+        question = "Address of a dask scheduler, e.g. tcp://host:8786"
+        text, given = QInputDialog.getText(self, "GPU of another computer", question)
+        if given and text.strip():
+            self.device.choose(text.strip())
             self._changed()
 
 

@@ -38,7 +38,7 @@ _Output = Annotated[
 ]
 _Frame = Annotated[int | None, typer.Option(help="Frame to search, counted from 0.")]
 _Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
-_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1, mps or tcp://HOST:8786.")]
 _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[_Text, typer.Option(help="Axis of the frames: t, z, y, x.")]
 _At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]

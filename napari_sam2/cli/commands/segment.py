@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,6 +19,9 @@ from napari_sam2.cli.candidate_options import (
     TextModelOption,
 )
 from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
+
+if TYPE_CHECKING:
+    from napari_sam2.workflows.job import SegmentationJob
 
 
 class DirectionChoice(StrEnum):
@@ -89,7 +92,7 @@ _Output = Annotated[
     ),
 ]
 _Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
-_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1, mps or tcp://HOST:8786.")]
 _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[
     AxisChoice | None,
@@ -194,18 +197,24 @@ def segment(
 
 
 def _run(options: dict[str, Any]) -> NoReturn:
-    from napari_sam2.candidates.candidate import CandidateLimits
     from napari_sam2.cli.console import ConsoleReporter, error_console, exit_code, print_outcome
-    from napari_sam2.workflows.job import SegmentationJob
     from napari_sam2.workflows.run import run_segmentation
 
     console = error_console()
-    names = ("min_score", "min_area", "max_area", "max_objects")
-    limits = {name: options.pop(name) for name in names if name in options}
-    job = SegmentationJob(limits=CandidateLimits(**limits), **parsed(options))
-    outcome = run_segmentation(job, ConsoleReporter(console))
+    outcome = run_segmentation(job_of(options), ConsoleReporter(console))
     print_outcome(outcome, console)
     raise typer.Exit(exit_code(outcome.ending))
+
+
+def job_of(options: Mapping[str, Any]) -> SegmentationJob:
+    """Return the job of the options of this command, by parameter name."""
+    from napari_sam2.candidates.candidate import CandidateLimits
+    from napari_sam2.workflows.job import SegmentationJob
+
+    names = ("min_score", "min_area", "max_area", "max_objects")
+    limits = {name: options[name] for name in names if name in options}
+    others = {name: value for name, value in options.items() if name not in names}
+    return SegmentationJob(limits=CandidateLimits(**limits), **parsed(others))
 
 
 def parsed(options: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,22 +16,10 @@ import torch
 
 from napari_sam2.cli.console import ExitCode
 from tests.helpers.command import RunFiles, point
+from tests.helpers.run_folders import finished_masks
 from tests.helpers.scenes import movie, straight
 
 FRAMES = movie((64, 80), [straight((20, 20), (1, 2), 20), straight((40, 55), (0, -1), 20)])
-
-
-def finished_masks(folder: Path) -> int:
-    """Return how many masks of a run are stored, also while it is running."""
-    database = folder / "masks.sqlite"
-    try:
-        # Read from a copy, because the run locks its file.
-        copy = folder.with_suffix(".copy")
-        copy.write_bytes(database.read_bytes())
-        with sqlite3.connect(copy) as connection:
-            return int(connection.execute("SELECT count(*) FROM journal").fetchone()[0])
-    except (OSError, sqlite3.Error):
-        return 0
 
 
 def killed(place: RunFiles, after: int) -> None:

@@ -1,0 +1,1 @@
+"""Many stacks on the workers of a dask cluster."""

@@ -1,0 +1,1 @@
+"""The predictor on the workers of a dask cluster."""
