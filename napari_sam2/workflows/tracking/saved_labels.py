@@ -24,6 +24,7 @@ from napari_sam2.session.storage.session_image import image_path, open_session_i
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
+    from napari_sam2.session.objects import SegmentedObject
 
 
 def is_session(path: Path) -> bool:
@@ -56,11 +57,15 @@ class SavedLabels:
         return compose_labels(chosen, Window.of(self.stack.shape))
 
     @property
+    def objects(self) -> tuple[SegmentedObject, ...]:
+        """All objects, with their names, classes and parents."""
+        grid = LayerCoordinates.of(self.stack)
+        return SavedValues.of(self.folder.steps, self.folder.masks, grid).objects
+
+    @property
     def lineage(self) -> Lineage:
         """Parents of the objects."""
-        grid = LayerCoordinates.of(self.stack)
-        saved = SavedValues.of(self.folder.steps, self.folder.masks, grid)
-        return Lineage({o.id: o.parent for o in saved.objects if o.parent is not None})
+        return Lineage({o.id: o.parent for o in self.objects if o.parent is not None})
 
     @property
     def note(self) -> str:
