@@ -17,6 +17,8 @@ _IN_PLANE: tuple[Step, ...] = ((0, 1), (1, 0), (1, 1), (1, -1))
 _MAX_REACH = 4
 """Longest step in the plane, in pixels. Longer steps miss small objects."""
 _NORMALS = 2000
+_TILE = 256
+"""Side of the tiles that are compared at once, in pixels. Empty tiles are skipped."""
 
 
 @dataclass(frozen=True)
@@ -95,42 +97,40 @@ def count_crossings(
     found: dict[int, NDArray[np.int64]] = {}
     planes = [plane] if before is None else [plane, before]
     reach = max(abs(part) for step in steps for part in step[-2:])
-    box = _box(planes)
-    if box is None:
-        return found
-    here, *earlier = (np.pad(part[box], reach) for part in planes)
-    for number, step in enumerate(steps):
-        *depth, down, right = step
-        start = earlier[0] if any(depth) else here
-        for label, count in _crossings(start, here, down, right):
-            if label not in found:
-                found[label] = np.zeros(len(steps), np.int64)
-            found[label][number] += count
+    padded = [np.pad(part, 2 * reach) for part in planes]
+    height, width = plane.shape
+    for top in range(reach, height + 3 * reach, _TILE):
+        for left in range(reach, width + 3 * reach, _TILE):
+            bottom, right = (
+                min(top + _TILE, height + 3 * reach),
+                min(left + _TILE, width + 3 * reach),
+            )
+            around = (slice(top - reach, bottom + reach), slice(left - reach, right + reach))
+            if any(part[around].any() for part in padded):
+                _count_tile([part[around] for part in padded], steps, reach, found)
     return found
 
 
-def _box(planes: Sequence[NDArray[np.integer]]) -> tuple[slice, slice] | None:
-    """Return the rows and columns with labels; None without labels."""
-    slices = []
-    for axis in (1, 0):
-        used = np.flatnonzero(np.any([part.any(axis=axis) for part in planes], axis=0))
-        if not used.size:
-            return None
-        slices.append(slice(int(used[0]), int(used[-1]) + 1))
-    return slices[0], slices[1]
-
-
-def _crossings(
-    start: NDArray[np.integer], end: NDArray[np.integer], down: int, right: int
-) -> list[tuple[int, int]]:
-    """Return labels and numbers of crossings between pixels that are one step apart."""
-    height, width = start.shape
-    first = start[max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)]
-    second = end[max(0, down) : height - max(0, -down), max(0, right) : width - max(0, -right)]
-    differs = first != second
-    values = np.concatenate((first[differs], second[differs]))
-    labels, counts = np.unique(values[values != 0], return_counts=True)
-    return list(zip(labels.tolist(), counts.tolist(), strict=True))
+def _count_tile(
+    planes: Sequence[NDArray[np.integer]],
+    steps: Sequence[Step],
+    reach: int,
+    found: dict[int, NDArray[np.int64]],
+) -> None:
+    """Add the crossings that end in a tile, given with ``reach`` pixels around it."""
+    height, width = (length - 2 * reach for length in planes[0].shape)
+    here = planes[0][reach : reach + height, reach : reach + width]
+    for number, (*depth, down, right) in enumerate(steps):
+        start = planes[1] if any(depth) else planes[0]
+        top, left = reach - down, reach - right
+        other = start[top : top + height, left : left + width]
+        differs = here != other
+        values = np.concatenate((here[differs], other[differs]))
+        labels, counts = np.unique(values[values != 0], return_counts=True)
+        for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
+            if label not in found:
+                found[label] = np.zeros(len(steps), np.int64)
+            found[label][number] += count
 
 
 def _circle() -> NDArray[np.float64]:
