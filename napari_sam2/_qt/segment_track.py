@@ -13,6 +13,7 @@ from napari_sam2._qt.dock_shortcuts import DockShortcuts
 from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
+from napari_sam2._qt.measurements.panel import MeasurementPanel
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
@@ -82,6 +83,7 @@ class SegmentTrackPanel(DockedWidget):
         self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.frame_edits = FrameEditPanel(self.controller, key)
+        self.measurements = MeasurementPanel(self.state, self.objects.table.selected_ids)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
@@ -102,16 +104,8 @@ class SegmentTrackPanel(DockedWidget):
         return made
 
     def _arrange(self) -> None:
-        parts = (
-            self.hint,
-            self.tools,
-            self.objects,
-            self.timeline,
-            self.frame_edits,
-            self.refinement,
-            self.advanced,
-        )
-        content = column(*parts)
+        edits = (self.frame_edits, self.refinement, self.measurements, self.advanced)
+        content = column(self.hint, self.tools, self.objects, self.timeline, *edits)
         content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
         content.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
         self.middle.setWidget(content)
@@ -156,6 +150,7 @@ class SegmentTrackPanel(DockedWidget):
         self.images.attach()
         self.refinement.attach()
         self.timeline.attach()
+        self.measurements.attach()
         self.models.open()
         self.controller.open()
         self.keys.bind(self._actions())
@@ -181,6 +176,7 @@ class SegmentTrackPanel(DockedWidget):
             self.foot.close_activity,
             self.refinement.detach,
             self.timeline.detach,
+            self.measurements.detach,
             self.models.close,
             self.controller.close,
         )
@@ -301,6 +297,7 @@ class SegmentTrackPanel(DockedWidget):
         self.timeline.refresh()
         self.frame_edits.refresh()
         self.refinement.refresh()
+        self.measurements.refresh()
         self.tools.refresh()
         self.advanced.refresh()
         now = self.workflow_state()

@@ -34,6 +34,7 @@ PARTS = frozenset(
         "timeline",
         "refinement",
         "frame_edits",
+        "measurements",
         "status",
         "hint",
         "advanced",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,10 @@ from napari_sam2.core.errors import UserError
 if TYPE_CHECKING:
     from napari_sam2.core.geometry import PlaneIndex
     from napari_sam2.images.stack import Stack
+    from napari_sam2.session.objects import SegmentedObject
+
+PARENT = "parent"
+"""Name of the column of parents."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,12 @@ class ObjectAttributes:
 
     columns: tuple[str, ...] = ()
     values: Mapping[int, tuple[object, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of_objects(cls, objects: Iterable[SegmentedObject]) -> ObjectAttributes:
+        """Return names, classes and parents; a class or parent that is not set is None."""
+        values = {o.id: (o.name, o.label_class or None, o.parent) for o in objects}
+        return cls(("name", "class", PARENT), values)
 
     def of(self, label: int) -> dict[str, object]:
         """Return the attributes of an object; None where nothing is known."""

@@ -74,7 +74,7 @@ class Measurement:
         return (
             *("label", "frame"),
             *time,
-            *region_columns(len(self._space), self._channels),
+            *region_columns(len(self._space), self.n_channels),
             *(_MOTION if self._has_time else ()),
             *self.attributes.columns,
         )
@@ -109,12 +109,12 @@ class Measurement:
 
     def sums_at(self, time: int) -> PlaneSums:
         """Return the sums over all planes of one time point."""
-        total = PlaneSums.empty(self._channels)
-        plane = PlaneMeasurement(self.unit.sizes, self._channels)
+        total = PlaneSums.empty(self.n_channels)
+        plane = PlaneMeasurement(self.unit.sizes, self.n_channels)
         if not plane.deep:
             labels = self._labels(time, 0)
             return plane.sums(labels, None, self._values(time, 0))
-        before = np.zeros(self.labels.stack.shape, np.uint8)
+        before = self._no_labels
         for z in range(self.labels.lengths["Z"]):
             labels = self._labels(time, z)
             total.add(plane.sums(labels, before, self._values(time, z), z))
@@ -122,9 +122,29 @@ class Measurement:
         total.add(plane.after(before))
         return total
 
+    def plane_sums(self, time: int, z: int) -> PlaneSums:
+        """Return the sums of one of :attr:`n_planes` planes, with crossings from that before."""
+        plane = PlaneMeasurement(self.unit.sizes, self.n_channels)
+        if not plane.deep:
+            return plane.sums(self._labels(time, 0), None, self._values(time, 0))
+        before = self._labels(time, z - 1) if z else self._no_labels
+        if z == self.labels.lengths["Z"]:
+            return plane.after(before)
+        return plane.sums(self._labels(time, z), before, self._values(time, z), z)
+
     @property
-    def _channels(self) -> int:
+    def n_planes(self) -> int:
+        """Number of planes of a time point; of volumes, with the empty one after the last."""
+        return self.labels.lengths["Z"] + 1 if "Z" in self._space else 1
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of the image; 0 without an image."""
         return 0 if self.image is None else self.image.n_channels
+
+    @property
+    def _no_labels(self) -> NDArray[Any]:
+        return np.zeros(self.labels.stack.shape, np.uint8)
 
     @property
     def _space(self) -> str:

@@ -95,6 +95,36 @@ def measure_region(
     return dict(zip(region_columns(dimensions, len(sums.intensity)), values, strict=True))
 
 
+def section_columns(channels: int) -> tuple[str, ...]:
+    """Return the names of the columns of :func:`measure_section`, in order."""
+    return ("area", "longest_diameter", "perpendicular_diameter", *intensity_columns(channels))
+
+
+def measure_section(
+    sums: LabelSums, unit: MeasuringUnit, background: Sequence[float | None]
+) -> dict[str, object]:
+    """Return the measurements of an object on one plane of a volume.
+
+    Parameters
+    ----------
+    sums : LabelSums
+        Sums of its pixels on the plane.
+    unit : MeasuringUnit
+        Unit of lengths; the area is in its square.
+    background : sequence of float or None
+        See :func:`measure_region`.
+    """
+    if sums.diameters is None:
+        raise AssertionError("an object with pixels has diameters")
+    values = (
+        sums.count * float(np.prod(unit.sizes[-2:])),
+        sums.diameters.longest,
+        sums.diameters.perpendicular,
+        *_intensities(sums, background),
+    )
+    return dict(zip(section_columns(len(sums.intensity)), values, strict=True))
+
+
 def _boundary(
     sums: LabelSums, unit: MeasuringUnit, size: float, axes: Sequence[float]
 ) -> tuple[object, ...]:

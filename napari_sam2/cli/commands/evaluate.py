@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari_sam2.workflows.evaluation.model_comparison import ModelEvaluation
     from napari_sam2.workflows.evaluation.predicted import PredictionScores
 
+_OF_LABELS = ("along", "frame")
+"""Options that apply to the labels of another program, too."""
 _KINDS = {"point": "center", "box": "box", "mask": "mask"}
 
 
@@ -111,26 +113,6 @@ def evaluate(
 
     With PREDICTED, compare these labels instead.
     """
-    if predicted is not None:
-        _check_unused(
-            given(
-                images=images,
-                model=model,
-                models=models,
-                prompt=prompt,
-                axes=axes,
-                scene=scene,
-                view=view,
-                memory=memory,
-                exclusion=exclusion,
-                max_objects=max_objects,
-                device=device,
-                dtype=dtype,
-                input_size=input_size,
-            )
-        )
-        _score(labels, predicted, labels_axes, along, frame, csv, tracks=tracks)
-        return
     places = given(model=model, axes=axes, along=along, scene=scene, device=device)
     places |= given(dtype=converted(str, dtype), input_size=input_size)
     options = given(
@@ -141,6 +123,10 @@ def evaluate(
         exclusion=exclusion,
         max_objects=max_objects,
     )
+    if predicted is not None:
+        _check_unused(given(images=images, models=models) | places | options)
+        _score(labels, predicted, labels_axes, along, frame, csv, tracks=tracks)
+        return
     options |= {"tracks": tracks}
     if models is None:
         _evaluate(_required(images), labels, labels_axes, csv, places, options)
@@ -251,8 +237,10 @@ def _parsed(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_unused(options: dict[str, Any]) -> None:
-    if options:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+    """Raise an error for options that do not apply to labels of another program."""
+    unused = [name for name in options if name not in _OF_LABELS]
+    if unused:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
         raise UserError(f"--predicted compares two label images without a model. Omit {listed}.")
 
 

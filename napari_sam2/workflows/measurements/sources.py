@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.analysis.measurements.label_planes import LabelPlanes, ObjectAttributes
+from napari_sam2.analysis.measurements.label_planes import PARENT, LabelPlanes, ObjectAttributes
 from napari_sam2.analysis.measurements.measurement import Measurement
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_masks
@@ -19,12 +19,8 @@ from napari_sam2.workflows.tracking.export import lineage_of
 from napari_sam2.workflows.tracking.saved_labels import is_session, open_saved_labels
 
 if TYPE_CHECKING:
-    from napari_sam2.session.objects import SegmentedObject
     from napari_sam2.workflows.measurements.job import MeasurementJob
     from napari_sam2.workflows.reporter import Reporter
-
-_PARENT = ("parent",)
-_OF_SESSION = ("name", "class", *_PARENT)
 
 
 @contextmanager
@@ -56,7 +52,7 @@ def open_measurement(
         if saved.note:
             reporter.message(saved.note)
         labels = LabelPlanes(saved.stack, saved.read)
-        measurement = Measurement(labels, image, _attributes(saved.objects))
+        measurement = Measurement(labels, image, ObjectAttributes.of_objects(saved.objects))
         yield measurement, (path, *input_paths(job.image, saved.stack.source))
 
 
@@ -77,7 +73,7 @@ def _of_labels(
     attributes = ObjectAttributes()
     if job.lineage is not None or parents.parents:
         values = {child: (parent,) for child, parent in parents.parents.items()}
-        attributes = ObjectAttributes(_PARENT, values)
+        attributes = ObjectAttributes((PARENT,), values)
     return Measurement(planes, image, attributes), read
 
 
@@ -119,11 +115,6 @@ def _with_channels(stack: Stack, channels: Sequence[int] | None) -> Stack:
     fixed = {axis.lower(): 0 for axis, _ in stack.layout.fixed}
     layout, _ = choose_layout(stack.axes, stack.full_shape, stack.along, fixed, tuple(channels))
     return Stack.assemble(stack.source, layout, stack.source.notes)
-
-
-def _attributes(objects: Sequence[SegmentedObject]) -> ObjectAttributes:
-    values = {o.id: (o.name, o.label_class or None, o.parent) for o in objects}
-    return ObjectAttributes(_OF_SESSION, values)
 
 
 def _report(reporter: Reporter, stack: Stack, start: str) -> None:
