@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.analysis.measurements.table import Row
 
-_TABLE_HEIGHT = 130
+_TABLE_HEIGHT, _ROW_HEIGHT = 130, 20
 _NOT_PLOTTED = ("label", "frame", "plane", "time", "parent")
 _FILTERS = "CSV (*.csv);;Parquet (*.parquet)"
 
@@ -62,6 +62,7 @@ class MeasurementPanel(QWidget):
         self.table.setModel(self.model)
         self.table.setFixedHeight(_TABLE_HEIGHT)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.plotted = Choice("sam2_plotted", "The column that is plotted for selected objects.")
         self.plotted.currentIndexChanged.connect(self._plot)
         self.plot = MeasurementPlot()
@@ -88,7 +89,9 @@ class MeasurementPanel(QWidget):
 
     def _show(self) -> None:
         rows, columns = self.jobs.rows, self.jobs.columns
-        self.model.show_rows(rows, columns)
+        new_columns = self.model.show_rows(rows, columns)
+        if new_columns:
+            self.table.resizeColumnsToContents()
         self.results.setVisible(bool(rows))
         self.save.setEnabled(bool(rows))
         planes = self.jobs.planes

@@ -20,11 +20,13 @@ class MeasurementTableModel(QAbstractTableModel):
         self._rows: Sequence[Row] = ()
         self._columns: Sequence[str] = ()
 
-    def show_rows(self, rows: "Sequence[Row]", columns: "Sequence[str]") -> None:
-        """Show other rows."""
+    def show_rows(self, rows: "Sequence[Row]", columns: "Sequence[str]") -> bool:
+        """Show other rows, and return whether their columns are others."""
+        before = self._columns
         self.beginResetModel()
         self._rows, self._columns = rows, columns
         self.endResetModel()
+        return columns != before
 
     def rowCount(self, parent: QModelIndex = _NO_INDEX) -> int:  # noqa: N802
         """Return the number of rows."""

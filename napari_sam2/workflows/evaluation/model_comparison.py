@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
@@ -102,7 +101,7 @@ def evaluate_models(
     check_models(models)
     for model in models:
         gc.collect()
-        with _MemoryMonitor.running() as monitor:
+        with _MemoryMonitor() as monitor:
             found = evaluate(
                 images,
                 labels,
@@ -130,35 +129,30 @@ def write_models_csv(found: Sequence[ModelEvaluation], path: Path) -> None:
 
 
 class _MemoryMonitor:
-    """Reads the memory of this process in a thread until it is stopped."""
+    """Reads the memory of this process in a thread, as a context."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
         self._stopped = Event()
+        self._thread = Thread(target=self._read, daemon=True)
         self.peak = self._process.memory_info().rss
         self.gpu_peak: int | None = None
 
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator[_MemoryMonitor]:
-        """Yield a monitor that reads until the end of the context."""
+    def __enter__(self) -> Self:
         import torch
 
-        gpu = torch.cuda.is_available()
-        if gpu:
-            for number in range(torch.cuda.device_count()):
-                torch.cuda.reset_peak_memory_stats(number)
-        monitor = cls()
-        thread = Thread(target=monitor._read, daemon=True)
-        thread.start()
-        try:
-            yield monitor
-        finally:
-            monitor._stopped.set()
-            thread.join()
-            if gpu:
-                devices = range(torch.cuda.device_count())
-                monitor.gpu_peak = max(map(torch.cuda.max_memory_allocated, devices)) or None
+        for number in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(number)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import torch
+
+        self._stopped.set()
+        self._thread.join()
+        devices = range(torch.cuda.device_count())
+        self.gpu_peak = max(map(torch.cuda.max_memory_allocated, devices), default=0) or None
 
     def _read(self) -> None:
         while not self._stopped.wait(_INTERVAL):
