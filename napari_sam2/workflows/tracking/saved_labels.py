@@ -57,6 +57,15 @@ class SavedLabels:
         return compose_labels(chosen, Window.of(self.stack.shape))
 
     @property
+    def planes(self) -> dict[PlaneIndex, list[int]]:
+        """Planes with masks, by index, and the objects that have one there."""
+        found: dict[PlaneIndex, list[int]] = {}
+        for info in self.folder.masks.infos():
+            if info.area and self._includes(info.status):
+                found.setdefault(info.index, []).append(info.object_id)
+        return dict(sorted(found.items()))
+
+    @property
     def objects(self) -> tuple[SegmentedObject, ...]:
         """All objects, with their names, classes and parents."""
         grid = LayerCoordinates.of(self.stack)
