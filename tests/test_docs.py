@@ -42,7 +42,12 @@ def has_code(page: Path) -> bool:
 
 
 PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if has_code(page)]
-RUN_HERE = [page for page in PAGES if page.name != "real-data.md"]
+SLOW = ("ct-volumes.md",)
+RUN_HERE = [
+    pytest.param(page, marks=[pytest.mark.slow] if page.name in SLOW else [])
+    for page in PAGES
+    if page.name != "real-data.md"
+]
 
 
 def name_of(page: Path) -> str:

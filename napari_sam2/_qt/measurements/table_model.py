@@ -28,15 +28,15 @@ class MeasurementTableModel(QAbstractTableModel):
         self.endResetModel()
         return columns != before
 
-    def rowCount(self, parent: QModelIndex = _NO_INDEX) -> int:  # noqa: N802
+    def rowCount(self, parent: Any = _NO_INDEX) -> int:  # noqa: N802
         """Return the number of rows."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: QModelIndex = _NO_INDEX) -> int:  # noqa: N802
+    def columnCount(self, parent: Any = _NO_INDEX) -> int:  # noqa: N802
         """Return the number of columns."""
         return 0 if parent.isValid() else len(self._columns)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text of a cell."""
         if role != Qt.ItemDataRole.DisplayRole:
             return None

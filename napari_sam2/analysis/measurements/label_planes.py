@@ -12,6 +12,7 @@ from napari_sam2.core.errors import UserError
 
 if TYPE_CHECKING:
     from napari_sam2.core.geometry import PlaneIndex
+    from napari_sam2.images.calibration import Calibration
     from napari_sam2.images.stack import Stack
     from napari_sam2.session.objects import SegmentedObject
 
@@ -29,6 +30,8 @@ class LabelPlanes:
         The labels, or the image that they belong to; frames along t or z.
     read : callable
         Returns the labels (H, W), integers, of a plane, given by its full index.
+    sizes : Calibration or None
+        Pixel sizes in place of those of the stack.
 
     Raises
     ------
@@ -38,6 +41,7 @@ class LabelPlanes:
 
     stack: Stack
     read: Callable[[PlaneIndex], NDArray[Any]]
+    sizes: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.stack.plane != ("y", "x"):
@@ -65,6 +69,11 @@ class LabelPlanes:
                 "Give a label image."
             )
         return cls(labels, lambda index: labels.read(index).reshape(labels.shape))
+
+    @property
+    def calibration(self) -> Calibration:
+        """Pixel sizes and time interval."""
+        return self.stack.calibration if self.sizes is None else self.sizes
 
     @property
     def lengths(self) -> dict[str, int]:

@@ -65,7 +65,7 @@ class Measurement:
     @property
     def unit(self) -> MeasuringUnit:
         """Unit of the results."""
-        return MeasuringUnit.of(self.labels.stack.calibration, self._space)
+        return MeasuringUnit.of(self.labels.calibration, self._space)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ class Measurement:
     def _when(self, time: int) -> dict[str, object]:
         if not self._has_time:
             return {"frame": 0 if len(self._space) == 2 else None}
-        step = self.labels.stack.calibration.step("T")
+        step = self.labels.calibration.step("T")
         return {
             "frame": time,
             "time": step.origin + time * step.size,
@@ -182,7 +182,7 @@ class Measurement:
 
     def _motion(self, row: Row, before: dict[int, tuple[float, ...]]) -> dict[str, object]:
         """Return the distance from the frame before and its speed; empty where it was absent."""
-        step = self.labels.stack.calibration.step("T")
+        step = self.labels.calibration.step("T")
         unit = f"{row['length_unit']}/{'frame' if step.symbol is None else step.symbol}"
         last = before.get(int(str(row["label"])))
         if last is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,11 @@ from napari_sam2.analysis.measurements.label_planes import PARENT, LabelPlanes, 
 from napari_sam2.analysis.measurements.measurement import Measurement
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_masks
+from napari_sam2.images.calibration import PIXEL, SPATIAL
 from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.masks.label_image import place_notes
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.tracking.export import lineage_of
 from napari_sam2.workflows.tracking.saved_labels import is_session, open_saved_labels
@@ -69,7 +72,13 @@ def _of_labels(
         image = _open(job.image, job.image_axes, job.channels)
         _report(reporter, image, "Image: ")
         read += input_paths(job.image, image.source)
-    planes, parents = LabelPlanes.of_labels(labels), lineage_of(source, job.lineage, reporter)
+        for note in place_notes(labels, image):
+            reporter.message(note)
+    planes = LabelPlanes.of_labels(labels)
+    if image is not None and _unsized(labels) and not _unsized(image):
+        reporter.message(f"{labels.name} states no pixel size: that of the image is used.")
+        planes = replace(planes, sizes=image.calibration)
+    parents = lineage_of(source, job.lineage, reporter)
     attributes = ObjectAttributes()
     if job.lineage is not None or parents.parents:
         values = {child: (parent,) for child, parent in parents.parents.items()}
@@ -115,6 +124,12 @@ def _with_channels(stack: Stack, channels: Sequence[int] | None) -> Stack:
     fixed = {axis.lower(): 0 for axis, _ in stack.layout.fixed}
     layout, _ = choose_layout(stack.axes, stack.full_shape, stack.along, fixed, tuple(channels))
     return Stack.assemble(stack.source, layout, stack.source.notes)
+
+
+def _unsized(stack: Stack) -> bool:
+    """Return whether a stack states no size of pixels."""
+    spatial = (axis for axis in stack.label_axes if axis in SPATIAL)
+    return all(stack.calibration.step(axis).unit == PIXEL for axis in spatial)
 
 
 def _report(reporter: Reporter, stack: Stack, start: str) -> None:

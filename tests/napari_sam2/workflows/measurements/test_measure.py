@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,3 +125,29 @@ def test_a_table_does_not_replace_what_is_read(tmp_path: Path) -> None:
     job = MeasurementJob(labels=source, output=source / "t.csv")
     with pytest.raises(UserError, match="would change"):
         measure_labels(job, RecordingReporter(None))
+
+
+def test_labels_without_sizes_have_those_of_the_image(tmp_path: Path) -> None:
+    labels, image = tmp_path / "labels.tif", tmp_path / "image.tif"
+    array = np.ones((4, 6, 5), np.uint8)
+    tifffile.imwrite(labels, array, photometric="minisblack", metadata={"axes": "ZYX"})
+    facts = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(image, array, imagej=True, resolution=(4, 4), metadata=facts)
+    job = MeasurementJob(labels=labels, image=image, output=tmp_path / "t.csv")
+    messages = measure_labels(job).messages
+    [row] = pd.read_csv(job.output).itertuples()
+    assert (row.volume, row.unit) == (120 * 0.125, "µm³")
+    assert "labels.tif states no pixel size: that of the image is used." in messages
+
+
+def test_labels_on_a_mirrored_grid_are_refused(tmp_path: Path) -> None:
+    for name, sign in (("labels", -1), ("image", 1)):
+        pixels = nibabel.Nifti1Image(np.ones((5, 6, 4), np.int16), np.diag([sign, 1, 1, 1.0]))
+        nibabel.save(pixels, tmp_path / f"{name}.nii")
+    output = tmp_path / "t.csv"
+    job = MeasurementJob(
+        labels=tmp_path / "labels.nii", image=tmp_path / "image.nii", output=output
+    )
+    with pytest.raises(UserError, match="other directions"):
+        measure_labels(job)
+    assert not output.exists()
