@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,8 @@ def plane_diameters(
     """
     scaled = points * sizes
     hull = scaled[ConvexHull(scaled).vertices]
-    distances: NDArray[Any] = squareform(pdist(hull))
+    apart = hull[:, None] - hull
+    distances = np.hypot(apart[..., 0], apart[..., 1])
     a, b = np.unravel_index(int(distances.argmax()), distances.shape)
     longest = float(distances[a, b])
     forward = (hull[b] - hull[a]) / longest

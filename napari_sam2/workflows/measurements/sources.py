@@ -16,7 +16,7 @@ from napari_sam2.images.calibration import PIXEL, SPATIAL
 from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.stack import Stack, open_stack
-from napari_sam2.masks.label_image import place_notes
+from napari_sam2.masks.label_image import LabelImage, place_notes
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.tracking.export import lineage_of
 from napari_sam2.workflows.tracking.saved_labels import is_session, open_saved_labels
@@ -72,7 +72,7 @@ def _of_labels(
         image = _open(job.image, job.image_axes, job.channels)
         _report(reporter, image, "Image: ")
         read += input_paths(job.image, image.source)
-        for note in place_notes(labels, image):
+        for note in place_notes(LabelImage(labels.arrays[0], affine=labels.affine), image):
             reporter.message(note)
     planes = LabelPlanes.of_labels(labels)
     if image is not None and _unsized(labels) and not _unsized(image):

@@ -156,7 +156,7 @@ def test_frames_along_x_are_refused_with_advice() -> None:
     ),
     sizes=st.tuples(st.floats(0.1, 5), st.floats(0.1, 5)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_planes_agree_with_scikit_image(labels, sizes) -> None:
     values = np.arange(99, dtype=np.float64).reshape(9, 11) ** 1.5
     stack = calibrated(labels, "YX", sizes, ("millimeter",) * 2)

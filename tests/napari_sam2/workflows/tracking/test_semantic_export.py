@@ -64,6 +64,12 @@ def test_objects_without_a_class_are_reported(tmp_path: Path, capsys) -> None:
     assert "1 object of 1 class written" in shown.replace("\n", " ")
 
 
+def test_tracks_of_objects_with_classes_have_a_note(session, tmp_path: Path, capsys) -> None:
+    output = tmp_path / "a.csv"
+    assert run(["export", str(session[0]), "--format", "tracks", "--output", str(output)]) == 0
+    assert "a.csv stores no classes" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_session_without_classes_is_refused(tmp_path: Path, capsys) -> None:
     sessions = saved(tmp_path)
     assert sessions.folder is not None
