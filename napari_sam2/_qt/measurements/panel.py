@@ -60,6 +60,7 @@ class MeasurementPanel(QWidget):
         self.model = MeasurementTableModel(self)
         self.table = QTableView()
         self.table.setModel(self.model)
+        self.table.setAccessibleName("Measurements")
         self.table.setFixedHeight(_TABLE_HEIGHT)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)

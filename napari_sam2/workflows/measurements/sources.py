@@ -63,6 +63,11 @@ def _of_labels(
     job: MeasurementJob, run_labels: Path | None, reporter: Reporter
 ) -> tuple[Measurement, tuple[Path, ...]]:
     _check_unused(job, {"--drafts": job.drafts}, "a session")
+    if run_labels is not None:
+        reporter.message(
+            f"The labels of the run are measured: {run_labels.name}. If the run was interrupted, "
+            "complete it first by segment --resume."
+        )
     source = run_labels or job.labels
     labels = _open_labels(source, job.axes)
     _report(reporter, labels, "")

@@ -87,7 +87,9 @@ def test_the_folder_of_a_run_gives_its_labels(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "run.json").write_text("{}")
     job = MeasurementJob(labels=folder, output=tmp_path / "t.csv", overwrite=True)
-    assert measure_labels(job).rows == sum(map(len, PRESENT.values()))
+    outcome = measure_labels(job)
+    assert outcome.rows == sum(map(len, PRESENT.values()))
+    assert any("complete it first" in text for text in outcome.messages)
     labels.rename(tmp_path / "elsewhere.tif")
     with pytest.raises(UserError, match="has no labels"):
         measure_labels(job)
