@@ -34,7 +34,7 @@ def closed(sessions: SessionGroup, packed: bool = False) -> Path:
     return pack_session(path) if packed else path
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_session_is_measured_with_classes_parents_and_its_image(tmp_path: Path, packed) -> None:
     sessions = saved(tmp_path)
     sessions.objects.change(2, label_class="late, round", name="first")

@@ -32,7 +32,10 @@ def session(tmp_path: Path) -> tuple[Path, np.ndarray]:
     return path, labels
 
 
-@pytest.mark.parametrize("name", ["c.tif", "c.nii.gz", "c.zarr", "c.ome.zarr"])
+@pytest.mark.parametrize(
+    "name",
+    ["c.tif", *(pytest.param(f"c.{e}", marks=pytest.mark.slow) for e in ("nii.gz", "ome.zarr"))],
+)
 def test_pixels_have_the_values_of_their_classes(session, tmp_path: Path, name: str) -> None:
     path, labels = session
     output = tmp_path / name
