@@ -15,6 +15,7 @@ from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2._qt.lineage.panel import LineagePanel
+from napari_sam2._qt.measurements.panel import MeasurementPanel
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
@@ -91,6 +92,7 @@ class SegmentTrackPanel(DockedWidget):
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.frame_edits = FrameEditPanel(self.controller, key)
         self.lineage = LineagePanel(self.controller, key)
+        self.measurements = MeasurementPanel(self.state, self.objects.table.selected_ids)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
@@ -120,6 +122,7 @@ class SegmentTrackPanel(DockedWidget):
             self.frame_edits,
             self.refinement,
             self.lineage,
+            self.measurements,
             self.advanced,
         )
         content = column(*parts)
@@ -168,6 +171,7 @@ class SegmentTrackPanel(DockedWidget):
         self.images.attach()
         self.refinement.attach()
         self.timeline.attach()
+        self.measurements.attach()
         self.models.open()
         self.controller.open()
         self.keys.bind(self._actions())
@@ -194,6 +198,7 @@ class SegmentTrackPanel(DockedWidget):
             self.foot.close_activity,
             self.refinement.detach,
             self.timeline.detach,
+            self.measurements.detach,
             self.models.close,
             self.controller.close,
         )
@@ -316,6 +321,7 @@ class SegmentTrackPanel(DockedWidget):
         self.frame_edits.refresh()
         self.lineage.refresh()
         self.refinement.refresh()
+        self.measurements.refresh()
         self.tools.refresh()
         self.advanced.refresh()
         now = self.workflow_state()

@@ -36,6 +36,7 @@ PARTS = frozenset(
         "refinement",
         "lineage",
         "frame_edits",
+        "measurements",
         "status",
         "hint",
         "advanced",

@@ -6,6 +6,7 @@ The format is described in https://cocodataset.org/#format-data.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.atomic_files import write_text
+from napari_sam2.export.object_classes import UNCLASSIFIED
 from napari_sam2.export.place import output_calibration
 from napari_sam2.export.planes import LabelPlane, label_planes
 
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
 _CATEGORY = 1
 
 
-def write_label_coco(path: Path, stack: Stack, labels: Any, note: str = "") -> None:
+def write_label_coco(
+    path: Path,
+    stack: Stack,
+    labels: Any,
+    note: str = "",
+    classes: Mapping[int, str] | None = None,
+) -> None:
     """Write one annotation per object and plane, as uncompressed run-length encoding.
 
     ``images`` lists all planes with their file name, size and index along the other axes;
@@ -39,7 +47,14 @@ def write_label_coco(path: Path, stack: Stack, labels: Any, note: str = "") -> N
         The labels with axes in the order T, Z, Y, X.
     note : str
         Text of ``info``.
+    classes : mapping or None
+        Class by object id; each class is a category, and objects without one are of the category
+        ``object``, the first one.
     """
+    of_object = classes or {}
+    names = (UNCLASSIFIED, *sorted(set(of_object.values()) - {UNCLASSIFIED}))
+    numbers = {name: number for number, name in enumerate(names, _CATEGORY)}
+    categories = {object_id: numbers[name] for object_id, name in of_object.items()}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     suffixes = {file.stem: file.suffix for file in stack.source.files}
@@ -48,12 +63,15 @@ def write_label_coco(path: Path, stack: Stack, labels: Any, note: str = "") -> N
         name = plane.name + suffixes.get(plane.name, ".png")
         size = {"file_name": name, "height": height, "width": width}
         images.append({"id": number, **size, **plane.position})
-        annotations += _annotations(plane, number, len(annotations) + 1)
+        annotations += _annotations(plane, number, len(annotations) + 1, categories)
     content = {
         "info": {"description": note, **_sizes(stack)},
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": _CATEGORY, "name": "object", "supercategory": ""}],
+        "categories": [
+            {"id": category, "name": name, "supercategory": ""}
+            for name, category in numbers.items()
+        ],
     }
     write_text(path, json.dumps(content))
 
@@ -67,10 +85,13 @@ def _sizes(stack: Stack) -> dict[str, Any]:
     }
 
 
-def _annotations(plane: LabelPlane, image: int, first: int) -> list[dict[str, Any]]:
+def _annotations(
+    plane: LabelPlane, image: int, first: int, categories: Mapping[int, int]
+) -> list[dict[str, Any]]:
     ids = (int(i) for i in np.unique(plane.pixels) if i)
     return [
-        {"id": first + n, "image_id": image, "category_id": _CATEGORY, "track_id": i}
+        {"id": first + n, "image_id": image, "track_id": i}
+        | {"category_id": categories.get(i, _CATEGORY)}
         | _mask(plane.pixels == i)
         for n, i in enumerate(ids)
     ]

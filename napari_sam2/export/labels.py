@@ -7,14 +7,16 @@ other threads hardly run.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.export.destination import OutputDestination, OutputKind
+from napari_sam2.export.object_classes import NO_CLASSES, ObjectClasses
 from napari_sam2.export.place import affine_origin, output_calibration
 from napari_sam2.images.calibration import PIXEL, SYMBOLS
 from napari_sam2.images.input_files import input_folder
@@ -24,6 +26,13 @@ from napari_sam2.masks.mask import MaskStatus
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
     from napari_sam2.masks.store import MaskStore
+
+
+class LabelSource(Protocol):
+    """Labels that can be read plane by plane."""
+
+    def read(self, index: PlaneIndex) -> NDArray[Any]:
+        """Return the labels (H, W) of a plane."""
 
 
 def create_label_output(
@@ -105,7 +114,12 @@ def open_label_output(output: OutputDestination, stack: Stack, ids: Iterable[int
 
 
 def finish_label_output(
-    output: OutputDestination, stack: Stack, labels: LabelArray, ids: Iterable[int], note: str = ""
+    output: OutputDestination,
+    stack: Stack,
+    labels: LabelArray,
+    ids: Iterable[int],
+    note: str = "",
+    classes: ObjectClasses = NO_CLASSES,
 ) -> None:
     """Complete an output; after an interruption it can be called again.
 
@@ -121,6 +135,8 @@ def finish_label_output(
         Object ids, for their colors.
     note : str
         Text for the metadata of formats that have a place for it, e.g. ``"untrained"``.
+    classes : ObjectClasses
+        Classes of the objects, stored in .ome.zarr and .coco.json.
 
     Raises
     ------
@@ -134,7 +150,7 @@ def finish_label_output(
         case OutputKind.OME_ZARR:
             from napari_sam2.export.ome_zarr import OmeZarrWriter
 
-            OmeZarrWriter(output.path, stack).finish(labels, ids)
+            OmeZarrWriter(output.path, stack).finish(labels, ids, classes.names)
         case OutputKind.TIFF:
             from napari_sam2.export.tiff import write_label_tiff
 
@@ -147,7 +163,7 @@ def finish_label_output(
         case OutputKind.COCO:
             from napari_sam2.export.coco import write_label_coco
 
-            write_label_coco(output.path, stack, labels.array, note)
+            write_label_coco(output.path, stack, labels.array, note, classes.names)
         case OutputKind.PNG:
             from napari_sam2.export.png import write_label_pngs
 
@@ -190,10 +206,11 @@ def _place_notes(output: OutputDestination, stack: Stack) -> tuple[str, ...]:
 def write_label_output(
     output: OutputDestination,
     stack: Stack,
-    labels: LabelArray,
+    labels: LabelSource,
     indices: Iterable[PlaneIndex],
     ids: Iterable[int],
     note: str = "",
+    classes: ObjectClasses = NO_CLASSES,
 ) -> None:
     """Write planes of labels to a new output.
 
@@ -203,29 +220,35 @@ def write_label_output(
         The output; its files must not exist.
     stack : Stack
         The image.
-    labels : LabelArray
+    labels : LabelSource
         The labels.
     indices : iterable of tuple of int
         The planes that are copied; the others are 0.
     ids : iterable of int
         Object ids on these planes.
-    note : str
+    note, classes
         See :func:`finish_label_output`.
 
     Raises
     ------
     UserError
-        If an id does not fit the format.
+        If an id or the name of a class does not fit the format.
     """
     ids = tuple(ids)
+    classes.check(output, ids)
     target = create_label_output(output, stack, ids)
     for index in indices:
         target.write(index, Window.of(stack.shape), labels.read(index))
-    finish_label_output(output, stack, target, ids, note)
+    finish_label_output(output, stack, target, ids, note, classes)
 
 
 def save_labels(
-    path: Path, stack: Stack, labels: LabelArray, masks: MaskStore, note: str = ""
+    path: Path,
+    stack: Stack,
+    labels: LabelArray,
+    masks: MaskStore,
+    note: str = "",
+    classes: ObjectClasses = NO_CLASSES,
 ) -> int:
     """Save the labels of accepted objects; an existing output is replaced at the end.
 
@@ -239,7 +262,7 @@ def save_labels(
         The labels to save.
     masks : MaskStore
         The masks, which determine the accepted objects and their planes.
-    note : str
+    note, classes
         See :func:`finish_label_output`.
 
     Returns
@@ -250,22 +273,30 @@ def save_labels(
     Raises
     ------
     UserError
-        If an id does not fit the format, or if something other than an earlier output is at
-        ``path``.
+        If an id or the name of a class does not fit the format, or if something other than an
+        earlier output is at ``path``.
     OSError
         If the disk is full or cannot be written; an existing output is then unchanged.
     """
     accepted = [h for h in masks.infos() if h.status >= MaskStatus.ACCEPTED and h.area]
     ids = sorted({header.object_id for header in accepted})
+    with replaced_output(path) as temporary:
+        indices = sorted({header.index for header in accepted})
+        chosen = classes.among(ids)
+        write_label_output(temporary, stack, labels, indices, ids, note, chosen)
+    return len(ids)
+
+
+@contextmanager
+def replaced_output(path: Path) -> Iterator[OutputDestination]:
+    """Yield a hidden output, which takes the place of ``path`` if it could be written."""
     temporary = _temporary_output(path)
     discard_parts(temporary)
     try:
-        indices = sorted({header.index for header in accepted})
-        write_label_output(temporary, stack, labels, indices, ids, note)
+        yield temporary
         _replace(temporary, path)
     finally:
         discard_parts(temporary)
-    return len(ids)
 
 
 def _temporary_output(path: Path) -> OutputDestination:

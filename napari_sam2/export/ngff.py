@@ -6,7 +6,7 @@ The specification is https://ngff.openmicroscopy.org/0.5/; the models are those 
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from ome_zarr_models.v05.axes import Axis
 from ome_zarr_models.v05.base import BaseOMEAttrs
 from ome_zarr_models.v05.image import ImageAttrs
 from ome_zarr_models.v05.image_label import ImageLabelAttrs
-from ome_zarr_models.v05.image_label_types import Color, Label, Source
+from ome_zarr_models.v05.image_label_types import Color, Label, Property, Source
 from ome_zarr_models.v05.labels import LabelsAttrs
 from ome_zarr_models.v05.multiscales import Dataset, Multiscale
 
@@ -90,15 +90,25 @@ def labels_attributes(names: Iterable[str]) -> LabelsAttrs:
     return LabelsAttrs(version=VERSION, labels=list(names))
 
 
-def label_attributes(multiscale: Multiscale, ids: Iterable[int]) -> ImageLabelAttrs:
-    """Return the metadata of a label image, with a color for each object id.
+def label_attributes(
+    multiscale: Multiscale, ids: Iterable[int], classes: Mapping[int, str] | None = None
+) -> ImageLabelAttrs:
+    """Return the metadata of a label image: a color for each object id, and the classes.
 
-    The image is two groups above the label image.
+    The class of an object is the property ``class`` of its label. The image is two groups above
+    the label image.
     """
+    ids = tuple(ids)
     colors = tuple(
         Color.model_validate({"label-value": i, "rgba": color(i)}) for i in sorted(set(ids))
     )
-    label = Label(colors=colors, source=Source(image="../../"))
+    properties = None
+    if classes:
+        named = {i: {"class": classes[i]} if i in classes else {} for i in sorted(set(ids))}
+        properties = tuple(
+            Property.model_validate({"label-value": i, **found}) for i, found in named.items()
+        )
+    label = Label(colors=colors, source=Source(image="../../"), properties=properties)
     return ImageLabelAttrs.model_validate(
         {"version": VERSION, "multiscales": [multiscale], "image-label": label}
     )

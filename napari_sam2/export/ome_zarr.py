@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,10 +62,12 @@ class OmeZarrWriter:
         self._write_attributes("labels", labels_attributes([LABEL_GROUP]))
         self._write_label_attributes(ids, levels=1)
 
-    def finish(self, labels: LabelArray, ids: Iterable[int]) -> None:
-        """Write the image, and the coarser levels of image and labels."""
+    def finish(
+        self, labels: LabelArray, ids: Iterable[int], classes: Mapping[int, str] | None = None
+    ) -> None:
+        """Write the image, the coarser levels of image and labels, and classes by object id."""
         self._write_label_levels(labels)
-        self._write_label_attributes(ids, self._levels)
+        self._write_label_attributes(ids, self._levels, classes)
         self._write_image()
         multiscale = self._multiscale(self.stack.name, self._levels, self._channel, mean=True)
         self._write_attributes(".", image_attributes(multiscale))
@@ -97,9 +99,11 @@ class OmeZarrWriter:
         opened = zarr.open_group(LocalStore(self.path / group), mode="a", zarr_format=3)
         opened.attrs["ome"] = attributes.model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    def _write_label_attributes(self, ids: Iterable[int], levels: int) -> None:
+    def _write_label_attributes(
+        self, ids: Iterable[int], levels: int, classes: Mapping[int, str] | None = None
+    ) -> None:
         multiscale = self._multiscale(LABEL_GROUP, levels, None, mean=False)
-        self._write_attributes(f"labels/{LABEL_GROUP}", label_attributes(multiscale, ids))
+        self._write_attributes(f"labels/{LABEL_GROUP}", label_attributes(multiscale, ids, classes))
 
     def _tiles(self) -> Iterator[tuple[PlaneIndex, Window]]:
         """Yield index and window of the tiles of all planes."""

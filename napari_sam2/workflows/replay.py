@@ -16,6 +16,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import save_labels
+from napari_sam2.export.object_classes import ObjectClasses
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import MaskStatus
@@ -241,7 +242,10 @@ def _write(
         for _, session in again:
             session.accept(item.id)
     note = "" if saved.predictor.info.trained else "untrained"
-    count = save_labels(output, saved.stack, again.labels, again.masks, note)
+    classes = ObjectClasses.of(again.objects)
+    if text := classes.note(OutputDestination.parse(output)):
+        reporter.message(text)
+    count = save_labels(output, saved.stack, again.labels, again.masks, note, classes)
     return ReplayOutcome(count, n_frames=len(planes), different=different)
 
 

@@ -15,6 +15,7 @@ from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.saved_sessions import create_saved_sessions
+from tests.helpers.dicom_files import SeriesWriter
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.stack_files import write_video
 
@@ -54,6 +55,10 @@ def write_docs_data(folder: Path) -> None:
     radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
     volume = discs(10, speed=0, radii=radii)
     tifffile.imwrite(folder / "volume.tif", volume, metadata={"axes": "ZYX"})
+    slices = discs(
+        8, speed=0, radii=[max(0.0, 15.0**2 - 30 * (z - 3) ** 2) ** 0.5 for z in range(8)]
+    )
+    SeriesWriter(folder / "ct").volume(slices.astype(np.int16) - 100)
     frames = np.repeat(discs(4, speed=2)[..., None], 3, axis=-1)
     frames[..., 2] //= 2
     write_video(folder / "video.mp4", frames, "mpeg4")

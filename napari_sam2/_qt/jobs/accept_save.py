@@ -190,21 +190,32 @@ class AcceptSaveJobs:
         work = partial(_save, sessions, path or self._state.saved, self._label_format)
         self._runs.submit(JobKey(JobKind.SAVE), work, partial(self._saved, sessions))
 
-    def _saved(self, sessions: SessionGroup, saved: tuple[Path, int]) -> None:
-        state, (path, count) = self._state, saved
+    def _saved(self, sessions: SessionGroup, saved: tuple[Path, int, str]) -> None:
+        state, (path, count, lost) = self._state, saved
         state.saved, state.unsaved = path, False
         drafts = len(sessions.masks.objects()) - count
         more = f" {drafts} not accepted yet." if drafts > 0 else ""
-        state.notice.emit(f"Saved {count} object{'s' * (count != 1)} to {path}.{more}")
+        state.notice.emit(
+            f"Saved {count} object{'s' * (count != 1)} to {path}.{more} {lost}".strip()
+        )
         state.changed.emit()
 
 
-def _save(sessions: SessionGroup, path: Path | None, label_format: str) -> tuple[Path, int]:
-    """Write the accepted labels to a file or to a free name; return it and the objects' number."""
+def _save(sessions: SessionGroup, path: Path | None, label_format: str) -> tuple[Path, int, str]:
+    """Write the accepted labels to a file or to a free name.
+
+    Returns
+    -------
+    path, count, note
+        The file, the number of objects, and what the file does not store.
+    """
     # Imported in the thread of the job, as the libraries of all formats take long to import.
+    from napari_sam2.export.destination import OutputDestination
     from napari_sam2.export.labels import free_path, save_labels
+    from napari_sam2.export.object_classes import ObjectClasses
 
     target = path or free_path(sessions.stack, label_format)
     note = "" if sessions.predictor.info.trained else "untrained"
-    count = save_labels(target, sessions.stack, sessions.labels, sessions.masks, note)
-    return target, count
+    classes = ObjectClasses.of(sessions.objects)
+    count = save_labels(target, sessions.stack, sessions.labels, sessions.masks, note, classes)
+    return target, count, classes.note(OutputDestination.parse(target))

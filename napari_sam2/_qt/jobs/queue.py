@@ -39,6 +39,7 @@ class JobKind(Enum):
     SET_MODEL = auto()
     LIST_MODELS = auto()
     LOAD_MODEL = auto()
+    MEASURE = auto()
 
 
 class JobPriority(IntEnum):

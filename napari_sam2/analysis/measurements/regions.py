@@ -8,6 +8,7 @@ from math import gamma, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam2.analysis.measurements.directions import line_directions
 from napari_sam2.analysis.measurements.sums import LabelSums
 from napari_sam2.analysis.measurements.units import MeasuringUnit
 
@@ -26,15 +27,21 @@ def region_columns(dimensions: int, channels: int) -> tuple[str, ...]:
     Names are those of :func:`skimage.measure.regionprops_table` where it has them.
     """
     axes = range(dimensions)
+    deep = dimensions == 3
     return (
         size_column(dimensions),
         "unit",
         *(f"centroid-{axis}" for axis in axes),
         "equivalent_diameter_area",
         "axis_major_length",
-        *(("axis_middle_length",) if dimensions == 3 else ()),
+        *(("axis_middle_length",) if deep else ()),
         "axis_minor_length",
+        "longest_diameter",
+        "perpendicular_diameter",
+        *(("longest_diameter_plane", "surface") if deep else ("perimeter_crofton",)),
         "length_unit",
+        *(("surface_unit", "sphericity") if deep else ("eccentricity", "circularity")),
+        "extent",
         *(f"bbox-{number}" for number in range(2 * dimensions)),
         *intensity_columns(channels),
     )
@@ -66,24 +73,73 @@ def measure_region(
     -------
     dict
         One value for each of :func:`region_columns`. Axis lengths are those of the ellipse or
-        ellipsoid with the same second moments.
+        ellipsoid with the same second moments. The boundary is measured along lines of several
+        directions, see :class:`LineDirections`, and includes the edges of the image.
     """
     sizes = np.array(unit.sizes)
     dimensions = len(sizes)
-    size = sums.count * float(sizes.prod())
-    names = region_columns(dimensions, len(sums.intensity))
+    size = sums.count * unit.pixel
+    box = int(np.prod(sums.high - sums.low))
     values = (
         size,
         unit.size,
         *(sums.first / sums.count * sizes + unit.origin).tolist(),
         _ball_diameter(size, dimensions),
-        *_axis_lengths(sums, sizes),
-        unit.length,
+        *(axes := _axis_lengths(sums, sizes)),
+        *_boundary(sums, unit, size, axes),
+        sums.count / box,
         *sums.low.tolist(),
         *sums.high.tolist(),
         *_intensities(sums, background),
     )
-    return dict(zip(names, values, strict=True))
+    return dict(zip(region_columns(dimensions, len(sums.intensity)), values, strict=True))
+
+
+def section_columns(channels: int) -> tuple[str, ...]:
+    """Return the names of the columns of :func:`measure_section`, in order."""
+    return ("area", "longest_diameter", "perpendicular_diameter", *intensity_columns(channels))
+
+
+def measure_section(
+    sums: LabelSums, unit: MeasuringUnit, background: Sequence[float | None]
+) -> dict[str, object]:
+    """Return the measurements of an object on one plane of a volume.
+
+    Parameters
+    ----------
+    sums : LabelSums
+        Sums of its pixels on the plane.
+    unit : MeasuringUnit
+        Unit of lengths; the area is in its square.
+    background : sequence of float or None
+        See :func:`measure_region`.
+    """
+    if sums.diameters is None:
+        raise AssertionError("an object with pixels has diameters")
+    values = (
+        sums.count * float(np.prod(unit.sizes[-2:])),
+        sums.diameters.longest,
+        sums.diameters.perpendicular,
+        *_intensities(sums, background),
+    )
+    return dict(zip(section_columns(len(sums.intensity)), values, strict=True))
+
+
+def _boundary(
+    sums: LabelSums, unit: MeasuringUnit, size: float, axes: Sequence[float]
+) -> tuple[object, ...]:
+    """Return diameters, the size of the boundary with its unit, and measures of roundness."""
+    boundary = line_directions(unit.sizes).boundary(sums.crossings)
+    if sums.diameters is None:
+        raise AssertionError("an object with pixels has diameters")
+    longest, across = sums.diameters.longest, sums.diameters.perpendicular
+    if len(unit.sizes) == 2:
+        flattening = sqrt(max(0.0, 1 - (axes[-1] / axes[0]) ** 2))
+        round_share = 4 * pi * size / boundary**2
+        return longest, across, boundary, unit.length, flattening, round_share
+    sphericity = (36 * pi * size**2) ** (1 / 3) / boundary
+    plane = sums.diameters.plane
+    return longest, across, plane, boundary, unit.length, unit.surface, sphericity
 
 
 def _ball_diameter(size: float, dimensions: int) -> float:

@@ -1,15 +1,15 @@
-"""Sums over the pixels of each label, plane by plane: all that measurements need in memory."""
+"""Sums over the pixels of each label: all that measurements keep in memory of earlier planes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-BACKGROUND = 0
-"""Label of pixels that belong to no object."""
+from napari_sam2.analysis.measurements.diameters import PlaneDiameters
+
+_NOWHERE = np.iinfo(np.int64).max
 
 
 @dataclass
@@ -30,6 +30,10 @@ class LabelSums:
         (C,), sums of the values of each channel.
     darkest, brightest : NDArray[np.float64]
         (C,), extremes of the values of each channel.
+    crossings : NDArray[np.int64]
+        (K,), crossings of the boundary along each direction.
+    diameters : PlaneDiameters or None
+        The longest diameter on one plane; None without pixels.
     """
 
     count: int
@@ -40,76 +44,82 @@ class LabelSums:
     intensity: NDArray[np.float64]
     darkest: NDArray[np.float64]
     brightest: NDArray[np.float64]
+    crossings: NDArray[np.int64]
+    diameters: PlaneDiameters | None = None
+
+    @classmethod
+    def empty(cls, dimensions: int, channels: int, directions: int) -> LabelSums:
+        """Return the sums of no pixels."""
+        return cls(
+            0,
+            np.zeros(dimensions),
+            np.zeros((dimensions, dimensions)),
+            np.full(dimensions, _NOWHERE),
+            np.full(dimensions, -_NOWHERE),
+            np.zeros(channels),
+            np.full(channels, np.inf),
+            np.full(channels, -np.inf),
+            np.zeros(directions, np.int64),
+        )
 
     def add(self, other: LabelSums) -> None:
-        """Add the pixels of another plane."""
+        """Add other pixels of the label."""
         self.count += other.count
-        self.first += other.first
-        self.second += other.second
+        self.first = self.first + other.first
+        self.second = self.second + other.second
         self.low = np.minimum(self.low, other.low)
         self.high = np.maximum(self.high, other.high)
-        self.intensity += other.intensity
+        self.intensity = self.intensity + other.intensity
         self.darkest = np.minimum(self.darkest, other.darkest)
         self.brightest = np.maximum(self.brightest, other.brightest)
+        self.crossings = self.crossings + other.crossings
+        found = (self.diameters, other.diameters)
+        known = [diameters for diameters in found if diameters is not None]
+        self.diameters = max(known, key=lambda item: item.longest, default=None)
 
 
-def plane_sums(
-    labels: NDArray[Any], values: NDArray[Any] | None, depth: int | None
-) -> dict[int, LabelSums]:
-    """Return the sums of each label of a plane, the background included.
+@dataclass
+class PlaneSums:
+    """Sums of all labels, and of the pixels without label.
 
     Parameters
     ----------
-    labels : NDArray
-        (H, W), integers.
-    values : NDArray or None
-        (C, H, W), values of the image; None without an image.
-    depth : int or None
-        Position of the plane along z; None if there is no such axis.
+    labels : dict of int to LabelSums
+        Sums of each label.
+    background_count : int
+        Number of pixels without label.
+    background : NDArray[np.float64]
+        (C,), sums of the values of these pixels.
     """
-    names, inverse = np.unique(labels, return_inverse=True)
-    group = inverse.ravel()
-    height, width = labels.shape
-    y, x = np.divmod(np.arange(height * width), width)
-    grids = [y, x] if depth is None else [np.full(y.shape, depth), y, x]
-    channels = _channels(values, labels.size)
-    counts = np.bincount(group, minlength=len(names))
-    order = np.argsort(group, kind="stable")
-    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    sorted_grids = [grid[order] for grid in grids]
-    low = np.stack([np.minimum.reduceat(grid, starts) for grid in sorted_grids], axis=1)
-    high = np.stack([np.maximum.reduceat(grid, starts) for grid in sorted_grids], axis=1) + 1
-    first = np.stack([_sum(group, grid, len(names)) for grid in grids], axis=1)
-    second = np.stack(
-        [[_sum(group, a.astype(np.float64) * b, len(names)) for b in grids] for a in grids]
-    ).transpose(2, 0, 1)
-    total = np.stack([_sum(group, c, len(names)) for c in channels], axis=1) if channels else None
-    empty = np.zeros((len(names), 0))
-    intensity = empty if total is None else total
-    extremes = [
-        np.stack([f.reduceat(c[order], starts) for c in channels], axis=1) if channels else empty
-        for f in (np.minimum, np.maximum)
-    ]
-    return {
-        int(name): LabelSums(
-            int(counts[i]),
-            first[i],
-            second[i],
-            low[i],
-            high[i],
-            intensity[i],
-            extremes[0][i],
-            extremes[1][i],
-        )
-        for i, name in enumerate(names)
-    }
 
+    background: NDArray[np.float64]
+    background_count: int = 0
+    labels: dict[int, LabelSums] = field(default_factory=dict)
 
-def _channels(values: NDArray[Any] | None, size: int) -> list[NDArray[np.float64]]:
-    if values is None:
-        return []
-    return list(np.asarray(values, np.float64).reshape(-1, size))
+    @classmethod
+    def empty(cls, channels: int) -> PlaneSums:
+        """Return the sums of no pixels."""
+        return cls(np.zeros(channels))
 
+    def add(self, other: PlaneSums) -> None:
+        """Add the pixels of another plane; ``other`` may be used afterwards."""
+        self.background_count += other.background_count
+        self.background = self.background + other.background
+        for label, sums in other.labels.items():
+            self.add_label(label, sums)
 
-def _sum(group: NDArray[np.intp], values: NDArray[Any], count: int) -> NDArray[np.float64]:
-    return np.asarray(np.bincount(group, weights=values, minlength=count), np.float64)
+    def add_label(self, label: int, sums: LabelSums) -> None:
+        """Add pixels of a label."""
+        known = self.labels.get(label)
+        if known is None:
+            sizes = len(sums.first), len(sums.intensity), len(sums.crossings)
+            known = self.labels[label] = LabelSums.empty(*sizes)
+        known.add(sums)
+
+    @property
+    def background_mean(self) -> list[float | None]:
+        """Mean value of the pixels without label, by channel; None without such pixels."""
+        if not self.background_count:
+            return [None] * len(self.background)
+        means: list[float | None] = (self.background / self.background_count).tolist()
+        return means

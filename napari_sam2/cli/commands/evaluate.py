@@ -20,11 +20,16 @@ from napari_sam2.cli.options import (
 from napari_sam2.core.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from napari_sam2.workflows.evaluation.evaluate import Evaluation
+    from napari_sam2.workflows.evaluation.model_comparison import ModelEvaluation
     from napari_sam2.workflows.evaluation.predicted import PredictionScores
 
+_OF_LABELS = ("along", "frame")
+"""Options that apply to the labels of another program, too."""
 _KINDS = {"point": "center", "box": "box", "mask": "mask"}
 
 
@@ -85,6 +90,9 @@ def evaluate(
         Path | None, typer.Option(help="Labels of any program to score, without a model.")
     ] = None,
     model: Annotated[_Text, typer.Option(help="Name, or a weights file.")] = None,
+    models: Annotated[
+        _Text, typer.Option(metavar="A,B,...", help="Several models, side by side.")
+    ] = None,
     prompt: _Prompt = None,
     frame: _Frame = None,
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
@@ -105,25 +113,6 @@ def evaluate(
 
     With PREDICTED, compare these labels instead.
     """
-    if predicted is not None:
-        _check_unused(
-            given(
-                images=images,
-                model=model,
-                prompt=prompt,
-                axes=axes,
-                scene=scene,
-                view=view,
-                memory=memory,
-                exclusion=exclusion,
-                max_objects=max_objects,
-                device=device,
-                dtype=dtype,
-                input_size=input_size,
-            )
-        )
-        _score(labels, predicted, labels_axes, along, frame, csv, tracks=tracks)
-        return
     places = given(model=model, axes=axes, along=along, scene=scene, device=device)
     places |= given(dtype=converted(str, dtype), input_size=input_size)
     options = given(
@@ -134,7 +123,18 @@ def evaluate(
         exclusion=exclusion,
         max_objects=max_objects,
     )
-    _evaluate(_required(images), labels, labels_axes, csv, places, options | {"tracks": tracks})
+    if predicted is not None:
+        _check_unused(given(images=images, models=models) | places | options)
+        _score(labels, predicted, labels_axes, along, frame, csv, tracks=tracks)
+        return
+    options |= {"tracks": tracks}
+    if models is None:
+        _evaluate(_required(images), labels, labels_axes, csv, places, options)
+        return
+    if model is not None:
+        raise UserError("Give --model for one model or --models for several, not both.")
+    names = tuple(name.strip() for name in models.split(",") if name.strip())
+    _compare(names, _required(images), labels, labels_axes, csv, places, options)
 
 
 def _required(images: str | None) -> str:
@@ -169,6 +169,57 @@ def _evaluate(
     Console(soft_wrap=True).print(table(found, f"{shown['model']}, {shown['prompt']}"))
 
 
+def _compare(
+    models: tuple[str, ...],
+    images: str,
+    labels: Path,
+    labels_axes: str | None,
+    csv: Path | None,
+    places: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    """Evaluate several models; those that are done are shown if a later one fails."""
+    from rich.console import Console
+
+    from napari_sam2.cli.console import ConsoleReporter, error_console
+    from napari_sam2.masks.label_image import open_label_image
+    from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings
+    from napari_sam2.workflows.evaluation.model_comparison import evaluate_models, write_models_csv
+
+    settings = EvaluationSettings(**_parsed(options))
+    truth, reporter = open_label_image(labels, labels_axes), ConsoleReporter(error_console())
+    found: list[ModelEvaluation] = []
+    try:
+        found.extend(evaluate_models(images, truth, models, settings, reporter=reporter, **places))
+    finally:
+        if found:
+            if csv is not None:
+                write_models_csv(found, csv)
+            title = options.get("prompt", defaults()["prompt"])
+            Console(soft_wrap=True).print(models_table(found, f"prompt: {title}"))
+
+
+def models_table(found: Sequence[ModelEvaluation], title: str) -> Table:
+    """Return a table with a column for each model."""
+    from rich.table import Table
+
+    columns = [_measures(item.evaluation) | _costs(item) for item in found]
+    rows = Table("measure", *(item.model for item in found), title=title, title_justify="left")
+    for name in dict.fromkeys(name for column in columns for name in column):
+        rows.add_row(name, *(column.get(name, "-") for column in columns))
+    return rows
+
+
+def _costs(item: ModelEvaluation) -> dict[str, str]:
+    cost, gpu = item.evaluation.cost, item.gpu_memory
+    shown = {
+        "seconds": f"{cost.seconds:.1f}",
+        "windows encoded": str(cost.encodings),
+        "memory of the process, GB": f"{item.memory / 1e9:.2f}",
+    }
+    return shown | ({} if gpu is None else {"memory of the GPU, GB": f"{gpu / 1e9:.2f}"})
+
+
 def _parsed(options: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of the evaluation from options of the command line."""
     from napari_sam2.images.view import ViewPolicy
@@ -186,8 +237,10 @@ def _parsed(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_unused(options: dict[str, Any]) -> None:
-    if options:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+    """Raise an error for options that do not apply to labels of another program."""
+    unused = [name for name in options if name not in _OF_LABELS]
+    if unused:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
         raise UserError(f"--predicted compares two label images without a model. Omit {listed}.")
 
 
@@ -226,6 +279,14 @@ def table(found: Evaluation | PredictionScores, title: str) -> Table:
     """Return a table of the means; measures without a value are left out."""
     from rich.table import Table
 
+    rows = Table("measure", "value", title=title, title_justify="left")
+    for name, value in _measures(found).items():
+        rows.add_row(name, value)
+    return rows
+
+
+def _measures(found: Evaluation | PredictionScores) -> dict[str, str]:
+    """Return the means as text, by name; measures without a value are left out."""
     summary, tracks = found.summary, found.tracks
     measures = {
         "IoU, later frames": summary.iou,
@@ -238,12 +299,8 @@ def table(found: Evaluation | PredictionScores, title: str) -> Table:
     }
     if tracks is not None:
         measures |= {"SEG": tracks.seg, "TRA": tracks.tra, "DET": tracks.det}
-    rows = Table("measure", "value", title=title, title_justify="left")
-    for name, value in measures.items():
-        if not math.isnan(value):
-            rows.add_row(name, f"{value:.3f}")
-    rows.add_row("frames overrun", str(summary.overrun))
+    shown = {name: f"{value:.3f}" for name, value in measures.items() if not math.isnan(value)}
+    shown["frames overrun"] = str(summary.overrun)
     if tracks is not None:
-        rows.add_row("identity switches", str(tracks.switches))
-    rows.add_row("objects", str(len({row.object_id for row in found.rows})))
-    return rows
+        shown["identity switches"] = str(tracks.switches)
+    return shown | {"objects": str(len({row.object_id for row in found.rows}))}

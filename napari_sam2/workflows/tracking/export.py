@@ -128,6 +128,11 @@ def _opened(job: TrackingExportJob, reporter: Reporter) -> Iterator[tuple[LabelM
         saved.check()
         if saved.note:
             reporter.message(saved.note)
+        if any(item.label_class for item in saved.objects):
+            reporter.message(
+                f"{job.output.name} stores no classes of objects. Export --format semantic, or "
+                "measure the session, to keep them."
+            )
         yield LabelMovie(saved.stack, saved.read), saved.lineage
 
 

@@ -24,6 +24,7 @@ from napari_sam2.session.storage.session_image import image_path, open_session_i
 if TYPE_CHECKING:
     from napari_sam2.core.geometry import PlaneIndex
     from napari_sam2.images.stack import Stack
+    from napari_sam2.session.objects import SegmentedObject
 
 
 def is_session(path: Path) -> bool:
@@ -59,11 +60,24 @@ class SavedLabels:
         return self.labels.read(index)
 
     @property
+    def planes(self) -> dict[PlaneIndex, list[int]]:
+        """Planes with masks, by index, and the objects that have one there."""
+        found: dict[PlaneIndex, list[int]] = {}
+        for info in self.folder.masks.infos():
+            if info.area and self._includes(info.status):
+                found.setdefault(info.index, []).append(info.object_id)
+        return dict(sorted(found.items()))
+
+    @property
+    def objects(self) -> tuple[SegmentedObject, ...]:
+        """All objects, with their names, classes and parents."""
+        grid = LayerCoordinates.of(self.stack)
+        return SavedValues.of(self.folder.steps, self.folder.masks, grid).objects
+
+    @property
     def lineage(self) -> Lineage:
         """Parents of the objects."""
-        grid = LayerCoordinates.of(self.stack)
-        saved = SavedValues.of(self.folder.steps, self.folder.masks, grid)
-        return Lineage({o.id: o.parent for o in saved.objects if o.parent is not None})
+        return Lineage({o.id: o.parent for o in self.objects if o.parent is not None})
 
     @property
     def note(self) -> str:

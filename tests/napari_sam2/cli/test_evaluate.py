@@ -12,6 +12,7 @@ import tifffile
 from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor as loading
+from sam2_model.errors import SAM2Error
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -106,3 +107,49 @@ def test_labels_of_another_size(stacks, tmp_path, monkeypatch, capsys) -> None:
     tifffile.imwrite(tmp_path / "small.tif", np.ones((8, 40, 40), np.uint16))
     assert evaluated((stacks[0], tmp_path / "small.tif"), "--along", "t") == ExitCode.BAD_INPUT
     assert "(8, 40, 40)" in capsys.readouterr().err
+
+
+def compared(stacks: tuple[Path, Path], models: str, *options: str) -> ExitCode | int:
+    images, labels = map(str, stacks)
+    return run(["evaluate", "--images", images, "--labels", labels, "--models", models, *options])
+
+
+def test_models_stand_side_by_side(stacks, tmp_path, monkeypatch, capsys) -> None:
+    made = {"micro": FakePredictor(), "tiny": Overrunning()}
+    monkeypatch.setattr(loading, "load_predictor", lambda model, *_, **__: made[model])
+    rows = tmp_path / "rows.csv"
+    options = ("--along", "t", "--view", "full", "--csv", str(rows))
+    assert compared(stacks, "micro, tiny", *options) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    cells = [line.strip(" │┃").split("│") for line in shown.splitlines() if "│" in line]
+    table = {name.strip(): [value.strip() for value in found] for name, *found in cells}
+    assert table["frames overrun"] == ["0", "4"]
+    assert all(float(value) > 0 for value in table["memory of the process, GB"])
+    assert len(table["seconds"]) == 2
+    with rows.open(newline="") as file:
+        written = [row["model"] for row in csv.DictReader(file)]
+    assert (written.count("micro"), written.count("tiny")) == (16, 16)
+
+
+def test_a_model_that_fails_leaves_the_table_of_those_before(stacks, monkeypatch, capsys) -> None:
+    def load(model: str, *_: object, **__: object) -> FakePredictor:
+        if model == "tiny":
+            raise SAM2Error("The download failed.")
+        return FakePredictor()
+
+    monkeypatch.setattr(loading, "load_predictor", load)
+    assert compared(stacks, "micro,tiny", "--along", "t") != ExitCode.DONE
+    shown = capsys.readouterr()
+    assert "micro" in shown.out
+    assert "The download failed" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [("micro", "at least two"), ("micro,micro", "twice"), ("micro,absent.pt", "no model")],
+)
+def test_models_are_checked_before_one_is_loaded(stacks, models, words, capsys) -> None:
+    assert compared(stacks, models) == ExitCode.BAD_INPUT
+    assert words in capsys.readouterr().err
+    assert compared(stacks, "micro,tiny", "--model", "micro") == ExitCode.BAD_INPUT
+    assert "not both" in capsys.readouterr().err

@@ -1,22 +1,26 @@
-"""``napari-sam2 export``: tracks with lineage for other programs."""
+"""``napari-sam2 export``: tracks with lineage, or semantic labels, for other programs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from napari_sam2.core.errors import UserError
+
 
 class FormatChoice(StrEnum):
-    """Values of :class:`napari_sam2.export.tracking.formats.TrackingFormat`."""
+    """Values of :class:`napari_sam2.export.tracking.formats.TrackingFormat`, and SEMANTIC."""
 
     CTC = "ctc"
     GEFF = "geff"
     TRACKMATE = "trackmate"
     TRACKS = "tracks"
     LINEAGE = "lineage"
+    SEMANTIC = "semantic"
 
 
 _Lineage = Annotated[
@@ -34,7 +38,10 @@ def export(
     *,
     kind: Annotated[FormatChoice, typer.Option("--format", help="Format of the output.")],
     output: Annotated[
-        Path, typer.Option(help="Folder (ctc), .geff, .xml (trackmate) or .csv (tracks, lineage).")
+        Path,
+        typer.Option(
+            help="Folder (ctc), .geff, .xml (trackmate), .csv (tracks, lineage), labels (semantic)."
+        ),
     ],
     lineage: _Lineage = None,
     image: Annotated[
@@ -48,7 +55,7 @@ def export(
         bool, typer.Option("--overwrite", help="Replace an earlier output.")
     ] = False,
 ) -> None:
-    """Write the tracks of SESSION or LABELS with their lineage.
+    """Write the tracks of SESSION or LABELS with their lineage, or the classes of SESSION.
 
     Exit codes: 0 done, 2 bad input and nothing written.
     """
@@ -57,6 +64,11 @@ def export(
     from napari_sam2.workflows.tracking.export import TrackingExportJob, export_tracks
 
     console = error_console()
+    if kind is FormatChoice.SEMANTIC:
+        _export_semantic(
+            source, output, image, {"--lineage": lineage, "--axes": axes}, drafts, overwrite
+        )
+        return
     job = TrackingExportJob(
         source=source,
         kind=TrackingFormat(kind.value),
@@ -72,4 +84,29 @@ def export(
     console.print(
         f"{count} object{'s' * (count != 1)}, {links} with a parent, written to {written.output}.",
         markup=False,
+    )
+
+
+def _export_semantic(
+    source: str,
+    output: Path,
+    image: Path | None,
+    unused: Mapping[str, object],
+    drafts: bool,
+    overwrite: bool,
+) -> None:
+    from napari_sam2.cli.console import ConsoleReporter, error_console
+    from napari_sam2.workflows.tracking.semantic_export import SemanticExportJob, export_semantic
+
+    if given := [option for option, value in unused.items() if value is not None]:
+        raise UserError(f"{given[0]} has no effect on semantic labels. Leave it out.")
+    job = SemanticExportJob(
+        session=Path(source), output=output, image=image, drafts=drafts, overwrite=overwrite
+    )
+    console = error_console()
+    done = export_semantic(job, ConsoleReporter(console))
+    objects = f"{done.n_objects} object{'s' * (done.n_objects != 1)}"
+    classes = f"{done.n_classes} class{'es' * (done.n_classes != 1)}"
+    console.print(
+        f"{objects} of {classes} written to {output}; names in {done.table.name}.", markup=False
     )

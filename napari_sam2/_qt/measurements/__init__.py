@@ -1,0 +1,1 @@
+"""Measurements in the widget: the table, its plot and the features of the labels."""

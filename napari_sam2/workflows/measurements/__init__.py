@@ -1,0 +1,1 @@
+"""Measurements of labels and sessions, from files to a table."""

@@ -1,0 +1,155 @@
+"""Tables of sessions, runs and labels with parents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_sam2.cli.app import run
+from napari_sam2.core.errors import UserError
+from napari_sam2.export.tracking.ctc import write_ctc
+from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.storage.session_archive import pack_session
+from napari_sam2.workflows.measurements.job import MeasurementJob
+from napari_sam2.workflows.measurements.measure import measure_labels
+from napari_sam2.workflows.reporter import RecordingReporter
+from tests.helpers.lineages import LINEAGE, PRESENT, label_movie, table_of
+from tests.napari_sam2.session.history.test_edit_history import MOVIE
+from tests.napari_sam2.workflows.tracking.test_export import saved
+
+WITHOUT_GAP = {**PRESENT, 3: (3, 4, 5)}
+
+
+def closed(sessions: SessionGroup, packed: bool = False) -> Path:
+    """Close sessions and return their folder, or the packed session."""
+    assert sessions.folder is not None
+    path = sessions.folder.path
+    assert path is not None
+    sessions.close()
+    return pack_session(path) if packed else path
+
+
+@pytest.mark.parametrize("packed", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_session_is_measured_with_classes_parents_and_its_image(tmp_path: Path, packed) -> None:
+    sessions = saved(tmp_path)
+    sessions.objects.change(2, label_class="late, round", name="first")
+    sessions[()].reopen(2, [3])
+    labels = np.asarray(sessions.labels.array)
+    source = closed(sessions, packed)
+    output = tmp_path / "table.csv"
+    outcome = measure_labels(MeasurementJob(labels=source, output=output))
+    rows = pd.read_csv(output)
+    assert outcome.rows == len(rows)
+    assert any("not accepted are left out" in text for text in outcome.messages)
+    for row in rows.itertuples():
+        mask = labels[row.frame] == row.label
+        assert row.area == mask.sum()
+        assert row.intensity_mean == pytest.approx(MOVIE[row.frame][mask].mean())
+    first = rows[rows.label == 2]
+    assert set(first["class"]) == {"late, round"}
+    assert (set(first["name"]), set(first["parent"])) == ({"first"}, {1})
+    assert rows[rows.label == 1][["class", "parent"]].isna().all(axis=None)
+    left_out = len(rows)
+    again = MeasurementJob(labels=source, output=output, drafts=True, overwrite=True)
+    assert measure_labels(again).rows == left_out + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"axes": "TYX"}, "--axes"), ({"lineage": Path("a.csv")}, "--lineage")]
+)
+def test_options_of_labels_are_refused_for_a_session(tmp_path: Path, options, words) -> None:
+    source = closed(saved(tmp_path))
+    job = MeasurementJob(labels=source, output=tmp_path / "t.csv", **options)
+    with pytest.raises(UserError, match=f"{words} is for labels only"):
+        measure_labels(job)
+    assert not job.output.exists()
+
+
+def test_a_result_of_the_cell_tracking_challenge_has_parents(tmp_path: Path) -> None:
+    result = tmp_path / "01_RES"
+    write_ctc(result, table_of(label_movie(WITHOUT_GAP)))
+    output = tmp_path / "t.csv"
+    measure_labels(MeasurementJob(labels=result, output=output))
+    rows = pd.read_csv(output)
+    parents = rows.dropna(subset="parent").set_index("label")["parent"].astype(int).to_dict()
+    assert parents == LINEAGE.parents
+    assert len(rows) == sum(map(len, WITHOUT_GAP.values()))
+
+
+def test_the_folder_of_a_run_gives_its_labels(tmp_path: Path) -> None:
+    labels, folder = tmp_path / "labels.tif", tmp_path / "labels.tif.sam2"
+    tifffile.imwrite(labels, label_movie(PRESENT).astype(np.uint16), metadata={"axes": "TYX"})
+    folder.mkdir()
+    (folder / "run.json").write_text("{}")
+    job = MeasurementJob(labels=folder, output=tmp_path / "t.csv", overwrite=True)
+    outcome = measure_labels(job)
+    assert outcome.rows == sum(map(len, PRESENT.values()))
+    assert any("complete it first" in text for text in outcome.messages)
+    labels.rename(tmp_path / "elsewhere.tif")
+    with pytest.raises(UserError, match="has no labels"):
+        measure_labels(job)
+
+
+def test_a_parquet_has_the_rows_of_the_csv_with_types(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    labels, parents = tmp_path / "labels.tif", tmp_path / "parents.csv"
+    tifffile.imwrite(labels, label_movie(PRESENT).astype(np.uint16), metadata={"axes": "TYX"})
+    parents.write_text("id,parent\n2,1\n3,1\n")
+    for name in ("t.csv", "t.parquet"):
+        job = MeasurementJob(labels=labels, output=tmp_path / name, lineage=parents)
+        measure_labels(job)
+    table = parquet.read_table(tmp_path / "t.parquet")
+    types = {field.name: str(field.type) for field in table.schema}
+    assert (types["label"], types["parent"], types["area"]) == ("int64", "int64", "double")
+    assert (types["unit"], types["speed_unit"], types["bbox-0"]) == ("string", "string", "int64")
+    rows = pd.read_csv(tmp_path / "t.csv")
+    for name in rows:
+        expected = [None if pd.isna(value) else value for value in rows[name]]
+        assert table[name].to_pylist() == expected
+
+
+def test_a_parquet_without_pyarrow_has_advice(tmp_path: Path, monkeypatch, capsys) -> None:
+    labels = tmp_path / "labels.tif"
+    tifffile.imwrite(labels, np.ones((4, 5), np.uint8))
+    table = "napari_sam2.analysis.measurements.table.find_spec"
+    monkeypatch.setattr(table, lambda name: None)
+    assert run(["measure", str(labels), "--output", str(tmp_path / "t.parquet")]) == 2
+    assert "pip install 'napari-sam2[parquet]'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_table_does_not_replace_what_is_read(tmp_path: Path) -> None:
+    source = closed(saved(tmp_path))
+    job = MeasurementJob(labels=source, output=source / "t.csv")
+    with pytest.raises(UserError, match="would change"):
+        measure_labels(job, RecordingReporter(None))
+
+
+def test_labels_without_sizes_have_those_of_the_image(tmp_path: Path) -> None:
+    labels, image = tmp_path / "labels.tif", tmp_path / "image.tif"
+    array = np.ones((4, 6, 5), np.uint8)
+    tifffile.imwrite(labels, array, photometric="minisblack", metadata={"axes": "ZYX"})
+    facts = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(image, array, imagej=True, resolution=(4, 4), metadata=facts)
+    job = MeasurementJob(labels=labels, image=image, output=tmp_path / "t.csv")
+    messages = measure_labels(job).messages
+    [row] = pd.read_csv(job.output).itertuples()
+    assert (row.volume, row.unit) == (120 * 0.125, "µm³")
+    assert "labels.tif states no pixel size: that of the image is used." in messages
+
+
+def test_labels_on_a_mirrored_grid_are_refused(tmp_path: Path) -> None:
+    for name, sign in (("labels", -1), ("image", 1)):
+        pixels = nibabel.Nifti1Image(np.ones((5, 6, 4), np.int16), np.diag([sign, 1, 1, 1.0]))
+        nibabel.save(pixels, tmp_path / f"{name}.nii")
+    output = tmp_path / "t.csv"
+    job = MeasurementJob(
+        labels=tmp_path / "labels.nii", image=tmp_path / "image.nii", output=output
+    )
+    with pytest.raises(UserError, match="other directions"):
+        measure_labels(job)
+    assert not output.exists()
