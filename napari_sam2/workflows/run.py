@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from napari_sam2.export.labels import (
 from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
+from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
@@ -28,6 +29,7 @@ from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 from napari_sam2.workflows.tracking.divisions import write_divisions
+from napari_sam2.workflows.volume_series.run import run_series
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import ModelInfo
@@ -159,6 +161,11 @@ def _run(
     refined: Counter[RefinementOutcome],
 ) -> RunEnding:
     labels = _open_labels(prepared, folder)
+    if isinstance(prepared.prompts, SeriesPrompts):
+        ending = run_series(prepared, prepared.prompts, folder, labels, reporter)
+        if ending is RunEnding.DONE:
+            _finish(prepared, labels, prepared.prompts.objects())
+        return ending
     session = create_session(
         prepared.stack,
         prepared.predictor,
@@ -183,9 +190,13 @@ def _run(
         reporter.message(text)
     job = prepared.job
     ids = write_divisions(session, labels, job.divisions, job.lineage, reporter)
+    _finish(prepared, labels, ids)
+    return RunEnding.DONE
+
+
+def _finish(prepared: PreparedSegmentation, labels: LabelArray, ids: Iterable[int]) -> None:
     note = label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)
-    return RunEnding.DONE
 
 
 def _compute(
@@ -208,7 +219,7 @@ def _compute(
 
 def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArray:
     ids = prepared.prompts.objects()
-    if folder.journal.done():
+    if folder.journal.done() or folder.journal.last_checkpoint() is not None:
         return open_label_output(prepared.output, prepared.stack, ids)
     # No plane is finished, so the labels may be incomplete: start them again.
     prepared.output.discard_labels()
