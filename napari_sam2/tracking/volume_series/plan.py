@@ -129,7 +129,10 @@ def _start(times: Sequence[int], time: int, direction: PropagationDirection) -> 
 
 
 def _text(steps: Sequence[VolumeStep]) -> str:
-    times = FrameRanges.of(step.time for step in steps)
+    first, last = steps[0].time, steps[-1].time
+    times = str(FrameRanges.of(step.time for step in steps))
+    if first - last == len(steps) - 1 > 0:
+        times = f"{first} to {last}"
     ids = steps[0].objects
     more = "" if len(ids) <= _MOST_LISTED else f" and {len(ids) - _MOST_LISTED} more"
     listed = ", ".join(map(str, ids[:_MOST_LISTED])) + more

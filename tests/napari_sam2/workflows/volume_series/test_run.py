@@ -111,7 +111,10 @@ def test_objects_are_followed_through_time_and_depth(tmp_path: Path, series: Nuc
     assert all(np.sum(found[t, z] == o) == area for (t, z, o), area in areas.items())
 
 
-@pytest.mark.parametrize("name", ["labels.tif", "labels.ome.zarr", "labels.nii.gz", "labels.png"])
+SLOW_FORMATS = [pytest.param(f"labels{e}", marks=pytest.mark.slow) for e in (".ome.zarr", ".png")]
+
+
+@pytest.mark.parametrize("name", ["labels.tif", "labels.nii.gz", *SLOW_FORMATS])
 def test_all_formats_hold_the_labels(tmp_path: Path, series: NucleiSeries, name: str) -> None:
     job = job_on(tmp_path, series.image[:2], series.prompts())
     run_segmentation(job)
@@ -149,16 +152,23 @@ def test_prompts_at_several_time_points_reach_all_of_them(
         assert np.mean(inside == nucleus.id) > 0.9
 
 
-@pytest.mark.parametrize("stop", ["cancel_at", "kill_at"])
+@pytest.mark.parametrize(
+    ("stop", "every"),
+    [
+        ("kill_at", 41),
+        pytest.param("kill_at", 9, marks=pytest.mark.slow),
+        pytest.param("cancel_at", 13, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_is_resumed_with_identical_labels(
-    tmp_path: Path, series: NucleiSeries, stop: str
+    tmp_path: Path, series: NucleiSeries, stop: str, every: int
 ) -> None:
     job = job_on(tmp_path, series.image, prompts_between(series))
     counter = StoppingReporter()
     run_segmentation(job, counter)
     expected = labels_of(job)
     job = replace(job, output=tmp_path / "stopped.zarr")
-    for at in range(2, counter.calls, 17):
+    for at in range(2, counter.calls, every):
         reporter = StoppingReporter(**{stop: at})
         try:
             ending = run_segmentation(replace(job, overwrite=True), reporter).ending
@@ -207,32 +217,56 @@ def one_axis(series: NucleiSeries, along: str, clicks: list[tuple[int, int]]) ->
     return {"version": 1, "axis": along, "objects": list(objects.values())}
 
 
-@settings(max_examples=8, deadline=None)
-@given(
-    along=st.sampled_from("tz"),
-    clicks=st.lists(st.tuples(st.integers(1, 2), st.integers(2, 5)), min_size=1, unique=True),
-    step=st.tuples(st.floats(-1, 1), st.floats(-2, 2)),
-    direction=st.sampled_from(["both", "forward", "backward"]),
-)
-def test_an_axis_of_length_one_gives_the_run_along_the_other(
-    along: str, clicks: list[tuple[int, int]], step: tuple[float, float], direction: str
+ONE_AXIS = {
+    "along": st.sampled_from("tz"),
+    "clicks": st.lists(st.tuples(st.integers(1, 2), st.integers(2, 5)), min_size=1, unique=True),
+    "step": st.tuples(st.floats(-1, 1), st.floats(-2, 2)),
+    "direction": st.sampled_from(PropagationDirection),
+}
+
+
+def check_one_axis(
+    along: str,
+    clicks: list[tuple[int, int]],
+    step: tuple[float, float],
+    direction: PropagationDirection,
 ) -> None:
+    """Check that a series with one axis of length 1 gets the labels of a run along the other."""
     shape = (8, 1, 40, 60) if along == "t" else (1, 8, 40, 60)
     starts = [(3.0 * (along == "z"), 20.0, 16.0), (4.0 * (along == "z"), 22.0, 34.0)]
     series = moving_balls(shape, starts, [(0, *step), (0, -step[0], step[1])], 8, 3.5)
     with tempfile.TemporaryDirectory() as folder:
-        job = job_on(
-            Path(folder),
-            series.image,
-            one_axis(series, along, clicks),
-            along=along,
-            direction=PropagationDirection(direction),
-        )
+        prompts = one_axis(series, along, clicks)
+        options = {"along": along, "direction": direction}
+        job = job_on(Path(folder), series.image, prompts, **options)
         assert run_segmentation(job).ending is RunEnding.DONE
         both = replace(job, along="t,z", output=Path(folder) / "both.zarr")
         assert run_segmentation(both).ending is RunEnding.DONE
         np.testing.assert_array_equal(labels_of(both), labels_of(job))
         assert labels_of(job).any()
+
+
+@settings(max_examples=3, deadline=None)
+@given(**ONE_AXIS)
+def test_an_axis_of_length_one_gives_the_run_along_the_other(
+    along: str,
+    clicks: list[tuple[int, int]],
+    step: tuple[float, float],
+    direction: PropagationDirection,
+) -> None:
+    check_one_axis(along, clicks, step, direction)
+
+
+@pytest.mark.slow
+@settings(max_examples=15, deadline=None)
+@given(**ONE_AXIS)
+def test_it_does_for_many_movies(
+    along: str,
+    clicks: list[tuple[int, int]],
+    step: tuple[float, float],
+    direction: PropagationDirection,
+) -> None:
+    check_one_axis(along, clicks, step, direction)
 
 
 def test_a_table_of_prompts(tmp_path: Path, series: NucleiSeries) -> None:
