@@ -33,11 +33,13 @@ def discs(n_frames: int, speed: int, radii: list[float] | None = None) -> NDArra
 
 
 def write_docs_data(folder: Path) -> None:
-    """Write the movie, the volume, the video, the prompts and the session of the pages."""
+    """Write the movie, the volume, the series, the video, the prompts and the session of the pages."""
     tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
     radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
     volume = discs(10, speed=0, radii=radii)
     tifffile.imwrite(folder / "volume.tif", volume, metadata={"axes": "ZYX"})
+    series = np.stack([np.roll(volume[3:8], 2 * t, axis=2) for t in range(3)])
+    tifffile.imwrite(folder / "series.tif", series, metadata={"axes": "TZYX"})
     frames = np.repeat(discs(4, speed=2)[..., None], 3, axis=-1)
     frames[..., 2] //= 2
     write_video(folder / "video.mp4", frames, "mpeg4")
