@@ -1,7 +1,7 @@
 """Mean IoU of dividing nuclei in drawn series of volumes, followed along t and z, z, or t.
 
     python -m tests.benchmarks.volumes_over_time
-    python -m tests.benchmarks.volumes_over_time --series 1 --cells 4 --times 5    # a trial
+    python -m tests.benchmarks.volumes_over_time --series 1 --cells 1 --times 7 --side 64    # a trial
 
 Daughters count as nuclei of their own. ``t,z`` has one click per nucleus, on its center where it
 appears. ``z`` has one click per nucleus at every time point, ``t`` one per nucleus on every plane
@@ -122,12 +122,15 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=3)
     parser.add_argument("--cells", type=int, default=9)
     parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--depth", type=int, default=16)
+    parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--model", default="micro")
     given = parser.parse_args()
     predictor = predictor_of(given.model)
     rows: dict[str, list[tuple[int, float, float]]] = {}
     for seed in range(given.series):
-        series = dividing_nuclei(seed, (given.times, 16, 128, 128), given.cells)
+        shape = (given.times, given.depth, given.side, given.side)
+        series = dividing_nuclei(seed, shape, given.cells)
         first = [(n.id, *n.click) for n in series.nuclei]
         ways = {
             "t,z": partial(follow, series, predictor),
