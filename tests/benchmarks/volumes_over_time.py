@@ -1,7 +1,7 @@
 """Mean IoU of dividing nuclei in drawn series of volumes, followed along t and z, z, or t.
 
     python -m tests.benchmarks.volumes_over_time
-    python -m tests.benchmarks.volumes_over_time --series 1 --cells 1 --times 7 --side 64    # a trial
+    python -m tests.benchmarks.volumes_over_time --series 1 --cells 1 --side 64    # a trial
 
 Daughters count as nuclei of their own. ``t,z`` has one click per nucleus, on its center where it
 appears. ``z`` has one click per nucleus at every time point, ``t`` one per nucleus on every plane

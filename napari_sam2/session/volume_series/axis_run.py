@@ -156,7 +156,8 @@ class AxisRun:
             runner = partial(pipeline.sweep_runner, prefetcher, prompts)
             propagation = Propagation(runner, self.store, journal, every, run_id, exclusion)
             for frame in propagation.run(plan, cancelled, resume=resume):
-                self.store.put([*frame.results, *frame.revised])
+                swept = frame.exclude()
+                self.store.put([*swept.results, *swept.revised])
                 yield frame.done
 
     def _resolver(self, prompts: PromptStore) -> PromptResolver:
