@@ -60,8 +60,8 @@ def propagate(
     """Return the number of clicks, and the labels of separate runs along one axis."""
     clicks = tuple(clicks)
     labels = np.zeros(series.labels.shape, np.uint16)
-    other, at = ("t", 1) if along == "z" else ("z", 2)
-    for position in sorted({click[at] for click in clicks}):
+    other = "t" if along == "z" else "z"
+    for position in sorted({t if along == "z" else z for _, t, z, _ in clicks}):
         stack = open_stack(series.image, axes="TZYX", along=along, at={other: position})
         store = PromptStore(axis=along)
         for object_id, t, z, yx in clicks:
@@ -147,8 +147,9 @@ def main() -> None:
     print("| along | clicks | mean IoU | seconds |")
     print("|---|---|---|---|")
     for name, found in rows.items():
-        clicks, ious, seconds = zip(*found, strict=True)
-        print(f"| {name} | {sum(clicks)} | {np.mean(ious):.3f} | {sum(seconds):.0f} |")
+        clicks, duration = (sum(row[i] for row in found) for i in (0, 2))
+        iou = np.mean([row[1] for row in found])
+        print(f"| {name} | {clicks} | {iou:.3f} | {duration:.0f} |")
 
 
 if __name__ == "__main__":

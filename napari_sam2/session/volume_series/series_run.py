@@ -184,11 +184,10 @@ class SeriesRun:
     def _find(self, step: VolumeStep, cancelled: Callable[[], bool]) -> dict[int, int]:
         """Follow the objects of a step along t, and return the plane where each was found."""
         found: dict[int, int] = {}
-        candidates = {
-            object_id: list(planes)
-            for object_id in step.objects
-            if (planes := self._planes_to_try(step, object_id))
+        every = {
+            object_id: list(self._planes_to_try(step, object_id)) for object_id in step.objects
         }
+        candidates = {object_id: planes for object_id, planes in every.items() if planes}
         while candidates and not cancelled():
             groups: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
             for object_id, planes in candidates.items():

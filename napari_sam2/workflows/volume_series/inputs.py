@@ -50,7 +50,7 @@ def open_series(job: SegmentationJob) -> Stack:
     UserError
         If the images lack t or z, or a position on them is given.
     """
-    options = {"axes": job.axes, "channels": job.channels, "scene": job.scene}
+    options = dict[str, Any](axes=job.axes, channels=job.channels, scene=job.scene)
     named = open_stack(job.source, **options)
     if missing := [axis for axis in "tz" if axis.upper() not in named.label_axes]:
         other = "z" if missing == ["t"] else "t"

@@ -35,7 +35,7 @@ def prompts_of(points: list[PointPrompt], kind: str) -> list[Prompt]:
         return [*points]
     if kind == "box":
         return [BoxPrompt(o, f, (f, o), (f + 3, o + 4)) for o, f in keys]
-    return [MaskPrompt(o, f, np.ones((o, f + 1)), (f, o)) for o, f in keys]
+    return [MaskPrompt(o, f, np.ones((o, f + 1), bool), (f, o)) for o, f in keys]
 
 
 @settings(max_examples=40, deadline=None)
