@@ -57,7 +57,10 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
     """
     store = PromptStore()
     for row, position, prompt in _placed(path, geometry):
-        _named(path.name, row, lambda _, at=position: check_position(at, geometry))
+        try:
+            check_position(position, geometry)
+        except UserError as error:
+            raise UserError(f"{path.name}, row {row.number}: {error}") from error
         store.add(prompt)
     return store
 
