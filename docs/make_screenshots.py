@@ -104,6 +104,37 @@ def pictures(folder: Path, model: str) -> None:
     volume.close()
 
 
+def candidates(folder: Path, model: str) -> None:
+    """Take a screenshot of candidates for all cells of a frame."""
+    session = Session("moving_cells", folder, model)
+    session.widget.hint.dismiss()
+    session.viewer.dims.set_current_step(0, 0)
+    panel = session.widget.candidates
+    panel.section.expand(animate=False)
+    panel.search.click()
+    session.idle()
+    session.shoot("7-candidates.png")
+    session.close()
+
+
+def lineage(folder: Path, model: str) -> None:
+    """Take a screenshot of divisions in the tracks of all cells, and of their tracks."""
+    session = Session("moving_cells", folder, model)
+    session.widget.hint.dismiss()
+    truth = np.asarray(session.viewer.layers["Truth: Cells that move and divide"].data)
+    for frame, plane in enumerate(truth):
+        session.sync.session.import_labels(frame, plane)
+    panel = session.widget.lineage
+    panel.section.expand(animate=False)
+    panel.find_divisions.click()
+    panel.show_tracks.click()
+    session.idle()
+    session.viewer.dims.set_current_step(0, 12)
+    session.widget.middle.ensureWidgetVisible(panel)
+    session.shoot("8-lineage.png")
+    session.close()
+
+
 def animation(session: Session, path: Path) -> None:
     """Write the canvas of each frame as a small animation."""
     from PIL import Image
@@ -124,4 +155,7 @@ if __name__ == "__main__":
     os.environ.setdefault("NAPARI_CONFIG", "")
     target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
     target.mkdir(parents=True, exist_ok=True)
-    pictures(target, sys.argv[2] if len(sys.argv) > 2 else "")
+    chosen = sys.argv[2] if len(sys.argv) > 2 else ""
+    pictures(target, chosen)
+    candidates(target, chosen)
+    lineage(target, chosen)

@@ -8,11 +8,13 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout
 
+from napari_sam2._qt.candidates.panel import CandidatePanel
 from napari_sam2._qt.components import column
 from napari_sam2._qt.dock_shortcuts import DockShortcuts
 from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
+from napari_sam2._qt.lineage.panel import LineagePanel
 from napari_sam2._qt.model_controller import ModelController
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
@@ -22,7 +24,12 @@ from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
-from napari_sam2._qt.panels.status import GettingStartedHint, RemedyButton, StatusPanel
+from napari_sam2._qt.panels.status import (
+    GettingStartedHint,
+    RemedyButton,
+    StatusPanel,
+    lasting_states,
+)
 from napari_sam2._qt.panels.tools import ToolPanel
 from napari_sam2._qt.timeline.panel import TimelinePanel
 from napari_sam2._qt.unsaved_guard import UnsavedGuard
@@ -79,9 +86,11 @@ class SegmentTrackPanel(DockedWidget):
         self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
         self.tools = ToolPanel(self.controller, key)
         self.objects = ObjectPanel(self.controller, key)
+        self.candidates = CandidatePanel(self.controller, key)
         self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.frame_edits = FrameEditPanel(self.controller, key)
+        self.lineage = LineagePanel(self.controller, key)
         self.status = StatusPanel()
         self.hint = GettingStartedHint(key, preferences.hint)
         self.advanced = AdvancedPanel(self.controller, preferences.hover)
@@ -105,10 +114,12 @@ class SegmentTrackPanel(DockedWidget):
         parts = (
             self.hint,
             self.tools,
+            self.candidates,
             self.objects,
             self.timeline,
             self.frame_edits,
             self.refinement,
+            self.lineage,
             self.advanced,
         )
         content = column(*parts)
@@ -145,6 +156,7 @@ class SegmentTrackPanel(DockedWidget):
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
         self.objects.table.jump.connect(self.timeline.review.next_frame)
+        self.objects.table.tracks_wanted.connect(self.lineage.tracks.show)
         state.run_summarized.connect(self._run_summarized)
         self.header.ct_window.suggested.connect(self._offer_ct_window)
 
@@ -172,6 +184,7 @@ class SegmentTrackPanel(DockedWidget):
         removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
         theme, theme_changed = self.viewer.events.theme, self._theme_changed
         return (
+            self.candidates.jobs.clear,
             self._refresh_timer.stop,
             self._tool_timer.stop,
             self.keys.release,
@@ -296,10 +309,12 @@ class SegmentTrackPanel(DockedWidget):
         """Update all panels."""
         UnsavedGuard.install(self, self.viewer)
         self.header.refresh()
+        self.candidates.refresh()
         self.objects.refresh()
         self.foot.refresh()
         self.timeline.refresh()
         self.frame_edits.refresh()
+        self.lineage.refresh()
         self.refinement.refresh()
         self.tools.refresh()
         self.advanced.refresh()
@@ -307,44 +322,20 @@ class SegmentTrackPanel(DockedWidget):
         if now.accepted:
             self.hint.dismiss()
         self.status.show_next(next_step(now))
-        self.status.show_states(self._states())
+        self.status.show_states(lasting_states(self.state, self.model.license))
         self._fit_width()
 
     def workflow_state(self) -> WorkflowState:
         """Return how far the user is in the workflow."""
-        state = self.state
-        has_image, loading = bool(self.images.images), self.models.awaited
-        session, progress = state.session, state.progress(state.current)
-        if session is None or progress is None:
-            return WorkflowState(has_image=has_image, loading=loading)
-        return WorkflowState(
-            has_image=True,
-            loading=loading,
-            session=True,
-            prompts=len(session.prompts.frames(state.current)),
-            frames_done=progress.frames,
-            frames=state.n_frames,
-            clicking=self.controller.tools is None or self.controller.tools.active is not None,
-            running=state.running is not None,
-            refining=state.refining,
-            accepted=state.accepted_count(),
-            unsaved=state.unsaved,
+        tools = self.controller.tools
+        return self.state.workflow(
+            WorkflowState(
+                has_image=bool(self.images.images),
+                loading=self.models.awaited,
+                clicking=tools is None or tools.active is not None,
+                candidates=self.candidates.count,
+            )
         )
-
-    def _states(self) -> list[str]:
-        predictor, states = self.state.predictor, []
-        if predictor is not None:
-            info = predictor.info
-            states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
-            if self.model.license:
-                states.append(f"{info.name}: license {self.model.license}")
-            if not info.trained:
-                states.append("untrained model: its masks are meaningless")
-        if self.state.sync is not None and self.state.unsaved:
-            states.append("not saved")
-        elif self.state.saved is not None:
-            states.append(f"saved: {self.state.saved.name}")
-        return states
 
     def _layer_removed(self, event: Any) -> None:
         self._schedule_refresh()

@@ -8,6 +8,7 @@ from math import inf
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskCrop
+from napari_sam2.prompts.types import MaskPrompt
 
 
 class CandidateSource(Enum):
@@ -37,6 +38,11 @@ class Candidate:
     crop: MaskCrop
     score: float
     source: CandidateSource = CandidateSource.EVERYTHING
+
+    def prompt(self, object_id: int, frame: int) -> MaskPrompt:
+        """Return the mask as a prompt of an object on a frame."""
+        crop = self.crop
+        return MaskPrompt(object_id, frame, crop.logits > 0, crop.window.offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ class LabelArray:
         The window must contain all changes: of a replaced mask, the old crop and the new one.
         """
         with self._locked(index):
-            records = store.at(index)
+            records = store.at(index, window)
             self.check_ids(record.object_id for record in records)
             for tile in tiles(window.clip(self.geometry.shape)):
                 self._write_tile(index, tile, compose_labels(records, tile))
@@ -203,11 +203,11 @@ class _Plane:
     store: MaskStore
     accepted: bool
 
-    def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return the masks of a plane."""
+    def at(self, index: PlaneIndex, window: Window | None = None) -> tuple[MaskRecord, ...]:
+        """Return the masks of a plane; with a window, those that touch it."""
         return tuple(
             record
-            for record in self.store.at(index)
+            for record in self.store.at(index, window)
             if (record.status >= MaskStatus.ACCEPTED) is self.accepted
         )
 

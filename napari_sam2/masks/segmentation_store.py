@@ -178,7 +178,8 @@ class SegmentationStore:
         changed = record.with_status(status)
         if record.status >= MaskStatus.ACCEPTED or status < MaskStatus.ACCEPTED:
             return [(changed, record)]
-        others = [r for r in self.masks.at(record.index) if r.object_id != record.object_id]
+        touching = self.masks.at(record.index, record.window)
+        others = [other for other in touching if other.object_id != record.object_id]
         kept_status = MaskStatus.LOCKED if cover else MaskStatus.ACCEPTED
         changed = changed.without(r for r in others if r.status >= kept_status)
         if not cover:

@@ -64,9 +64,15 @@ class SqliteMaskStore:
         found = self._select("object_id = ? AND plane = ?", (object_id, plane_key(index)))
         return found[0] if found else None
 
-    def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by increasing id."""
-        return self._select("plane = ? ORDER BY object_id", (plane_key(index),))
+    def at(self, index: PlaneIndex, window: Window | None = None) -> tuple[MaskRecord, ...]:
+        """Return the masks of a plane, by increasing id; with a window, those that touch it."""
+        where: str = "plane = ?"
+        values: tuple[Any, ...] = (plane_key(index),)
+        if window is not None:
+            # The intersection is from the larger start to the smaller end.
+            where += " AND max(y0, ?) < min(y1, ?) AND max(x0, ?) < min(x1, ?)"
+            values += (window.y0, window.y1, window.x0, window.x1)
+        return self._select(f"{where} ORDER BY object_id", values)
 
     def objects(self) -> tuple[int, ...]:
         """Return the ids of all objects, increasing."""

@@ -257,8 +257,8 @@ class MaskStore(Protocol):
     def get(self, object_id: int, index: PlaneIndex) -> MaskRecord | None:
         """Return one mask."""
 
-    def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by increasing id."""
+    def at(self, index: PlaneIndex, window: Window | None = None) -> tuple[MaskRecord, ...]:
+        """Return the masks of a plane, by increasing id; with a window, those that touch it."""
 
     def objects(self) -> tuple[int, ...]:
         """Return the ids of all objects, increasing."""
@@ -304,10 +304,11 @@ class MemoryMaskStore:
         with self._lock:
             return self._planes.get(index, {}).get(object_id)
 
-    def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by increasing id."""
+    def at(self, index: PlaneIndex, window: Window | None = None) -> tuple[MaskRecord, ...]:
+        """Return the masks of a plane, by increasing id; with a window, those that touch it."""
         with self._lock:
-            return tuple(record for _, record in sorted(self._planes.get(index, {}).items()))
+            records = [record for _, record in sorted(self._planes.get(index, {}).items())]
+        return tuple(r for r in records if window is None or not r.window.intersect(window).empty)
 
     def objects(self) -> tuple[int, ...]:
         """Return the ids of all objects, increasing."""

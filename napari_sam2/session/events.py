@@ -47,7 +47,7 @@ class RunStatus:
         ``IDLE`` before the first run; ``CANCELLED`` after a run that stopped before its end.
     done, total : int
         Number of frames swept and to sweep, where a frame in both sweeps counts twice; of a
-        refinement, number of masks.
+        refinement, number of masks; of a search for candidates, number of views.
     """
 
     phase: RunPhase = RunPhase.IDLE
@@ -98,14 +98,15 @@ class RunState:
         phase = RunPhase.CANCELLED
         try:
             yield
-            if not (self.cancelled() and self.status.done < total):
+            if not (self.cancelled() and self.status.done < self.status.total):
                 phase = RunPhase.COMPLETE
         finally:
+            total = self.status.total
             done = total if phase is RunPhase.COMPLETE else self.status.done
             self.status = RunStatus(phase, done, total)
 
-    def advance(self, done: int) -> None:
-        """Set the number of frames done, and emit the progress."""
-        total = self.status.total
+    def advance(self, done: int, total: int | None = None) -> None:
+        """Set the number of frames done and that of all, None for the present one; emit both."""
+        total = self.status.total if total is None else total
         self.status = RunStatus(RunPhase.RUNNING, done, total)
         self._progress.emit(done, total)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.editing import MaskEditor
     from napari_sam2.session.lineage.lineage_editor import LineageEditor
     from napari_sam2.session.tracks.object_tracks import ObjectTracks
+    from napari_sam2.tracking.division.division import Division, DivisionRules
 
 
 class ObjectEdits:
@@ -134,6 +135,35 @@ class ObjectEdits:
             If there is no such frame.
         """
         return self._lineage.divide(object_id, frame, tuple(daughters))
+
+    def find_divisions(self, rules: DivisionRules | None = None) -> tuple[Division, ...]:
+        """Return divisions in the masks that are not linked yet; see :func:`detect_divisions`.
+
+        Parameters
+        ----------
+        rules : DivisionRules or None
+            What counts as a division; None for the defaults.
+
+        Raises
+        ------
+        UserError
+            If the session is not along t.
+        """
+        return self._lineage.find_divisions(rules)
+
+    def accept_division(self, division: Division) -> tuple[int, ...]:
+        """Let an object divide as it was found; return all daughters.
+
+        If its mask falls into parts, the largest two become daughters, and each other pixel
+        belongs to the one that was nearer on the frame before.
+
+        Raises
+        ------
+        UserError
+            As :meth:`divide`; also if a mask falls into parts and the object has prompts from
+            then on. Nothing is changed then.
+        """
+        return self._lineage.accept_division(division)
 
     def accept(
         self, object_id: int, frames: Iterable[int] | None = None, *, cover: bool = False

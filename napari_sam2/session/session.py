@@ -15,6 +15,7 @@ from napari_sam2.masks.segmentation_store import SegmentationStore
 from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.actions.actions import CandidateChosen, MaskPredicted
 from napari_sam2.session.actions.player import ActionPlayer
+from napari_sam2.session.candidates.session_search import SessionSearch
 from napari_sam2.session.editing import MaskEditor
 from napari_sam2.session.events import RunState, RunStatus, SessionEvents
 from napari_sam2.session.history.edit_history import EditHistory
@@ -84,6 +85,8 @@ class SegmentationSession(ObjectEdits):
         All edits, with undo and redo.
     actions : ActionPlayer
         Repeats actions of a log.
+    search : SessionSearch
+        Finds candidates for objects.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class SegmentationSession(ObjectEdits):
         self._refiner = MaskRefiner(self._store, prompts, self._predict_closer)
         self._notes = [*stack.notes, *prompts.notes, *intensity.notes, *predictor.info.notes]
         self._model_lock = RLock()
+        self.search = SessionSearch(self._pipeline, self._store, self._run, self._model_lock)
         self._runs = SessionRuns(
             *(self._pipeline, self._resolver, self._store, self._editor, self._tracks),
             *(self._refiner, self._journal, self._run, self._model_lock, self.history),

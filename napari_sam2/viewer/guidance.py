@@ -21,6 +21,10 @@ class WorkflowState:
         Whether a click or a stroke on the canvas makes a prompt.
     running, refining : bool
         Whether a run is in progress, and whether it refines masks.
+    searching : bool
+        Whether a run searches for candidates.
+    candidates : int
+        Candidates that are neither accepted nor rejected.
     accepted : int
         Accepted objects.
     unsaved : bool
@@ -36,6 +40,8 @@ class WorkflowState:
     clicking: bool = True
     running: bool = False
     refining: bool = False
+    searching: bool = False
+    candidates: int = 0
     accepted: int = 0
     unsaved: bool = False
 
@@ -50,8 +56,12 @@ def next_step(now: WorkflowState) -> str:
         return "Choose the image to segment, then press Start."
     if now.refining:
         return "Refining the object's masks. You can click other objects, or stop with H."
+    if now.searching:
+        return "Searching the frame for objects. You can click objects, or stop with H."
     if now.running:
         return "Propagating. You can click other objects, or stop with H."
+    if now.candidates and not now.clicking:
+        return "Click a candidate to accept it, Alt+click to reject it, or accept all."
     if not now.clicking:
         return "Press the point tool (Shift+K) to click objects again."
     if now.prompts == 0:

@@ -104,9 +104,14 @@ class PromptController:
         several = len({edit.key.object_id for edit in edits}) > 1
         title = title or ("Change prompts" if several else edits[-1].title)
         place = EditedPlace() if several else self._place(edits[-1].key)
-        with self._sessions.history.step(title, place):
+        history = self._sessions.history
+        with history.step(title, place):
+            # In one transaction, as each of hundreds would wait for the disk.
+            with history.edit(title):
+                for edit in edits:
+                    self._store(edit)
             for edit in edits:
-                self._apply(edit)
+                self._request_edited(edit)
         self._events.objects.emit()
         return edits
 
@@ -123,10 +128,13 @@ class PromptController:
         index = self._sessions[key.position].stack.index(key.frame)
         return EditedPlace(key.object_id, key.frame, index)
 
-    def _apply(self, edit: PromptEdit) -> None:
+    def _store(self, edit: PromptEdit) -> None:
         fixed, object_id, frame = edit.key
         self._sessions[fixed].prompts.set(object_id, frame, edit.after)
         self._sessions.objects.add(object_id)
+
+    def _request_edited(self, edit: PromptEdit) -> None:
+        object_id = edit.key.object_id
         if edit.after and self.accepted(object_id):
             self._events.notice.emit(f"Object {object_id} is a draft again, for your correction.")
         self._request(edit.key)

@@ -133,7 +133,7 @@ class PromptLayers:
             layer.events.features.connect(self._point_selected)
         elif role is LayerRole.BOXES:
             layer.events.data.connect(self._shapes_changed)
-        else:
+        elif role in (LayerRole.DRAFTS, LayerRole.RESULTS):
             layer.events.paint.connect(self._painted)
         if role is LayerRole.DRAFTS:
             layer.events.selected_label.connect(self._label_selected)

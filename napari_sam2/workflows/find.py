@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.candidates.by_text import TextSearch
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
-from napari_sam2.candidates.everything import EverythingSearch
+from napari_sam2.candidates.search import make_search
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
@@ -39,7 +39,6 @@ from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.store import PromptStore
-from napari_sam2.prompts.types import MaskPrompt
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.reporter import NullReporter, RecordingReporter, Reporter
 
@@ -272,10 +271,8 @@ def search_plane(
         predictor.info.token_stride,
         ViewPolicy(),
     )
-    search: EverythingSearch | TextSearch = EverythingSearch(encoder, placement, limits, diameter)
-    if find.source is CandidateSource.TEXT:
-        detector = load_text_detector(text_model, predictor.info.device)
-        search = TextSearch(encoder, placement, detector, find.phrases, limits)
+    load = partial(load_text_detector, text_model, predictor.info.device)
+    search = make_search(find, encoder, placement, limits, load_detector=load, diameter=diameter)
     target = reporter or NullReporter()
     with target.running():
         return search.find(
@@ -288,8 +285,7 @@ def candidate_prompts(stack: Stack, frame: int, candidates: Sequence[Candidate])
     """Return the masks of candidates as prompts of objects 1, 2, ..."""
     store = PromptStore(axis=stack.along)
     for number, candidate in enumerate(candidates, 1):
-        crop = candidate.crop
-        store.add(MaskPrompt(number, frame, crop.logits > 0, crop.window.offset))
+        store.add(candidate.prompt(number, frame))
     return store
 
 

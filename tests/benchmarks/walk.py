@@ -5,16 +5,20 @@ needs to make and draw layers, to read its settings and to open its activity doc
 
 Run it with a screen, or under xvfb-run::
 
-    python tests/benchmarks/walk.py [--fake]
+    python tests/benchmarks/walk.py [--fake] [--cells 300]
+
+With ``--cells``, so many generated cells are found, tracked, accepted and saved instead.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
+import resource
 import tempfile
 import time
 from collections.abc import Callable
+from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +29,14 @@ from napari.utils import cancelable_progress
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2._qt import segment_track
+from napari_sam2._qt.candidates.panel import CandidatePanel
 from napari_sam2._qt.jobs.accept_save import AcceptSaveJobs
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.hover_preview import HoverPreview
 from napari_sam2._qt.jobs.import_prompts import PromptImportJobs
 from napari_sam2._qt.jobs.predict import PredictionJobs
 from napari_sam2._qt.jobs.runs import RunJobs
+from napari_sam2._qt.lineage.panel import LineagePanel
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
 from napari_sam2._qt.panels.header import HeaderPanel
@@ -39,6 +45,7 @@ from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectTable
 from napari_sam2._qt.panels.propagation import PropagationOptions
 from napari_sam2._qt.panels.tools import ToolPanel
+from napari_sam2.viewer.candidates.review import CandidateReview
 from napari_sam2.viewer.contributions.sample_data import moving_cells
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.layer_set import LayerSet
@@ -58,6 +65,9 @@ OURS: tuple[tuple[type, str], ...] = (
     (HoverPreview, "_moved _rested _show"),
     (segment_track.SegmentTrackPanel, "__init__ refresh _model_ready"),
     (ObjectTable, "refresh _edited"),
+    (CandidatePanel, "refresh start"),
+    (CandidateReview, "show accept _make_objects update"),
+    (LineagePanel, "refresh"),
     (ImagePanel, "fill"),
     (ModelPanel, "show_cards show_model"),
     (AdvancedPanel, "refresh"),
@@ -99,10 +109,6 @@ class Walk:
         # A session of an earlier walk would continue, if it were saved in the user's data folder.
         os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp()
         self.viewer = napari.Viewer(show=True)
-        layers = moving_cells()
-        data, options, _ = layers[0]
-        self.points = layers[-1][0]
-        self.viewer.add_image(data, **options)
         self.folder = folder
         self.fake = fake
         self.actions: list[str] = []
@@ -116,6 +122,12 @@ class Walk:
         from app_model.types import KeyBinding
 
         self.do(f"key {key}", lambda: self.viewer.keymap[KeyBinding.from_str(key)](self.viewer))
+
+    def add_sample(self) -> None:
+        layers = moving_cells()
+        data, options, _ = layers[0]
+        self.points = layers[-1][0]
+        self.viewer.add_image(data, **options)
 
     def open(self) -> None:
         make = _fake_predictor if self.fake else None
@@ -162,6 +174,41 @@ class Walk:
         _report("20 objects, clicked, propagated together, accepted, saved", self.taken(), 25)
         self.key("Shift+Y")
 
+    def cells(self, count: int) -> None:
+        """Find cells on the first frame, and track, accept and save all of them."""
+        columns = ceil(sqrt(count * 4 / 3))
+        rows, spacing = ceil(count / columns), 32
+        places = [divmod(i, columns) for i in range(count)]
+        starts = [(14 + spacing * y, 14 + spacing * x) for y, x in places]
+        shape = (spacing * rows, spacing * columns)
+        images = movie(shape, [straight(start, (0.5, 0.5), 8) for start in starts], radius=8)
+        self.viewer.add_image(images, name=f"{count} cells")
+        self.open()
+        panel = self.widget.candidates
+        for name, act in (
+            ("section Find objects", lambda: panel.section.expand(animate=False)),
+            ("Find", panel.search.click),
+            ("Accept all", panel.accept_all.click),
+        ):
+            self.timed(lambda name=name, act=act: self.do(name, act))
+        for key in ("Shift+G", "Shift+N", "W"):
+            self.timed(lambda key=key: self.key(key))
+        found = self.state.accepted_count()
+        _report(f"{count} cells: {found} found, tracked, accepted, saved", self.taken(), 10)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"peak memory {peak:.2f} GiB, image {shape[0]} x {shape[1]} x {len(images)}")
+        assert found >= 0.95 * count, "not all cells were found"
+        assert list(self.folder.glob("*.tif")), "nothing was saved"
+
+    def timed(self, act: Callable[[], Any]) -> None:
+        """Do an action, wait until its jobs have ended, and print the seconds."""
+        start = time.monotonic()
+        act()
+        pump(lambda: self.controller.idle, 3600)
+        self.idle()
+        self.widget.refresh()
+        print(f"{self.actions[-1]}: {time.monotonic() - start:.1f} s", flush=True)
+
     def correct(self) -> None:
         """Correct a draft, then an accepted object."""
         table, (row, column) = self.widget.objects.table, self.starts[20]
@@ -197,9 +244,20 @@ def _fake_predictor() -> Any:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fake", action="store_true")
+    parser.add_argument("--cells", type=int, default=0)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        walk = Walk("--fake" in sys.argv, Path(folder))
+        walk = Walk(options.fake, Path(folder))
         Path.home = classmethod(lambda cls: Path(folder))  # type: ignore[method-assign]
+        if options.cells:
+            walk.cells(options.cells)
+            _stalls(walk.watch)
+            walk.widget.release()
+            walk.viewer.close()
+            return
+        walk.add_sample()
         walk.open()
         walk.click(walk.points[0])
         for key in ("G", "N", "W"):

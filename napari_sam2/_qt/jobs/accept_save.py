@@ -12,6 +12,9 @@ from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.layer_sync import LayerSync
 
+_GROUP = 16
+"""Number of objects that are accepted together."""
+
 
 class AcceptSaveJobs:
     """Accepts, reopens, deletes and saves objects in the queue of runs, after those that wait.
@@ -111,8 +114,11 @@ class AcceptSaveJobs:
         one = len(pending) == 1
         title = f"Accept object {pending[0]}" if one else f"Accept {len(pending)} objects"
         with session.history.step(title):
-            for object_id in pending:
-                session.accept(object_id, cover=cover)
+            # Labels are drawn after each group, and clicks can be stored in between.
+            for start in range(0, len(pending), _GROUP):
+                with session.history.edit(title):
+                    for object_id in pending[start : start + _GROUP]:
+                        session.accept(object_id, cover=cover)
         return pending
 
     def _accepted(self, ids: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
 """Runs along a track, one after the other: propagation and refinement."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -20,6 +20,7 @@ Steps = Callable[[SegmentationSession], Iterable[Any]]
 """Returns the steps of a run, to be iterated in the thread of the runs."""
 Summary = Callable[[bool], str]
 """Returns the message at the end of a run, given whether the run was stopped."""
+_STOPPED = "Stopped; finished frames are kept."
 
 
 @dataclass
@@ -117,6 +118,7 @@ class RunJobs:
         summary: Summary = lambda _: "",
         title: str = "",
         objects: Iterable[int] = (),
+        stopped_text: str = _STOPPED,
     ) -> None:
         """Start a run on the shown position, after those that wait.
 
@@ -133,11 +135,27 @@ class RunJobs:
         objects : iterable of int
             The objects whose masks it changes. If it is stopped, those that the user has accepted
             meanwhile are not accepted.
+        stopped_text : str
+            The message if the user stops it.
         """
         run = Run(title, frozenset(objects))
         self._queue.discard_retained(JobKind.RUN)
         work = partial(self._run, run, sync, sync.dims.fixed, steps)
-        self._queue.submit(JobKey(JobKind.RUN, run), work, partial(self._ended, summary))
+        done = partial(self._ended, summary, stopped_text)
+        self._queue.submit(JobKey(JobKind.RUN, run), work, done)
+
+    def submit(
+        self,
+        kind: JobKind,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        subject: Hashable = None,
+    ) -> None:
+        """Do something after the runs that wait; see :meth:`JobQueue.submit`.
+
+        Of two waiting jobs of the same kind and subject only the newer one is done.
+        """
+        self._queue.submit(JobKey(kind, subject), work, done)
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -177,13 +195,13 @@ class RunJobs:
 
     def _run(self, run: Run, sync: LayerSync, fixed: FixedPosition, steps: Steps) -> _Ending:
         session, self.rate = sync.sessions[fixed], ProgressRate()
-        complete = False
+        complete, changed = False, False
         self._state.running = session
         computed: defaultdict[int, set[int]] = defaultdict(set)
         try:
             if not run.stopped:
                 for step in steps(session):
-                    self._state.unsaved = True
+                    self._state.unsaved = changed = True
                     if isinstance(step, FrameResult):
                         computed[step.object_id].add(step.frame)
                     if run.stopped:
@@ -194,11 +212,11 @@ class RunJobs:
             self._state.running = None
             if not complete:
                 self._drop_accepts(run.objects)
-        messages = overlap_messages(session.masks, session.stack)
+        messages = overlap_messages(session.masks, session.stack) if changed else ()
         return _Ending(not complete, RunSummary.of(session, computed), messages)
 
-    def _ended(self, summary: Summary, ending: _Ending) -> None:
-        stopped = "Stopped; finished frames are kept. " if ending.cancelled else ""
+    def _ended(self, summary: Summary, stopped_text: str, ending: _Ending) -> None:
+        stopped = f"{stopped_text} " if ending.cancelled else ""
         dropped, self._dropped = self._dropped, []
         parts = (summary(ending.cancelled), ending.run.text, ending.run.advice)
         texts = (*parts, *dropped, *ending.messages)

@@ -1,12 +1,14 @@
 """What the jobs and the panels share: the session, the model, what runs and what is saved."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.prompts.types import PromptKey
+from napari_sam2.viewer.guidance import WorkflowState
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.points import INSIDE
 
@@ -34,9 +36,9 @@ class ControllerState(QObject):
     predictor : Predictor or None
         The model in use, None before one is loaded.
     running : SegmentationSession or None
-        The session that propagates or refines a track now.
-    refining : bool
-        Whether that run refines masks.
+        The session that propagates, refines a track or searches for candidates now.
+    refining, searching : bool
+        Whether that run refines masks, or searches for candidates and changes no mask.
     saved : Path or None
         The file of the labels.
     unsaved : bool
@@ -66,7 +68,7 @@ class ControllerState(QObject):
         self.sync: LayerSync | None = None
         self.predictor: Predictor | None = None
         self.running: SegmentationSession | None = None
-        self.refining = False
+        self.refining = self.searching = False
         self.saved: Path | None = None
         self.unsaved = False
         self.pending_accepts: set[int] = set()
@@ -117,3 +119,28 @@ class ControllerState(QObject):
         """Return how many objects are accepted."""
         found = [self.progress(item.id) for item in self.objects]
         return sum(progress is not None and progress.accepted for progress in found)
+
+    def workflow(self, shown: WorkflowState) -> WorkflowState:
+        """Return the state of the workflow.
+
+        Parameters
+        ----------
+        shown : WorkflowState
+            What panels know of it: image, model, tool and candidates.
+        """
+        session, progress = self.session, self.progress(self.current)
+        if session is None or progress is None:
+            return shown
+        return replace(
+            shown,
+            has_image=True,
+            session=True,
+            prompts=len(session.prompts.frames(self.current)),
+            frames_done=progress.frames,
+            frames=self.n_frames,
+            running=self.running is not None,
+            refining=self.refining,
+            searching=self.searching,
+            accepted=self.accepted_count(),
+            unsaved=self.unsaved,
+        )

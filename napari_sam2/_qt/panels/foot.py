@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QProgressBar
 
 from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button, row
+from napari_sam2._qt.lineage.export import TrackExportJobs
 from napari_sam2.export.destination import label_filters, with_ending
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.preferences import read_preferences
@@ -22,6 +23,7 @@ class FootPanel(CommandPanel):
     def make(self) -> None:
         """Make the parts of the panel."""
         self._activity: Any = None
+        self.tracks = TrackExportJobs(self._state, self._controller.runs)
         self._make_run_buttons()
         self._make_save_buttons()
         self.bar = QProgressBar()
@@ -63,7 +65,8 @@ class FootPanel(CommandPanel):
         self.save = button(
             "Save", key(Action.SAVE), "Save the accepted labels to a file.", jobs.save
         )
-        self.save_as = button("Save as…", "", "Choose the file and its format.", self._save_as)
+        tip = "Choose the file and its format: labels, or tracks with their lineage."
+        self.save_as = button("Save as…", "", tip, self._save_as)
 
     def refresh(self) -> None:
         """Show the progress, here and in napari's activity dock."""
@@ -82,7 +85,9 @@ class FootPanel(CommandPanel):
         run = running.run
         self.bar.setRange(0, max(run.total, 1))
         self.bar.setValue(run.done)
-        self.bar.setFormat(self._controller.runs.rate.text(run.done, run.total))
+        searching = f"Searching: {run.done} of {run.total}"
+        rate = self._controller.runs.rate.text(run.done, run.total)
+        self.bar.setFormat(searching if self._state.searching else rate)
         self._show_activity(running)
 
     def _show_activity(self, running: "SegmentationSession") -> None:
@@ -102,11 +107,13 @@ class FootPanel(CommandPanel):
 
     def _save_as(self) -> None:
         ending = read_preferences().label_format
-        filters = label_filters()
+        filters, tracks = label_filters(), self.tracks.filters()
         usual = next(name for name, endings in filters.items() if ending in endings)
         path, chosen = QFileDialog.getSaveFileName(
-            self, "Save labels", f"labels{ending}", ";;".join(filters), usual
+            self, "Save labels", f"labels{ending}", ";;".join((*filters, *tracks)), usual
         )
-        if path:
+        if path and chosen in tracks:
+            self.tracks.save(Path(path), tracks[chosen])
+        elif path:
             target = with_ending(Path(path), filters.get(chosen, (ending,))[0])
             self._controller.accept_save.save(target)

@@ -94,6 +94,8 @@ class ObjectTable(QTreeWidget):
 
     jump = Signal(int)
     """The user wants to see the lowest score of an object, given by its id."""
+    tracks_wanted = Signal()
+    """The user wants to see the tracks of all objects."""
 
     def __init__(self, controller: SegmentationController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,6 +117,8 @@ class ObjectTable(QTreeWidget):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header = self.header()
         header.setStretchLastSection(False)
+        # Qt would read all rows after each change of a text, which takes seconds for hundreds.
+        header.setResizeContentsPrecision(0)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         for column in (_CLASS, _FRAMES, _SCORE, _PARENT):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
@@ -234,6 +238,7 @@ class ObjectTable(QTreeWidget):
             menu.addAction(f"Object {object_id} divides into the others", link)
         divide = partial(self.parents.divide, object_id, daughters)
         menu.addAction(f"Divide object {object_id} on this frame", divide)
+        menu.addAction("Show the tracks of all objects", self.tracks_wanted.emit)
         menu.addAction("Allow masks on all frames", self._controller.frame_edits.clear_extent)
         menu.addAction(f"Delete{several or ' object'}", partial(_each, jobs.delete, ids))
         return menu

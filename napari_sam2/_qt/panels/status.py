@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button, column, elided, frame, note, row
+from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.preferences import store_hint
 
@@ -232,3 +233,28 @@ def _hint_text(key: Callable[[Action], str]) -> str:
         f"<b>{save}</b> saves the labels to a file.<br>"
         f"If the mask is too large, Alt+click there, or press {sign} and click."
     )
+
+
+def lasting_states(state: ControllerState, license_name: str) -> list[str]:
+    """Return texts about the model and what is saved.
+
+    Parameters
+    ----------
+    state : ControllerState
+        Has the model, and what is saved.
+    license_name : str
+        License of the model; "" if it is not known.
+    """
+    predictor, states = state.predictor, []
+    if predictor is not None:
+        info = predictor.info
+        states.append("CPU in use: a GPU is faster" if info.device == "cpu" else info.device)
+        if license_name:
+            states.append(f"{info.name}: license {license_name}")
+        if not info.trained:
+            states.append("untrained model: its masks are meaningless")
+    if state.sync is not None and state.unsaved:
+        states.append("not saved")
+    elif state.saved is not None:
+        states.append(f"saved: {state.saved.name}")
+    return states

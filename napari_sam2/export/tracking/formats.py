@@ -34,6 +34,17 @@ class TrackingFormat(Enum):
         return endings.get(self, ".csv")
 
     @property
+    def title(self) -> str:
+        """Name for the user."""
+        titles = {
+            TrackingFormat.CTC: "Cell Tracking Challenge, a folder",
+            TrackingFormat.GEFF: "GEFF",
+            TrackingFormat.TRACKMATE: "TrackMate",
+            TrackingFormat.TRACKS: "napari Tracks",
+        }
+        return titles.get(self, "lineage table")
+
+    @property
     def is_folder(self) -> bool:
         """Whether the output is a folder."""
         return self in (TrackingFormat.CTC, TrackingFormat.GEFF)

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.core.geometry import Window
 from napari_sam2.core.lineage import FrameSpan, overlap_text
+from napari_sam2.masks.compositing import compose_labels
 from napari_sam2.masks.scores import ScoreRow
 from napari_sam2.session.actions.actions import MasksMoved
+from napari_sam2.session.lineage.parts import split_parts
+from napari_sam2.tracking.division.detection import detect_divisions
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.history.edit_history import EditHistory
     from napari_sam2.session.objects import ObjectList
     from napari_sam2.session.tracks.object_tracks import ObjectTracks
+    from napari_sam2.tracking.division.division import Division, DivisionRules
     from napari_sam2.tracking.resume_state import Journal
 
 
@@ -108,6 +113,46 @@ class LineageEditor:
         self._events.objects.emit()
         return (*new, *daughters)
 
+    def find_divisions(self, rules: DivisionRules | None = None) -> tuple[Division, ...]:
+        """Return divisions that are not linked yet; see the session's method."""
+        self._check_time_series()
+        window = Window.of(self._stack.shape)
+        frames = range(self._store.n_frames)
+        planes = (compose_labels(self._store.records(frame), window) for frame in frames)
+        parents = self._objects.lineage.parents
+        return tuple(
+            division
+            for division in detect_divisions(planes, rules)
+            if not division.daughters
+            or any(parents.get(daughter) != division.parent for daughter in division.daughters)
+        )
+
+    def accept_division(self, division: Division) -> tuple[int, ...]:
+        """Divide an object as it was found; see the session's method."""
+        parent, frame = division.parent, division.frame
+        if division.daughters:
+            return self.divide(parent, frame, division.daughters)
+        prompted = FrameRanges.of(f for f in self._prompts.frames(parent) if f >= frame)
+        if prompted:
+            raise UserError(
+                f"Object {parent} falls into parts on frame {frame} and has prompts on "
+                f"{prompted.text}. Remove them first, or divide it by hand."
+            )
+        with self._history.step(f"Divide object {parent} on frame {frame}"):
+            (first,) = self.divide(parent, frame, ())
+            second = self._objects.add().id
+            self._objects.set_parent(second, parent)
+            label_class = self._objects[parent].label_class
+            self._objects.change(second, label_class=label_class)
+            self._tracks.set_absent(second, FrameRanges(((0, frame),)))
+            later = [
+                self._store.masks.get(first, self._store.index(at))
+                for at in range(frame, self._store.n_frames)
+            ]
+            records = [record for record in later if record is not None]
+            self._editor.import_masks(split_parts(records, second))
+        return first, second
+
     def _has_pixels(self, frames: FrameRanges, object_id: int) -> bool:
         infos = (self._store.info(object_id, frame) for frame in frames)
         prompted = any(self._prompts.get(object_id, frame) for frame in frames)
@@ -156,6 +201,10 @@ class LineageEditor:
             lineage = lineage.with_parent(daughter, parent_id)
         if parent_id is None:
             return
+        self._check_time_series()
+
+    def _check_time_series(self) -> None:
+        """Raise UserError unless objects of this session can have parents."""
         if self._stack.along.upper() not in self._stack.layout.index_axes:
             raise UserError("This session has one frame. Objects have parents in time series only.")
         if self._stack.along != "t":

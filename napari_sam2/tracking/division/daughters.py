@@ -86,7 +86,7 @@ class DaughterLabels:
     def _assigned(self, mask: NDArray[np.bool_], parts: tuple[int, int]) -> NDArray[np.uint32]:
         """Return one of two ids for each pixel of a mask."""
         seeds = [self._before == part for part in parts] if self._before is not None else []
-        if not all(seed.any() for seed in seeds):
+        if not seeds or not all(seed.any() for seed in seeds):
             numbered, _ = ndimage.label(mask)
             largest = np.argsort(np.bincount(numbered.ravel())[1:], kind="stable")[::-1] + 1
             seeds = [numbered == largest[0], numbered == largest[min(1, len(largest) - 1)]]

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam2.tracking.division.division import Division, DivisionRules
+from napari_sam2.tracking.division.division import Division, DivisionRules, division_score
 
 Labels = NDArray[np.integer]
 
 
 @dataclass
 class _Frame:
-    """Areas of all objects on one frame, and which consist of large parts."""
+    """Areas of all objects on one frame, and those of parts."""
 
     areas: dict[int, int] = field(default_factory=dict)
-    in_parts: set[int] = field(default_factory=set)
+    in_parts: dict[int, list[int]] = field(default_factory=dict)
+    """Areas of all parts of the objects that consist of large ones."""
     origins: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     """For each object, its pixels on those of each object of the frame before."""
 
@@ -64,7 +65,7 @@ def _measure(labels: Labels, before: Labels | None, rules: DivisionRules) -> _Fr
         parts, _ = ndimage.label(mask)
         sizes = np.bincount(parts.ravel())[1:]
         if (sizes >= rules.min_part * area).sum() > 1:
-            frame.in_parts.add(object_id)
+            frame.in_parts[object_id] = sizes.tolist()
         if before is not None:
             under, counts = np.unique(before[box][mask], return_counts=True)
             frame.origins[object_id] = dict(zip(under.tolist(), counts.tolist(), strict=True))
@@ -94,7 +95,9 @@ def _sisters(frames: list[_Frame], begins: dict[int, int], rules: DivisionRules)
         )
         ends = parent not in frames[begin].areas
         if (continues and shrinks) or (ends and len(daughters) > 1):
-            divisions.append(Division(parent, begin, tuple(sorted(daughters)), not ends))
+            areas = [frames[begin].areas[i] for i in (daughters if ends else (*daughters, parent))]
+            score = division_score(frames[begin - 1].areas[parent], areas)
+            divisions.append(Division(parent, begin, tuple(sorted(daughters)), not ends, score))
     return divisions
 
 
@@ -120,11 +123,16 @@ def _splits(frames: list[_Frame], rules: DivisionRules) -> list[Division]:
     divisions: list[Division] = []
     ended: set[int] = set()
     for number in range(1, len(frames)):
-        for object_id in sorted(frames[number].in_parts - ended):
+        for object_id in sorted(frames[number].in_parts.keys() - ended):
             later = frames[number : number + rules.min_frames]
             whole_before = object_id in frames[number - 1].areas
             lasting = all(object_id in frame.in_parts for frame in later)
             if whole_before and object_id not in frames[number - 1].in_parts and lasting:
-                divisions.append(Division(object_id, number))
+                whole, parts = (
+                    frames[number - 1].areas[object_id],
+                    frames[number].in_parts[object_id],
+                )
+                score = division_score(whole, parts)
+                divisions.append(Division(object_id, number, score=score))
                 ended.add(object_id)
     return divisions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from napari_sam2.core.errors import UserError
 
@@ -22,20 +23,26 @@ class Division:
         parts from the frame on.
     continues : bool
         Whether the parent has masks from the frame on, i.e. follows one daughter or all of them.
+    score : float
+        How well the areas fit a division, see :func:`division_score`; equal divisions may differ
+        in it.
     """
 
     parent: int
     frame: int
     daughters: tuple[int, ...] = ()
     continues: bool = True
+    score: float = field(default=1.0, compare=False)
 
     @property
     def text(self) -> str:
         """A sentence for the user."""
         if not self.daughters:
             return f"Object {self.parent} falls into parts on frame {self.frame}."
-        names = " and ".join(map(str, self.daughters))
-        return f"Object {names} begins on frame {self.frame} where object {self.parent} was."
+        names, where = " and ".join(map(str, self.daughters)), f"where object {self.parent} was"
+        if len(self.daughters) > 1:
+            return f"Objects {names} begin on frame {self.frame} {where}."
+        return f"Object {names} begins on frame {self.frame} {where}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +79,21 @@ class DivisionRules:
                 f"No daughter has between {self.min_part:g} and {self.max_part:g} of the area of "
                 "its parent. Give a smallest fraction that is not larger than the largest one."
             )
+
+
+def division_score(whole: int, parts: Iterable[int]) -> float:
+    """Return how well areas fit a division into two equal parts, in 0..1.
+
+    It is the ratio of the areas of both largest parts, times the ratio of their sum and the area
+    before, or its inverse if that is smaller.
+
+    Parameters
+    ----------
+    whole : int
+        Area of the parent before, at least 1.
+    parts : iterable of int
+        Areas of daughters or parts, at least two.
+    """
+    second, first = sorted(parts)[-2:]
+    total = first + second
+    return second / first * min(total / whole, whole / total)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels, Points, Shapes
+from napari.layers import Labels, Points, Shapes, Tracks
 
 from napari_sam2.viewer.image_layers import layer_transform
+from napari_sam2.viewer.layers.candidates import CandidatesLayer
 from napari_sam2.viewer.layers.colors import label_colormap
 from napari_sam2.viewer.layers.lazy_planes import lazy_planes
 from napari_sam2.viewer.layers.points import PointsLayer
 from napari_sam2.viewer.layers.shapes import ShapesLayer
+from napari_sam2.viewer.layers.tracks import TracksLayer
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -29,6 +31,8 @@ class LayerRole(Enum):
 
     RESULTS = "SAM 2 labels"
     DRAFTS = "SAM 2 drafts"
+    CANDIDATES = "SAM 2 candidates"
+    TRACKS = "SAM 2 tracks"
     BOXES = "SAM 2 boxes"
     POINTS = "SAM 2 points"
 
@@ -102,6 +106,16 @@ class LayerSet:
         return self.get(LayerRole.DRAFTS)
 
     @property
+    def candidates(self) -> CandidatesLayer:
+        """Outlines of candidates for objects."""
+        return CandidatesLayer(self.get(LayerRole.CANDIDATES), self.image, self.grid)
+
+    @property
+    def tracks(self) -> TracksLayer:
+        """Tracks of all objects with their lineage."""
+        return TracksLayer(self.get(LayerRole.TRACKS), self.grid)
+
+    @property
     def points(self) -> PointsLayer:
         """Point prompts."""
         return PointsLayer(self.get(LayerRole.POINTS), self.grid)
@@ -147,11 +161,15 @@ class LayerSet:
             (layers.index(layer) for layer in above if layer is not None), default=len(layers)
         )
 
-    def _new(self, role: LayerRole, options: dict[str, Any]) -> Points | Shapes | Labels:
+    def _new(self, role: LayerRole, options: dict[str, Any]) -> Layer:
         if role is LayerRole.POINTS:
             return Points(**PointsLayer.options(self.grid), **options)
         if role is LayerRole.BOXES:
             return Shapes(**ShapesLayer.options(self.grid), **options)
+        if role is LayerRole.TRACKS:
+            return Tracks(**TracksLayer.options(self.grid), **options)
+        if role is LayerRole.CANDIDATES:
+            return Labels(**CandidatesLayer.options(self.grid), **options)
         options["colormap"] = label_colormap()
         if role is LayerRole.RESULTS:
             return Labels(lazy_planes(self.labels.array), opacity=0.6, **options)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from napari_sam2.viewer.image_layers import layer_transform
 from napari_sam2.viewer.layers.colors import label_colormap
+from napari_sam2.viewer.layers.single_plane import on_axes, plane_translate
 
 if TYPE_CHECKING:
-    from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+    from napari_sam2.images.coordinates import FixedPosition
     from napari_sam2.masks.mask import FrameResult
     from napari_sam2.viewer.layer_sync import LayerSync
 
@@ -43,9 +44,9 @@ class PreviewLayer:
         """Show a mask at its place on the image."""
         grid, image = sync.grid, sync.images[0]
         mask = np.where(result.crop.logits > 0, result.object_id, 0).astype(np.uint16)
-        data = _on_axes(mask, grid)
-        corner = grid.point(fixed, result.frame, result.crop.window.offset)
-        translate = image.affine.inverse(image.data_to_world(corner))
+        data = on_axes(mask, grid)
+        offset = result.crop.window.offset
+        translate = plane_translate(image, grid, fixed, result.frame, offset)
         options = {**layer_transform(image), "translate": translate}
         if self._layer is None or self._layer not in self._viewer.layers:
             self._layer = self._add(sync, data, options)
@@ -83,11 +84,3 @@ class PreviewLayer:
         layers.insert(layers.index(active), made)
         layers.selection.active = active
         return made
-
-
-def _on_axes(mask: NDArray[Any], grid: LayerCoordinates) -> NDArray[Any]:
-    """Return a mask (h, w) with the axes of the labels; those outside the plane have length 1."""
-    row, column = (grid.axes.index(axis) for axis in grid.plane)
-    plane = mask if row < column else mask.T
-    others = tuple(i for i in range(len(grid.axes)) if i not in (row, column))
-    return np.expand_dims(plane, others)

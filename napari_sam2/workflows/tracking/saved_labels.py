@@ -7,22 +7,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.core.lineage import Lineage
+from napari_sam2.export.tracking.mask_labels import MaskLabels
 from napari_sam2.images.coordinates import LayerCoordinates
-from napari_sam2.masks.compositing import compose_labels
-from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.session.storage.saved_values import SavedValues
 from napari_sam2.session.storage.session_archive import ARCHIVE_SUFFIX, unpack_session
 from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.session.storage.session_image import image_path, open_session_image
 
 if TYPE_CHECKING:
+    from napari_sam2.core.geometry import PlaneIndex
     from napari_sam2.images.stack import Stack
 
 
@@ -49,11 +49,14 @@ class SavedLabels:
     folder: SessionFolder
     drafts: bool
 
-    def read(self, index: PlaneIndex) -> NDArray[Any]:
+    @property
+    def labels(self) -> MaskLabels:
+        """The labels."""
+        return MaskLabels(self.folder.masks, self.stack.shape, self.drafts)
+
+    def read(self, index: PlaneIndex) -> NDArray[np.uint32]:
         """Return the labels (H, W) of a plane, given by its full index."""
-        records = self.folder.masks.at(index)
-        chosen = [record for record in records if self._includes(record.status)]
-        return compose_labels(chosen, Window.of(self.stack.shape))
+        return self.labels.read(index)
 
     @property
     def lineage(self) -> Lineage:
@@ -65,22 +68,16 @@ class SavedLabels:
     @property
     def note(self) -> str:
         """A message about objects with masks that are left out; "" for none."""
-        infos = [info for info in self.folder.masks.infos() if info.area]
-        left = sorted({i.object_id for i in infos if not self._includes(i.status)})
-        if not left:
-            return ""
-        names = ", ".join(map(str, left))
-        return f"Masks that are not accepted are left out, of object {names}. Add --drafts for all."
+        names = ", ".join(map(str, self.labels.left_out))
+        left_out = f"Masks that are not accepted are left out, of object {names}."
+        return f"{left_out} Add --drafts for all." if names else ""
 
     def check(self) -> None:
         """Raise UserError if the labels are empty."""
-        infos = [info for info in self.folder.masks.infos() if info.area]
-        if not any(self._includes(info.status) for info in infos):
-            advice = "Accept objects first, or add --drafts." if infos else "Segment objects first."
+        if self.labels.empty:
+            some = bool(self.labels.left_out)
+            advice = "Accept objects first, or add --drafts." if some else "Segment objects first."
             raise UserError(f"The session has no accepted masks. {advice}")
-
-    def _includes(self, status: MaskStatus) -> bool:
-        return self.drafts or status >= MaskStatus.ACCEPTED
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.masks.store import MaskInfo, MaskRecord, MemoryMaskStore
 from tests.helpers.mask_strategies import records
 
+WINDOW = Window(2, 3, 5, 7)
+
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request, tmp_path):
@@ -254,7 +256,11 @@ class TwoStores(RuleBasedStateMachine):
             assert self.memory.indices(object_id) == self.disk.indices(object_id)
             assert self.memory.infos(object_id) == self.disk.infos(object_id)
         for frame in range(4):
-            assert self.memory.at((frame, 2)) == self.disk.at((frame, 2))
+            everything = self.memory.at((frame, 2))
+            assert everything == self.disk.at((frame, 2))
+            touching = self.memory.at((frame, 2), WINDOW)
+            assert touching == self.disk.at((frame, 2), WINDOW)
+            assert touching == tuple(r for r in everything if not r.window.intersect(WINDOW).empty)
 
     def teardown(self):
         self.database.close()

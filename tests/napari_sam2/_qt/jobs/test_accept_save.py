@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_sam2.export.destination import OutputKind
+from napari_sam2.export.tracking.formats import TrackingFormat
 from napari_sam2.viewer.contributions.commands import open_image
 
 OpenWidget = Callable[..., Any]
@@ -97,4 +98,6 @@ def test_save_as_takes_the_format_of_the_filter(
     user = open_widget(image)
     user.widget.foot.save_as.click()
     user.until((tmp_path / "mine.nii.gz").exists)
-    assert len(offered) == len(OutputKind)
+    tracks = [name for name in offered if name.startswith("Tracks: ")]
+    assert len(tracks) == len(TrackingFormat)
+    assert len(offered) == len(OutputKind) + len(tracks)

@@ -1,0 +1,1 @@
+"""Candidates for objects in the widget."""

@@ -1,0 +1,1 @@
+"""Tracks, divisions and their export in the widget."""

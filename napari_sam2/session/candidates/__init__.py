@@ -1,0 +1,1 @@
+"""Candidates for objects of a session."""

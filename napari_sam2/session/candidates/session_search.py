@@ -1,0 +1,150 @@
+"""Searches for candidates on the planes of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from threading import RLock
+from time import sleep
+from typing import TYPE_CHECKING
+
+from napari_sam2.candidates.candidate import Candidate, CandidateLimits
+from napari_sam2.candidates.search import make_search
+from napari_sam2.candidates.selection import select_disjoint
+from napari_sam2.candidates.target import EVERYTHING, SearchTarget
+from napari_sam2.inference.text_detector import (
+    DEFAULT_TEXT_MODEL,
+    TextDetector,
+    load_text_detector,
+)
+
+if TYPE_CHECKING:
+    from napari_sam2.masks.segmentation_store import SegmentationStore
+    from napari_sam2.session.events import RunState
+    from napari_sam2.session.pipeline import InferencePipeline
+
+_PAUSE = 0.001
+"""Seconds between two views in which other threads can call the model."""
+
+
+class SessionSearch:
+    """Finds candidates, and keeps them apart from the objects of the session.
+
+    Parameters
+    ----------
+    pipeline : InferencePipeline
+        The model.
+    store : SegmentationStore
+        The masks.
+    state : RunState
+        Progress and cancellation.
+    model_lock : RLock
+        Held during calls of the model.
+    """
+
+    def __init__(
+        self,
+        pipeline: InferencePipeline,
+        store: SegmentationStore,
+        state: RunState,
+        model_lock: RLock,
+    ) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._state = state
+        self._model_lock = model_lock
+        self._detectors: dict[str, TextDetector] = {}
+
+    def find(
+        self,
+        frame: int,
+        target: SearchTarget = EVERYTHING,
+        limits: CandidateLimits | None = None,
+        *,
+        text_model: str = DEFAULT_TEXT_MODEL,
+        diameter: float | None = None,
+    ) -> list[Candidate]:
+        """Return candidates on a frame where there are no objects yet, best first.
+
+        The session is not changed. Another thread can stop the search with the session's
+        ``cancel``; nothing is returned then, and ``session.run`` is canceled.
+
+        Parameters
+        ----------
+        frame : int
+            Position along the propagated axis.
+        target : SearchTarget
+            What is searched for.
+        limits : CandidateLimits or None
+            Which candidates are kept; None for the default ones.
+        text_model : str
+            What finds boxes by text, see
+            :func:`napari_sam2.inference.text_detector.load_text_detector`.
+        diameter : float or None
+            Expected diameter of the objects in pixels; None measures it.
+
+        Raises
+        ------
+        UserError
+            If the text model cannot be loaded.
+        IndexError
+            If there is no such frame.
+        """
+        index, limits = self._store.index(frame), limits or CandidateLimits()
+        self._state.reset()
+        with self._state.running(1):
+            search = make_search(
+                target,
+                self._pipeline.encoder,
+                self._pipeline.placement,
+                limits,
+                load_detector=partial(self._detector, text_model),
+                diameter=diameter,
+            )
+            try:
+                with self._model_lock:
+                    found = search.find(index, self._advance)
+            except _CanceledError:
+                return []
+        return self.without_objects(frame, found, limits)
+
+    def without_objects(
+        self, frame: int, candidates: Iterable[Candidate], limits: CandidateLimits | None = None
+    ) -> list[Candidate]:
+        """Return candidates without pixels of the objects on a frame, best first.
+
+        A candidate of which too much belongs to objects, or that covers one, is left out; see
+        :func:`napari_sam2.candidates.selection.select_disjoint`.
+
+        Parameters
+        ----------
+        frame : int
+            Position along the propagated axis.
+        candidates : iterable of Candidate
+            Candidates on the frame.
+        limits : CandidateLimits or None
+            Which candidates are kept; None for the default ones.
+        """
+        records = (record for record in self._store.records(frame) if record.excluded is None)
+        crops = [record.own_crop for record in records if record.area]
+        shape = self._pipeline.placement.shape
+        return select_disjoint(candidates, shape, limits or CandidateLimits(), crops)
+
+    def _detector(self, name: str) -> TextDetector:
+        if name not in self._detectors:
+            device = self._pipeline.encoder.predictor.info.device
+            self._detectors = {name: load_text_detector(name, device)}
+        return self._detectors[name]
+
+    def _advance(self, done: int, total: int) -> None:
+        """Report the progress, and let another thread call the model."""
+        if self._state.cancelled():
+            raise _CanceledError
+        self._state.advance(done, total)
+        self._model_lock.release()
+        sleep(_PAUSE)
+        self._model_lock.acquire()
+
+
+class _CanceledError(Exception):
+    """The search was canceled; only this module sees it."""

@@ -1,0 +1,1 @@
+"""Candidates in the viewer: which are accepted and rejected."""

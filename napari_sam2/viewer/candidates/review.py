@@ -1,0 +1,171 @@
+"""The candidates of one search: which are shown, and which became objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_sam2.candidates.candidate import Candidate, CandidateLimits
+from napari_sam2.viewer.layers.layer_set import LayerRole
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_sam2.images.coordinates import FixedPosition
+    from napari_sam2.prompts.types import MaskPrompt
+    from napari_sam2.viewer.layer_sync import LayerSync
+
+
+class CandidateReview:
+    """Shows the candidates of one frame, and makes objects of those that are accepted.
+
+    A click on a candidate accepts it; Alt+click rejects it, and a second one takes this back. A
+    candidate whose object is undone or deleted is offered again.
+
+    Parameters
+    ----------
+    sync : LayerSync
+        The segmentation.
+    fixed, frame : FixedPosition and int
+        Where they were found.
+    found : sequence of Candidate
+        The candidates, best first.
+    limits : CandidateLimits
+        Which of them are shown.
+    """
+
+    def __init__(
+        self,
+        sync: LayerSync,
+        fixed: FixedPosition,
+        frame: int,
+        found: Sequence[Candidate],
+        limits: CandidateLimits,
+    ) -> None:
+        self.fixed, self.frame = fixed, frame
+        self.found = tuple(found)
+        self.limits = limits
+        self._sync = sync
+        self._layer: Labels | None = None
+        self._rejected: set[int] = set()
+        self._prompts: dict[int, MaskPrompt] = {}
+        self._accepted: set[int] = set()
+
+    @property
+    def open(self) -> list[int]:
+        """Numbers of the candidates within the limits that are neither accepted nor rejected."""
+        return [number for number in self._offered() if number not in self._rejected]
+
+    def _offered(self) -> list[int]:
+        limits = self.limits
+        return [
+            number
+            for number, one in enumerate(self.found)
+            if number not in self._accepted
+            and one.score >= limits.min_score
+            and limits.allows(one.crop.area)
+        ]
+
+    def show(self) -> None:
+        """Draw the candidates; the layer is made if it is not in the viewer."""
+        layer = self._sync.layers.candidates
+        if layer.layer is not self._layer:
+            layer.follow_clicks(self.click)
+            self._layer = layer.layer
+        shown = [(n, self.found[n], n in self._rejected) for n in self._offered()]
+        layer.show(self.fixed, self.frame, self._sync.session.stack.shape, shown)
+
+    def activate(self) -> None:
+        """Make the layer of the candidates the active one, so that clicks are about them."""
+        if self._layer is not None:
+            self._layer.visible = True
+            self._sync.viewer.layers.selection.active = self._layer
+
+    def close(self) -> None:
+        """Remove the layer."""
+        layer = self._sync.layers.find(LayerRole.CANDIDATES)
+        if layer is not None:
+            self._sync.layers.forget(LayerRole.CANDIDATES)
+            self._sync.viewer.layers.remove(layer)
+
+    def limit(self, limits: CandidateLimits) -> None:
+        """Show the candidates within other limits."""
+        if limits != self.limits:
+            self.limits = limits
+            self.show()
+
+    def click(self, number: int, reject: bool) -> None:
+        """Accept a candidate, or reject it; a rejected one is taken back by either."""
+        if number in self._rejected:
+            self._rejected.discard(number)
+            self.show()
+        elif reject:
+            self._rejected.add(number)
+            self.show()
+        else:
+            self.accept([number])
+        self._sync.events.objects.emit()
+
+    def accept_all(self) -> None:
+        """Make an object of each open candidate, as one step."""
+        self.accept(self.open)
+
+    def accept(self, numbers: Iterable[int]) -> None:
+        """Make an object of each of some candidates as one step, apart from other objects."""
+        chosen = [number for number in numbers if number not in self._accepted]
+        session = self._sync.sessions[self.fixed]
+        limits = replace(self.limits, max_objects=None)
+        found = [self.found[number] for number in chosen]
+        work = partial(session.search.without_objects, self.frame, found, limits)
+        self._sync.prompts.execute(work, partial(self._make_objects, chosen))
+
+    def _make_objects(self, chosen: Sequence[int], free: Sequence[Candidate]) -> None:
+        sync = self._sync
+        numbers = {_key(self.found[number]): number for number in chosen}
+        left_out = len(chosen) - len(free)
+        if free:
+            first = sync.start_object()
+            after = max(item.id for item in sync.sessions.objects)
+            ids = [first, *range(after + 1, after + len(free))]
+            prompts = [one.prompt(i, self.frame) for i, one in zip(ids, free, strict=True)]
+            several = len(prompts) > 1
+            title = f"Accept {len(prompts)} candidates" if several else "Accept a candidate"
+            self._prompts.update(
+                (numbers[_key(one)], prompt) for one, prompt in zip(free, prompts, strict=True)
+            )
+            sync.prompt_layers.replace(self.fixed, prompts, title)
+        self.update()
+        sync.events.notice.emit(_accepted_text(len(free), left_out))
+        sync.events.objects.emit()
+
+    def update(self) -> None:
+        """Offer the candidates again whose objects are gone, and draw what has changed."""
+        accepted = {number for number in self._prompts if self._has_object(number)}
+        if accepted != self._accepted:
+            self._accepted = accepted
+            self.show()
+
+    def _has_object(self, number: int) -> bool:
+        """Return whether a candidate is an object, which may have been corrected since."""
+        made = self._prompts[number]
+        if made.object_id not in self._sync.sessions.objects:
+            return False
+        prompts = self._sync.sessions[self.fixed].prompts.get(made.object_id, self.frame)
+        return made in prompts or (number in self._accepted and bool(prompts))
+
+
+def _key(candidate: Candidate) -> tuple[object, float]:
+    """Return what is equal for a candidate and the part of it that is free."""
+    return candidate.crop.window, candidate.score
+
+
+def _accepted_text(made: int, left_out: int) -> str:
+    if not made:
+        return "Objects are where the candidates were, so nothing was accepted."
+    text = f"{made} object{'s' * (made > 1)} made of candidates."
+    if not left_out:
+        return text
+    verb = "was" if left_out == 1 else "were"
+    return f"{text} {left_out} {verb} left out, where objects are now."
