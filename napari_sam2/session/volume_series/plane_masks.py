@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.masks.store import MaskInfo, MaskRecord
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class PlaneMasks:
         """Return one mask."""
         return self._masks.get(object_id, index)
 
-    def at(self, index: PlaneIndex) -> tuple[MaskRecord, ...]:
-        """Return all masks of a plane, by increasing id."""
-        return self._masks.at(index)
+    def at(self, index: PlaneIndex, window: Window | None = None) -> tuple[MaskRecord, ...]:
+        """Return the masks of a plane, by increasing id; with a window, those that touch it."""
+        return self._masks.at(index, window)
 
     def objects(self) -> tuple[int, ...]:
         """Return the ids of all objects on these planes, increasing."""
