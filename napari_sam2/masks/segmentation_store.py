@@ -283,7 +283,6 @@ class SegmentationStore:
     def _note(self, key: MaskKey, record: MaskRecord | None, old: MaskRecord | None) -> None:
         """Record a change of a mask, and remember its locks and what must be drawn."""
         self._edits.record(key, old, record)
-        self._edits.after(self._draw)
         windows = self._undrawn.setdefault(key.plane, [])
         if old is not None:
             windows.append(old.window)
@@ -291,6 +290,7 @@ class SegmentationStore:
         if record is not None:
             windows.append(record.window)
             self._add_lock(record)
+        self._edits.after(self._draw)
 
     def _add_lock(self, info: MaskInfo) -> None:
         if info.status is MaskStatus.LOCKED and info.index in self._frames:

@@ -13,14 +13,19 @@ import numpy as np
 
 from napari_sam2.core.atomic_files import read_text
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.label_layout import LabelGeometry
 from napari_sam2.prompts.csv_table import AXIS, CsvRow, LayerPositions, layer_positions, read_rows
 from napari_sam2.prompts.shapes import outline_prompt
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from napari_sam2.prompts.volume_series.position import check_position
 
 COLUMNS = ("object_id", "frame", "y", "x", "label")
+_POSITIONS = ("t", "z")
+"""Columns with the position of a prompt; y and x are coordinates on its plane."""
 _Read = TypeVar("_Read")
+_Placed = tuple[CsvRow, FixedPosition, Prompt]
 _SHAPE_TYPE = "shape-type"
 _OUTLINES = ("rectangle", "ellipse", "polygon")
 
@@ -32,7 +37,9 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
     ----------
     path : Path
         A table with the columns object_id, frame, y, x and label (1 inside, 0 outside), or a
-        Points or Shapes layer as napari saves it. The columns axis-0, axis-1, ... of a layer are
+        Points or Shapes layer as napari saves it. In place of frame there may be a column t or z;
+        the other one of them is the position on that axis, if the stack has it. The columns
+        axis-0, axis-1, ... of a layer are
         the label axes of the stack in the order T, Z, Y, X, as the layers of this plugin's reader;
         axis-t, axis-z, axis-y and axis-x name them instead. The columns object_id and label of a
         Points layer are 1 where they are missing. Each shape of a Shapes layer is an object:
@@ -48,17 +55,44 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
         If the file is missing or empty, lacks a column, has a value that is not a number, or a
         shape that encloses nothing; the message gives the row.
     """
+    store = PromptStore()
+    for row, position, prompt in _placed(path, geometry):
+        try:
+            check_position(position, geometry)
+        except UserError as error:
+            raise UserError(f"{path.name}, row {row.number}: {error}") from error
+        store.add(prompt)
+    return store
+
+
+def read_placed_csv(path: Path, geometry: LabelGeometry) -> dict[FixedPosition, PromptStore]:
+    """Return the prompts of a table by their position on the axes that are not propagated.
+
+    Parameters and errors are those of :func:`read_prompts_csv`; the position of the stack does
+    not matter.
+    """
+    stores: dict[FixedPosition, PromptStore] = {}
+    for _, position, prompt in _placed(path, geometry):
+        store = stores.setdefault(position, PromptStore((), geometry.along, position))
+        store.add(prompt)
+    return stores
+
+
+def _placed(path: Path, geometry: LabelGeometry) -> Iterator[_Placed]:
     rows = list(read_rows(_text(path), path.name))
     if not rows:
         raise UserError(f"{path.name} is empty: it holds no prompts.")
     header = rows[0].cells
     if _SHAPE_TYPE in header:
-        return PromptStore(_shapes(rows, geometry, path.name))
+        yield from _shapes(rows, geometry, path.name)
+        return
+    read: Callable[[CsvRow], tuple[FixedPosition, Prompt]] = partial(_plain, geometry)
     if any(column.startswith(AXIS) for column in header):
         read = partial(_layer_point, layer_positions(header, geometry))
-        return PromptStore(_named(path.name, row, read) for row in rows)
-    _check_columns(header, path.name)
-    return PromptStore(_named(path.name, row, _plain) for row in rows)
+    else:
+        _check_columns(header, geometry.along, path.name)
+    for row in rows:
+        yield (row, *_named(path.name, row, read))
 
 
 def _text(path: Path) -> str:
@@ -75,59 +109,64 @@ def _text(path: Path) -> str:
     return data.decode("latin-1")
 
 
-def _check_columns(header: Iterable[str], name: str) -> None:
-    if missing := [column for column in COLUMNS if column not in header]:
+def _check_columns(header: Iterable[str], along: str, name: str) -> None:
+    known = {*header, "frame"} if along in _POSITIONS and along in header else {*header}
+    if missing := [column for column in COLUMNS if column not in known]:
         raise UserError(
             f"{name} lacks the column {missing[0]}: give {', '.join(COLUMNS)}, or a Points or "
             "Shapes layer as napari saves it (axis-0, axis-1, ...)."
         )
 
 
-def _plain(row: CsvRow) -> PointPrompt:
-    return PointPrompt(
-        row.integer("object_id"),
-        row.integer("frame"),
-        (row.value("y"), row.value("x")),
-        row.integer("label"),
-    )
+def _plain(geometry: LabelGeometry, row: CsvRow) -> tuple[FixedPosition, PointPrompt]:
+    along = geometry.along
+    frame = row.integer("frame" if "frame" in row.cells else along)
+    others = [a for a in _POSITIONS if a in geometry.label_axes.lower() and a != along]
+    position = tuple((axis, row.integer(axis)) for axis in others if row.cells.get(axis))
+    yx = (row.value("y"), row.value("x"))
+    return position, PointPrompt(row.integer("object_id"), frame, yx, row.integer("label"))
 
 
-def _layer_point(positions: LayerPositions, row: CsvRow) -> PointPrompt:
-    frame, yx = positions.find(row)
-    return PointPrompt(row.integer("object_id", 1), frame, yx, row.integer("label", 1))
+def _layer_point(positions: LayerPositions, row: CsvRow) -> tuple[FixedPosition, PointPrompt]:
+    frame, position, yx = positions.find(row)
+    label = row.integer("label", 1)
+    return position, PointPrompt(row.integer("object_id", 1), frame, yx, label)
 
 
-def _shapes(rows: Sequence[CsvRow], geometry: LabelGeometry, name: str) -> Iterator[Prompt]:
+def _shapes(rows: Sequence[CsvRow], geometry: LabelGeometry, name: str) -> Iterator[_Placed]:
     """Yield the prompt of each shape; its vertices are rows with the same index."""
     positions = layer_positions(rows[0].cells, geometry)
     indices = [_named(name, row, _shape_index) for row in rows]
     order = sorted(range(len(rows)), key=indices.__getitem__)
     for _, numbers in groupby(order, key=indices.__getitem__):
-        yield _shape([rows[number] for number in numbers], positions, name)
+        shape = [rows[number] for number in numbers]
+        yield (shape[0], *_shape(shape, positions, name))
 
 
 def _shape_index(row: CsvRow) -> int:
     return row.integer("index")
 
 
-def _shape(rows: Sequence[CsvRow], positions: LayerPositions, name: str) -> BoxPrompt | MaskPrompt:
+def _shape(
+    rows: Sequence[CsvRow], positions: LayerPositions, name: str
+) -> tuple[FixedPosition, BoxPrompt | MaskPrompt]:
     first, shape = rows[0], positions.geometry.shape
     kind = first.cells[_SHAPE_TYPE].lower()
     places = [_named(name, row, positions.find) for row in rows]
     try:
         if kind not in _OUTLINES:
             raise UserError(f"A {kind} has no inside. Draw a rectangle, an ellipse or a polygon.")
-        if len({frame for frame, _ in places}) > 1:
+        if len({(frame, position) for frame, position, _ in places}) > 1:
             raise UserError(f"The {kind} lies on several frames. Draw it on one frame.")
         object_id = first.integer("object_id", first.integer("index") + 1)
-        yx = np.array([position for _, position in places])
+        yx = np.array([yx for _, _, yx in places])
         prompt = outline_prompt(yx, kind, object_id, places[0][0], shape)
         prompt = _clipped(prompt, shape) if isinstance(prompt, BoxPrompt) else prompt
         if prompt is None:
             raise UserError(f"The {kind} encloses no pixel of the plane. Delete it.")
     except UserError as error:
         raise UserError(f"{name}, row {first.number}: {error}") from error
-    return prompt
+    return places[0][1], prompt
 
 
 def _clipped(box: BoxPrompt, shape: tuple[int, int]) -> BoxPrompt | None:

@@ -10,6 +10,7 @@ from math import floor, isfinite
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.axes import axes_from_names
+from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.label_layout import LabelGeometry
 
 AXIS = "axis-"
@@ -115,30 +116,24 @@ class LayerPositions:
         """Axes that decide where a point lies."""
         return self.geometry.along, *self.geometry.plane
 
-    def find(self, row: CsvRow) -> tuple[int, tuple[float, float]]:
-        """Return frame and (y, x) of a row.
+    def find(self, row: CsvRow) -> tuple[int, FixedPosition, tuple[float, float]]:
+        """Return frame, position on the other axes, and (y, x) of a row.
 
         Raises
         ------
         UserError
-            If it lies outside the stack's frames, or elsewhere on the other axes.
+            If it lies outside the stack's frames.
         """
         at = {axis: row.value(column) for axis, column in self.columns.items()}
-        frame = floor(at.get(self.geometry.along, 0.0) + 0.5)
-        self._check_fixed(at, frame)
-        y, x = (at.get(axis, 0.0) for axis in self.geometry.plane)
-        return frame, (y, x)
-
-    def _check_fixed(self, at: dict[str, float], frame: int) -> None:
+        y, x = (at.pop(axis, 0.0) for axis in self.geometry.plane)
+        known = self.geometry.label_axes.lower()
+        places = {axis: floor(value + 0.5) for axis, value in at.items() if axis in known}
+        frame = places.pop(self.geometry.along, 0)
         if not 0 <= frame < self.geometry.n_frames:
             raise UserError(
                 f"frame {frame} is outside the stack's 0 to {self.geometry.n_frames - 1}."
             )
-        index = self.geometry.index(frame)
-        others = [a for a in self.geometry.label_axes.lower() if a not in self.geometry.plane]
-        for axis, position in zip(others, index, strict=True):
-            if axis in at and floor(at[axis] + 0.5) != position:
-                raise UserError(f"it lies on {axis}={at[axis]:g}, not on {axis}={position}.")
+        return frame, tuple(sorted(places.items())), (y, x)
 
 
 def layer_positions(header: Iterable[str], geometry: LabelGeometry) -> LayerPositions:

@@ -19,6 +19,7 @@ from napari_sam2.prompts.json_format import prompts_axis, prompts_from_dict, rea
 from napari_sam2.prompts.plane_prompts import no_point_inside
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, describe
+from napari_sam2.prompts.volume_series.position import prompts_here
 
 _TEXT = (".json", ".csv", ".tsv", ".txt")
 
@@ -98,7 +99,7 @@ def _read(
     if isinstance(source, PromptStore):
         return source
     if isinstance(source, Mapping):
-        return prompts_from_dict(source, geometry.shape)
+        return prompts_here(prompts_from_dict(source, geometry.shape, geometry.along), geometry)
     if isinstance(source, (str, os.PathLike)):
         path = local_path(os.fspath(source))
         if (text := _read_text_file(path, geometry, labels_axes)) is not None:
@@ -132,7 +133,7 @@ def _read_text_file(
             f"{path.name} is not a label image: leave out the axes of labels ({labels_axes})."
         )
     if suffix == ".json":
-        return read_prompts_json(path, geometry.shape)
+        return prompts_here(read_prompts_json(path, geometry.shape, geometry.along), geometry)
     return read_prompts_csv(path, geometry)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from napari_sam2.core.atomic_files import read_text, write_text
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.core.json_reader import JsonNode, parse_json
+from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.label_image import label_crops, open_label_image
 from napari_sam2.prompts.mask_files import MaskFiles
 from napari_sam2.prompts.store import PromptSnapshot, PromptStore
@@ -22,6 +23,8 @@ from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 
 VERSION = 1
 _AXES = ("t", "z", "y", "x")
+_PLACE = ("frame", *_AXES)
+_KEYS = ("frame", *_AXES, "yx", "label", "path", "value")
 
 
 def prompts_axis(path: Path) -> str | None:
@@ -36,8 +39,10 @@ def prompts_axis(path: Path) -> str | None:
     return _axis(document) if isinstance(document.value, dict) else None
 
 
-def read_prompts_json(path: Path, shape: tuple[int, int], *, partial: bool = False) -> PromptStore:
-    """Return the prompts of a file.
+def read_prompts_json(
+    path: Path, shape: tuple[int, int], along: str | None = None, *, partial: bool = False
+) -> dict[FixedPosition, PromptStore]:
+    """Return the prompts of a file by their position on the axes that are not propagated.
 
     Parameters
     ----------
@@ -45,8 +50,15 @@ def read_prompts_json(path: Path, shape: tuple[int, int], *, partial: bool = Fal
         The JSON file; mask paths in it are relative to it.
     shape : tuple of int
         Height and width of a plane, which masks must have.
+    along : str or None
+        The propagated axis, lower case; None is the axis that the file states.
     partial : bool
         Whether a file without objects is accepted.
+
+    Returns
+    -------
+    dict of FixedPosition to PromptStore
+        By increasing position, which is empty for prompts that state none; at least one store.
 
     Raises
     ------
@@ -54,19 +66,19 @@ def read_prompts_json(path: Path, shape: tuple[int, int], *, partial: bool = Fal
         If a field is missing, unknown or of the wrong type; the message names its position.
     """
     document = parse_json(read_text(path), path.name)
-    return _Reader(path.parent, shape).store(document, partial)
+    return _Reader(path.parent, shape, along).stores(document, partial)
 
 
 def prompts_from_dict(
-    data: Mapping[str, Any], shape: tuple[int, int], folder: Path = Path()
-) -> PromptStore:
+    data: Mapping[str, Any], shape: tuple[int, int], along: str | None = None
+) -> dict[FixedPosition, PromptStore]:
     """Return the prompts of a parsed JSON document; see :func:`read_prompts_json`."""
-    return _Reader(folder, shape).store(JsonNode(dict(data), "prompts"), False)
+    return _Reader(Path(), shape, along).stores(JsonNode(dict(data), "prompts"), False)
 
 
 def write_prompts_json(
     path: Path,
-    prompts: PromptStore | PromptSnapshot,
+    prompts: PromptStore | Sequence[PromptSnapshot],
     shape: tuple[int, int],
     *,
     scores: Mapping[int, float] | None = None,
@@ -77,44 +89,44 @@ def write_prompts_json(
     ----------
     path : Path
         The JSON file; masks are written to the folder ``NAME.masks`` next to it.
-    prompts : PromptStore or PromptSnapshot
-        The prompts.
+    prompts : PromptStore or sequence of PromptSnapshot
+        The prompts, with frames along one axis; snapshots at different positions.
     shape : tuple of int
         Height and width of a plane.
     scores : mapping or None
         Score of each object id, for readers of the file; it is not used as a prompt.
     """
-    snapshot = prompts.snapshot() if isinstance(prompts, PromptStore) else prompts
+    snapshots = [prompts.snapshot()] if isinstance(prompts, PromptStore) else prompts
     files = MaskFiles(path.with_suffix(".masks"), shape)
-    places = files.write(p for p in snapshot.prompts if isinstance(p, MaskPrompt))
+    objects: dict[int, dict[str, Any]] = {}
+    written: list[str] = []
+    for snapshot in snapshots:
+        places = files.write(p for p in snapshot.prompts if isinstance(p, MaskPrompt))
+        written += places.values()
+        for prompt in snapshot.prompts:
+            item = objects.setdefault(prompt.object_id, {"id": prompt.object_id})
+            kind, content = _prompt_out(prompt, places)
+            item.setdefault(kind, []).append(dict(snapshot.position) | content)
+    axis = snapshots[0].axis
     document = {
         "version": VERSION,
-        **({} if snapshot.axis is None else {"axis": snapshot.axis}),
+        **({} if axis is None else {"axis": axis}),
         "objects": [
-            item | ({"score": scores[item["id"]]} if scores else {})
-            for item in _objects_out(snapshot, places)
+            item | ({"score": scores[item["id"]]} if scores else {}) for item in objects.values()
         ],
     }
     write_text(path, json.dumps(document, indent=1))
-    files.remove_others(places.values())
+    files.remove_others(written)
 
 
-def _objects_out(
-    snapshot: PromptSnapshot, places: Mapping[MaskPrompt, str]
-) -> list[dict[str, Any]]:
-    objects: dict[int, dict[str, Any]] = {}
-    for prompt in snapshot.prompts:
-        item = objects.setdefault(prompt.object_id, {"id": prompt.object_id})
-        if isinstance(prompt, PointPrompt):
-            point = {"frame": prompt.frame, "yx": list(prompt.yx), "label": prompt.label}
-            item.setdefault("points", []).append(point)
-        elif isinstance(prompt, BoxPrompt):
-            box = {"frame": prompt.frame, "yx": [list(prompt.yx0), list(prompt.yx1)]}
-            item.setdefault("boxes", []).append(box)
-        else:
-            mask = {"frame": prompt.frame, "path": places[prompt], "value": prompt.object_id}
-            item.setdefault("masks", []).append(mask)
-    return list(objects.values())
+def _prompt_out(prompt: Prompt, places: Mapping[MaskPrompt, str]) -> tuple[str, dict[str, Any]]:
+    """Return the list that a prompt belongs to, and its fields."""
+    frame = {"frame": prompt.frame}
+    if isinstance(prompt, PointPrompt):
+        return "points", frame | {"yx": list(prompt.yx), "label": prompt.label}
+    if isinstance(prompt, BoxPrompt):
+        return "boxes", frame | {"yx": [list(prompt.yx0), list(prompt.yx1)]}
+    return "masks", frame | {"path": places[prompt], "value": prompt.object_id}
 
 
 def _axis(document: JsonNode) -> str | None:
@@ -135,10 +147,12 @@ class _Reader:
 
     folder: Path
     shape: tuple[int, int]
+    along: str | None
+    _stores: dict[FixedPosition, PromptStore] = field(default_factory=dict)
     _crops: dict[Path, Crops] = field(default_factory=dict)
     _notes: list[str] = field(default_factory=list)
 
-    def store(self, document: JsonNode, partial: bool) -> PromptStore:
+    def stores(self, document: JsonNode, partial: bool) -> dict[FixedPosition, PromptStore]:
         found = document.value.get("version") if isinstance(document.value, dict) else VERSION
         if found not in (None, VERSION) or isinstance(found, bool):
             raise UserError(
@@ -149,56 +163,85 @@ class _Reader:
         objects = fields["objects"].items()
         if not objects and not partial:
             raise UserError(f"{document.place}: there are no objects.")
-        store = PromptStore(axis=_axis(document))
+        axis = _axis(document)
+        ids: set[int] = set()
         for node in objects:
-            self._add(node, store)
-        store.notes = tuple(self._notes)
-        return store
+            ids.add(self._add(node, axis, ids))
+        stores = dict(sorted(self._stores.items())) or {(): PromptStore(axis=axis)}
+        next(iter(stores.values())).notes = tuple(self._notes)
+        return stores
 
-    def _add(self, node: JsonNode, store: PromptStore) -> None:
+    def _add(self, node: JsonNode, axis: str | None, known: set[int]) -> int:
+        """Add the prompts of an object and return its id."""
         fields = node.fields(("id",), ("points", "boxes", "masks", "score"))
         object_id = fields["id"].integer()
         if object_id < 1:
             raise UserError(
                 f"{node.place}: id {object_id} is not allowed: ids start at 1, 0 is background."
             )
-        if object_id in store.objects():
+        if object_id in known:
             raise UserError(f"{node.place}: the id {object_id} is repeated.")
-        prompts = tuple(self._prompts(object_id, fields))
+        prompts = tuple(self._prompts(object_id, fields, axis))
         if not prompts:
             raise UserError(f"{node.place}: object {object_id} has no points, boxes or masks.")
+        along = axis if self.along is None else self.along
         with node.locating():
-            store.add(*prompts)
+            for position in sorted({position for position, _ in prompts}):
+                store = self._stores.setdefault(position, PromptStore((), along, position))
+                store.add(*(prompt for at, prompt in prompts if at == position))
+        return object_id
 
-    def _prompts(self, object_id: int, fields: Mapping[str, JsonNode]) -> Iterator[Prompt]:
+    def _prompts(
+        self, object_id: int, fields: Mapping[str, JsonNode], axis: str | None
+    ) -> Iterator[tuple[FixedPosition, Prompt]]:
         readers = {"points": self._point, "boxes": self._box, "masks": self._mask}
         for kind, read in readers.items():
             for node in fields[kind].items() if kind in fields else ():
                 with node.locating():
-                    prompt = read(object_id, node)
-                yield prompt
+                    frame, position = self._place(node, axis)
+                    prompt = read(object_id, frame, node)
+                yield position, prompt
 
-    def _point(self, object_id: int, node: JsonNode) -> Prompt:
-        fields = node.fields(("frame", "yx", "label"))
-        frame, label = fields["frame"].integer(), fields["label"].integer()
-        return PointPrompt(object_id, frame, fields["yx"].pair(), label)
+    def _place(self, node: JsonNode, axis: str | None) -> tuple[int, FixedPosition]:
+        """Return the frame of a prompt, and its position on the other axes that it states."""
+        fields = node.fields((), _KEYS)
+        stated = {a: fields[a].integer() for a in _AXES if a in fields}
+        along = axis if self.along is None else self.along
+        counted = along if axis is None else axis
+        if "frame" in fields:
+            frame = fields["frame"].integer()
+            if counted is None:
+                return frame, tuple(stated.items())
+            if stated.setdefault(counted, frame) != frame:
+                raise UserError(f"frame is {frame}, but {counted} is {stated[counted]}.")
+        if along not in stated:
+            raise UserError(
+                "the key 'frame' is missing."
+                if along is None or counted == along
+                else f"the key {along!r} is missing: frames are counted along {counted}."
+            )
+        return stated.pop(along), tuple(stated.items())
 
-    def _box(self, object_id: int, node: JsonNode) -> Prompt:
-        fields = node.fields(("frame", "yx"))
-        return BoxPrompt(object_id, fields["frame"].integer(), *fields["yx"].pairs())
+    def _point(self, object_id: int, frame: int, node: JsonNode) -> Prompt:
+        fields = node.fields(("yx", "label"), _PLACE)
+        return PointPrompt(object_id, frame, fields["yx"].pair(), fields["label"].integer())
 
-    def _mask(self, object_id: int, node: JsonNode) -> Prompt:
-        fields = node.fields(("frame", "path"), ("value",))
+    def _box(self, object_id: int, frame: int, node: JsonNode) -> Prompt:
+        fields = node.fields(("yx",), _PLACE)
+        return BoxPrompt(object_id, frame, *fields["yx"].pairs())
+
+    def _mask(self, object_id: int, frame: int, node: JsonNode) -> Prompt:
+        fields = node.fields(("path",), ("value", *_PLACE))
         path = self.folder / fields["path"].text()
         crops = self._crops_of(path)
         if "value" not in fields:
-            return self._any_value(object_id, fields["frame"].integer(), crops)
+            return self._any_value(object_id, frame, crops)
         value = fields["value"].integer()
         if value not in crops:
             there = ", ".join(map(str, list(crops)[:5])) or "nothing but 0"
             raise UserError(f"the value {value} is not in {path.name}, which holds {there}.")
         window, mask = crops[value]
-        return MaskPrompt(object_id, fields["frame"].integer(), mask, window.offset)
+        return MaskPrompt(object_id, frame, mask, window.offset)
 
     def _any_value(self, object_id: int, frame: int, crops: Crops) -> Prompt:
         canvas = np.zeros(self.shape, dtype=np.bool_)

@@ -25,10 +25,13 @@ class PromptSnapshot:
         The propagated axis, lower case.
     prompts : tuple of Prompt
         By object, then frame, then in the order of :func:`napari_sam2.prompts.types.arrange`.
+    position : FixedPosition
+        Position on the other axes.
     """
 
     axis: str | None
     prompts: tuple[Prompt, ...]
+    position: FixedPosition = ()
 
 
 class PromptStore:
@@ -156,7 +159,7 @@ class PromptStore:
 
     def snapshot(self) -> PromptSnapshot:
         """Return the present prompts as an immutable value."""
-        return PromptSnapshot(self.axis, tuple(self))
+        return PromptSnapshot(self.axis, tuple(self), self.position)
 
     def restore(self, snapshot: PromptSnapshot) -> None:
         """Replace all prompts by those of a snapshot; unchanged frames emit no signal."""

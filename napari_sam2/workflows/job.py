@@ -49,7 +49,8 @@ class SegmentationJob:
     axes : str or None
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the file specifies.
     along : str or None
-        The axis to propagate along; None uses the axis of the prompts, else t, else z.
+        The axis to propagate along, or ``"t,z"`` for a series of volumes, whose prompts have
+        positions t and z; None uses the axis of the prompts, else t, else z.
     at : sequence of str
         Positions on the other axes, e.g. ``("z=3",)``.
     channels : sequence of int or None

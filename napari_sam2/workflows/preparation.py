@@ -20,6 +20,7 @@ from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.inference.model_catalog import AUTO_DTYPE, PredictorLoader, predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptStore
+from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
 from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDescription
@@ -40,6 +41,14 @@ from napari_sam2.workflows.prompt_source import (
 )
 from napari_sam2.workflows.reporter import NullReporter
 from napari_sam2.workflows.tracking.divisions import check_divisions
+from napari_sam2.workflows.volume_series.inputs import (
+    TIME_AND_DEPTH,
+    check_series_options,
+    open_series,
+    read_series_prompts,
+    series_facts,
+    stack_over_time,
+)
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -60,8 +69,8 @@ class PreparedSegmentation:
         What was asked for.
     stack : Stack
         The images.
-    prompts : PromptStore
-        The prompts, with the axis of the stack.
+    prompts : PromptStore or SeriesPrompts
+        The prompts, with the axis of the stack; or those of a series of volumes.
     intensity : Intensity
         Contrast of the images shown to the model.
     predictor : Predictor
@@ -80,7 +89,7 @@ class PreparedSegmentation:
 
     job: SegmentationJob
     stack: Stack
-    prompts: PromptStore
+    prompts: PromptStore | SeriesPrompts
     intensity: Intensity
     predictor: Predictor
     request: PropagationRequest
@@ -125,28 +134,28 @@ def _prepare(
     output = OutputDestination.parse(job.output)
     _check_existing(job, output)
     stack = _open(job)
+    series = job.along == TIME_AND_DEPTH
+    if series:
+        check_series_options(job)
     frames = _resolve_frames(job.frames, stack.n_frames)
     replaces = job.overwrite or job.resume
     check_divisions(job.divisions, job.lineage, stack, replaces=replaces)
     search_frames(job, frames or (0, stack.n_frames))
-    given = read_prompts(job, stack, frames)
+    given = read_series_prompts(job, stack) if series else read_prompts(job, stack, frames)
     _check_destinations(job, output, stack, frames)
-    if output.kind is OutputKind.PNG and given is not None:
-        check_png_ids(given.objects())
-    if output.kind is OutputKind.PNG and job.find is not None:
-        check_png_ids((most_objects(job),))
-    intensity = choose_intensity(stack, job.contrast, job.window)
+    if output.kind is OutputKind.PNG:
+        check_png_ids((most_objects(job),) if given is None else given.objects())
+    sampled = stack_over_time(stack) if series else stack
+    intensity = choose_intensity(sampled, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = _load(job, output, load)
     first = 0 if frames is None else frames[0]
     prompts = given or find_prompts(job, output, stack, first, intensity, predictor, reporter)
     settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
-    facts |= search_facts(job)
-    if job.refine:
-        facts["refine"] = True
-    if stack.source.scene is not None:
-        facts["scene"] = stack.source.scene
+    facts |= series_facts(stack) if series else search_facts(job)
+    facts |= {"refine": True} if job.refine else {}
+    facts |= {} if stack.source.scene is None else {"scene": stack.source.scene}
     description = _describe(stack, prompts, predictor, facts)
     resumes = job.resume and _check_resume(output, description)
     return PreparedSegmentation(
@@ -183,6 +192,8 @@ def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
 
 def _open(job: SegmentationJob) -> Stack:
     axis = check_prompt_source(job)
+    if job.along == TIME_AND_DEPTH:
+        return open_series(job)
     if None not in (axis, job.along) and axis != job.along:
         raise UserError(
             f"The prompts count frames along {axis}, but --along is {job.along}. "
@@ -238,7 +249,9 @@ def _check_destinations(
     if job.scores is not None:
         _check_scores(job, job.scores, stack)
     first, stop = frames or (0, stack.n_frames)
-    check_disk(output, stack, stop - first, prod(stack.full_shape) * stack.dtype.itemsize)
+    volumes = prod(stack.label_shape[:-2]) // stack.n_frames if job.along == TIME_AND_DEPTH else 1
+    planes = volumes * (stop - first)
+    check_disk(output, stack, planes, prod(stack.full_shape) * stack.dtype.itemsize)
 
 
 def _inputs(job: SegmentationJob, stack: Stack) -> tuple[Path, ...]:
@@ -272,10 +285,15 @@ def check_csv_path(path: Path) -> None:
 
 
 def _describe(
-    stack: Stack, prompts: PromptStore, predictor: Predictor, settings: dict[str, Any]
+    stack: Stack,
+    prompts: PromptStore | SeriesPrompts,
+    predictor: Predictor,
+    settings: dict[str, Any],
 ) -> RunDescription:
     return RunDescription(
-        prompts=prompts.snapshot(),
+        prompts=(
+            prompts.snapshots() if isinstance(prompts, SeriesPrompts) else (prompts.snapshot(),)
+        ),
         model=ModelIdentity.of(predictor.info),
         input=Fingerprint.of(stack),
         settings=settings,

@@ -136,7 +136,7 @@ def find_prompts(
         If nothing is found, or more than a run takes without a limit.
     """
     if job.resume and RunFolder.exists(output.run_folder):
-        before = describe_run(output.run_folder).prompts
+        (before,) = describe_run(output.run_folder).prompts
         prompts = PromptStore(axis=stack.along)
         prompts.restore(before)
         return prompts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -25,6 +25,7 @@ from napari_sam2.inference.model_catalog import PredictorLoader, predictor_of
 from napari_sam2.inference.refinement import RefinementOutcome, summarize_outcomes
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.label_layout import label_dtype
+from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
@@ -34,6 +35,7 @@ from napari_sam2.workflows.prompt_source import most_objects
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 from napari_sam2.workflows.tracking.divisions import write_divisions
 from napari_sam2.workflows.tracking.newcomers import NewcomerRun
+from napari_sam2.workflows.volume_series.run import run_series
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import ModelInfo
@@ -175,6 +177,11 @@ def _run(
     refined: Counter[RefinementOutcome],
 ) -> RunEnding:
     labels = _open_labels(prepared, folder)
+    if isinstance(prepared.prompts, SeriesPrompts):
+        ending = run_series(prepared, prepared.prompts, folder, labels, reporter)
+        if ending is RunEnding.DONE:
+            _finish(prepared, labels, prepared.prompts.objects())
+        return ending
     session = create_session(
         prepared.stack,
         prepared.predictor,
@@ -208,9 +215,13 @@ def _run(
         frames = prepared.request.frames or (0, session.stack.n_frames)
         reporter.message(extent_message(track_extents(session.masks, session.stack, frames)))
     ids = write_divisions(session, labels, job.divisions, job.lineage, reporter)
+    _finish(prepared, labels, ids)
+    return RunEnding.DONE
+
+
+def _finish(prepared: PreparedSegmentation, labels: LabelArray, ids: Iterable[int]) -> None:
     note = label_note(prepared.predictor.info)
     finish_label_output(prepared.output, prepared.stack, labels, ids, note)
-    return RunEnding.DONE
 
 
 def _compute(
@@ -242,7 +253,7 @@ def _compute(
 
 def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArray:
     ids = prepared.prompts.objects()
-    if folder.journal.done():
+    if folder.journal.done() or folder.journal.last_checkpoint() is not None:
         return open_label_output(prepared.output, prepared.stack, ids)
     # No plane is finished, so the labels may be incomplete: start them again.
     prepared.output.discard_labels()

@@ -59,6 +59,8 @@ def write_docs_data(folder: Path) -> None:
         8, speed=0, radii=[max(0.0, 15.0**2 - 30 * (z - 3) ** 2) ** 0.5 for z in range(8)]
     )
     SeriesWriter(folder / "ct").volume(slices.astype(np.int16) - 100)
+    series = np.stack([np.roll(volume[3:8], 2 * t, axis=2) for t in range(3)])
+    tifffile.imwrite(folder / "series.tif", series, metadata={"axes": "TZYX"})
     frames = np.repeat(discs(4, speed=2)[..., None], 3, axis=-1)
     frames[..., 2] //= 2
     write_video(folder / "video.mp4", frames, "mpeg4")

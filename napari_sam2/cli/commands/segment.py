@@ -63,6 +63,7 @@ class AxisChoice(StrEnum):
     Z = "z"
     Y = "y"
     X = "x"
+    T_AND_Z = "t,z"
 
 
 def defaults() -> dict[str, Any]:
@@ -96,7 +97,10 @@ _Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1, mps or tc
 _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[
     AxisChoice | None,
-    typer.Option(help="Axis to propagate along.", show_default="the prompts', else t, z"),
+    typer.Option(
+        help="Axis to propagate along; t,z for volumes over time.",
+        show_default="the prompts', else t, z",
+    ),
 ]
 _At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
 _Channel = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]

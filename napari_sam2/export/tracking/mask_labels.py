@@ -40,6 +40,15 @@ class MaskLabels:
         return compose_labels(chosen, Window.of(self.shape))
 
     @property
+    def planes(self) -> dict[PlaneIndex, list[int]]:
+        """Planes with masks, by index, and the objects that have one there."""
+        found: dict[PlaneIndex, list[int]] = {}
+        for info in self.masks.infos():
+            if info.area and self._includes(info.status):
+                found.setdefault(info.index, []).append(info.object_id)
+        return dict(sorted(found.items()))
+
+    @property
     def left_out(self) -> tuple[int, ...]:
         """Ids of the objects with masks that are no part of the labels, increasing."""
         infos = (info for info in self.masks.infos() if info.area)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -69,8 +69,8 @@ class RunDescription:
 
     Parameters
     ----------
-    prompts : PromptSnapshot
-        All prompts.
+    prompts : tuple of PromptSnapshot
+        All prompts, one snapshot for each position on the axes that are not propagated.
     model : ModelIdentity
         The model.
     input : Fingerprint
@@ -81,7 +81,7 @@ class RunDescription:
         Height and width of a plane, in pixels.
     """
 
-    prompts: PromptSnapshot
+    prompts: tuple[PromptSnapshot, ...]
     model: ModelIdentity
     input: Fingerprint
     settings: Mapping[str, Any]
@@ -164,20 +164,28 @@ def _as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _prompt_difference(before: PromptSnapshot, now: PromptSnapshot) -> str:
-    if before.axis != now.axis:
-        return f"their axis was {before.axis}, now {now.axis}"
-    old, new = PromptStore(before.prompts), PromptStore(now.prompts)
-    changed = [
+def _prompt_difference(before: Sequence[PromptSnapshot], now: Sequence[PromptSnapshot]) -> str:
+    axes = [next((str(snapshot.axis) for snapshot in run), "unknown") for run in (before, now)]
+    if axes[0] != axes[1]:
+        return f"their axis was {axes[0]}, now {axes[1]}"
+    old, new = ({s.position: PromptStore(s.prompts) for s in run} for run in (before, now))
+    changed = {
         object_id
-        for object_id in sorted({*old.objects(), *new.objects()})
-        if _prompts_of(old, object_id) != _prompts_of(new, object_id)
-    ]
+        for position in {*old, *new}
+        for object_id in _changed(old.get(position), new.get(position))
+    }
     if not changed:
         return ""
     more = ", ..." if len(changed) > _MAX_LISTED_OBJECTS else ""
-    listed = ", ".join(map(str, changed[:_MAX_LISTED_OBJECTS]))
+    listed = ", ".join(map(str, sorted(changed)[:_MAX_LISTED_OBJECTS]))
     return f"the prompts of object {listed}{more} have changed"
+
+
+def _changed(old: PromptStore | None, new: PromptStore | None) -> list[int]:
+    """Return the objects whose prompts at one position differ."""
+    before, now = old or PromptStore(), new or PromptStore()
+    ids = {*before.objects(), *now.objects()}
+    return [o for o in ids if _prompts_of(before, o) != _prompts_of(now, o)]
 
 
 def _prompts_of(store: PromptStore, object_id: int) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -112,7 +113,9 @@ class RunFolder:
         """
         return describe_run(self.path)
 
-    def save_prompts(self, prompts: PromptStore | PromptSnapshot, shape: tuple[int, int]) -> None:
+    def save_prompts(
+        self, prompts: PromptStore | Sequence[PromptSnapshot], shape: tuple[int, int]
+    ) -> None:
         """Save prompts atomically; ``shape`` is the height and width of a plane in pixels."""
         write_prompts_json(self.path / _PROMPTS, prompts, shape)
 
@@ -189,7 +192,7 @@ def describe_run(path: Path) -> RunDescription:
     height, width = (node.integer() for node in fields["plane"].items())
     prompts = read_prompts_json(path / _PROMPTS, (height, width), partial=True)
     return RunDescription(
-        prompts=prompts.snapshot(),
+        prompts=tuple(store.snapshot() for store in prompts.values()),
         model=_read_model(fields["model"]),
         input=Fingerprint.from_json(fields["input"].value),
         settings=fields["settings"].value,

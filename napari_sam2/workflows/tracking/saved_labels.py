@@ -62,11 +62,7 @@ class SavedLabels:
     @property
     def planes(self) -> dict[PlaneIndex, list[int]]:
         """Planes with masks, by index, and the objects that have one there."""
-        found: dict[PlaneIndex, list[int]] = {}
-        for info in self.folder.masks.infos():
-            if info.area and self._includes(info.status):
-                found.setdefault(info.index, []).append(info.object_id)
-        return dict(sorted(found.items()))
+        return self.labels.planes
 
     @property
     def objects(self) -> tuple[SegmentedObject, ...]:

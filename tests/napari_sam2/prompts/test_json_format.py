@@ -91,7 +91,9 @@ BAD = {
     "no version": ({"objects": []}, "'version' is missing"),
     "unknown key": ({"version": 1, "objects": [], "name": 3}, "unknown key 'name'"),
     "unknown key of an object": (one_object(color="red"), "objects[0]: unknown key 'color'"),
-    "unknown key of a point": (one_object(points=[POINT | {"t": 1}]), "points[0]: unknown key 't'"),
+    "unknown key of a point": (one_object(points=[POINT | {"time": 1}]), "unknown key 'time'"),
+    "two frames": (one_object(points=[POINT | {"t": 1}]), "points[0]: frame is 0, but t is 1"),
+    "elsewhere": (one_object(points=[POINT | {"z": 1}]), "it lies on z=1, not on z=0. Remove it"),
     "repeated key": ('{"version": 1, "version": 1}', "twice"),
     "axis": (one_object(points=[POINT]) | {"axis": "q"}, "one of t, z, y, x"),
     "no objects": ({"version": 1, "objects": []}, "no objects"),
@@ -209,7 +211,7 @@ def test_round_trip(batches):
                 except UserError:
                     store.set(prompt.object_id, prompt.frame, [prompt])
             write_prompts_json(path, store, SHAPE)
-            assert read_prompts_json(path, SHAPE, partial=True) == store
+            assert read_prompts_json(path, SHAPE, partial=True) == {(): store}
         used = {
             m["path"] for o in json.loads(path.read_text())["objects"] for m in o.get("masks", [])
         }
@@ -282,5 +284,5 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space"):
         write_prompts_json(path, PromptStore([PointPrompt(2, 0, (1, 1))]), SHAPE)
-    assert read_prompts_json(path, SHAPE) == old
+    assert read_prompts_json(path, SHAPE) == {(): old}
     assert [p.name for p in tmp_path.iterdir()] == ["p.json"]

@@ -31,14 +31,14 @@ def fingerprint(value: int) -> Fingerprint:
 
 
 RUN = RunDescription(
-    prompts=PromptStore([POINT, MASK], axis="t").snapshot(),
+    prompts=(PromptStore([POINT, MASK], axis="t").snapshot(),),
     model=ModelIdentity("micro", "abc123"),
     input=fingerprint(0),
     settings={"direction": "both", "range": (0, 5), "group_size": 8},
     shape=SHAPE,
 )
 CHANGES = {
-    RunPart.PROMPTS: {"prompts": PromptStore([MASK], axis="t").snapshot()},
+    RunPart.PROMPTS: {"prompts": (PromptStore([MASK], axis="t").snapshot(),)},
     RunPart.MODEL: {"model": ModelIdentity("tiny", "def456")},
     RunPart.INPUT: {"input": fingerprint(1)},
     RunPart.SETTINGS: {"settings": {**RUN.settings, "direction": "forward"}},
@@ -88,7 +88,7 @@ def test_settings_are_compared_as_json() -> None:
 
 
 def test_another_axis_of_the_prompts_is_a_difference() -> None:
-    other = replace(RUN, prompts=replace(RUN.prompts, axis="z"))
+    other = replace(RUN, prompts=(replace(RUN.prompts[0], axis="z"),))
     assert "axis was t, now z" in str(compare(RUN, other)[0])
 
 

@@ -33,7 +33,7 @@ def movie(value=0):
 @pytest.fixture
 def description():
     return RunDescription(
-        prompts=PromptStore([POINT, MASK], axis="t").snapshot(),
+        prompts=(PromptStore([POINT, MASK], axis="t").snapshot(),),
         model=ModelIdentity("micro", "abc123"),
         input=Fingerprint.of(open_stack(movie(), axes="TYX")),
         settings={"direction": "both", "range": (0, 5), "group_size": 8},

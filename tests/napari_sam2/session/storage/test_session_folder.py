@@ -212,7 +212,7 @@ def test_a_run_folder_of_version_1_opens_and_is_upgraded(tmp_path: Path) -> None
             ]
             assert run.masks.get(2, (1,)).status is MaskStatus.LOCKED
             assert run.journal.last_checkpoint() == b"state"
-            assert len(run.describe().prompts.prompts) == 2
+            assert len(run.describe().prompts[0].prompts) == 2
     database = Database(path / "masks.sqlite")
     assert database.rows("SELECT number FROM version") == [(SCHEMA_VERSION,)]
     with database.transaction() as connection:

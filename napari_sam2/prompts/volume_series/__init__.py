@@ -1,0 +1,1 @@
+"""Prompts of a series of volumes: each has a position along t and along z."""

@@ -1,0 +1,1 @@
+"""Runs of the model through a series of volumes (t, z, y, x)."""

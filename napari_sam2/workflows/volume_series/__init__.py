@@ -1,0 +1,1 @@
+"""Segmentation of a series of volumes from files to files."""
