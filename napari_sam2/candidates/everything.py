@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 
@@ -13,11 +13,13 @@ from napari_sam2.candidates.candidate import Candidate, CandidateLimits
 from napari_sam2.candidates.point_grid import on_structure, point_grid, spaced_points
 from napari_sam2.candidates.proposals import Proposal, merge_proposals, propose
 from napari_sam2.candidates.selection import select_disjoint, touches_inner_edge
+from napari_sam2.candidates.tiles import tile_starts
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.masks.mask import MaskCrop
 
 Progress = Callable[[int, int], object]
 """Called with the numbers of finished views and of all views; its exceptions stop the search."""
@@ -70,7 +72,12 @@ class EverythingSearch:
         if self.diameter is not None and not self.diameter > 0:
             raise UserError(f"The diameter is {self.diameter:g}. Give a positive number of pixels.")
 
-    def find(self, index: PlaneIndex, progress: Progress | None = None) -> list[Candidate]:
+    def find(
+        self,
+        index: PlaneIndex,
+        progress: Progress | None = None,
+        occupied: Sequence[MaskCrop] = (),
+    ) -> list[Candidate]:
         """Return candidates without common pixels, best first.
 
         Parameters
@@ -79,7 +86,24 @@ class EverythingSearch:
             Full index of the plane.
         progress : callable or None
             Called after each view.
+        occupied : sequence of MaskCrop
+            Masks of objects that exist already, see :func:`select_disjoint`.
         """
+        found, closer, diameter = self._search(index, progress)
+        return self._combined(found, closer, diameter, occupied)
+
+    def proposals(self, index: PlaneIndex, progress: Progress | None = None) -> list[Candidate]:
+        """Return all candidates, which may overlap, for a search that ranks them by itself.
+
+        Parameters are those of :meth:`find`.
+        """
+        found, closer, _ = self._search(index, progress)
+        return _supported([*found, *closer])
+
+    def _search(
+        self, index: PlaneIndex, progress: Progress | None
+    ) -> tuple[list[Proposal], list[Proposal], float | None]:
+        """Return what the whole plane and the tiles show, and the diameter of the objects."""
         report = progress or (lambda done, total: None)
         full = self.placement.full
         grid = point_grid(full.image_shape, GRID_SIDE)
@@ -96,7 +120,7 @@ class EverythingSearch:
                 if not _is_cut(one.candidate, tile, self.encoder.shape)
             )
             report(done, 1 + len(tiles))
-        return self._combined(found, closer, diameter)
+        return found, closer, diameter
 
     def _propose(
         self, index: PlaneIndex, view: View, points: NDArray[np.float64], spacing: float
@@ -110,7 +134,11 @@ class EverythingSearch:
         return propose(self.encoder, index, view, kept, self.limits.min_score)
 
     def _combined(
-        self, found: list[Proposal], closer: list[Proposal], diameter: float | None
+        self,
+        found: list[Proposal],
+        closer: list[Proposal],
+        diameter: float | None,
+        occupied: Sequence[MaskCrop],
     ) -> list[Candidate]:
         """Select from proposals of the whole plane and of the tiles.
 
@@ -119,11 +147,12 @@ class EverythingSearch:
         """
         shape = self.encoder.shape
         if diameter is None or not closer:
-            return select_disjoint(_supported(found), shape, self.limits)
+            return select_disjoint(_supported(found), shape, self.limits, occupied)
         large = [one for one in found if _extent(one.candidate) > _overlap(diameter)]
         small = [one for one in found if _extent(one.candidate) <= _overlap(diameter)]
-        first = select_disjoint(_supported([*large, *closer]), shape, self.limits)
-        rest = select_disjoint(_supported(small), shape, self.limits, [one.crop for one in first])
+        first = select_disjoint(_supported([*large, *closer]), shape, self.limits, occupied)
+        taken = [*occupied, *(one.crop for one in first)]
+        rest = select_disjoint(_supported(small), shape, self.limits, taken)
         both = sorted([*first, *rest], key=lambda candidate: -candidate.score)
         return both[: self.limits.max_objects]
 
@@ -147,7 +176,7 @@ class EverythingSearch:
         if side >= max(shape):
             return []
         overlap = _overlap(diameter)
-        rows, columns = (_starts(length, side, overlap) for length in shape)
+        rows, columns = (tile_starts(length, side, overlap) for length in shape)
         points = spaced_points(shape, _POINT_SPACING * diameter)
         row, column = _nearest(points[:, 0], rows, side), _nearest(points[:, 1], columns, side)
         tiles = []
@@ -189,11 +218,3 @@ def _overlap(diameter: float) -> int:
 def _diameter(area: float) -> float:
     """Return the diameter of the disk with an area."""
     return 2 * sqrt(area / np.pi)
-
-
-def _starts(length: int, side: int, overlap: int) -> list[int]:
-    """Return where windows of ``side`` begin that cover a length with an overlap."""
-    if side >= length:
-        return [(length - side) // 2]
-    count = ceil((length - overlap) / (side - overlap))
-    return np.linspace(0, length - side, count).round().astype(int).tolist()

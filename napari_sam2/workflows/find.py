@@ -158,6 +158,7 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
         diameter=job.diameter,
         reporter=recorder,
     )
+    _check_found(job, candidates)
     if output is None:
         _write_prompts(job, stack, candidates)
     else:
@@ -205,6 +206,15 @@ def _checked_output(job: FindJob, stack: Stack) -> OutputDestination | None:
     output.check_apart(inputs)
     output.check_writable()
     return output
+
+
+def _check_found(job: FindJob, candidates: Sequence[Candidate]) -> None:
+    """Raise UserError if nothing fits what was asked for; a plane may hold nothing at all."""
+    if not candidates and job.find.source is CandidateSource.TEXT:
+        raise UserError(
+            f"Nothing on frame {job.frame} fits {job.find}. Nothing was written. Lower "
+            "--min-score, search another frame, or use other words."
+        )
 
 
 def _is_prompt_file(path: Path) -> bool:

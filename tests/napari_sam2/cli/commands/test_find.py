@@ -81,6 +81,11 @@ def test_objects_are_found_by_text(source, tmp_path, monkeypatch, capfd) -> None
     assert np.mean((tifffile.imread(labels) > 0) == (IMAGES > 100)) > 0.99
     assert run([*arguments, "text:house", "--overwrite"]) == ExitCode.BAD_INPUT
     assert "Nothing was found" in capfd.readouterr().err
+    empty = tmp_path / "candidates.json"
+    find = ["find", str(source), "--output", str(empty), "--find", "text:house"]
+    assert run(find) == ExitCode.BAD_INPUT
+    assert "fits text:house" in capfd.readouterr().err
+    assert not empty.exists()
 
 
 @pytest.mark.parametrize(
