@@ -9,8 +9,8 @@ from math import sqrt
 import numpy as np
 
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
+from napari_sam2.candidates.point_grid import tile_starts
 from napari_sam2.candidates.selection import select_disjoint, touches_inner_edge
-from napari_sam2.candidates.tiles import tile_starts
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View
 from napari_sam2.inference.protocol import ViewPrompts

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits
-from napari_sam2.candidates.point_grid import on_structure, point_grid, spaced_points
+from napari_sam2.candidates.point_grid import on_structure, point_grid, spaced_points, tile_starts
 from napari_sam2.candidates.proposals import Proposal, merge_proposals, propose
 from napari_sam2.candidates.selection import select_disjoint, touches_inner_edge
-from napari_sam2.candidates.tiles import tile_starts
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
 from napari_sam2.images.view import View

@@ -1,6 +1,8 @@
-"""Points at which a plane is searched for objects."""
+"""Points at which a plane is searched for objects, and the tiles in which it is."""
 
 from __future__ import annotations
+
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +60,11 @@ def on_structure(
     spans = (highest - lowest).max(axis=2)
     rows, columns = np.clip(points.round().astype(int), 0, np.array(spans.shape) - 1).T
     return np.asarray(spans[rows, columns] >= _MIN_RANGE)
+
+
+def tile_starts(length: int, side: int, overlap: int) -> list[int]:
+    """Return where windows of ``side`` pixels begin that cover a length with an overlap."""
+    if side >= length:
+        return [(length - side) // 2]
+    count = ceil((length - overlap) / (side - overlap))
+    return np.linspace(0, length - side, count).round().astype(int).tolist()

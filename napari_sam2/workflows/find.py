@@ -7,23 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from napari_sam2.candidates.by_example import ExampleSearch
 from napari_sam2.candidates.by_text import TextSearch
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
 from napari_sam2.candidates.everything import EverythingSearch
+from napari_sam2.candidates.examples import Examples
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.geometry import Window
-from napari_sam2.export.destination import OutputDestination, OutputKind
-from napari_sam2.export.labels import (
-    create_label_output,
-    discard_parts,
-    finish_label_output,
-    output_notes,
-)
-from napari_sam2.export.png import check_png_ids
-from napari_sam2.images.input_files import check_outside, input_paths
+from napari_sam2.export.candidates import check_candidate_output, write_candidate_labels
+from napari_sam2.export.labels import output_notes
+from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
@@ -37,6 +30,7 @@ from napari_sam2.inference.model_catalog import (
 from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL, load_text_detector
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.prompts.io import load_prompts
 from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt
@@ -47,8 +41,6 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import ModelInfo, Predictor
-
-_JSON = ".json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +59,8 @@ class FindJob:
     text_model : str
         What finds boxes by text, see
         :func:`napari_sam2.inference.text_detector.load_text_detector`.
+    prompts : Path or None
+        Prompts with masks, or labels, of the examples of a search by example.
     frame : int
         Position along the propagated axis.
     limits : CandidateLimits
@@ -81,6 +75,7 @@ class FindJob:
     output: Path
     find: SearchTarget = EVERYTHING
     text_model: str = DEFAULT_TEXT_MODEL
+    prompts: Path | None = None
     frame: int = 0
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
@@ -138,9 +133,16 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
         If the model or the device is not available.
     """
     check_search_options(job.find, job.text_model, job.diameter)
+    _check_examples(job)
     recorder = RecordingReporter(reporter)
     stack = _open(job)
-    output = _checked_output(job, stack)
+    inputs = input_paths(job.source, stack.source)
+    if job.prompts is not None:
+        inputs = (*inputs, job.prompts)
+    output = check_candidate_output(job.output, inputs, job.overwrite)
+    examples = (
+        None if job.prompts is None else Examples.of(job.find, load_prompts(job.prompts, stack))
+    )
     intensity = choose_intensity(stack, job.contrast, job.window)
     predictor = predictor_of(job.model, job.device, job.dtype, job.input_size)
     notes = () if output is None else output_notes(output, stack)
@@ -154,6 +156,7 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
         predictor,
         find=job.find,
         text_model=job.text_model,
+        examples=examples,
         limits=job.limits,
         diameter=job.diameter,
         reporter=recorder,
@@ -162,7 +165,8 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
     if output is None:
         _write_prompts(job, stack, candidates)
     else:
-        _write_labels(job, output, stack, candidates, predictor.info)
+        note = label_note(predictor.info)
+        write_candidate_labels(output, stack, job.frame, candidates, note, job.overwrite)
     return FindOutcome(tuple(candidates), job.output, predictor.info, tuple(recorder.messages))
 
 
@@ -173,6 +177,14 @@ def check_search_options(target: SearchTarget, text_model: str, diameter: float 
         raise UserError("--diameter has no effect on a search by text. Leave it out.")
     if not by_text and text_model != DEFAULT_TEXT_MODEL:
         raise UserError("--text-model has no effect without a phrase. Add --find text:PHRASE.")
+
+
+def _check_examples(job: FindJob) -> None:
+    by_example = job.find.source is CandidateSource.EXAMPLE
+    if by_example and job.prompts is None:
+        raise UserError("A search by example needs the masks of the examples: add --prompts FILE.")
+    if not by_example and job.prompts is not None:
+        raise UserError("--prompts has no effect without examples. Add --find like:ID.")
 
 
 def _open(job: FindJob) -> Stack:
@@ -192,46 +204,13 @@ def _open(job: FindJob) -> Stack:
     return stack
 
 
-def _checked_output(job: FindJob, stack: Stack) -> OutputDestination | None:
-    """Return where labels are written, or None for prompts; raise if it cannot be written."""
-    inputs = input_paths(job.source, stack.source)
-    if _is_prompt_file(job.output):
-        _check_prompt_file(job, inputs)
-        return None
-    output = OutputDestination.parse(job.output)
-    if job.overwrite:
-        output.check_removable()
-    else:
-        output.check_free("--overwrite it")
-    output.check_apart(inputs)
-    output.check_writable()
-    return output
-
-
 def _check_found(job: FindJob, candidates: Sequence[Candidate]) -> None:
     """Raise UserError if nothing fits what was asked for; a plane may hold nothing at all."""
-    if not candidates and job.find.source is CandidateSource.TEXT:
+    if not candidates and job.find.source is not CandidateSource.EVERYTHING:
         raise UserError(
             f"Nothing on frame {job.frame} fits {job.find}. Nothing was written. Lower "
-            "--min-score, search another frame, or use other words."
+            "--min-score, search another frame, or use other words or examples."
         )
-
-
-def _is_prompt_file(path: Path) -> bool:
-    name = path.name.lower()
-    return name.endswith(_JSON) and OutputKind.COCO.ending_of(name) is None
-
-
-def _check_prompt_file(job: FindJob, inputs: Sequence[Path]) -> None:
-    path = job.output
-    for read in inputs:
-        check_outside(path, read)
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}. Create it first.")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder. Give a file.")
-    if path.exists() and not job.overwrite:
-        raise UserError(f"{path} exists. Choose another file, or --overwrite it.")
 
 
 def search_plane(
@@ -242,6 +221,7 @@ def search_plane(
     *,
     find: SearchTarget = EVERYTHING,
     text_model: str = DEFAULT_TEXT_MODEL,
+    examples: Examples | None = None,
     limits: CandidateLimits,
     diameter: float | None = None,
     reporter: Reporter | None = None,
@@ -262,6 +242,8 @@ def search_plane(
         What is searched for.
     text_model : str
         What finds boxes by text.
+    examples : Examples or None
+        What is searched for by example.
     limits : CandidateLimits
         Which candidates are kept.
     diameter : float or None
@@ -275,23 +257,38 @@ def search_plane(
         If the text model cannot be loaded.
     """
     encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
-    placement = ViewPlacement(
-        stack.shape,
-        encoder.levels,
-        predictor.info.image_size,
-        predictor.info.token_stride,
-        ViewPolicy(),
-    )
-    search: EverythingSearch | TextSearch = EverythingSearch(encoder, placement, limits, diameter)
-    if find.source is CandidateSource.TEXT:
-        detector = load_text_detector(text_model, predictor.info.device)
-        search = TextSearch(encoder, placement, detector, find.phrases, limits)
+    search: EverythingSearch | TextSearch | ExampleSearch
+    search = _search(encoder, find, text_model, limits, diameter)
+    if examples is not None:
+        search = ExampleSearch(
+            EverythingSearch(encoder, _placement(encoder), limits, diameter), examples, stack.index
+        )
     target = reporter or NullReporter()
     with target.running():
         return search.find(
             stack.index(frame),
             lambda done, total: target.progress("Searching", done, total),
         )
+
+
+def _search(
+    encoder: ViewEncoder,
+    find: SearchTarget,
+    text_model: str,
+    limits: CandidateLimits,
+    diameter: float | None,
+) -> EverythingSearch | TextSearch:
+    if find.source is CandidateSource.TEXT:
+        detector = load_text_detector(text_model, encoder.predictor.info.device)
+        return TextSearch(encoder, _placement(encoder), detector, find.phrases, limits)
+    return EverythingSearch(encoder, _placement(encoder), limits, diameter)
+
+
+def _placement(encoder: ViewEncoder) -> ViewPlacement:
+    info = encoder.predictor.info
+    return ViewPlacement(
+        encoder.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
+    )
 
 
 def candidate_prompts(stack: Stack, frame: int, candidates: Sequence[Candidate]) -> PromptStore:
@@ -310,24 +307,3 @@ def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) 
 
 def _scores(candidates: Sequence[Candidate]) -> Mapping[int, float]:
     return {number: round(c.score, 4) for number, c in enumerate(candidates, 1)}
-
-
-def _write_labels(
-    job: FindJob,
-    output: OutputDestination,
-    stack: Stack,
-    candidates: Sequence[Candidate],
-    model: ModelInfo,
-) -> None:
-    ids = range(1, len(candidates) + 1)
-    if output.kind is OutputKind.PNG:
-        check_png_ids(ids)
-    if job.overwrite:
-        output.remove()
-    labels = create_label_output(output, stack, ids)
-    plane = np.zeros(stack.shape, np.uint32)
-    for number, candidate in zip(ids, candidates, strict=True):
-        plane[candidate.crop.window.slices][candidate.crop.logits > 0] = number
-    labels.write(stack.index(job.frame), Window.of(stack.shape), plane)
-    finish_label_output(output, stack, labels, ids, label_note(model))
-    discard_parts(output)
