@@ -47,7 +47,8 @@ class Resizing:
         rows, columns = self._weights
         y0, y1 = _span(bounds[0], bounds[2], self.source[0], self.target[0])
         x0, x1 = _span(bounds[1], bounds[3], self.source[1], self.target[1])
-        return rows[y0:y1] @ logits @ columns[x0:x1].T, (y0, x0)
+        part = rows[y0:y1] @ logits @ columns[x0:x1].T
+        return np.asarray(part, np.float32), (y0, x0)
 
 
 def _span(start: int, stop: int, source: int, target: int) -> tuple[int, int]:

@@ -1,4 +1,8 @@
-"""Label files: created before a run, filled during it and completed at its end; saving."""
+"""Label files: created before a run, filled during it and completed at its end; saving.
+
+The library of a format is imported where labels are written in it: some take a second, in which
+other threads hardly run.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import DTypeLike
 
 from napari_sam2.core.geometry import PlaneIndex, Window
-from napari_sam2.export.coco import write_label_coco
 from napari_sam2.export.destination import OutputDestination, OutputKind
-from napari_sam2.export.nifti import write_label_nifti
-from napari_sam2.export.ome_zarr import OmeZarrWriter
 from napari_sam2.export.place import affine_origin, output_calibration
-from napari_sam2.export.png import check_png_ids, write_label_pngs
-from napari_sam2.export.tiff import write_label_tiff
 from napari_sam2.images.calibration import PIXEL, SYMBOLS
 from napari_sam2.images.input_files import input_folder
 from napari_sam2.masks.label_array import LabelArray
@@ -59,6 +58,8 @@ def create_label_output(
     """
     ids = tuple(ids)
     if output.kind is OutputKind.PNG:
+        from napari_sam2.export.png import check_png_ids
+
         check_png_ids(ids)
     plain = output.kind is OutputKind.ZARR
     axes = stack.native_label_axes if plain else stack.label_axes
@@ -72,6 +73,8 @@ def create_label_output(
         axes=axes,
     )
     if output.kind is OutputKind.OME_ZARR:
+        from napari_sam2.export.ome_zarr import OmeZarrWriter
+
         OmeZarrWriter(output.path, stack).begin(ids)
     return labels
 
@@ -129,15 +132,25 @@ def finish_label_output(
         case OutputKind.ZARR:
             pass
         case OutputKind.OME_ZARR:
+            from napari_sam2.export.ome_zarr import OmeZarrWriter
+
             OmeZarrWriter(output.path, stack).finish(labels, ids)
         case OutputKind.TIFF:
+            from napari_sam2.export.tiff import write_label_tiff
+
             calibration = output_calibration(stack)
             write_label_tiff(output.path, labels.array, stack.label_axes, calibration, note)
         case OutputKind.NIFTI:
+            from napari_sam2.export.nifti import write_label_nifti
+
             write_label_nifti(output.path, stack, labels.array, note)
         case OutputKind.COCO:
+            from napari_sam2.export.coco import write_label_coco
+
             write_label_coco(output.path, stack, labels.array, note)
         case OutputKind.PNG:
+            from napari_sam2.export.png import write_label_pngs
+
             write_label_pngs(output.path, stack, labels.array, ids)
 
 

@@ -11,7 +11,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.inference.refinement import MaskRefiner, Refined, RefinementOutcome
 from napari_sam2.session.actions.actions import MaskRefined, RunAdvanced
 from napari_sam2.tracking.plan import Plan, PropagationRequest, make_plan
-from napari_sam2.tracking.propagation import Propagation, SweptFrame
+from napari_sam2.tracking.propagation import Propagation, SweptFrame, TrackedFrame
 
 if TYPE_CHECKING:
     from napari_sam2.images.coordinates import FixedPosition
@@ -77,7 +77,7 @@ class SessionRuns:
     ) -> None:
         self._pipeline = pipeline
         self._resolver = resolver
-        self._store = store
+        self._masks = store
         self._editor = editor
         self._tracks = tracks
         self._refiner = refiner
@@ -145,17 +145,16 @@ class SessionRuns:
         with self._pipeline.prefetcher() as prefetcher:
             frames = self._sweep(plan, prompts, prefetcher, "", resume=False)
             while (frame := self._next(frames)) is not None:
-                advanced = RunAdvanced(self._position, 0, frame.done)
-                self._editor.store([*frame.results, *frame.revised], advanced)
+                self._store(frame, 0)
                 yield frame.done
 
     def _sweep(
         self, plan: Plan, prompts: RunPrompts, prefetcher: Prefetcher, run_id: str, *, resume: bool
-    ) -> Iterator[SweptFrame]:
+    ) -> Iterator[TrackedFrame]:
         make_runner = partial(self._pipeline.sweep_runner, prefetcher, prompts)
-        exclusion = self._pipeline.exclusion(plan, self._store)
-        store, every = self._store, self._checkpoint_every
-        propagation = Propagation(make_runner, store, self._journal, every, run_id, exclusion)
+        exclusion = self._pipeline.exclusion(plan, self._masks)
+        masks, every = self._masks, self._checkpoint_every
+        propagation = Propagation(make_runner, masks, self._journal, every, run_id, exclusion)
         return propagation.run(plan, self._state.cancelled, resume=resume)
 
     def _run(
@@ -174,22 +173,32 @@ class SessionRuns:
             frames = self._sweep(plan, prompts, prefetcher, run_id, resume=resume)
             try:
                 while (frame := self._next(frames)) is not None:
-                    results = [*frame.results, *frame.revised]
-                    advanced = RunAdvanced(self._position, run, frame.done)
                     with self._history.join(token):
-                        self._editor.store(results, advanced)
-                    for result in frame.results:
+                        swept = self._store(frame, run)
+                    for result in swept.results:
                         recorders[result.object_id].add(result)
                     self._state.advance(frame.done)
-                    yield from results
+                    yield from (*swept.results, *swept.revised)
             finally:
                 with self._history.join(token):
                     for recorder in recorders.values():
                         recorder.finish()
 
-    def _next(self, frames: Iterator[SweptFrame]) -> SweptFrame | None:
+    def _next(self, frames: Iterator[TrackedFrame]) -> TrackedFrame | None:
         with self._model_lock:
             return next(frames, None)
+
+    def _store(self, frame: TrackedFrame, run: int) -> SweptFrame:
+        """Let the objects of a frame compete for pixels, and store and return the results.
+
+        Edits of other threads come before all of this or after it, so that the action log has
+        the order in which the masks changed.
+        """
+        with self._history.edit("Store masks"):
+            swept = frame.exclude()
+            advanced = RunAdvanced(self._position, run, frame.done)
+            self._editor.store([*swept.results, *swept.revised], advanced)
+        return swept
 
     def refine(
         self, objects: Iterable[int] | None, frames: Iterable[int] | None
@@ -232,5 +241,6 @@ class SessionRuns:
     ) -> None:
         object_id, frame = refined.object_id, refined.frame
         action = MaskRefined(self._position, object_id, frame, rivals, replace)
-        shared = self._pipeline.share_pixels(self._store, refined, rivals)
-        self._editor.store(shared, action, replace=replace)
+        with self._history.edit("Store masks"):
+            shared = self._pipeline.share_pixels(self._masks, refined, rivals)
+            self._editor.store(shared, action, replace=replace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.masks.segmentation_store import SegmentationStore
@@ -31,6 +32,23 @@ class SweptFrame:
     results: tuple[FrameResult, ...]
     done: int
     revised: tuple[FrameResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFrame:
+    """A frame of one sweep whose objects were tracked, and have not competed for pixels yet.
+
+    Parameters
+    ----------
+    done : int
+        Number of frames swept so far, including those before an interruption.
+    exclude : Callable
+        Lets the objects compete with each other and with the stored masks, and returns the
+        results. Call it once, and store the results before any stored mask of the frame changes.
+    """
+
+    done: int
+    exclude: Callable[[], SweptFrame]
 
 
 @dataclass(frozen=True)
@@ -63,8 +81,8 @@ class Propagation:
 
     def run(
         self, plan: Plan, cancelled: Callable[[], bool], *, resume: bool = False
-    ) -> Iterator[SweptFrame]:
-        """Yield the results of one frame after the other; store each before requesting the next.
+    ) -> Iterator[TrackedFrame]:
+        """Yield one frame after the other; store its results before requesting the next.
 
         Parameters
         ----------
@@ -87,9 +105,10 @@ class Propagation:
                 for done in range(first, len(sweep.frames)):
                     if cancelled():
                         return self._checkpoint(number, done, runner)
-                    results = self._results(runner, sweep, sweep.frames[done])
-                    results, revised = self._exclude(runner, number, sweep.frames[done], results)
-                    yield SweptFrame(results, before + done + 1, revised)
+                    frame, swept = sweep.frames[done], before + done + 1
+                    results = self._results(runner, sweep, frame)
+                    exclude = partial(self._exclude, runner, number, frame, results, swept)
+                    yield TrackedFrame(swept, exclude)
                     if (done + 1) % self.checkpoint_every == 0:
                         self._checkpoint(number, done + 1, runner)
             before += len(sweep.frames)
@@ -103,14 +122,19 @@ class Propagation:
         )
 
     def _exclude(
-        self, runner: SweepRunner, number: int, frame: int, results: tuple[FrameResult, ...]
-    ) -> tuple[tuple[FrameResult, ...], tuple[FrameResult, ...]]:
-        """Return the results after the competition for pixels, and earlier ones that changed."""
+        self,
+        runner: SweepRunner,
+        number: int,
+        frame: int,
+        results: tuple[FrameResult, ...],
+        done: int,
+    ) -> SweptFrame:
+        """Return the results after the competition for pixels."""
         if self.exclusion is None or not results:
-            return results, ()
+            return SweptFrame(results, done)
         found = self.exclusion.apply(number, frame, results)
         runner.exclude(found.excluded)
-        return found.results, found.revised
+        return SweptFrame(found.results, done, found.revised)
 
     def _blended(self, sweep: Sweep, task: Task, result: FrameResult) -> FrameResult:
         if not task.blended or task.role is Role.CONDITION:

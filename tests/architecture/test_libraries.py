@@ -74,6 +74,11 @@ def test_the_core_loads_no_viewer_and_no_model() -> None:
     assert not loaded_by(*(f"napari_sam2.{name}" for name in CORE)) & (VIEWER | MODEL)
 
 
+def test_saving_a_tiff_loads_no_library_of_another_format() -> None:
+    others = {"nibabel", "pydicom", "ome_zarr_models", "PIL"}
+    assert not loaded_by("napari_sam2.export.labels", "napari_sam2.export.tiff") & others
+
+
 @pytest.mark.parametrize("package", ["sam2_model", "napari_sam2"])
 def test_libraries(package: str) -> None:
     check = _model_libraries if package == "sam2_model" else _plugin_libraries

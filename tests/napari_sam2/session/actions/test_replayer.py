@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +19,18 @@ from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.actions.replayer import ActionReplayer
 from napari_sam2.session.saved_sessions import create_saved_sessions, open_session_folder
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.tracking.exclusion import Exclusion
 from napari_sam2.tracking.plan import PropagationRequest
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.session_states import replayed, state_of
-from tests.napari_sam2.session.history.test_edit_history import EDITS, FULL, MOVIE, click, edit
+from tests.napari_sam2.session.history.test_edit_history import (
+    EDITS,
+    FULL,
+    MOVIE,
+    PATHS,
+    click,
+    edit,
+)
 from tests.napari_sam2.session.storage.test_session_folder import reopen, save_in
 
 KINDS = [*EDITS, "undo", "redo", "reopen session"]
@@ -75,6 +85,34 @@ def test_edits_during_a_run_are_repeated_between_its_frames(tmp_path: Path) -> N
             break
     run.close()
     list(session.propagate())
+    assert same(sessions)
+
+
+def test_an_edit_while_a_frame_is_stored_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = save_in(tmp_path)
+    session = sessions[()]
+    click(session, 1, 0)
+    # Object 2 has the pixels that object 1 is tracked to.
+    session.prompts.set(2, 2, [PointPrompt(2, 2, PATHS[0][2])])
+    session.preview(2, 2)
+    session.lock(2, [2])
+    compete, editors = Exclusion.apply, []
+
+    def compete_and_edit(*args: Any) -> Any:
+        found = compete(*args)
+        if any(record.object_id == 2 for record in args[0].store.records(args[2])):
+            editors.append(Thread(target=session.delete_object, args=(2,)))
+            editors[-1].start()
+            editors[-1].join(0.2)
+        return found
+
+    monkeypatch.setattr(Exclusion, "apply", compete_and_edit)
+    list(session.propagate(PropagationRequest((1,))))
+    monkeypatch.undo()
+    (editor,) = editors
+    editor.join()
     assert same(sessions)
 
 
