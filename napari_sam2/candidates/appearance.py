@@ -54,7 +54,7 @@ def describe(
     for number, view in _views(placement, crops).items():
         by_view.setdefault(view, []).append(number)
     for view, numbers in by_view.items():
-        image = encoder.image(index, view).mean(axis=2)
+        image = encoder.image(index, view).mean(axis=2, dtype=np.float32)
         features = encoder.predictor.feature_map(encoder.encode(index, view))
         for number in numbers:
             rows[number] = _describe(crops[number], view, image, features)
@@ -77,7 +77,7 @@ def _views(placement: ViewPlacement, crops: Sequence[MaskCrop]) -> dict[int, Vie
 
 
 def _describe(
-    crop: MaskCrop, view: View, image: NDArray[np.float64], features: NDArray[np.float32]
+    crop: MaskCrop, view: View, image: NDArray[np.float32], features: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     mask, ring, window = _mask_and_ring(crop, view.window)
     inside, around = (_means(pixels, window, view, features) for pixels in (mask, ring))
