@@ -101,7 +101,7 @@ marks = st.integers(1, 8)
 
 @given(marks, st.integers(0, 8), st.integers(0, 2**16))
 @settings(max_examples=40, deadline=None)
-def test_similarity_is_bounded_and_on_average_higher_for_the_kind_of_the_examples(
+def test_similarity_is_bounded_and_higher_on_average_for_the_right_kind(
     n_like, n_unlike, seed
 ) -> None:
     random = np.random.default_rng(seed)
