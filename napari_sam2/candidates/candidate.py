@@ -18,6 +18,8 @@ class CandidateSource(Enum):
     """Masks of a grid of points over the plane."""
     TEXT = "text"
     """Masks of the boxes that a detector finds by a phrase."""
+    EXAMPLE = "like"
+    """Masks of a grid of points that look like examples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +31,9 @@ class Candidate:
     crop : MaskCrop
         The mask.
     score : float
-        Product of the predicted IoU and the stability of the mask, in 0..1; by text, see
-        :class:`napari_sam2.candidates.by_text.TextSearch`.
+        In 0..1: the product of the predicted IoU and the certainty of the mask's pixels; otherwise
+        see :class:`napari_sam2.candidates.by_text.TextSearch` and
+        :class:`napari_sam2.candidates.by_example.ExampleRanking`.
     source : CandidateSource
         How it was found.
     """

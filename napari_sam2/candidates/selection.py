@@ -93,32 +93,6 @@ def _by_score(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda c: (-c.score, c.crop.window, c.crop.area))
 
 
-def disjoint_rows(masks: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[int]:
-    """Return which masks of one view are selected by the rule of :func:`select_disjoint`.
-
-    Parameters
-    ----------
-    masks : NDArray[np.bool_]
-        (N, h, w).
-    scores : NDArray[np.float32]
-        (N,).
-
-    Returns
-    -------
-    list of int
-        Indices, best first.
-    """
-    window = Window.of((masks.shape[1], masks.shape[2]))
-    owners = _Owners(window.shape)
-    selected: list[int] = []
-    for row in np.argsort(-scores, kind="stable"):
-        free = owners.free_part(window, masks[row])
-        if free is not None:
-            owners.add(window, free)
-            selected.append(int(row))
-    return selected
-
-
 def touches_inner_edge(box: Window, window: Window, shape: tuple[int, int]) -> bool:
     """Return whether a mask's box ends at an edge of a window that is not an edge of the plane."""
     edges: Sequence[tuple[bool, bool]] = (

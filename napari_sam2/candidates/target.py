@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from napari_sam2.candidates.candidate import CandidateSource
 from napari_sam2.core.errors import UserError
 
+_UNLIKE = "not"
+
 
 @dataclass(frozen=True, slots=True)
 class SearchTarget:
-    """What a search looks for: everything, or what fits one of several phrases.
+    """What a search looks for: everything, what fits one of several phrases, or what looks alike.
 
     Parameters
     ----------
@@ -18,20 +20,28 @@ class SearchTarget:
         How candidates are found.
     phrases : tuple of str
         What to find by text; empty otherwise.
+    like, unlike : tuple of int
+        Ids of the examples and counter-examples; empty otherwise.
 
     Raises
     ------
     UserError
-        If a phrase is empty.
+        If a phrase is empty, there is no example, or one is a counter-example too.
     """
 
     source: CandidateSource = CandidateSource.EVERYTHING
     phrases: tuple[str, ...] = ()
+    like: tuple[int, ...] = ()
+    unlike: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         by_text = self.source is CandidateSource.TEXT
         if by_text and not (self.phrases and all(self.phrases)):
             raise UserError('A phrase is empty. Give words, as in text:"red car".')
+        if self.source is CandidateSource.EXAMPLE and not self.like:
+            raise UserError("There is no example. Give the id of an object, as in like:3.")
+        if both := set(self.like) & set(self.unlike):
+            raise UserError(f"Object {min(both)} is an example and a counter-example. Choose one.")
 
     @classmethod
     def parse(cls, text: str) -> SearchTarget:
@@ -40,7 +50,8 @@ class SearchTarget:
         Parameters
         ----------
         text : str
-            ``everything``, or ``text:PHRASE;PHRASE...``, each phrase in quotes or not.
+            ``everything``; ``text:PHRASE;PHRASE...``, each phrase in quotes or not; or
+            ``like:ID,ID...`` with ``;not:ID,ID...`` behind it for counter-examples.
 
         Raises
         ------
@@ -53,12 +64,31 @@ class SearchTarget:
         if kind == CandidateSource.TEXT.value:
             phrases = (part.strip().strip("\"'").strip() for part in rest.split(";"))
             return cls(CandidateSource.TEXT, tuple(phrases))
-        raise UserError(f'--find does not know "{text}". Give everything or text:"PHRASE".')
+        if kind == CandidateSource.EXAMPLE.value:
+            like, _, unlike = rest.partition(f";{_UNLIKE}:")
+            return cls(CandidateSource.EXAMPLE, like=_ids(like), unlike=_ids(unlike))
+        raise UserError(
+            f'--find does not know "{text}". Give everything, like:ID or text:"PHRASE".'
+        )
 
     def __str__(self) -> str:
         if self.source is CandidateSource.TEXT:
             return f"text:{';'.join(self.phrases)}"
+        if self.source is CandidateSource.EXAMPLE:
+            unlike = f";{_UNLIKE}:{_join(self.unlike)}" if self.unlike else ""
+            return f"{self.source.value}:{_join(self.like)}{unlike}"
         return self.source.value
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise UserError(f'"{text}" are no ids of objects. Give numbers, as in like:3,5;not:8.')
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _join(ids: tuple[int, ...]) -> str:
+    return ",".join(map(str, ids))
 
 
 EVERYTHING = SearchTarget()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 FindOption = Annotated[
-    str | None, typer.Option(metavar="WHAT", help='everything, or text:"PHRASE";"PHRASE"...')
+    str | None, typer.Option(metavar="WHAT", help='everything, like:ID,ID;not:ID, or text:"PHRASE"')
 ]
 TextModelOption = Annotated[
     str | None, typer.Option(metavar="NAME|FOLDER", help="What finds boxes by text.")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.atomic_files import write_text
-from napari_sam2.export.object_classes import UNCLASSIFIED
+from napari_sam2.export.classes.object_classes import UNCLASSIFIED
 from napari_sam2.export.place import output_calibration
 from napari_sam2.export.planes import LabelPlane, label_planes
 

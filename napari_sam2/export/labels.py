@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import DTypeLike, NDArray
 
 from napari_sam2.core.geometry import PlaneIndex, Window
+from napari_sam2.export.classes.object_classes import NO_CLASSES, ObjectClasses
 from napari_sam2.export.destination import OutputDestination, OutputKind
-from napari_sam2.export.object_classes import NO_CLASSES, ObjectClasses
 from napari_sam2.export.place import affine_origin, output_calibration
 from napari_sam2.images.calibration import PIXEL, SYMBOLS
 from napari_sam2.images.input_files import input_folder

@@ -232,6 +232,9 @@ class Predictor(Protocol):
     def deserialize_embedding(self, stored: EmbeddingArrays) -> ImageEmbedding:
         """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
 
+    def feature_map(self, encoding: ImageEmbedding) -> NDArray[np.float32]:
+        """Return the image features (C, h, w), h x w memory tokens that cover the image."""
+
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
 

@@ -124,6 +124,10 @@ class SAM2Predictor:
         """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
         return EncodedView.from_arrays(stored, self.model.device)
 
+    def feature_map(self, encoding: ImageEmbedding) -> NDArray[np.float32]:
+        """Return the features (C, h, w) of the highest level of the image encoder."""
+        return np.asarray(_own(encoding).features.top[0].float().cpu().numpy())
+
     @torch.inference_mode()
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks of one prompt on one image, without memory.

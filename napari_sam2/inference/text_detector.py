@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -88,8 +89,9 @@ class ZeroShotDetector:
         )
 
 
+@lru_cache(maxsize=1)
 def load_text_detector(model: str = DEFAULT_TEXT_MODEL, device: str = "cpu") -> TextDetector:
-    """Load a text model.
+    """Load a text model; the last one stays in memory, for the searches of a run.
 
     Parameters
     ----------

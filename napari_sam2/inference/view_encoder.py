@@ -126,10 +126,13 @@ class ViewEncoder:
         pixel = max(view.image_shape) / (self.predictor.info.image_size // _MASK_STRIDE)
         return smooth_contour(logits, pixel)
 
-    def mask_to_plane(self, view: View, logits: NDArray[np.float32]) -> MaskCrop:
+    def mask_to_plane(
+        self, view: View, logits: NDArray[np.float32], offset: tuple[int, int] = (0, 0)
+    ) -> MaskCrop:
         """Return logits (H, W) of the view's image as a crop at the plane's full resolution.
 
         The crop contains every positive pixel on the plane and a rim of background around them.
+        The logits may be of a part of the image that begins at ``offset`` (y, x).
         """
         bounds = positive_bounds(logits)
         if bounds is None:
@@ -144,7 +147,8 @@ class ViewEncoder:
         crop, factor = logits[y0:y1, x0:x1], view.factor
         if factor > 1:
             crop = ndimage.zoom(crop, factor, order=1, mode="nearest", grid_mode=True)
-        top, left = y0 * factor + view.window.y0, x0 * factor + view.window.x0
+        top = (y0 + offset[0]) * factor + view.window.y0
+        left = (x0 + offset[1]) * factor + view.window.x0
         placed = Window(top, left, top + crop.shape[0], left + crop.shape[1])
         inside = placed.clip(self.shape)
         cut = crop[inside.y0 - top : inside.y1 - top, inside.x0 - left : inside.x1 - left]

@@ -8,22 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from napari_sam2.candidates.by_example import ExampleSearch
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
-from napari_sam2.candidates.search import make_search
+from napari_sam2.candidates.everything import EverythingSearch
+from napari_sam2.candidates.examples import Examples
+from napari_sam2.candidates.search import CandidateSearch, make_search
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.core.errors import UserError
-from napari_sam2.core.geometry import Window
-from napari_sam2.export.destination import OutputDestination, OutputKind
-from napari_sam2.export.labels import (
-    create_label_output,
-    discard_parts,
-    finish_label_output,
-    output_notes,
-)
-from napari_sam2.export.png import check_png_ids
-from napari_sam2.images.input_files import check_outside, input_paths
+from napari_sam2.export.candidates import check_candidate_output, write_candidate_labels
+from napari_sam2.export.labels import output_notes
+from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
@@ -37,19 +31,19 @@ from napari_sam2.inference.model_catalog import (
 from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL, load_text_detector
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
+from napari_sam2.prompts.io import load_prompts
 from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.reporter import NullReporter, RecordingReporter, Reporter
 
 if TYPE_CHECKING:
+    from napari_sam2.core.geometry import PlaneIndex
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import ModelInfo, Predictor
     from napari_sam2.inference.text_detector import TextDetector
     from napari_sam2.masks.mask import MaskCrop
-
-_JSON = ".json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +62,8 @@ class FindJob:
     text_model : str
         What finds boxes by text, see
         :func:`napari_sam2.inference.text_detector.load_text_detector`.
+    prompts : Path or None
+        Prompts with masks, or labels, of the examples of a search by example.
     frame : int
         Position along the propagated axis.
     limits : CandidateLimits
@@ -82,6 +78,7 @@ class FindJob:
     output: Path
     find: SearchTarget = EVERYTHING
     text_model: str = DEFAULT_TEXT_MODEL
+    prompts: Path | None = None
     frame: int = 0
     model: str | Path = AUTO_MODEL
     device: str = AUTO_DEVICE
@@ -139,9 +136,16 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
         If the model or the device is not available.
     """
     check_search_options(job.find, job.text_model, job.diameter)
+    _check_examples(job)
     recorder = RecordingReporter(reporter)
     stack = _open(job)
-    output = _checked_output(job, stack)
+    inputs = input_paths(job.source, stack.source)
+    if job.prompts is not None:
+        inputs = (*inputs, job.prompts)
+    output = check_candidate_output(job.output, inputs, job.overwrite)
+    examples = (
+        None if job.prompts is None else Examples.of(job.find, load_prompts(job.prompts, stack))
+    )
     intensity = choose_intensity(stack, job.contrast, job.window)
     predictor = predictor_of(job.model, job.device, job.dtype, job.input_size)
     notes = () if output is None else output_notes(output, stack)
@@ -155,14 +159,17 @@ def find_candidates(job: FindJob, reporter: Reporter | None = None) -> FindOutco
         predictor,
         find=job.find,
         text_model=job.text_model,
+        examples=examples,
         limits=job.limits,
         diameter=job.diameter,
         reporter=recorder,
     )
+    _check_found(job, candidates)
     if output is None:
         _write_prompts(job, stack, candidates)
     else:
-        _write_labels(job, output, stack, candidates, predictor.info)
+        note = label_note(predictor.info)
+        write_candidate_labels(output, stack, job.frame, candidates, note, job.overwrite)
     return FindOutcome(tuple(candidates), job.output, predictor.info, tuple(recorder.messages))
 
 
@@ -173,6 +180,14 @@ def check_search_options(target: SearchTarget, text_model: str, diameter: float 
         raise UserError("--diameter has no effect on a search by text. Leave it out.")
     if not by_text and text_model != DEFAULT_TEXT_MODEL:
         raise UserError("--text-model has no effect without a phrase. Add --find text:PHRASE.")
+
+
+def _check_examples(job: FindJob) -> None:
+    by_example = job.find.source is CandidateSource.EXAMPLE
+    if by_example and job.prompts is None:
+        raise UserError("A search by example needs the masks of the examples: add --prompts FILE.")
+    if not by_example and job.prompts is not None:
+        raise UserError("--prompts has no effect without examples. Add --find like:ID.")
 
 
 def _open(job: FindJob) -> Stack:
@@ -192,37 +207,13 @@ def _open(job: FindJob) -> Stack:
     return stack
 
 
-def _checked_output(job: FindJob, stack: Stack) -> OutputDestination | None:
-    """Return where labels are written, or None for prompts; raise if it cannot be written."""
-    inputs = input_paths(job.source, stack.source)
-    if _is_prompt_file(job.output):
-        _check_prompt_file(job, inputs)
-        return None
-    output = OutputDestination.parse(job.output)
-    if job.overwrite:
-        output.check_removable()
-    else:
-        output.check_free("--overwrite it")
-    output.check_apart(inputs)
-    output.check_writable()
-    return output
-
-
-def _is_prompt_file(path: Path) -> bool:
-    name = path.name.lower()
-    return name.endswith(_JSON) and OutputKind.COCO.ending_of(name) is None
-
-
-def _check_prompt_file(job: FindJob, inputs: Sequence[Path]) -> None:
-    path = job.output
-    for read in inputs:
-        check_outside(path, read)
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {path.parent}. Create it first.")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder. Give a file.")
-    if path.exists() and not job.overwrite:
-        raise UserError(f"{path} exists. Choose another file, or --overwrite it.")
+def _check_found(job: FindJob, candidates: Sequence[Candidate]) -> None:
+    """Raise UserError if nothing fits what was asked for; a plane may hold nothing at all."""
+    if not candidates and job.find.source is not CandidateSource.EVERYTHING:
+        raise UserError(
+            f"Nothing on frame {job.frame} fits {job.find}. Nothing was written. Lower "
+            "--min-score, search another frame, or use other words or examples."
+        )
 
 
 def search_plane(
@@ -233,6 +224,7 @@ def search_plane(
     *,
     find: SearchTarget = EVERYTHING,
     text_model: str | TextDetector = DEFAULT_TEXT_MODEL,
+    examples: Examples | None = None,
     limits: CandidateLimits,
     diameter: float | None = None,
     occupied: Sequence[MaskCrop] = (),
@@ -254,6 +246,8 @@ def search_plane(
         What is searched for.
     text_model : str or TextDetector
         What finds boxes by text; a name or folder is loaded.
+    examples : Examples or None
+        What is searched for by example.
     limits : CandidateLimits
         Which candidates are kept.
     diameter : float or None
@@ -270,18 +264,34 @@ def search_plane(
         If the text model cannot be loaded.
     """
     encoder = ViewEncoder(stack, intensity, predictor, FeatureCache(0))
-    info = predictor.info
-    placement = ViewPlacement(
-        stack.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
+    placement = _placement(encoder)
+    load = partial(_detector, text_model, predictor.info.device)
+    search: CandidateSearch = (
+        make_search(find, encoder, placement, limits, load_detector=load, diameter=diameter)
+        if examples is None
+        else ExampleSearch(
+            EverythingSearch(encoder, placement, limits, diameter), examples, stack.index
+        )
     )
-    load = partial(_detector, text_model, info.device)
-    search = make_search(find, encoder, placement, limits, load_detector=load, diameter=diameter)
-    target = reporter or NullReporter()
-    with target.running():
+    return _find(search, stack.index(frame), occupied, reporter or NullReporter())
+
+
+def _placement(encoder: ViewEncoder) -> ViewPlacement:
+    info = encoder.predictor.info
+    return ViewPlacement(
+        encoder.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
+    )
+
+
+def _find(
+    search: CandidateSearch,
+    index: PlaneIndex,
+    occupied: Sequence[MaskCrop],
+    reporter: Reporter,
+) -> list[Candidate]:
+    with reporter.running():
         return search.find(
-            stack.index(frame),
-            lambda done, total: target.progress("Searching", done, total),
-            occupied,
+            index, lambda done, total: reporter.progress("Searching", done, total), occupied
         )
 
 
@@ -313,24 +323,3 @@ def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) 
 
 def _scores(candidates: Sequence[Candidate]) -> Mapping[int, float]:
     return {number: round(c.score, 4) for number, c in enumerate(candidates, 1)}
-
-
-def _write_labels(
-    job: FindJob,
-    output: OutputDestination,
-    stack: Stack,
-    candidates: Sequence[Candidate],
-    model: ModelInfo,
-) -> None:
-    ids = range(1, len(candidates) + 1)
-    if output.kind is OutputKind.PNG:
-        check_png_ids(ids)
-    if job.overwrite:
-        output.remove()
-    labels = create_label_output(output, stack, ids)
-    plane = np.zeros(stack.shape, np.uint32)
-    for number, candidate in zip(ids, candidates, strict=True):
-        plane[candidate.crop.window.slices][candidate.crop.logits > 0] = number
-    labels.write(stack.index(job.frame), Window.of(stack.shape), plane)
-    finish_label_output(output, stack, labels, ids, label_note(model))
-    discard_parts(output)

@@ -43,6 +43,11 @@ def check_prompt_source(job: SegmentationJob) -> str | None:
         raise UserError(
             "Give --prompts FILE or --find everything or text:PHRASE: one of them is needed."
         )
+    if job.find is not None and job.find.source is CandidateSource.EXAMPLE:
+        raise UserError(
+            "segment does not search by example. Run find with --find like:ID --prompts FILE, and "
+            "give its output to segment --prompts."
+        )
     check_search_options(job.find or EVERYTHING, job.text_model, job.diameter)
     _check_find_every(job)
     if job.prompts is None:

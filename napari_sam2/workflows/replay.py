@@ -14,9 +14,9 @@ import numpy as np
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.export.classes.object_classes import ObjectClasses
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import save_labels
-from napari_sam2.export.object_classes import ObjectClasses
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, predictor_of
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.mask import MaskStatus

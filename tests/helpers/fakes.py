@@ -113,6 +113,12 @@ class FakePredictor:
         y, x = stored.arrays["token"].view(np.float64)
         return FakeEncoding(stored.arrays["brightness"].view(np.float32), (float(y), float(x)))
 
+    def feature_map(self, encoding: FakeEncoding) -> NDArray[np.float32]:
+        tokens = self.info.image_size // self.info.token_stride
+        zoom = tokens / encoding.shape[0], tokens / encoding.shape[1]
+        small = ndimage.zoom(encoding.brightness, zoom, order=1, mode="nearest", grid_mode=True)
+        return np.stack((small, small**2))
+
     def predict(self, encoding: FakeEncoding, prompt: ViewPrompts) -> MaskCandidates:
         self.calls["click"] += 1
         logits, score, _ = self._answer(encoding, prompt)

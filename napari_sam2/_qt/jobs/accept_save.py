@@ -210,9 +210,9 @@ def _save(sessions: SessionGroup, path: Path | None, label_format: str) -> tuple
         The file, the number of objects, and what the file does not store.
     """
     # Imported in the thread of the job, as the libraries of all formats take long to import.
+    from napari_sam2.export.classes.object_classes import ObjectClasses
     from napari_sam2.export.destination import OutputDestination
     from napari_sam2.export.labels import free_path, save_labels
-    from napari_sam2.export.object_classes import ObjectClasses
 
     target = path or free_path(sessions.stack, label_format)
     note = "" if sessions.predictor.info.trained else "untrained"

@@ -36,6 +36,10 @@ _Source = Annotated[
 _Output = Annotated[
     Path, typer.Option(help="Prompts: .json; or labels: .tif and the formats of segment.")
 ]
+_Prompts = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Masks of the examples of like:ID: .json, labels."),
+]
 _Frame = Annotated[int | None, typer.Option(help="Frame to search, counted from 0.")]
 _Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
 _Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1, mps or tcp://HOST:8786.")]
@@ -54,6 +58,7 @@ def find(
     output: _Output,
     find: FindOption = None,
     text_model: TextModelOption = None,
+    prompts: _Prompts = None,
     frame: _Frame = None,
     min_score: MinScoreOption = None,
     min_area: MinAreaOption = None,
@@ -84,6 +89,7 @@ def find(
     options = given(
         find=find,
         text_model=text_model,
+        prompts=prompts,
         frame=frame,
         diameter=diameter,
         model=model,

@@ -175,6 +175,11 @@ class PredictorHost:
         return self._hold(self._predictor.deserialize_embedding(stored))
 
     @_reporting
+    def feature_map(self, embedding: Held) -> NDArray[np.float32]:
+        """Return the image features (C, h, w)."""
+        return self._predictor.feature_map(self._embedding(embedding))
+
+    @_reporting
     def predict(self, embedding: Held, prompt: PackedPrompts) -> PackedCandidates:
         """Return the masks for the prompts of one object."""
         found = self._predictor.predict(self._embedding(embedding), prompt.unpack())

@@ -119,6 +119,10 @@ class RemotePredictor:
         """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
         return self._held_by_worker(RemoteEmbedding(stored.shape, stored))
 
+    def feature_map(self, encoding: ImageEmbedding) -> NDArray[np.float32]:
+        """Return the image features (C, h, w), h x w memory tokens that cover the image."""
+        return self._with(encoding, lambda actor, held: actor.feature_map(held), np.ndarray)
+
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
         packed = PackedPrompts.of(prompt)

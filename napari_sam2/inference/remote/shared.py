@@ -152,6 +152,10 @@ class SharedPredictor:
         """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
         return SharedEmbedding(self.workers[0].deserialize_embedding(stored))
 
+    def feature_map(self, encoding: ImageEmbedding) -> NDArray[np.float32]:
+        """Return the image features (C, h, w)."""
+        return self.workers[0].feature_map(self._on(encoding, 0))
+
     def predict(self, encoding: ImageEmbedding, prompt: ViewPrompts) -> MaskCandidates:
         """Return the masks for the prompts of one object, without memory."""
         return self.workers[0].predict(self._on(encoding, 0), prompt)

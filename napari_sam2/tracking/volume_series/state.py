@@ -64,9 +64,9 @@ class StepJournal:
         """Record that a plane is complete for some objects."""
         self._journal.mark(object_ids, origin, index)
 
-    def forget(self, object_id: int | None = None) -> None:
-        """Delete the entries of an object, or of all, and the checkpoint."""
-        self._journal.forget(object_id)
+    def forget(self, *object_ids: int) -> None:
+        """Delete the entries of some objects, without any of all, and the checkpoint."""
+        self._journal.forget(*object_ids)
 
     def checkpoint(self, data: bytes) -> None:
         """Store the state of the run along z."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.export.classes.object_classes import ObjectClasses
+from napari_sam2.export.classes.semantic import SemanticLabels, class_table
 from napari_sam2.export.destination import OutputDestination
-from napari_sam2.export.object_classes import ObjectClasses
-from napari_sam2.export.semantic import SemanticLabels, class_table
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter
 from napari_sam2.workflows.tracking.saved_labels import is_session, open_saved_labels

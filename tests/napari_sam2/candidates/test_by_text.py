@@ -89,3 +89,29 @@ def test_a_target_without_words_or_of_another_kind_is_refused(text: str) -> None
     with pytest.raises(UserError, match=r"phrase is empty|does not know"):
         SearchTarget.parse(text)
     assert SearchTarget.parse("everything") == EVERYTHING
+
+
+def test_a_large_plane_is_searched_in_tiles_and_boxes_cut_by_a_tile_are_dropped() -> None:
+    image = np.full((600, 3000), 20, np.uint8)
+    image[100:140, 900:960] = 200
+
+    class Seeing(FakeDetector):
+        """Finds the bright rectangle on images that are not reduced too much."""
+
+        def detect(self, image, phrase, min_score):
+            self.images.append(image)
+            ys, xs = np.nonzero(image[..., 0] > 100)
+            if image.shape[1] > 2000 or not ys.size:
+                return ()
+            box = (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1)
+            return (Detection(tuple(map(float, box)), 0.9),)
+
+    stack, detector = open_stack(image, axes="YX"), Seeing()
+    encoder = ViewEncoder(stack, Intensity(((0.0, 255.0),)), FakePredictor(), FeatureCache(0))
+    placement = ViewPlacement(stack.shape, encoder.levels, 256, 16, ViewPolicy())
+    steps: list[tuple[int, int]] = []
+    text = TextSearch(encoder, placement, detector, ("car",), LIMITS)
+    [found] = text.find((), lambda *step: steps.append(step))
+    assert found.crop.area == 40 * 60
+    assert steps[-1] == (len(detector.images), len(detector.images))
+    assert len(detector.images) > 3

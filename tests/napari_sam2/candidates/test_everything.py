@@ -7,7 +7,7 @@ import pytest
 from skimage.draw import disk
 
 from napari_sam2.candidates.candidate import CandidateLimits
-from napari_sam2.candidates.everything import EverythingSearch, point_grid
+from napari_sam2.candidates.everything import EverythingSearch
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
@@ -56,7 +56,7 @@ def matched(found, labels: np.ndarray) -> int:
 
 
 def test_every_object_of_a_small_plane_is_found_in_one_view() -> None:
-    labels, predictor = disks((96, 128), 9, 32), FakePredictor()
+    labels, predictor = disks((96, 128), 10, 32), FakePredictor()
     views: list[tuple[int, int]] = []
     found = search(labels, predictor).find((), lambda done, total: views.append((done, total)))
     assert matched(found, labels) == len(found) == 12
@@ -86,7 +86,7 @@ def test_a_diameter_must_be_positive() -> None:
         search(disks((96, 128), 9, 32), FakePredictor(), diameter=0)
 
 
-def test_the_grid_lies_in_the_centers_of_equal_cells() -> None:
-    points = point_grid((8, 12), 4)
-    assert points[0].tolist() == [0.5, 1.0]
-    assert points[-1].tolist() == [6.5, 10.0]
+def test_a_plane_without_structure_is_not_encoded() -> None:
+    predictor = FakePredictor()
+    assert search(np.zeros((96, 128), np.uint16), predictor).find(()) == []
+    assert not predictor.calls

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits
-from napari_sam2.candidates.selection import MAX_TAKEN, disjoint_rows, select_disjoint
+from napari_sam2.candidates.selection import MAX_TAKEN, select_disjoint
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskCrop
 
@@ -85,16 +85,3 @@ def test_limits_on_area_and_number() -> None:
 def test_impossible_limits_have_a_message(limits, words) -> None:
     with pytest.raises(UserError, match=words):
         CandidateLimits(**limits)
-
-
-def test_rows_of_one_view_follow_the_same_rule() -> None:
-    candidates = [
-        rectangle(2, 2, 8, 8, 0.6),
-        rectangle(2, 2, 8, 4, 0.8),
-        rectangle(2, 6, 8, 4, 0.7),
-    ]
-    masks = np.zeros((3, *SHAPE), bool)
-    for mask, candidate in zip(masks, candidates, strict=True):
-        mask[candidate.crop.window.slices] = True
-    scores = np.array([candidate.score for candidate in candidates], np.float32)
-    assert disjoint_rows(masks, scores) == [1, 2]

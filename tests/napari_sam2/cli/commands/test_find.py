@@ -81,6 +81,11 @@ def test_objects_are_found_by_text(source, tmp_path, monkeypatch, capfd) -> None
     assert np.mean((tifffile.imread(labels) > 0) == (IMAGES > 100)) > 0.99
     assert run([*arguments, "text:house", "--overwrite"]) == ExitCode.BAD_INPUT
     assert "Nothing was found" in capfd.readouterr().err
+    empty = tmp_path / "candidates.json"
+    find = ["find", str(source), "--output", str(empty), "--find", "text:house"]
+    assert run(find) == ExitCode.BAD_INPUT
+    assert "fits text:house" in capfd.readouterr().err
+    assert not empty.exists()
 
 
 @pytest.mark.parametrize(
@@ -122,3 +127,23 @@ def test_bad_options_write_nothing(source, tmp_path, monkeypatch, capfd, options
     assert run(["find", str(source), *given]) == ExitCode.BAD_INPUT
     assert words in capfd.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_objects_are_found_by_example(source, tmp_path, capfd) -> None:
+    everything, like = tmp_path / "everything.json", tmp_path / "like.tif"
+    assert run(["find", str(source), "--output", str(everything)]) == ExitCode.DONE
+    find = ["find", str(source), "--output", str(like), "--frame", "2", "--find"]
+    assert run([*find, "like:1", "--prompts", str(everything)]) == ExitCode.DONE
+    labels = tifffile.imread(like)
+    assert labels[2].any()
+    assert not labels[[0, 1]].any()
+    for options, words in (
+        (["like:9", "--prompts", str(everything)], "no object 9"),
+        (["like:1"], "--prompts FILE"),
+        (["everything", "--prompts", str(everything)], "--prompts has no effect"),
+    ):
+        assert run([*find, *options, "--overwrite"]) == ExitCode.BAD_INPUT
+        assert words in capfd.readouterr().err
+    segment = ["segment", str(source), "--output", str(tmp_path / "all.tif"), "--find", "like:1"]
+    assert run(segment) == ExitCode.BAD_INPUT
+    assert "does not search by example" in capfd.readouterr().err

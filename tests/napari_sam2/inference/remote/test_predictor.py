@@ -90,6 +90,8 @@ def test_all_results_are_those_of_a_local_model(predictor: RemotePredictor) -> N
     again = predictor.deserialize_embedding(predictor.serialize_embedding(embedding))
     for each in (embedding, again):
         np.testing.assert_array_equal(predictor.predict_points(each, points).logits, expected)
+        features = near.feature_map(near.encode(image))
+        np.testing.assert_array_equal(predictor.feature_map(each), features)
 
 
 def test_a_worker_lost_between_two_clicks_loses_no_prompt(

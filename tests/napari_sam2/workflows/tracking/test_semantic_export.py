@@ -11,9 +11,9 @@ import pytest
 
 from napari_sam2.cli.app import run
 from napari_sam2.core.errors import UserError
+from napari_sam2.export.classes.object_classes import ObjectClasses
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import save_labels
-from napari_sam2.export.object_classes import ObjectClasses
 from napari_sam2.images.stack import open_stack
 from tests.napari_sam2.workflows.tracking.test_export import saved
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from napari_sam2.core.atomic_files import write_text
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex, Window
+from napari_sam2.export.classes.object_classes import ObjectClasses, check_class_names
 from napari_sam2.export.destination import OutputDestination
 from napari_sam2.export.labels import replaced_output, write_label_output
-from napari_sam2.export.object_classes import ObjectClasses, check_class_names
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
