@@ -140,13 +140,16 @@ def segment_stack(task: StackTask, stop: str) -> StackOutcome:
     StackOutcome
         How it ended, also if its input cannot be used, so that it is not tried again.
     """
+    import dask
     from distributed import Event, get_worker
 
     start = time.perf_counter()
     job = task.job
     event = Event(stop)
     resumed = RunFolder.exists(OutputDestination.parse(job.output).run_folder)
-    outcome = segment_locally(task, event.is_set)
+    # By default dask arrays of a task are computed by the cluster, which waits for this task.
+    with dask.config.set(scheduler="threads"):
+        outcome = segment_locally(task, event.is_set)
     return replace(
         outcome,
         resumed=resumed,

@@ -25,19 +25,22 @@ LOOPBACK = "127.0.0.1"
 @contextmanager
 def threads_cluster(workers: int, threads: int = 1) -> Iterator[Any]:
     """Start a cluster whose workers are threads of this process."""
+    import dask
     from distributed import LocalCluster
 
-    cluster = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=threads,
-        processes=False,
-        host=LOOPBACK,
-        protocol="tcp://",
-        dashboard_address=f"{LOOPBACK}:0",
-        worker_dashboard_address=f"{LOOPBACK}:0",
-    )
-    with cluster:
-        yield cluster
+    # A task that asks for its client makes it the default one of the process.
+    with dask.config.set(scheduler="threads"):
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads,
+            processes=False,
+            host=LOOPBACK,
+            protocol="tcp://",
+            dashboard_address=f"{LOOPBACK}:0",
+            worker_dashboard_address=f"{LOOPBACK}:0",
+        )
+        with cluster:
+            yield cluster
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def cells() -> NDArray[np.uint8]:
 def write_docs_data(folder: Path) -> None:
     """Write the images, the prompts, the session and the folder of the pages."""
     tifffile.imwrite(folder / "movie.tif", discs(5, speed=2), metadata={"axes": "TYX"})
-    tifffile.imwrite(folder / "cells.tif", cells(), metadata={"axes": "TYX"})
+    tifffile.imwrite(folder / "dividing.tif", cells(), metadata={"axes": "TYX"})
     radii = [max(0.0, 18.0**2 - 30 * (z - 5) ** 2) ** 0.5 for z in range(10)]
     volume = discs(10, speed=0, radii=radii)
     tifffile.imwrite(folder / "volume.tif", volume, metadata={"axes": "ZYX"})

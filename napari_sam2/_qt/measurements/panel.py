@@ -52,7 +52,7 @@ class MeasurementPanel(QWidget):
         self.measure = button(
             "Measure",
             "",
-            "Measure all masks, in physical units. The rows follow edits.",
+            "Measure all masks, in physical units. The rows are updated after each edit.",
             self.jobs.start,
         )
         self.save = button("Save table…", "", "Save the rows as CSV or Parquet.", self._save)

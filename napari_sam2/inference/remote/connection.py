@@ -7,8 +7,8 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import suppress
-from threading import RLock
+from contextlib import contextmanager, suppress
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_sam2 import __version__
@@ -30,6 +30,7 @@ _T = TypeVar("_T")
 _LOST = (OSError, CancelledError, RuntimeError)
 WORKER_SECONDS = 30.0
 _POLL_SECONDS = 0.2
+_BINDING = Lock()
 
 
 def _warn(text: str) -> None:
@@ -130,11 +131,10 @@ class HostConnection:
     def _run(self, calls: Callable[[Any], _T]) -> _T:
         if self._client is None or self._actor is None:
             raise OSError("There is no connection.")
-        with self._client.as_current():
-            numbers = list(self._numbers_to_release())
-            if numbers:
-                self._actor.release(numbers).result()
-            return calls(self._actor)
+        numbers = list(self._numbers_to_release())
+        if numbers:
+            self._actor.release(numbers).result()
+        return calls(self._actor)
 
     def _numbers_to_release(self) -> Iterator[int]:
         while self._released:
@@ -176,13 +176,29 @@ class HostConnection:
             self._future = client.submit(
                 PredictorHost, self._load, actor=True, workers=[self.worker], pure=False
             )
-            with client.as_current():
-                self._actor = self._future.result()
-                host, info = checked(self._actor.load().result(), tuple)
+            self._actor = self._future.result()
+            with _bound_to(client):
+                load = self._actor.load
+            host, info = checked(load().result(), tuple)
         except BaseException:
             self.close()
             raise
         return host, info
+
+
+@contextmanager
+def _bound_to(client: Client) -> Iterator[None]:
+    """Let actors that are first used in the block keep this client.
+
+    A current client would also compute all dask arrays of the process, among them those that a
+    viewer shows; they keep their scheduler.
+    """
+    import dask
+
+    with _BINDING:
+        before = dask.config.get("scheduler", None)
+        with client.as_current(), dask.config.set(scheduler=before):
+            yield
 
 
 def _choose_worker(client: Client, avoid: Sequence[str], seconds: float) -> str:

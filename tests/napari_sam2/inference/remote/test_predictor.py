@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from functools import partial
+from threading import Thread
 from typing import Any
 
+import dask
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -92,6 +95,27 @@ def test_all_results_are_those_of_a_local_model(predictor: RemotePredictor) -> N
         np.testing.assert_array_equal(predictor.predict_points(each, points).logits, expected)
         features = near.feature_map(near.encode(image))
         np.testing.assert_array_equal(predictor.feature_map(each), features)
+
+
+def test_dask_arrays_are_computed_here_during_calls(
+    predictor: RemotePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = da.arange(8, chunks=4)
+    seen: list[int] = []
+    present = RemotePredictor._present
+
+    def compute_meanwhile(*args: Any) -> Any:
+        viewer = Thread(target=lambda: seen.append(int(shown.sum().compute())))
+        viewer.start()
+        viewer.join()
+        return present(*args)
+
+    before = dask.config.get("scheduler")
+    monkeypatch.setattr(RemotePredictor, "_present", compute_meanwhile)
+    session(predictor).preview(1, 0)
+    assert seen
+    assert set(seen) == {28}
+    assert dask.config.get("scheduler") == before
 
 
 def test_a_worker_lost_between_two_clicks_loses_no_prompt(
