@@ -43,7 +43,7 @@ def has_code(page: Path) -> bool:
 
 PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if has_code(page)]
 RUN_HERE = [page for page in PAGES if page.name != "real-data.md"]
-SLOW = ("cluster.md", "ct-volumes.md", "every-cell.md")
+SLOW = ("cluster.md", "ct-volumes.md", "every-cell.md", "objects-like-one.md")
 """Pages that take long or start other processes."""
 
 
