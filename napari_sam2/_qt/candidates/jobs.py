@@ -138,8 +138,7 @@ def _found_text(review: CandidateReview) -> str:
             f"{found} candidate{'s' * (found > 1)} {where}, none of them within the limits of "
             "score and area. Lower the score, or allow other areas."
         )
-    advice = "Click a candidate to accept it, Alt+click to reject it, or accept all."
-    return f"{shown} candidate{'s' * (shown > 1)} {where}. {advice}"
+    return f"{shown} candidate{'s' * (shown > 1)} {where}."
 
 
 def _nothing_text(search: _Search, *, kept: bool) -> str:

@@ -94,7 +94,7 @@ def test_everything_is_found_accepted_undone_and_redone(
     assert not panel.accept_all.isEnabled()
     panel.search.click()
     user.settle()
-    assert user.notice.startswith("3 candidates on frame 0. Click a candidate to accept it")
+    assert user.notice.startswith("3 candidates on frame 0.")
     assert panel.accept_all.text() == "Accept all (3)"
     assert "Click a candidate" in user.widget.status.next.text()
     assert user.viewer.layers.selection.active is layer(user)
