@@ -15,7 +15,7 @@ from napari_sam2 import __version__
 from napari_sam2.batch.cluster import connect
 from napari_sam2.batch.job import BatchJob, absolute, check_outputs, started
 from napari_sam2.batch.outcomes import StackOutcome, StackState, write_reports
-from napari_sam2.batch.worker import (
+from napari_sam2.batch.stack_task import (
     ModelRequest,
     StackTask,
     WorkerReport,

@@ -82,7 +82,7 @@ def propose(
 def _sure_masks(
     masks: PointMasks, min_score: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return logits (M, h, w) and scores (M,) of the masks that are sure and stable enough.
+    """Return logits (M, h, w) and scores (M,) of the masks whose score and stability suffice.
 
     Stability is the ratio of the areas at a higher and a lower threshold (SAM paper, section 5),
     certainty the mean probability of the pixels of the mask.

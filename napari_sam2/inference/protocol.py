@@ -188,8 +188,8 @@ class ModelInfo:
     notes : tuple of str
         What the user should know about the model: an assumed input size, an approximation.
     parallel_calls : int
-        Number of calls of :meth:`Predictor.track` that run at the same time: their results are
-        best asked for after so many were begun.
+        Number of calls of :meth:`Predictor.track` that run at the same time. Begin as many
+        before you use the results of the first.
     """
 
     name: str

@@ -17,7 +17,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL, TEXT_MODELS
 
 MANY = 1000
-"""Number of candidates from which a question is asked before they become objects."""
+"""From this number of candidates on, the user is asked before they become objects."""
 _SOURCES = {
     CandidateSource.EVERYTHING: "Everything",
     CandidateSource.TEXT: "Text",

@@ -114,7 +114,8 @@ class DivisionJobs:
 def _accept(session: SegmentationSession, divisions: Sequence[Division]) -> str:
     """Accept divisions, and return the message for the user.
 
-    The last one is first, as a parent that goes on has another id after its division.
+    Later divisions are accepted first: accepting one gives the track that continues the parent
+    another id.
     """
     daughters, refused = 0, []
     for division in sorted(divisions, key=lambda d: (-d.frame, d.parent)):

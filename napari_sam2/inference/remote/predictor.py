@@ -83,7 +83,7 @@ class RemotePredictor:
     connection : HostConnection
         The connection to the worker.
     device : str or None
-        What one asks for to get the same predictor; by default the address of the scheduler.
+        The value of ``device`` that gives this predictor; None for the address of the scheduler.
     """
 
     def __init__(self, connection: HostConnection, device: str | None = None) -> None:

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 MIN_AREA_SHARE, MAX_AREA_SHARE = 0.1, 4.0
 """Smallest and largest area of a newcomer unless they are given, as shares of the median area of
-the objects on its frame. Smaller candidates are rests beside the masks of tracked objects: in a
-drawn movie of 23 cells all 9 of them were wrong. Larger ones are background between objects: in a
-drawn movie of 300 nuclei all 12 of them were wrong."""
+the objects on its frame. Smaller candidates are pixels that masks of tracked objects leave over:
+in a drawn movie of 23 cells all 9 of them were wrong. Larger ones are background between objects:
+in a drawn movie of 300 nuclei all 12 of them were wrong."""
 _RUN = "newcomers"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.batch import cluster, worker
+from napari_sam2.batch import cluster, stack_task
 from napari_sam2.batch import run as batch_run
 from napari_sam2.batch.cluster import ClusterOptions, slurm_arguments
 from napari_sam2.batch.job import BatchJob
@@ -60,9 +60,9 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return FakePredictor()
 
     monkeypatch.setattr(loading, "load_predictor", load)
-    worker.forget_model()
+    stack_task.forget_model()
     yield loaded
-    worker.forget_model()
+    stack_task.forget_model()
 
 
 def batch(files: BatchFiles, scheduler: str, output: Path, **options: Any) -> BatchJob:
@@ -129,7 +129,7 @@ def test_an_error_of_the_program_fails_its_stack_only(
             raise ZeroDivisionError("by 0")
         return run_segmentation(job, *rest, **options)
 
-    monkeypatch.setattr(worker, "run_segmentation", segment)
+    monkeypatch.setattr(stack_task, "run_segmentation", segment)
     outcome = run_batch(batch(files, scheduler, tmp_path / "out"), NullReporter())
     assert len(attempts) > 1
     assert [s.state for s in outcome.stacks] == [
@@ -192,8 +192,8 @@ def test_a_worker_that_comes_later_with_another_version_fails_its_stacks(
     files: BatchFiles, tmp_path: Path
 ) -> None:
     [job, *_] = files.jobs(tmp_path).values()
-    task = worker.StackTask(name="s0", job=job, version="9.9")
-    outcome = worker.segment_locally(task, lambda: False)
+    task = stack_task.StackTask(name="s0", job=job, version="9.9")
+    outcome = stack_task.segment_locally(task, lambda: False)
     assert outcome.state is StackState.FAILED
     assert "this computer has 9.9" in outcome.message
 

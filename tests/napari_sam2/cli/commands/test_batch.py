@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.batch import worker
+from napari_sam2.batch import stack_task
 from napari_sam2.batch.stacks import StackEntry
 from napari_sam2.cli.app import run
 from napari_sam2.cli.commands.batch.stack_options import StackOptions, merged, stack_job
@@ -32,9 +32,9 @@ def scheduler() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _fake_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
-    worker.forget_model()
+    stack_task.forget_model()
     yield
-    worker.forget_model()
+    stack_task.forget_model()
 
 
 @pytest.fixture
