@@ -146,6 +146,13 @@ def segment_stack(task: StackTask, stop: str) -> StackOutcome:
     start = time.perf_counter()
     job = task.job
     event = Event(stop)
+    if event.is_set():
+        return StackOutcome(
+            name=task.name,
+            state=StackState.INTERRUPTED,
+            source=str(job.source),
+            message="Not started. Run the batch again with --resume.",
+        )
     resumed = RunFolder.exists(OutputDestination.parse(job.output).run_folder)
     # By default dask arrays of a task are computed by the cluster, which waits for this task.
     with dask.config.set(scheduler="threads"):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -32,19 +33,20 @@ from tests.helpers.fakes import FakePredictor
 
 
 class Messages(NullReporter):
-    """Keeps all messages; cancels at the first stack that ends if that is wanted."""
+    """Keeps all messages; with ``canceled`` cancels as soon as the stacks run, and sets it then."""
 
-    def __init__(self, cancel_at_once: bool = False) -> None:
+    def __init__(self, canceled: Event | None = None) -> None:
         self.texts: list[str] = []
-        self._cancel_at_once = cancel_at_once
+        self._canceled = canceled
 
     def message(self, text: str) -> None:
         self.texts.append(text)
 
     @contextmanager
     def running(self, cancel: Any = None) -> Iterator[None]:
-        if self._cancel_at_once:
+        if self._canceled is not None:
             cancel()
+            self._canceled.set()
         yield
 
 
@@ -220,9 +222,18 @@ def test_a_scheduler_without_workers(files: BatchFiles, tmp_path: Path) -> None:
             run_batch(job, NullReporter())
 
 
-def test_a_canceled_batch_can_be_resumed(files: BatchFiles, scheduler: str, tmp_path: Path) -> None:
+def test_a_canceled_batch_can_be_resumed(
+    files: BatchFiles, scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canceled = Event()
+
+    def segment(*args: Any, **options: Any) -> Any:
+        assert canceled.wait(60)
+        return run_segmentation(*args, **options)
+
+    monkeypatch.setattr(stack_task, "run_segmentation", segment)
     job = batch(files, scheduler, tmp_path / "out")
-    outcome = run_batch(job, Messages(cancel_at_once=True))
+    outcome = run_batch(job, Messages(canceled))
     assert outcome.ending is RunEnding.INTERRUPTED
     waiting = [s for s in outcome.stacks if s.state is StackState.INTERRUPTED]
     assert waiting
