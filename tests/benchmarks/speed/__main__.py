@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from sam2_model.precision import resolve_precision
+from sam2_model.precision import Precision, resolve_precision
 from tests.benchmarks import measuring
 from tests.benchmarks.speed import chart
 from tests.benchmarks.speed.subjects import BUILDS, Frames, Subject, add_peers
@@ -112,15 +113,15 @@ def _rows(
     count: float,
     rate: dict[str, float],
 ) -> list[Row]:
-    default, exact = variants[0].name, "ours float32"
+    default, exact = seconds[variants[0].name], seconds.get("ours float32", math.nan)
     return [
         {
             "network": f"{case.size} {case.side} px",
             "task": f"{task}, {case.objects} objects" if task == "propagate" else task,
             "variant": v.name,
             "ms": 1e3 * seconds[v.name],
-            "our default is faster by": seconds[v.name] / seconds[default],
-            "our float32 is faster by": seconds[v.name] / seconds[exact],
+            "our default is faster by": seconds[v.name] / default,
+            "our float32 is faster by": seconds[v.name] / exact,
             "floor ms": 1e3 * count / rate[v.precision],
             "share of floor": count / rate[v.precision] / seconds[v.name],
         }
@@ -170,7 +171,7 @@ def _variants(given: argparse.Namespace) -> list[Variant]:
         found.append(Variant(package, "float32"))
         if package == "sam2":
             found.append(Variant(package, "bfloat16"))
-    return found
+    return [v for v in found if v.precision in given.formats]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -184,6 +185,12 @@ def _parser() -> argparse.ArgumentParser:
         help="cpu: seconds of all threads, for a CPU that others use too",
     )
     made.add_argument("--dtype", default="auto", help="number format of our default")
+    made.add_argument(
+        "--formats",
+        nargs="+",
+        default=[p.value for p in Precision],
+        help="number formats to measure; the ratio to our float32 needs float32",
+    )
     made.add_argument("--sizes", nargs="+", default=["tiny"])
     made.add_argument("--inputs", nargs="+", type=int, default=[1024], help="pixels")
     made.add_argument("--objects", nargs="+", type=int, default=[1, 4, 16])
