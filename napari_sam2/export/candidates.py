@@ -48,7 +48,7 @@ def check_candidate_output(
     if overwrite:
         output.check_removable()
     else:
-        output.check_free("--overwrite it")
+        output.check_free("or --overwrite it")
     output.check_apart(inputs)
     output.check_writable()
     return output

@@ -17,7 +17,7 @@ from napari_sam2.images.axes import axes_from_names, parse_axes
 from napari_sam2.images.calibration import SPATIAL
 from napari_sam2.images.readers.base import PlaneGrid
 from napari_sam2.masks.label_layout import DROPPED, LabelGeometry, match_label_axes, tiles
-from napari_sam2.masks.label_values import check_label_values, restore_labels
+from napari_sam2.masks.label_values import check_label_values, restore_labels, whole_labels
 
 _IDENTITY = np.eye(4)[:, [2, 1, 0, 3]]
 """The affine of a file that was saved without one."""
@@ -245,7 +245,9 @@ def is_one_plane(labels: LabelSource, geometry: LabelGeometry) -> bool:
 
 
 def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> ReadWindow:
-    """Return a function that reads windows of a frame from labels.
+    """Return a function that reads windows of a frame from labels, as integers.
+
+    The function raises an error for values that are no labels, see :func:`whole_labels`.
 
     Parameters
     ----------
@@ -270,7 +272,7 @@ def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> Re
 
     def read(window: Window) -> NDArray[Any]:
         places = {row: window.slices[0], column: window.slices[1], DROPPED: 0, **index}
-        crop = np.asarray(labels[tuple(places[axis] for axis in axes)])
+        crop = whole_labels(np.asarray(labels[tuple(places[axis] for axis in axes)]))
         return crop if axes.index(row) < axes.index(column) else crop.T
 
     return read

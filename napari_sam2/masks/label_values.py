@@ -261,3 +261,29 @@ def check_label_values(values: NDArray[Any]) -> None:
             )
     if values[0] < 0:
         raise UserError(f"The label image holds {values[0]}: labels are 0 (background) and above.")
+
+
+def whole_labels(values: NDArray[Any]) -> NDArray[Any]:
+    """Return labels as integers.
+
+    Parameters
+    ----------
+    values : NDArray
+        Labels of any shape; integers, booleans, or whole numbers in a floating-point format.
+
+    Returns
+    -------
+    NDArray
+        The same values; floating-point numbers as int64.
+
+    Raises
+    ------
+    UserError
+        If a value is NaN, infinite, negative or not a whole number.
+    """
+    if values.dtype.kind in "bu" or not values.size:
+        return values
+    whole = values.dtype.kind == "i" or bool(np.all(values == np.rint(values)))
+    if not whole or values.min() < 0 or not np.isfinite(values.max()):
+        check_label_values(np.unique(values))
+    return values.astype(np.int64) if values.dtype.kind == "f" else values

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.images.calibration import Calibration
+from napari_sam2.masks.label_values import whole_labels
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -51,18 +52,15 @@ class LabelMovie:
         Raises
         ------
         UserError
-            If it has no time axis, has channels, or holds no integers.
+            If it has no time axis or has channels; when it is read, if it holds other values
+            than labels.
         """
-        if labels.dtype.kind not in "bui":
-            raise UserError(
-                f"{labels.name} holds {labels.dtype}, not labels. Convert it to integers first."
-            )
         if labels.n_channels > 1:
             raise UserError(
                 f"{labels.name} has {labels.n_channels} channels, labels have none. "
                 "Give a label image."
             )
-        return cls(labels, lambda index: labels.read(index).reshape(labels.shape))
+        return cls(labels, lambda index: whole_labels(labels.read(index).reshape(labels.shape)))
 
     @property
     def n_frames(self) -> int:

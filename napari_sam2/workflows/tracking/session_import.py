@@ -14,6 +14,7 @@ from napari_sam2.export.tracking.track_table import measure_tracks
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL, predictor_of
 from napari_sam2.inference.protocol import Predictor
+from napari_sam2.masks.label_values import whole_labels
 from napari_sam2.session.saved_sessions import create_saved_sessions
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter
@@ -106,15 +107,27 @@ def _open_labels(job: SessionImportJob, stack: Stack) -> Stack:
         labels = open_ctc_masks(Path(job.labels))
     else:
         labels = open_stack(job.labels, axes=job.axes, along=stack.along)
-    if labels.dtype.kind not in "bui" or labels.n_channels > 1:
-        raise UserError(f"{labels.name} is no label image. Give integers without channels.")
+    if labels.n_channels > 1:
+        raise UserError(
+            f"{labels.name} has {labels.n_channels} channels, labels have none. Give a label image."
+        )
     if (labels.label_axes, labels.label_shape) != (stack.label_axes, stack.label_shape):
         raise UserError(
             f"The labels have axes {labels.label_axes} and shape {labels.label_shape}, the image "
             f"{stack.label_axes} and {stack.label_shape}. Give the image of these labels, or name "
             "the axes."
         )
+    _check_values(labels)
     return labels
+
+
+def _check_values(labels: Stack) -> None:
+    """Raise an error for values that are no labels, before a session is made of the others."""
+    if labels.dtype.kind in "bu":
+        return
+    lengths = zip(labels.label_axes.lower(), labels.label_shape, strict=True)
+    for index in product(*(range(n) for axis, n in lengths if axis not in labels.plane)):
+        whole_labels(labels.read(index))
 
 
 def _checked_lineage(job: SessionImportJob, labels: Stack, reporter: Reporter) -> Lineage:

@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.label_image import open_label_image
-from napari_sam2.masks.label_values import GraySamples, has_two_levels
+from napari_sam2.masks.label_values import GraySamples, has_two_levels, whole_labels
 from napari_sam2.prompts.io import load_prompts
 
 SIDE = 64
@@ -165,3 +165,17 @@ def test_values_that_are_no_ids_are_refused_with_advice(tmp_path, value, words):
     tifffile.imwrite(tmp_path / "labels.tif", labels)
     with pytest.raises(UserError, match=words):
         load_prompts(tmp_path / "labels.tif", _stack())
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float32, np.float64])
+def test_whole_numbers_are_labels_in_any_format(dtype):
+    values = np.array([[0, 1], [1, 0]], dtype)
+    labels = whole_labels(values)
+    assert labels.dtype.kind in "bui"
+    np.testing.assert_array_equal(labels, values)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.5, np.nan, np.inf, -np.inf])
+def test_other_numbers_are_no_labels(value):
+    with pytest.raises(UserError, match="labels are"):
+        whole_labels(np.array([[0.0, 3.0], [value, 1.0]]))

@@ -108,6 +108,16 @@ def test_labels_of_another_shape_are_refused(scene) -> None:
         score_labels(labels_of(truth), labels_of(truth[:, :70]))
 
 
+@pytest.mark.parametrize(("value", "words"), [(-1, "holds -1"), (0.5, "fractions such as 0.5")])
+def test_values_that_are_no_labels_are_refused(scene, value, words) -> None:
+    _, truth = scene
+    damaged = truth.astype(np.float32)
+    damaged[0, 0, 0] = value
+    for pair in ((damaged, truth), (truth, damaged)):
+        with pytest.raises(UserError, match=words):
+            score_labels(*map(labels_of, pair))
+
+
 def test_the_command(scene, tmp_path, capsys) -> None:
     _, truth = scene
     first, second = tmp_path / "truth.tif", tmp_path / "other.tif"

@@ -239,11 +239,20 @@ def test_units_of_one_kind_are_converted() -> None:
 @pytest.mark.parametrize(
     ("labels", "image", "words"),
     [
-        (np.zeros((4, 5), np.float32), None, "not labels"),
+        (np.full((4, 5), 0.5, np.float32), None, "fractions such as 0.5"),
+        (np.full((4, 5), np.nan, np.float32), None, "holds NaN"),
+        (np.full((4, 5), -1, np.int16), None, "holds -1"),
         (np.zeros((4, 5), np.uint8), np.zeros((4, 6)), "different shapes"),
     ],
 )
 def test_wrong_inputs_have_a_message(labels, image, words) -> None:
     opened = None if image is None else open_stack(image, axes="YX")
     with pytest.raises(UserError, match=words):
-        measuring(open_stack(labels, axes="YX"), opened)
+        list(measuring(open_stack(labels, axes="YX"), opened).rows())
+
+
+def test_whole_numbers_in_a_floating_point_file_are_labels() -> None:
+    labels = np.zeros((4, 5), np.float64)
+    labels[1:3, 2] = 7
+    [row] = measuring(open_stack(labels, axes="YX")).rows()
+    assert (row["label"], row["area"]) == (7, 2)

@@ -76,13 +76,15 @@ def test_parents_come_from_geff_and_masks_can_be_corrected(tmp_path: Path) -> No
         ("shape", "shape"),
         ("no label", "No session was made"),
         ("parents", "Object 8 still exists on frame 7"),
-        ("values", "no label image"),
+        ("values", "holds fractions"),
     ],
 )
 def test_what_does_not_fit_makes_no_session(tmp_path: Path, change: str, message: str) -> None:
     labels = label_movie(WITHOUT_GAP).astype(np.uint16)
     image = write_image(tmp_path, labels)
-    written = {"shape": labels[:-1], "no label": labels * 0, "values": labels / 2}
+    fractions = labels.astype(np.float32)
+    fractions[-1] += 0.5
+    written = {"shape": labels[:-1], "no label": labels * 0, "values": fractions}
     tifffile.imwrite(tmp_path / "l.tif", written.get(change, labels), metadata={"axes": "TYX"})
     (tmp_path / "p.csv").write_text("id,parent\n5,8\n" if change == "parents" else "id,parent\n")
     job = SessionImportJob(
