@@ -56,9 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _keep_files_in_memory() -> None:
     """Write temporary files to memory if there is room: sessions wait for a disk at each step."""
-    if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK):
-        if shutil.disk_usage(_MEMORY).free > 4 << 30:
-            os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free > 4 << 30:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
 def _find_display(config: pytest.Config) -> bool:
