@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes.util
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,7 @@ _CHECKED = (
 if "SLIPCOVER_ENABLED" not in os.environ:
     install_import_hook([f"sam2_model.{name}" for name in _CHECKED], "beartype.beartype")
 
+_MEMORY = Path("/dev/shm")
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
 _CAN_RENDER = pytest.StashKey[bool]()
@@ -45,9 +48,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start a private X server for Qt; otherwise use the user's, or none ("offscreen")."""
     os.environ.setdefault("NAPARI_ASYNC", "0")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    _keep_files_in_memory()
     config.stash[_CAN_RENDER] = not sys.platform.startswith("linux") or _find_display(config)
     if not config.stash[_CAN_RENDER]:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+def _keep_files_in_memory() -> None:
+    """Write temporary files to memory if there is room: sessions wait for a disk at each step."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_MEMORY).free > 4 << 30:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 
 def _find_display(config: pytest.Config) -> bool:
@@ -97,6 +109,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("rendering"):
             item.add_marker(skip)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector skip what was imported; libraries call it, some for each file."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -34,12 +34,12 @@ def _run(session: VideoSession, **how: Any) -> dict[int, np.ndarray]:
 
 
 def test_state_does_not_grow_with_the_video(model: SAM2) -> None:
-    frames = LazyClip(501)
+    frames = LazyClip(121)  # Memory and object pointers are full after 20 frames.
     session = _clicked(model, frames)
     sizes = {}
     for found in session.propagate():
         sizes[found.frame] = session.nbytes
-    assert sizes[50] == sizes[500]
+    assert sizes[30] == sizes[120]
     assert frames.most <= 2
 
 

@@ -36,7 +36,11 @@ class SlowPredictor(FakePredictor):
 
 
 class SharedViewers:
-    """Viewers that the tests of one process use in turn; each test gets them empty."""
+    """Viewers that the tests of one process use in turn; each test gets them empty.
+
+    Their windows have no style sheet, with which Qt takes a fifth more time for a test; tests of
+    what is seen set it, or take a viewer of their own.
+    """
 
     def __init__(self) -> None:
         self._viewers: list[Any] = []
@@ -70,6 +74,7 @@ class SharedViewers:
             self._close_last()
         for viewer in self._viewers:
             _empty(viewer)
+        _exempt_from_collection()
 
     def close(self) -> None:
         """Close the viewers."""
@@ -88,11 +93,11 @@ class SharedViewers:
         from qtpy.QtWidgets import QWidget
 
         if not self._viewers:
-            _exempt_modules_from_collection()
             self._patch_napari(QWidget)
         options = {"show": False, "show_welcome_screen": False}
         known = signature(Viewer).parameters
         viewer = Viewer(**{name: value for name, value in options.items() if name in known})
+        viewer.window._qt_window.setStyleSheet("")
         QtViewer._instances.clear()  # Of these, ``make_napari_viewer`` finds its own ones only.
         return viewer
 
@@ -127,19 +132,17 @@ class SharedViewers:
 
 
 @cache
-def _exempt_modules_from_collection() -> None:
-    """Let the garbage collector skip what was imported: napari runs it with every change of layers.
+def _exempt_from_collection() -> None:
+    """Let the garbage collector skip the window and the modules that the first test has loaded.
 
-    It takes a quarter of a second otherwise.
+    napari runs it whenever layers are removed; it takes a quarter of a second otherwise.
     """
-    import napari_sam2._qt.segment_track
-    import napari_sam2.inference.sam2_predictor  # noqa: F401
-
     gc.collect()
     gc.freeze()
 
 
 def _empty(viewer: Any) -> None:
+    viewer.window._qt_window.setStyleSheet("")
     viewer.layers.clear()
     viewer.dims.ndisplay = 2
     viewer.dims.ndim = 2

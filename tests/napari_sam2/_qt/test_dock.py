@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.qt import get_current_stylesheet
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
@@ -28,6 +29,7 @@ def show(open_widget: OpenWidget) -> Iterator[OpenWidget]:
     def start(*images: Any, **options: Any) -> Driver:
         user = open_widget(*images, **options)
         shown.append(user)
+        user.viewer.window._qt_window.setStyleSheet(get_current_stylesheet())
         user.viewer.window.show()
         user.viewer.window.resize(1280, 800)
         user.viewer.dims.set_point(0, 0)
