@@ -1,0 +1,71 @@
+"""A tiny text model with random weights, in the files of a model of the hub."""
+
+from __future__ import annotations
+
+import json
+import string
+from pathlib import Path
+
+SIDE = 128
+"""Height and width in pixels of the images that the network is shown."""
+_IMAGES = {
+    "image_processor_type": "GroundingDinoImageProcessor",
+    "processor_class": "GroundingDinoProcessor",
+    "size": {"height": SIDE, "width": SIDE},
+}
+_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+_WORDS = [*_SPECIAL, ".", "?", *string.ascii_lowercase, *(f"##{c}" for c in string.ascii_lowercase)]
+"""All words of English letters are made of these pieces."""
+
+
+def save_text_model(folder: Path, seed: int = 0) -> Path:
+    """Save a Grounding DINO of a few thousand random weights with its tokenizer.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it is made.
+    seed : int
+        Of the weights.
+    """
+    import torch
+    import transformers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(_WORDS))
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text(json.dumps(_IMAGES))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        transformers.GroundingDinoForObjectDetection(_config()).save_pretrained(folder)
+    return folder
+
+
+def _config() -> object:
+    import transformers
+
+    return transformers.GroundingDinoConfig(
+        backbone_config=transformers.SwinConfig(
+            embed_dim=8,
+            depths=[1, 1, 1, 1],
+            num_heads=[1, 1, 1, 1],
+            window_size=2,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=transformers.BertConfig(
+            vocab_size=len(_WORDS),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+        ),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        num_queries=7,
+        max_text_len=24,
+    )
