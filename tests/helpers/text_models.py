@@ -66,6 +66,6 @@ def _config() -> object:
         decoder_attention_heads=2,
         encoder_ffn_dim=16,
         decoder_ffn_dim=16,
-        num_queries=7,
+        num_queries=40,
         max_text_len=24,
     )
