@@ -36,7 +36,7 @@ class TextModel:
     def about(self) -> str:
         """One line on use, size and license."""
         count, size = self.parameters / 1e6, self.download_bytes / 1e6
-        return f"{self.good_for}; {count:.0f} million weights, {self.license}, {size:.0f} MB"
+        return f"For {self.good_for}; {count:.0f} million weights, {self.license}, {size:.0f} MB"
 
 
 DEFAULT_TEXT_MODEL = "llmdet-tiny"
