@@ -11,7 +11,7 @@ from napari_sam2.candidates.by_text import TextSearch
 from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.intensity import Intensity
+from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.features.feature_cache import FeatureCache
@@ -167,3 +167,21 @@ def test_a_phrase_that_a_detector_reads_as_several_is_refused(text: str) -> None
 def test_a_phrase_of_dots_is_empty(text: str) -> None:
     with pytest.raises(UserError, match="phrase is empty"):
         SearchTarget.parse(text)
+
+
+def test_the_detector_is_shown_what_the_model_is_shown() -> None:
+    shown: list[np.ndarray] = []
+
+    class Recording(FakePredictor):
+        def encode(self, image):
+            shown.append(image)
+            return super().encode(image)
+
+    image = np.random.default_rng(0).normal(3000, 400, (96, 128)).astype(np.int16)
+    stack, predictor = open_stack(image, axes="YX"), Recording()
+    encoder = ViewEncoder(stack, choose_intensity(stack), predictor, FeatureCache(0))
+    placement = ViewPlacement(stack.shape, encoder.levels, 256, 16, ViewPolicy())
+    detector = FakeDetector(car=[Detection((18, 28, 42, 62), 0.8)])
+    TextSearch(encoder, placement, detector, ("car",), LIMITS).find(())
+    np.testing.assert_array_equal(detector.images[0], shown[0])
+    assert np.ptp(shown[0]) > 200

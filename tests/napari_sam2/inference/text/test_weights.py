@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
@@ -137,3 +138,18 @@ def test_names_have_a_license_and_a_size() -> None:
         assert model.license == "Apache-2.0"
         assert abs(model.download_bytes - 4 * model.parameters) < 6e6
         assert f"{model.download_bytes / 1e6:.0f} MB" in model.about
+
+
+def test_the_documentation_lists_the_models_with_their_sizes() -> None:
+    page = Path(__file__).parents[4] / "docs" / "tutorials" / "text-in-a-video.md"
+    rows = re.findall(
+        r"^\| `([\w-]+)`.*? \| (\d+) million \| (\d+) MB \| (\S+) \|$", page.read_text(), re.M
+    )
+    assert {row[0]: row[1:] for row in rows} == {
+        name: (
+            f"{model.parameters / 1e6:.0f}",
+            f"{model.download_bytes / 1e6:.0f}",
+            model.license,
+        )
+        for name, model in TEXT_MODELS.items()
+    }
