@@ -18,15 +18,15 @@ _WORDS = [*_SPECIAL, ".", "?", *string.ascii_lowercase, *(f"##{c}" for c in stri
 """All words of English letters are made of these pieces."""
 
 
-def save_text_model(folder: Path, seed: int = 0) -> Path:
+def save_text_model(folder: Path, kind: str = "GroundingDino") -> Path:
     """Save a Grounding DINO of a few thousand random weights with its tokenizer.
 
     Parameters
     ----------
     folder : Path
         Where; it is made.
-    seed : int
-        Of the weights.
+    kind : str
+        ``"GroundingDino"``, or ``"MMGroundingDino"``, to which LLMDet belongs.
     """
     import torch
     import transformers
@@ -36,15 +36,16 @@ def save_text_model(folder: Path, seed: int = 0) -> Path:
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_IMAGES))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        transformers.GroundingDinoForObjectDetection(_config()).save_pretrained(folder)
+        torch.manual_seed(0)
+        network = getattr(transformers, f"{kind}ForObjectDetection")
+        network(_config(kind)).save_pretrained(folder)
     return folder
 
 
-def _config() -> object:
+def _config(kind: str) -> object:
     import transformers
 
-    return transformers.GroundingDinoConfig(
+    return getattr(transformers, f"{kind}Config")(
         backbone_config=transformers.SwinConfig(
             embed_dim=8,
             depths=[1, 1, 1, 1],

@@ -13,6 +13,7 @@ import pytest
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.text_detector import Detection, ZeroShotDetector, load_text_detector
+from tests.helpers.text_models import save_text_model
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
 
@@ -59,6 +60,14 @@ def test_boxes_of_a_saved_model_lie_about_the_image(text_model: Path) -> None:
     assert detector.detect(IMAGE, "a cell", 0.0) == found
     assert detector.detect(IMAGE, "a cell", 1.0) == ()
     assert detector.detect(IMAGE, "red car", 0.0) != found
+
+
+def test_a_model_of_the_kind_of_llmdet_finds_boxes(text_model: Path, tmp_path: Path) -> None:
+    folder = save_text_model(tmp_path / "llmdet", "MMGroundingDino")
+    assert json.loads((folder / "config.json").read_text())["model_type"] == "mm-grounding-dino"
+    found = load_text_detector(str(folder)).detect(IMAGE, "Red car", 0.0)
+    assert all(0 <= one.score <= 1 for one in found)
+    assert found
 
 
 def test_the_model_is_loaded_once(text_model: Path) -> None:
