@@ -13,12 +13,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
+from scipy import ndimage
 
 from napari_sam2._qt.segment_track import SegmentTrackPanel
+from napari_sam2.candidates.candidate import CandidateSource
+from napari_sam2.inference.text_detector import Detection
+from napari_sam2.session.candidates import session_search
 
 SIZE = (1400, 860)
 
@@ -135,6 +140,43 @@ def lineage(folder: Path, model: str) -> None:
     session.close()
 
 
+class StandInDetector:
+    """Finds the cells of a generated sample, as a text model would find what a phrase names.
+
+    Parameters
+    ----------
+    truth : ndarray
+        Labels of the shown frame (Y, X).
+    """
+
+    def __init__(self, truth: Any) -> None:
+        self._boxes = [box for box in ndimage.find_objects(truth) if box is not None]
+
+    def detect(self, image: Any, phrase: str, min_score: float) -> tuple[Detection, ...]:
+        return tuple(
+            Detection((rows.start, columns.start, rows.stop, columns.stop), 0.6)
+            for rows, columns in self._boxes
+        )
+
+
+def text(folder: Path, model: str) -> None:
+    """Take a screenshot of candidates for a phrase, with boxes of a stand-in for a text model."""
+    session = Session("moving_cells", folder, model)
+    session.widget.hint.dismiss()
+    session.viewer.dims.set_current_step(0, 0)
+    truth = np.asarray(session.viewer.layers["Truth: Cells that move and divide"].data)[0]
+    panel = session.widget.candidates
+    panel.section.expand(animate=False)
+    panel.source.setCurrentIndex(panel.source.findData(CandidateSource.TEXT))
+    panel.phrase.setText("round cell")
+    with patch.object(session_search, "load_text_detector", lambda *_: StandInDetector(truth)):
+        panel.search.click()
+        session.idle()
+    session.widget.middle.ensureWidgetVisible(panel)
+    session.shoot("9-text.png")
+    session.close()
+
+
 def animation(session: Session, path: Path) -> None:
     """Write the canvas of each frame as a small animation."""
     from PIL import Image
@@ -159,3 +201,4 @@ if __name__ == "__main__":
     pictures(target, chosen)
     candidates(target, chosen)
     lineage(target, chosen)
+    text(target, chosen)

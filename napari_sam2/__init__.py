@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_sam2.candidates.candidate import CandidateLimits
+    from napari_sam2.candidates.target import SearchTarget
     from napari_sam2.core.errors import StackReadError, UserError
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack, open_stack
@@ -32,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BoxPrompt",
+    "CandidateLimits",
     "FrameResult",
     "Intensity",
     "LabelArray",
@@ -42,6 +45,7 @@ __all__ = [
     "PromptStore",
     "PropagationDirection",
     "PropagationRequest",
+    "SearchTarget",
     "SegmentationResult",
     "SegmentationSession",
     "SessionGroup",
@@ -61,6 +65,7 @@ __all__ = [
 
 _MODULES = {
     "BoxPrompt": "prompts.types",
+    "CandidateLimits": "candidates.candidate",
     "FrameResult": "masks.mask",
     "Intensity": "images.intensity",
     "LabelArray": "masks.label_array",
@@ -71,6 +76,7 @@ _MODULES = {
     "PromptStore": "prompts.store",
     "PropagationDirection": "tracking.plan",
     "PropagationRequest": "tracking.plan",
+    "SearchTarget": "candidates.target",
     "SegmentationResult": "workflows.segment",
     "SegmentationSession": "session.session",
     "SessionGroup": "session.session_group",

@@ -151,3 +151,12 @@ def _gl_queries_without_gl(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(napari_gl, "gl", Limits)
         yield
+
+
+@pytest.fixture(scope="session")
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny text model with random weights."""
+    pytest.importorskip("transformers", reason="no transformers; pip install 'napari-sam2[text]'")
+    from tests.helpers.text_models import save_text_model
+
+    return save_text_model(tmp_path_factory.mktemp("models") / "text-model")

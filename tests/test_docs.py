@@ -11,6 +11,7 @@ import ast
 import importlib
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,8 +44,10 @@ def has_code(page: Path) -> bool:
 
 PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if has_code(page)]
 RUN_HERE = [page for page in PAGES if page.name != "real-data.md"]
-SLOW = ("cluster.md", "ct-volumes.md", "every-cell.md", "objects-like-one.md")
+SLOW = ("cluster.md", "ct-volumes.md", "every-cell.md", "objects-like-one.md", "text-in-a-video.md")
 """Pages that take long or start other processes."""
+TEXT_PAGE = "text-in-a-video.md"
+"""The page whose commands have a text model."""
 
 
 def name_of(page: Path) -> str:
@@ -57,11 +60,15 @@ def marked(page: Path) -> Any:
 
 
 @pytest.mark.parametrize("page", [marked(page) for page in RUN_HERE])
-def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no models"))
     torch.set_num_threads(1)
     write_docs_data(tmp_path)
+    if page.name == TEXT_PAGE:
+        shutil.copytree(request.getfixturevalue("text_model"), tmp_path / "text-model")
     namespace: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page):
         if block.title:

@@ -17,7 +17,7 @@ NAMES = {
         *("open_session_folder", "OpenedSession", "SessionGroup"),
         *("PointPrompt", "BoxPrompt", "MaskPrompt", "PromptStore"),
         *("PropagationRequest", "PropagationDirection", "ViewPolicy", "MemoryPolicy"),
-        *("Stack", "Intensity"),
+        *("Stack", "Intensity", "SearchTarget", "CandidateLimits"),
         *("LabelArray", "FrameResult", "UserError", "StackReadError", "__version__"),
     },
     "sam2_model": {

@@ -8,6 +8,8 @@ from napari_sam2.candidates.candidate import CandidateSource
 from napari_sam2.core.errors import UserError
 
 _UNLIKE = "not"
+_SEPARATORS = ".?"
+"""Where Grounding DINO separates phrases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class SearchTarget:
     Raises
     ------
     UserError
-        If a phrase is empty, there is no example, or one is a counter-example too.
+        If a phrase is empty or has a dot inside, there is no example, or one is a counter-example
+        too.
     """
 
     source: CandidateSource = CandidateSource.EVERYTHING
@@ -36,12 +39,24 @@ class SearchTarget:
 
     def __post_init__(self) -> None:
         by_text = self.source is CandidateSource.TEXT
-        if by_text and not (self.phrases and all(self.phrases)):
-            raise UserError('A phrase is empty. Give words, as in text:"red car".')
+        if by_text:
+            _check_phrases(self.phrases)
         if self.source is CandidateSource.EXAMPLE and not self.like:
             raise UserError("There is no example. Give the id of an object, as in like:3.")
         if both := set(self.like) & set(self.unlike):
             raise UserError(f"Object {min(both)} is an example and a counter-example. Choose one.")
+
+    @classmethod
+    def of_phrases(cls, text: str) -> SearchTarget:
+        """Return the target of phrases that are separated by ``;``, in quotes or not.
+
+        Raises
+        ------
+        UserError
+            If a phrase is empty or has a dot inside.
+        """
+        phrases = (part.strip().strip("\"'").strip() for part in text.split(";"))
+        return cls(CandidateSource.TEXT, tuple(phrases))
 
     @classmethod
     def parse(cls, text: str) -> SearchTarget:
@@ -62,8 +77,7 @@ class SearchTarget:
         if text == CandidateSource.EVERYTHING.value:
             return cls()
         if kind == CandidateSource.TEXT.value:
-            phrases = (part.strip().strip("\"'").strip() for part in rest.split(";"))
-            return cls(CandidateSource.TEXT, tuple(phrases))
+            return cls.of_phrases(rest)
         if kind == CandidateSource.EXAMPLE.value:
             like, _, unlike = rest.partition(f";{_UNLIKE}:")
             return cls(CandidateSource.EXAMPLE, like=_ids(like), unlike=_ids(unlike))
@@ -78,6 +92,17 @@ class SearchTarget:
             unlike = f";{_UNLIKE}:{_join(self.unlike)}" if self.unlike else ""
             return f"{self.source.value}:{_join(self.like)}{unlike}"
         return self.source.value
+
+
+def _check_phrases(phrases: tuple[str, ...]) -> None:
+    words = [phrase.strip(_SEPARATORS + " ") for phrase in phrases]
+    if not (words and all(words)):
+        raise UserError('A phrase is empty. Give words, as in text:"red car".')
+    if several := [phrase for phrase in words if set(phrase) & set(_SEPARATORS)]:
+        raise UserError(
+            f'A text model reads "{several[0]}" as several phrases, because of the dot or question '
+            "mark. Separate phrases by ; instead."
+        )
 
 
 def _ids(text: str) -> tuple[int, ...]:

@@ -28,7 +28,8 @@ from napari_sam2.inference.model_catalog import (
     AUTO_MODEL,
     predictor_of,
 )
-from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL, load_text_detector
+from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL
+from napari_sam2.inference.text_detector import load_text_detector
 from napari_sam2.inference.view_encoder import ViewEncoder
 from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.prompts.io import load_prompts

@@ -11,7 +11,7 @@ from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
-from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL
+from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest

@@ -6,7 +6,8 @@ import errno
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -48,23 +49,95 @@ def fetch(registry: Registry, file: HubFile, progress: Progress | None = None) -
         If there is no network or not enough disk space, or if the downloaded file differs from
         what the hub lists.
     """
-    from huggingface_hub import constants
-
     found = cached_file(registry, file)
     if found is not None:
         return found
-    if registry.offline or constants.HF_HUB_OFFLINE:
-        raise CheckpointError(
-            f"{file.filename} of {file.repository} is not on this machine, and offline mode is on: "
-            "unset HF_HUB_OFFLINE and offline, give the path of a file, or use the model micro."
-        )
+    _check_online(registry, file)
     # Which exceptions a failed connection raises depends on the hub client's HTTP library.
     try:
         return _download(registry, file, progress)
     except CheckpointError:
         raise
     except Exception as error:
-        raise CheckpointError(_explain(file, error)) from error
+        raise CheckpointError(_explain(registry, file, error)) from error
+
+
+def fetch_with_files(
+    registry: Registry,
+    weights: HubFile,
+    suffixes: Collection[str],
+    progress: Progress | None = None,
+) -> Path:
+    """Return the path of weights on the hub with the other files of their folder beside them.
+
+    The weights are downloaded last. Where they are in the cache, nothing is downloaded.
+
+    Parameters
+    ----------
+    registry : Registry
+        Hub and cache folder.
+    weights : HubFile
+        The file of the weights.
+    suffixes : collection of str
+        Endings of the names of the other files, e.g. ``".json"``; those of sub-folders are left
+        out.
+    progress : callable, optional
+        Called during the download with bytes of all files; its exceptions cancel the download.
+
+    Raises
+    ------
+    CheckpointError
+        As in :func:`fetch`.
+    """
+    found = cached_file(registry, weights)
+    if found is not None:
+        return found
+    _check_online(registry, weights)
+    try:
+        return _download_with_files(registry, weights, suffixes, progress)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(_explain(registry, weights, error)) from error
+
+
+def _download_with_files(
+    registry: Registry, weights: HubFile, suffixes: Collection[str], progress: Progress | None
+) -> Path:
+    _listed_file(registry, weights)  # Fails if the server is not the hub.
+    sizes = _listed_sizes(registry, weights.repository)
+    others = {name for name in sizes if "/" not in name and Path(name).suffix in suffixes}
+    names = [*sorted(others - {weights.filename}), weights.filename]
+    total, done = sum(sizes.get(name, 0) for name in names), 0
+    for name in names:
+        report = None if progress is None else partial(_report_part, progress, done, total)
+        path = _download(registry, HubFile(weights.repository, name), report)
+        done += sizes.get(name, 0)
+    return path
+
+
+def _listed_sizes(registry: Registry, repository: str) -> dict[str, int]:
+    """Return the files of a repository with their sizes in bytes."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(endpoint=registry.endpoint)
+    info = api.model_info(repository, files_metadata=True)
+    return {file.rfilename: file.size or 0 for file in info.siblings or ()}
+
+
+def _report_part(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    progress(before + done, total)
+
+
+def _check_online(registry: Registry, file: HubFile) -> None:
+    """Raise CheckpointError if a file that is not in the cache may not be downloaded."""
+    from huggingface_hub import constants
+
+    if registry.offline or constants.HF_HUB_OFFLINE:
+        raise CheckpointError(
+            f"{file.filename} of {file.repository} is not on this machine, and offline mode is on: "
+            f"unset HF_HUB_OFFLINE and offline, {registry.alternative}."
+        )
 
 
 def discard_damaged(path: Path) -> bool:
@@ -81,15 +154,9 @@ def discard_damaged(path: Path) -> bool:
 
 
 def _download(registry: Registry, file: HubFile, progress: Progress | None) -> Path:
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub import constants, hf_hub_download
 
-    url = hf_hub_url(file.repository, file.filename, endpoint=registry.endpoint)
-    listed = get_hf_file_metadata(url, endpoint=registry.endpoint)
-    if listed.etag is None or listed.commit_hash is None:
-        raise CheckpointError(
-            f"The server at {url} is not the Hugging Face hub. If this network needs a login in "
-            "the browser, log in first; check HF_ENDPOINT if it is set."
-        )
+    url, listed = _listed_file(registry, file)
     _check_space(Path(registry.cache or constants.HF_HUB_CACHE), listed.size or 0)
     path = hf_hub_download(
         file.repository,
@@ -103,6 +170,20 @@ def _download(registry: Registry, file: HubFile, progress: Progress | None) -> P
         # A Xet download calls back from another thread and can lose the exception that cancels it.
         progress(listed.size, listed.size)
     return Path(path)
+
+
+def _listed_file(registry: Registry, file: HubFile) -> tuple[str, HfFileMetadata]:
+    """Return the address of a file on the hub, and what the hub lists of it."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(file.repository, file.filename, endpoint=registry.endpoint)
+    listed = get_hf_file_metadata(url, endpoint=registry.endpoint)
+    if listed.etag is None or listed.commit_hash is None:
+        raise CheckpointError(
+            f"The server at {url} is not the Hugging Face hub. If this network needs a login in "
+            "the browser, log in first; check HF_ENDPOINT if it is set."
+        )
+    return url, listed
 
 
 def _check_space(folder: Path, needed: int) -> None:
@@ -140,12 +221,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _explain(file: HubFile, error: Exception) -> str:
+def _explain(registry: Registry, file: HubFile, error: Exception) -> str:
     name = f"{file.filename} of {file.repository}"
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status is not None:
-        return f"The hub answers {status} for {name}: try later, or give the path of a file."
+        return f"The hub answers {status} for {name}: try later, {registry.alternative}."
     if getattr(error, "errno", None) == errno.ENOSPC:
         return f"The disk filled up while {name} was downloaded. Free some space and try again."
     if isinstance(error, OSError) and error.filename is not None:
@@ -154,7 +235,7 @@ def _explain(file: HubFile, error: Exception) -> str:
         return f"The download of {name} was cut short and deleted: try again. ({reason})"
     return (
         f"{name} is not on this machine and cannot be downloaded: there is no network, or the hub "
-        "is not reachable. Connect and try again, give the path of a file, or use the model micro. "
+        f"is not reachable. Connect and try again, {registry.alternative}. "
         f"({reason})"
     )
 

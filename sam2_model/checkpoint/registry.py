@@ -70,12 +70,15 @@ class Registry:
         Folder of downloads; by default that of ``HF_HOME``.
     offline : bool
         Never connect to the hub, like ``HF_HUB_OFFLINE``.
+    alternative : str
+        What messages advise if a file cannot be downloaded.
     """
 
     releases: tuple[Release, ...]
     endpoint: str | None = None
     cache: Path | None = None
     offline: bool = False
+    alternative: str = "give the path of a file, or use the model micro"
 
     def find(self, name: str) -> Release | None:
         """Return the model with a name, or None.

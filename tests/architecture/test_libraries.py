@@ -21,6 +21,7 @@ MAY_CALL_THE_MODEL = (
     *ADAPTER,
     "napari_sam2.inference.model_catalog",
     "napari_sam2.inference.remote.host",
+    "napari_sam2.inference.text.weights",
     "napari_sam2.workflows",
     "napari_sam2.batch",
     "napari_sam2.cli",

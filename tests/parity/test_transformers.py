@@ -24,6 +24,8 @@ transformers = pytest.importorskip(
 
 from tests.helpers.transformers_network import transformers_network  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SIZE = 128
 POINT = [[30.0, 20.0]]
 

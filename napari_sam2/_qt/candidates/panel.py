@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QMessageBox, QSlider, QSpinBox
 
 from napari_sam2._qt.candidates.jobs import LOWEST_SCORE, CandidateJobs
 from napari_sam2._qt.command_panel import CommandPanel
-from napari_sam2._qt.components import Choice, button, column, folded, form, row
+from napari_sam2._qt.components import Choice, button, column, folded, form, note, row
 from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.core.errors import UserError
-from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL, TEXT_MODELS
+from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL, TEXT_MODELS
 
 MANY = 1000
 """From this number of candidates on, the user is asked before they become objects."""
@@ -40,6 +40,7 @@ class CandidatePanel(CommandPanel):
         self.section = folded("Find objects", parts)
         self.arrange(self.section)
         self._show_source()
+        self._show_text_model(self.text_model.currentText())
         self.refresh()
 
     def _make_search(self) -> None:
@@ -56,9 +57,15 @@ class CandidatePanel(CommandPanel):
         )
         self.text_model.setEditable(True)
         self.text_model.addItems(list(TEXT_MODELS))
+        for number, model in enumerate(TEXT_MODELS.values()):
+            self.text_model.setItemData(number, model.about, Qt.ItemDataRole.ToolTipRole)
         self.text_model.setCurrentText(DEFAULT_TEXT_MODEL)
+        self.text_about = note("")
+        self.text_model.currentTextChanged.connect(self._show_text_model)
         self.source_form = form(("Find", self.source))
-        self.text_form = form(("Phrase", self.phrase), ("Text model", self.text_model))
+        self.text_form = form(
+            ("Phrase", self.phrase), ("Text model", self.text_model), ("", self.text_about)
+        )
         self.min_area = _area_box("Smallest area of a candidate in pixels.")
         self.max_area = _area_box("Largest area of a candidate in pixels.")
         self.search = button("Find", "", "Search the shown frame; nothing is changed.", self.start)
@@ -105,12 +112,12 @@ class CandidatePanel(CommandPanel):
         Raises
         ------
         UserError
-            If a phrase is empty.
+            If a phrase is empty or has a dot inside.
         """
         source = self.source.currentData()
         if source is not CandidateSource.TEXT:
             return SearchTarget(source)
-        return SearchTarget(source, tuple(p.strip() for p in self.phrase.text().split(";")))
+        return SearchTarget.of_phrases(self.phrase.text())
 
     def start(self) -> None:
         """Search the shown frame."""
@@ -149,6 +156,10 @@ class CandidatePanel(CommandPanel):
     def _show_source(self) -> None:
         self.text_form.setVisible(self.source.currentData() is CandidateSource.TEXT)
         self.score_text.setText(f"{self.score.value() / _PERCENT:.2f}")
+
+    def _show_text_model(self, name: str) -> None:
+        known = TEXT_MODELS.get(name)
+        self.text_about.setText("" if known is None else known.about)
 
     def refresh(self) -> None:
         """Show how many candidates there are."""

@@ -85,10 +85,16 @@ class FootPanel(CommandPanel):
         run = running.run
         self.bar.setRange(0, max(run.total, 1))
         self.bar.setValue(run.done)
-        searching = f"Searching: {run.done} of {run.total}"
-        rate = self._controller.runs.rate.text(run.done, run.total)
-        self.bar.setFormat(searching if self._state.searching else rate)
+        self.bar.setFormat(self._progress_text(running))
         self._show_activity(running)
+
+    def _progress_text(self, running: "SegmentationSession") -> str:
+        run = running.run
+        if running.search.downloading:
+            return f"Downloading: {run.done} of {run.total} MB"
+        if self._state.searching:
+            return f"Searching: {run.done} of {run.total}"
+        return self._controller.runs.rate.text(run.done, run.total)
 
     def _show_activity(self, running: "SegmentationSession") -> None:
         if self._activity is None:

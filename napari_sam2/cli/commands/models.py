@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sam2_model.checkpoint import ModelEntry
+
+_Report = Callable[[int, int], None]
 
 app = typer.Typer(no_args_is_help=True, help="List, download and inspect models.")
 
@@ -26,6 +30,8 @@ def list_models() -> None:
     console = Console()
     console.print(table(available_models()))
     console.print(f"The model auto is {auto_model_name()} here.", highlight=False)
+    console.print("\nModels that find boxes by text, for --text-model:", highlight=False)
+    console.print(text_table())
 
 
 @app.command("download")
@@ -35,15 +41,23 @@ def download(
     """Download models, to use them without a network later."""
     from rich.console import Console
 
+    for name, fetch in [_fetcher(name) for name in names]:
+        with _bar() as bar:
+            path = fetch(partial(_update, bar, bar.add_task(name, total=None)))
+        Console().print(f"{name} is at {path}", highlight=False, soft_wrap=True)
+
+
+def _fetcher(name: str) -> tuple[str, Callable[[_Report], Path]]:
+    """Return the full name of a model, and what downloads it and returns its path."""
+    from napari_sam2.inference.text.catalog import TEXT_MODELS
+    from napari_sam2.inference.text.weights import fetch_text_model
     from sam2_model.checkpoint.load import locate
     from sam2_model.checkpoint.registry import RELEASES
 
-    for release in [RELEASES.get(name) for name in names]:
-        with _bar() as bar:
-            report = partial(_update, bar, bar.add_task(release.name, total=None))
-            path = locate(release, progress=report)
-            report(path.stat().st_size, path.stat().st_size)
-        Console().print(f"{release.name} is at {path}", highlight=False, soft_wrap=True)
+    if name in TEXT_MODELS:
+        return name, partial(fetch_text_model, TEXT_MODELS[name])
+    release = RELEASES.get(name)
+    return release.name, lambda report: locate(release, progress=report)
 
 
 @app.command("info")
@@ -84,6 +98,22 @@ def table(entries: tuple[ModelEntry, ...]) -> Table:
         count = f"{entry.parameters / 1e6:.1f} M"
         rows.add_row(entry.name, count, size, here, entry.license, entry.good_for)
     return rows
+
+
+def text_table() -> Table:
+    """Return a table of the models that find boxes by text."""
+    from napari_sam2.inference.text.catalog import TEXT_MODELS
+    from napari_sam2.inference.text.weights import is_downloaded
+    from sam2_model.checkpoint import ModelEntry
+
+    return table(
+        tuple(
+            ModelEntry(
+                m.name, m.parameters, m.license, m.download_bytes, m.good_for, is_downloaded(m)
+            )
+            for m in TEXT_MODELS.values()
+        )
+    )
 
 
 def _update(bar: Progress, task: TaskID, done: int, total: int) -> None:

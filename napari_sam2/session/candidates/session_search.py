@@ -12,11 +12,9 @@ from napari_sam2.candidates.candidate import Candidate, CandidateLimits
 from napari_sam2.candidates.search import make_search
 from napari_sam2.candidates.selection import select_disjoint
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
-from napari_sam2.inference.text_detector import (
-    DEFAULT_TEXT_MODEL,
-    TextDetector,
-    load_text_detector,
-)
+from napari_sam2.inference.model_catalog import LoadCancelled
+from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL
+from napari_sam2.inference.text_detector import TextDetector, load_text_detector
 
 if TYPE_CHECKING:
     from napari_sam2.masks.segmentation_store import SegmentationStore
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.001
 """Seconds between two views in which other threads can call the model."""
+_MEGABYTE = 10**6
 
 
 class SessionSearch:
@@ -40,6 +39,11 @@ class SessionSearch:
         Progress and cancellation.
     model_lock : RLock
         Held during calls of the model.
+
+    Attributes
+    ----------
+    downloading : bool
+        Whether a text model is downloaded; progress is in megabytes then.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class SessionSearch:
         self._store = store
         self._state = state
         self._model_lock = model_lock
-        self._detectors: dict[str, TextDetector] = {}
+        self.downloading = False
 
     def find(
         self,
@@ -87,24 +91,26 @@ class SessionSearch:
         ------
         UserError
             If the text model cannot be loaded.
+        SAM2Error
+            If the text model cannot be downloaded.
         IndexError
             If there is no such frame.
         """
         index, limits = self._store.index(frame), limits or CandidateLimits()
         self._state.reset()
         with self._state.running(1):
-            search = make_search(
-                target,
-                self._pipeline.encoder,
-                self._pipeline.placement,
-                limits,
-                load_detector=partial(self._detector, text_model),
-                diameter=diameter,
-            )
             try:
+                search = make_search(
+                    target,
+                    self._pipeline.encoder,
+                    self._pipeline.placement,
+                    limits,
+                    load_detector=partial(self._detector, text_model),
+                    diameter=diameter,
+                )
                 with self._model_lock:
                     found = search.find(index, self._advance)
-            except _CanceledError:
+            except (_CanceledError, LoadCancelled):
                 return []
         return self.without_objects(frame, found, limits)
 
@@ -131,10 +137,18 @@ class SessionSearch:
         return select_disjoint(candidates, shape, limits or CandidateLimits(), crops)
 
     def _detector(self, name: str) -> TextDetector:
-        if name not in self._detectors:
-            device = self._pipeline.encoder.predictor.info.device
-            self._detectors = {name: load_text_detector(name, device)}
-        return self._detectors[name]
+        device = self._pipeline.encoder.predictor.info.device
+        try:
+            return load_text_detector(name, device, self._advance_download)
+        finally:
+            self.downloading = False
+
+    def _advance_download(self, done: int, total: int) -> None:
+        """Report the progress of a download in megabytes."""
+        if self._state.cancelled():
+            raise LoadCancelled
+        self.downloading = True
+        self._state.advance(done // _MEGABYTE, max(total // _MEGABYTE, 1))
 
     def _advance(self, done: int, total: int) -> None:
         """Report the progress, and let another thread call the model."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_sam2.candidates.by_text import TextSearch
 from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import EVERYTHING, SearchTarget
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.intensity import Intensity
+from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.features.feature_cache import FeatureCache
@@ -115,3 +117,71 @@ def test_a_large_plane_is_searched_in_tiles_and_boxes_cut_by_a_tile_are_dropped(
     assert found.crop.area == 40 * 60
     assert steps[-1] == (len(detector.images), len(detector.images))
     assert len(detector.images) > 3
+
+
+@pytest.mark.parametrize("box", [(np.nan, 8, 32, 32), (8, 8, np.inf, 32)])
+def test_boxes_that_are_not_numbers_are_an_error(box) -> None:
+    class Broken(FakeDetector):
+        def detect(self, image, phrase, min_score):
+            return (Detection(box, 0.9),)
+
+    with pytest.raises(UserError, match="not numbers"):
+        search(Broken(), "car").find(())
+
+
+@pytest.mark.parametrize("box", [(-50, -50, 42, 62), (18, 28, 500, 500), (-9e9, -9e9, 9e9, 9e9)])
+def test_boxes_are_cut_at_the_edges_of_the_image(box) -> None:
+    detector = FakeDetector(car=[Detection(box, 0.8)])
+    [found] = search(detector, "car").find(())
+    assert found.crop.area >= 600
+    window = found.crop.window
+    assert window.clip((96, 128)) == window
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.integers(-200, 300)] * 4, st.floats(0, 1)),
+        max_size=12,
+    )
+)
+@settings(max_examples=15, deadline=None)
+def test_candidates_of_any_boxes_are_disjoint_and_sorted(boxes) -> None:
+    detector = FakeDetector(car=[Detection(tuple(box[:4]), box[4]) for box in boxes])
+    taken = np.zeros((96, 128), int)
+    scores = []
+    for one in search(detector, "car").find(()):
+        taken[one.crop.window.slices] += one.crop.logits > 0
+        scores.append(one.score)
+    assert taken.max() <= 1
+    assert scores == sorted(scores, reverse=True)
+    assert all(LIMITS.min_score <= score <= 1 for score in scores)
+
+
+@pytest.mark.parametrize("text", ["text:car. tree.", "text:car?tree", 'text:"a.b";car'])
+def test_a_phrase_that_a_detector_reads_as_several_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="Separate phrases by ;"):
+        SearchTarget.parse(text)
+
+
+@pytest.mark.parametrize("text", ["text:.", "text:car;.", "text: . ", 'text:"?"'])
+def test_a_phrase_of_dots_is_empty(text: str) -> None:
+    with pytest.raises(UserError, match="phrase is empty"):
+        SearchTarget.parse(text)
+
+
+def test_the_detector_is_shown_what_the_model_is_shown() -> None:
+    shown: list[np.ndarray] = []
+
+    class Recording(FakePredictor):
+        def encode(self, image):
+            shown.append(image)
+            return super().encode(image)
+
+    image = np.random.default_rng(0).normal(3000, 400, (96, 128)).astype(np.int16)
+    stack, predictor = open_stack(image, axes="YX"), Recording()
+    encoder = ViewEncoder(stack, choose_intensity(stack), predictor, FeatureCache(0))
+    placement = ViewPlacement(stack.shape, encoder.levels, 256, 16, ViewPolicy())
+    detector = FakeDetector(car=[Detection((18, 28, 42, 62), 0.8)])
+    TextSearch(encoder, placement, detector, ("car",), LIMITS).find(())
+    np.testing.assert_array_equal(detector.images[0], shown[0])
+    assert np.ptp(shown[0]) > 200

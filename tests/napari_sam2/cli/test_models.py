@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from huggingface_hub import constants
 from typer.testing import CliRunner
 
 from napari_sam2.cli.commands.models import app
+from napari_sam2.inference.text.catalog import TEXT_MODELS, TextModel
 from sam2_model.checkpoint import registry, save_model
 from sam2_model.errors import CheckpointError
 from tests.helpers.networks import network
@@ -27,8 +29,9 @@ def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_list_truncates_nothing(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     shown = runner.invoke(app, ["list"]).output
-    assert all(release.name in shown for release in registry.RELEASES.releases)
-    assert shown.count("Apache-2.0") == len(registry.RELEASES.releases)
+    names = [*TEXT_MODELS, *(release.name for release in registry.RELEASES.releases)]
+    assert all(name in shown for name in names)
+    assert shown.count("Apache-2.0") == len(names)
     assert "…" not in shown
 
 
@@ -64,13 +67,31 @@ def test_download_prints_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert f"sam2.1_hiera_tiny is at {path}" in shown.output.replace("\n", "")
 
 
+def test_a_text_model_is_downloaded_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    def fetch(model: TextModel, progress: Callable[[int, int], None]) -> Path:
+        fetched.append(model.repository)
+        progress(1, 2)
+        return tmp_path
+
+    monkeypatch.setattr("napari_sam2.inference.text.weights.fetch_text_model", fetch)
+    shown = runner.invoke(app, ["download", "llmdet-tiny"])
+    assert shown.exit_code == 0
+    assert fetched == ["iSEE-Laboratory/llmdet_tiny"]
+    assert f"llmdet-tiny is at {tmp_path}" in shown.output.replace("\n", "")
+
+
 def test_all_names_are_checked_before_the_download() -> None:
     shown = runner.invoke(app, ["download", "sam2.1_hiera_tiny", "sam3"])
     assert isinstance(shown.exception, CheckpointError)
     assert "There is no model 'sam3'" in str(shown.exception)
 
 
-def test_download_without_a_network() -> None:
-    shown = runner.invoke(app, ["download", "sam2.1_hiera_tiny"])
+@pytest.mark.parametrize("name", ["sam2.1_hiera_tiny", "llmdet-tiny"])
+def test_download_without_a_network(name: str) -> None:
+    shown = runner.invoke(app, ["download", name])
     assert isinstance(shown.exception, CheckpointError)
     assert "offline mode is on" in str(shown.exception)

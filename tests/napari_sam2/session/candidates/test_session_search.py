@@ -12,6 +12,7 @@ from napari_sam2.candidates import everything
 from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.core.errors import UserError
+from napari_sam2.inference.text.weights import Progress
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.candidates import session_search
 from napari_sam2.session.events import RunPhase
@@ -36,7 +37,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the text models that were loaded."""
     names: list[str] = []
 
-    def load(model: str, device: str) -> BrightDetector:
+    def load(model: str, device: str, progress: Progress) -> BrightDetector:
         names.append(model)
         return BrightDetector("disk")
 
@@ -114,13 +115,37 @@ def test_other_threads_call_the_model_between_the_views_of_a_search(
     assert session.result(object_id, 0) is not None
 
 
-def test_the_detector_of_a_text_model_is_loaded_once(
-    session: SegmentationSession, loaded: list[str]
-) -> None:
+def test_each_search_has_its_text_model(session: SegmentationSession, loaded: list[str]) -> None:
     for name in "aab":
         found = session.search.find(0, DISKS, text_model=name)
         assert {one.source for one in found} == {CandidateSource.TEXT}
-    assert loaded == ["a", "b"]
+    assert loaded == ["a", "a", "b"]
+
+
+def test_a_download_is_reported_in_megabytes_and_stopped(
+    session: SegmentationSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[tuple[int, int]] = []
+
+    def stop(done: int, total: int) -> None:
+        reports.append((done, total))
+        assert session.search.downloading
+        if done == 3:
+            session.cancel()
+
+    def load(model: str, device: str, progress: Progress) -> BrightDetector:
+        for megabytes in range(1, 700):
+            progress(megabytes * 10**6, 699 * 10**6)
+        return BrightDetector("disk")
+
+    monkeypatch.setattr(session_search, "load_text_detector", load)
+    before = state_of(session)
+    session.events.progress.connect(stop)
+    assert session.search.find(0, DISKS) == []
+    assert reports == [(1, 699), (2, 699), (3, 699)]
+    assert session.run.phase is RunPhase.CANCELLED
+    assert not session.search.downloading
+    assert state_of(session) == before
 
 
 def test_a_search_that_fails_changes_nothing(session: SegmentationSession) -> None:

@@ -1,0 +1,1 @@
+"""Text models: their names, their download, and what loads them."""
