@@ -34,7 +34,7 @@ def user() -> ModelUser:
 
 @pytest.fixture
 def review(user: ModelUser) -> CandidateReview:
-    made = CandidateReview(user.sync, (), 1, squares(), CandidateLimits())
+    made = CandidateReview(user.sync, (), 1, dict(enumerate(squares())), CandidateLimits())
     made.show()
     return made
 
@@ -159,7 +159,7 @@ def test_the_outlines_follow_a_turned_image() -> None:
     affine = np.array([[1, 0, 0, 0], [0, 0, 2, 5], [0, -2, 0, 9], [0, 0, 0, 1]])
     image = viewer.add_image(MOVIE, scale=(1, 0.5, 0.5), affine=affine)
     user = ModelUser.start(viewer)
-    CandidateReview(user.sync, (), 2, squares(), CandidateLimits()).show()
+    CandidateReview(user.sync, (), 2, dict(enumerate(squares())), CandidateLimits()).show()
     layer = user.sync.layers.find(LayerRole.CANDIDATES)
     for y, x in CORNERS:
         np.testing.assert_allclose(layer.data_to_world((0, y, x)), image.data_to_world((2, y, x)))
