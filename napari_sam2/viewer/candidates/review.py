@@ -186,9 +186,11 @@ class CandidateReview:
         marks = Marks(frozenset(self._accepted), frozenset(self._rejected))
         if self._ranking is None or marks == self._ranked:
             return
+        # A message about accepted candidates stays.
+        tell = marks.accepted == self._ranked.accepted
         self._ranked = marks
         work = partial(self._rank, self._ranking, marks, dict(self.found))
-        self._sync.prompts.execute(work, partial(self._show_ranked, marks))
+        self._sync.prompts.execute(work, partial(self._show_ranked, marks, tell))
 
     def _rank(
         self, ranking: ExampleRanking, marks: Marks, found: Mapping[int, Candidate]
@@ -204,11 +206,17 @@ class CandidateReview:
         ranked = ranking.select(limits, [*occupied.values(), *crops], marks)
         return {**ranked, **rejected, **{n: one.candidate for n, one in made.items()}}
 
-    def _show_ranked(self, marks: Marks, found: dict[int, Candidate]) -> None:
+    def _show_ranked(self, marks: Marks, tell: bool, found: dict[int, Candidate]) -> None:
         if marks != self._ranked:
             return
         self.found = found
         self.show()
+        if tell:
+            count, rejected = len(self.open), len(marks.rejected)
+            self._sync.events.notice.emit(
+                f"{count} candidate{'s' * (count != 1)} after ranking again, with {rejected} "
+                f"counter-example{'s' * (rejected != 1)}."
+            )
         self._sync.events.objects.emit()
 
     def _has_object(self, number: int) -> bool:

@@ -138,8 +138,8 @@ def _common_frame(target: SearchTarget, given: PromptStore) -> int:
         return min(common)
     raise UserError(
         f"Examples {', '.join(map(str, target.like))} have masks on different frames, but the "
-        "frame that is searched needs a mask of each. Give masks of all examples on one frame, or run "
-        "find on a frame and give its output to segment --prompts."
+        "frame that is searched needs a mask of each. Give masks of all examples on one frame, or "
+        "run find on a frame and give its output to segment --prompts."
     )
 
 

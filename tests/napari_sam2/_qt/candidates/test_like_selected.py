@@ -77,6 +77,7 @@ def test_objects_like_a_selected_one_are_found_without_a_second_encoding(user: A
     click(user.viewer, 0, BARS[0][0] + 4, BARS[0][1] + 20, modifiers=("Alt",))
     user.settle()
     assert offered(user, BARS, 40) == [2, 0, 0, 0]
+    assert user.notice == "3 candidates after ranking again, with 1 counter-example."
     assert offered(user, SQUARES, SIDE) == [0, 1, 1, 1]
     panel.accept_all.click()
     user.settle()
