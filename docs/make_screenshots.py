@@ -122,6 +122,26 @@ def candidates(folder: Path, model: str) -> None:
     session.close()
 
 
+def similar(folder: Path, model: str) -> None:
+    """Take a screenshot of candidates like a clicked cell, after a speck was rejected."""
+    session = Session("moving_cells", folder, model)
+    session.widget.hint.dismiss()
+    session.sync.layers.points.layer.add(session.suggested[0])
+    session.idle()
+    panel = session.widget.candidates
+    panel.section.expand(animate=False)
+    panel.source.setCurrentIndex(panel.source.findData(CandidateSource.EXAMPLE))
+    panel.search.click()
+    session.idle()
+    review = panel.jobs.review
+    if review is not None:
+        smallest = min(review.open, key=lambda number: review.found[number].crop.area)
+        review.click(smallest, reject=True)
+    session.idle()
+    session.shoot("9-similar.png")
+    session.close()
+
+
 def lineage(folder: Path, model: str) -> None:
     """Take a screenshot of divisions in the tracks of all cells, and of their tracks."""
     session = Session("moving_cells", folder, model)
@@ -200,5 +220,6 @@ if __name__ == "__main__":
     chosen = sys.argv[2] if len(sys.argv) > 2 else ""
     pictures(target, chosen)
     candidates(target, chosen)
+    similar(target, chosen)
     lineage(target, chosen)
     text(target, chosen)

@@ -87,7 +87,7 @@ class SegmentTrackPanel(DockedWidget):
         self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
         self.tools = ToolPanel(self.controller, key)
         self.objects = ObjectPanel(self.controller, key)
-        self.candidates = CandidatePanel(self.controller, key)
+        self.candidates = CandidatePanel(self.controller, key, self.objects.table.selected_ids)
         self.timeline = TimelinePanel(self.state, self.controller.runs)
         self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
         self.frame_edits = FrameEditPanel(self.controller, key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from napari_sam2.candidates.appearance import N_PLAIN, describe
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
-from napari_sam2.candidates.everything import EverythingSearch
+from napari_sam2.candidates.everything import EverythingSearch, Progress
 from napari_sam2.candidates.examples import Example, Examples
-from napari_sam2.candidates.selection import select_disjoint
-from napari_sam2.core.errors import UserError
+from napari_sam2.candidates.selection import select_numbered
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import MaskCrop
-
-Progress = Callable[[int, int], object]
 
 MIN_MARKS = 5
 """From as many marks on, of both kinds, a logistic regression replaces the prototypes."""
@@ -26,6 +23,24 @@ _SHARPNESS = 4
 """Exponent of the closeness where the nearest example competes with a counter-example."""
 _PENALTY = 1.0
 """Strength of the L2 penalty of the logistic regression, whose features have unit variance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Candidates that were accepted and rejected, by their numbers in a ranking.
+
+    Parameters
+    ----------
+    accepted, rejected : frozenset of int
+        Further examples and counter-examples.
+    """
+
+    accepted: frozenset[int] = frozenset()
+    rejected: frozenset[int] = frozenset()
+
+
+NO_MARKS = Marks()
+"""Only the examples of the search count."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +53,10 @@ class ExampleSearch:
         Finds the candidates that are compared; its limits are those of the result.
     examples : Examples
         What they are compared with.
-    indices : Callable
-        Returns the full index of the plane of a frame.
     """
 
     everything: EverythingSearch
     examples: Examples
-    indices: Callable[[int], PlaneIndex]
 
     def find(
         self,
@@ -62,32 +74,36 @@ class ExampleSearch:
             Called after each view.
         occupied : sequence of MaskCrop
             Masks of objects that exist already.
+        """
+        ranking = self.ranking(index, progress)
+        return list(ranking.select(self.everything.limits, occupied).values())
 
-        Raises
-        ------
-        UserError
-            If there is nothing on the plane that could be compared.
+    def ranking(self, index: PlaneIndex, progress: Progress | None = None) -> ExampleRanking:
+        """Return all candidates on a plane with their appearance, to rank them repeatedly.
+
+        Parameters are those of :meth:`find`.
         """
         limits = self.everything.limits
         # The score of a candidate is at least the square of its score by example.
         every = replace(self.everything, limits=CandidateLimits(min_score=limits.min_score**2))
         candidates = tuple(every.proposals(index, progress))
-        if not candidates:
-            raise UserError(
-                "There is nothing on this frame that could be compared with the examples. Search "
-                "another frame, or lower --min-score."
-            )
         encoder, placement = self.everything.encoder, self.everything.placement
-        features = describe(encoder, placement, index, [one.crop for one in candidates])
-        ranking = ExampleRanking(candidates, features, encoder.shape)
-        like, unlike = self._describe(self.examples.like), self._describe(self.examples.unlike)
-        return ranking.select(like, unlike, limits, occupied)
+        crops = [one.crop for one in candidates]
+        return ExampleRanking(
+            candidates,
+            describe(encoder, placement, index, crops),
+            encoder.shape,
+            self._describe(self.examples.like),
+            self._describe(self.examples.unlike),
+        )
 
     def _describe(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """Return the appearance of examples, whose planes are encoded once each."""
         encoder, placement = self.everything.encoder, self.everything.placement
-        tables = [
-            describe(encoder, placement, self.indices(one.frame), [one.crop]) for one in examples
-        ]
+        planes: dict[PlaneIndex, list[MaskCrop]] = {}
+        for one in examples:
+            planes.setdefault(one.index, []).append(one.crop)
+        tables = [describe(encoder, placement, index, crops) for index, crops in planes.items()]
         return np.concatenate(tables) if tables else np.zeros((0, 0))
 
 
@@ -100,43 +116,55 @@ class ExampleRanking:
     Parameters
     ----------
     candidates : tuple of Candidate
-        Candidates of one plane, which may overlap.
+        Candidates of one plane, which may overlap; their positions are their numbers.
     features : NDArray[np.float64]
         (N, F) appearance of the candidates, see
         :func:`napari_sam2.candidates.appearance.describe`.
     shape : tuple of int
         Height and width of the plane.
+    like, unlike : NDArray[np.float64]
+        (K, F) and (L, F) appearance of examples and of counter-examples, on any plane. K is at
+        least 1.
     """
 
     candidates: tuple[Candidate, ...]
     features: NDArray[np.float64]
     shape: tuple[int, int]
+    like: NDArray[np.float64]
+    unlike: NDArray[np.float64]
 
     def select(
         self,
-        like: NDArray[np.float64],
-        unlike: NDArray[np.float64],
         limits: CandidateLimits,
         occupied: Iterable[MaskCrop] = (),
-    ) -> list[Candidate]:
-        """Return candidates without common pixels, most similar first.
+        marks: Marks = NO_MARKS,
+    ) -> dict[int, Candidate]:
+        """Return candidates without common pixels by their numbers, most similar first.
 
         Parameters
         ----------
-        like, unlike : NDArray[np.float64]
-            (K, F) and (L, F) appearance of examples and of counter-examples: rows of
-            :attr:`features`, or of masks on other planes. K is at least 1.
         limits : CandidateLimits
             Which candidates are kept.
         occupied : iterable of MaskCrop
             Masks of objects that exist already.
+        marks : Marks
+            Candidates that are examples and counter-examples, too.
         """
-        similar = similarity(self.features, like, unlike)
+        if not self.candidates:
+            return {}
+        like = self._with(self.like, marks.accepted)
+        unlike = self._with(self.unlike, marks.rejected)
         ranked = (
             Candidate(one.crop, float(np.sqrt(one.score * share)), CandidateSource.EXAMPLE)
-            for one, share in zip(self.candidates, similar, strict=True)
+            for one, share in zip(
+                self.candidates, similarity(self.features, like, unlike), strict=True
+            )
         )
-        return select_disjoint(ranked, self.shape, limits, occupied)
+        return select_numbered(ranked, self.shape, limits, occupied)
+
+    def _with(self, examples: NDArray[np.float64], numbers: frozenset[int]) -> NDArray[np.float64]:
+        width = self.features.shape[1]
+        return np.concatenate((examples.reshape(-1, width), self.features[sorted(numbers)]))
 
 
 def similarity(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.core.errors import UserError
+from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.mask import MaskCrop
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import MaskPrompt
@@ -17,13 +19,13 @@ class Example:
 
     Parameters
     ----------
-    frame : int
-        Position along the propagated axis.
+    index : tuple of int
+        Full index of its plane.
     crop : MaskCrop
         The mask.
     """
 
-    frame: int
+    index: PlaneIndex
     crop: MaskCrop
 
 
@@ -41,7 +43,9 @@ class Examples:
     unlike: tuple[Example, ...] = ()
 
     @classmethod
-    def of(cls, target: SearchTarget, prompts: PromptStore) -> Examples:
+    def of(
+        cls, target: SearchTarget, prompts: PromptStore, indices: Callable[[int], PlaneIndex]
+    ) -> Examples:
         """Return the masks of the objects that a target names.
 
         Parameters
@@ -50,6 +54,8 @@ class Examples:
             Names objects by their ids.
         prompts : PromptStore
             The masks of these objects, on any frame.
+        indices : callable
+            Returns the full index of the plane of a frame.
 
         Raises
         ------
@@ -57,26 +63,37 @@ class Examples:
             If an object is unknown, or has no mask.
         """
         like, unlike = (
-            tuple(one for number in ids for one in _of_object(number, prompts))
+            tuple(
+                Example(indices(prompt.frame), MaskCrop.from_mask(prompt.mask, prompt.offset))
+                for number in ids
+                for prompt in masks_of(number, prompts)
+            )
             for ids in (target.like, target.unlike)
         )
         return cls(like, unlike)
 
 
-def _of_object(number: int, prompts: PromptStore) -> list[Example]:
+def masks_of(object_id: int, prompts: PromptStore) -> tuple[MaskPrompt, ...]:
+    """Return the masks of an example among prompts, by frame.
+
+    Raises
+    ------
+    UserError
+        If the object is unknown, or has no mask.
+    """
     known = prompts.objects()
-    if number not in known:
+    if object_id not in known:
         shown = ", ".join(map(str, known[:20])) + (", ..." if len(known) > 20 else "")
-        raise UserError(f"There is no object {number} among the prompts. There are: {shown}.")
-    found = [
-        Example(frame, MaskCrop.from_mask(prompt.mask, prompt.offset))
-        for frame in prompts.frames(number)
-        for prompt in prompts.get(number, frame)
+        raise UserError(f"There is no object {object_id} among the prompts. There are: {shown}.")
+    found = tuple(
+        prompt
+        for frame in prompts.frames(object_id)
+        for prompt in prompts.get(object_id, frame)
         if isinstance(prompt, MaskPrompt)
-    ]
+    )
     if not found:
         raise UserError(
-            f"Object {number} has points or a box, but an example needs a mask. Give labels, or "
+            f"Object {object_id} has points or a box, but an example needs a mask. Give labels, or "
             "prompts with masks as find writes them."
         )
     return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from napari_sam2.candidates.by_example import ExampleSearch
 from napari_sam2.candidates.by_text import TextSearch
-from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
+from napari_sam2.candidates.candidate import Candidate, CandidateSource
 from napari_sam2.candidates.everything import EverythingSearch, Progress
+from napari_sam2.candidates.examples import Examples
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.inference.text_detector import TextDetector
-from napari_sam2.inference.view_encoder import ViewEncoder
-from napari_sam2.inference.view_placement import ViewPlacement
 from napari_sam2.masks.mask import MaskCrop
 
 
@@ -30,12 +30,10 @@ class CandidateSearch(Protocol):
 
 def make_search(
     target: SearchTarget,
-    encoder: ViewEncoder,
-    placement: ViewPlacement,
-    limits: CandidateLimits,
+    everything: EverythingSearch,
     *,
-    load_detector: Callable[[], TextDetector],
-    diameter: float | None = None,
+    detector: Callable[[], TextDetector],
+    examples: Callable[[], Examples],
 ) -> CandidateSearch:
     """Return the search for a target.
 
@@ -43,22 +41,26 @@ def make_search(
     ----------
     target : SearchTarget
         What is searched for.
-    encoder : ViewEncoder
-        Encodes views of the stack.
-    placement : ViewPlacement
-        Sizes and positions of views.
-    limits : CandidateLimits
-        Which candidates are kept.
-    load_detector : callable
+    everything : EverythingSearch
+        The search for everything, whose model, views and limits other searches have, too.
+    detector : callable
         Returns what finds boxes by text; called only if phrases are searched for.
-    diameter : float or None
-        Expected diameter of the objects in pixels; None measures it.
+    examples : callable
+        Returns the examples; called only if objects like them are searched for.
 
     Raises
     ------
     UserError
-        If the detector cannot be loaded, or the diameter is not positive.
+        If the detector cannot be loaded, or an example has no mask.
     """
     if target.source is CandidateSource.TEXT:
-        return TextSearch(encoder, placement, load_detector(), target.phrases, limits)
-    return EverythingSearch(encoder, placement, limits, diameter)
+        return TextSearch(
+            everything.encoder,
+            everything.placement,
+            detector(),
+            target.phrases,
+            everything.limits,
+        )
+    if target.source is CandidateSource.EXAMPLE:
+        return ExampleSearch(everything, examples())
+    return everything

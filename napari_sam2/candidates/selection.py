@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +48,24 @@ def select_disjoint(
     list of Candidate
         With masks of the pixels that they own.
     """
+    return list(select_numbered(candidates, shape, limits, occupied).values())
+
+
+def select_numbered(
+    candidates: Iterable[Candidate],
+    shape: tuple[int, int],
+    limits: CandidateLimits,
+    occupied: Iterable[MaskCrop] = (),
+) -> dict[int, Candidate]:
+    """Return candidates without common pixels by their positions in the input, best first.
+
+    Parameters are those of :func:`select_disjoint`.
+    """
     owners = _Owners(shape)
     for crop in occupied:
         owners.add(crop.window, crop.logits > 0)
-    selected: list[Candidate] = []
-    for candidate in _by_score(candidates):
+    selected: dict[int, Candidate] = {}
+    for number, candidate in _by_score(candidates):
         if candidate.score < limits.min_score or len(selected) == limits.max_objects:
             break
         crop = candidate.crop
@@ -59,9 +73,7 @@ def select_disjoint(
         if free is not None and limits.allows(int(np.count_nonzero(free))):
             owners.add(crop.window, free)
             logits = np.where(free, crop.logits, -np.abs(crop.logits))
-            selected.append(
-                Candidate(MaskCrop(crop.window, logits), candidate.score, candidate.source)
-            )
+            selected[number] = replace(candidate, crop=MaskCrop(crop.window, logits))
     return selected
 
 
@@ -88,9 +100,14 @@ class _Owners:
         self._areas.append(int(np.count_nonzero(mask)))
 
 
-def _by_score(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return candidates best first; equal ones by position, so that their order has no effect."""
-    return sorted(candidates, key=lambda c: (-c.score, c.crop.window, c.crop.area))
+def _by_score(candidates: Iterable[Candidate]) -> list[tuple[int, Candidate]]:
+    """Return numbered candidates, best first, in an order that the input has no effect on."""
+
+    def key(item: tuple[int, Candidate]) -> tuple[float, Window, int]:
+        crop = item[1].crop
+        return -item[1].score, crop.window, crop.area
+
+    return sorted(enumerate(candidates), key=key)
 
 
 def touches_inner_edge(box: Window, window: Window, shape: tuple[int, int]) -> bool:

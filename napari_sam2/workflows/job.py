@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sam2.candidates.candidate import CandidateLimits
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
-from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.workflows.image_job import ImageJob
 from napari_sam2.workflows.tracking.divisions import DivisionMode
 
 _SETTINGS = SessionSettings()
@@ -22,46 +19,19 @@ _REQUEST = PropagationRequest()
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentationJob:
+class SegmentationJob(ImageJob):
     """One segmentation from files to files, as the command ``segment`` runs it.
+
+    The output are labels, whose file ends in .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or
+    .png (a folder). The axis may be ``"t,z"`` for a series of volumes, whose prompts have positions
+    t and z. Prompts are None if ``find`` is given, unless it names examples among them.
 
     Parameters
     ----------
-    source : str, Path or sequence of them
-        File, folder or URL of the images, or several images that are the frames of one stack, see
-        :func:`napari_sam2.open_stack`.
-    prompts : Path or None
-        A .json or .csv file of prompts, or a label image; None if ``find`` is given.
-    output : Path
-        Labels to write; ends in .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or .png (a
-        folder).
-    model : str or Path
-        A model name or a weights file, see :func:`napari_sam2.load_predictor`.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or the address of a dask
-        scheduler, see :func:`napari_sam2.inference.model_catalog.predictor_of`.
-    dtype : str or None
-        Number format, see :func:`napari_sam2.open_session`; None uses that of the run that is
-        resumed, else ``"auto"``.
-    input_size : int or None
-        Side of the model's square input in pixels; None uses that of the run that is resumed, else
-        that of the model's training.
-    axes : str or None
-        One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the file specifies.
-    along : str or None
-        The axis to propagate along, or ``"t,z"`` for a series of volumes, whose prompts have
-        positions t and z; None uses the axis of the prompts, else t, else z.
-    at : sequence of str
-        Positions on the other axes, e.g. ``("z=3",)``.
-    channels : sequence of int or None
-        Channels shown to the model; None uses all.
-    scene : str, int or None
-        Name or number of the image in a file of several; None opens the default one.
-    contrast : (float, float) or None
-        Values shown as black and as white; None chooses them from a sample of the data.
-    window : str or None
-        Name of a CT window, in place of ``contrast``; ``"auto"`` is the window that the file
-        states, else soft tissue if the values are those of a CT.
+    source, output, prompts, model, device, dtype, input_size, axes, along, at, channels, scene
+        See :class:`napari_sam2.workflows.image_job.ImageJob`.
+    contrast, window, text_model, limits, diameter, overwrite
+        See :class:`napari_sam2.workflows.image_job.ImageJob`.
     direction : PropagationDirection
         Directions to propagate in, from the prompted frames.
     frames : (int, int or None) or None
@@ -78,16 +48,11 @@ class SegmentationJob:
         Predict each mask a second time in a smaller window after the propagation.
     find : SearchTarget or None
         What is searched for on the first frame instead of prompts: what is found becomes objects.
+        A search by example is on the first frame with masks of all examples, which become
+        objects, too.
     find_every : int or None
         Number of frames after which ``find`` is repeated for objects that no track explains; None
-        searches the first frame only.
-    text_model : str
-        What finds boxes by text, see
-        :func:`napari_sam2.inference.text_detector.load_text_detector`.
-    limits : CandidateLimits
-        Which candidates of ``find`` are kept.
-    diameter : float or None
-        Expected diameter of what is searched for, in pixels; None measures it.
+        searches one frame only.
     divisions : DivisionMode
         What is done about divisions of tracked objects, along t.
     lineage : Path or None
@@ -102,24 +67,8 @@ class SegmentationJob:
         CSV file to write, with one row per object and frame.
     resume : bool
         Resume an earlier run with the same output, if there is one.
-    overwrite : bool
-        Delete an earlier output first.
     """
 
-    source: str | Path | Sequence[str | Path]
-    prompts: Path | None = None
-    output: Path
-    model: str | Path = AUTO_MODEL
-    device: str = AUTO_DEVICE
-    dtype: str | None = None
-    input_size: int | None = None
-    axes: str | None = None
-    along: str | None = None
-    at: Sequence[str] = ()
-    channels: Sequence[int] | None = None
-    scene: str | int | None = None
-    contrast: tuple[float, float] | None = None
-    window: str | None = None
     direction: PropagationDirection = _REQUEST.direction
     frames: tuple[int, int | None] | None = _REQUEST.frames
     view: ViewPolicy = _SETTINGS.view
@@ -128,9 +77,6 @@ class SegmentationJob:
     refine: bool = False
     find: SearchTarget | None = None
     find_every: int | None = None
-    text_model: str = DEFAULT_TEXT_MODEL
-    limits: CandidateLimits = field(default_factory=CandidateLimits)
-    diameter: float | None = None
     divisions: DivisionMode = DivisionMode.OFF
     lineage: Path | None = None
     labels_as: LabelPromptKind = LabelPromptKind.MASK
@@ -138,4 +84,3 @@ class SegmentationJob:
     feature_cache: bool = False
     scores: Path | None = None
     resume: bool = False
-    overwrite: bool = False

@@ -7,16 +7,13 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.errors import UserError
-from napari_sam2.export.destination import (
-    OutputDestination,
-    OutputKind,
-    check_disk,
-)
+from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
 from napari_sam2.export.png import check_png_ids
 from napari_sam2.images.input_files import check_outside, input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
-from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.images.stack import Stack
 from napari_sam2.inference.model_catalog import AUTO_DTYPE, PredictorLoader, predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.store import PromptStore
@@ -31,10 +28,12 @@ from napari_sam2.session.storage.run_folder import (
     stored_settings,
 )
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.workflows.plane_search import PlaneSearch
 from napari_sam2.workflows.prompt_source import (
     check_prompt_source,
     find_prompts,
-    most_objects,
+    ids_to_give,
+    read_examples,
     read_prompts,
     search_facts,
     search_frames,
@@ -75,6 +74,8 @@ class PreparedSegmentation:
         Contrast of the images shown to the model.
     predictor : Predictor
         The model.
+    search : PlaneSearch
+        Finds objects on the planes, if the job searches for any.
     request : PropagationRequest
         Directions and frames to propagate.
     settings : SessionSettings
@@ -92,6 +93,7 @@ class PreparedSegmentation:
     prompts: PromptStore | SeriesPrompts
     intensity: Intensity
     predictor: Predictor
+    search: PlaneSearch
     request: PropagationRequest
     settings: SessionSettings
     output: OutputDestination
@@ -142,18 +144,21 @@ def _prepare(
     check_divisions(job.divisions, job.lineage, stack, replaces=replaces)
     search_frames(job, frames or (0, stack.n_frames))
     given = read_series_prompts(job, stack) if series else read_prompts(job, stack, frames)
+    examples = read_examples(job, stack, frames)
     _check_destinations(job, output, stack, frames)
     if output.kind is OutputKind.PNG:
-        check_png_ids((most_objects(job),) if given is None else given.objects())
+        check_png_ids(ids_to_give(job, examples) if given is None else given.objects())
     sampled = stack_over_time(stack) if series else stack
     intensity = choose_intensity(sampled, job.contrast, job.window)
     request = PropagationRequest(direction=job.direction, frames=frames)
     predictor = _load(job, output, load)
+    masks = None if examples is None else examples.examples
+    search = PlaneSearch(job, job.find or EVERYTHING, stack, intensity, predictor, masks)
     first = 0 if frames is None else frames[0]
-    prompts = given or find_prompts(job, output, stack, first, intensity, predictor, reporter)
+    prompts = given or find_prompts(job, output, search, first, examples, reporter)
     settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
-    facts |= series_facts(stack) if series else search_facts(job)
+    facts |= series_facts(stack) if series else search_facts(job, examples)
     facts |= {"refine": True} if job.refine else {}
     facts |= {} if stack.source.scene is None else {"scene": stack.source.scene}
     description = _describe(stack, prompts, predictor, facts)
@@ -164,6 +169,7 @@ def _prepare(
         prompts=prompts,
         intensity=intensity,
         predictor=predictor,
+        search=search,
         request=request,
         settings=settings,
         output=output,
@@ -199,14 +205,7 @@ def _open(job: SegmentationJob) -> Stack:
             f"The prompts count frames along {axis}, but --along is {job.along}. "
             "Leave --along out, or give the axis of the prompts."
         )
-    return open_stack(
-        job.source,
-        axes=job.axes,
-        along=job.along or axis,
-        at=job.at,
-        channels=job.channels,
-        scene=job.scene,
-    )
+    return job.open_stack(axis)
 
 
 def _resolve_frames(frames: tuple[int, int | None] | None, n_frames: int) -> tuple[int, int] | None:

@@ -31,7 +31,7 @@ from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
-from napari_sam2.workflows.prompt_source import most_objects
+from napari_sam2.workflows.prompt_source import highest_id
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 from napari_sam2.workflows.tracking.divisions import write_divisions
 from napari_sam2.workflows.tracking.newcomers import NewcomerRun
@@ -261,7 +261,7 @@ def _open_labels(prepared: PreparedSegmentation, folder: RunFolder) -> LabelArra
     attributes = {"model": info.name, "weights": info.weights_hash, "trained": info.trained}
     attributes |= {"dtype": info.dtype, "input_size": info.image_size}
     job = prepared.job
-    later = () if job.find_every is None else (most_objects(job),)
+    later = () if job.find_every is None else (highest_id(job, ids),)
     dtype = label_dtype((*ids, *later))
     return create_label_output(
         prepared.output, prepared.stack, ids, dtype=dtype, attributes=attributes

@@ -46,7 +46,7 @@ def stills(data: Path, name: str) -> list[AnnotatedImage]:
 
 
 def search(
-    image: NDArray[np.uint8], predictor: Any, examples: tuple[Example, ...] = ()
+    image: NDArray[np.uint8], predictor: Any, examples: tuple[MaskCrop, ...] = ()
 ) -> NDArray[np.int64]:
     """Return labels (H, W) of everything that is found, or of what looks like examples."""
     stack = open_stack(image, axes="YX" if image.ndim == 2 else "YXC")
@@ -56,9 +56,11 @@ def search(
         stack.shape, encoder.levels, info.image_size, info.token_stride, ViewPolicy()
     )
     every = EverythingSearch(encoder, placement)
-    finder = ExampleSearch(every, Examples(examples), stack.index) if examples else every
+    index = stack.index(0)
+    like = tuple(Example(index, crop) for crop in examples)
+    finder = ExampleSearch(every, Examples(like)) if like else every
     labels = np.zeros(stack.shape, np.int64)
-    for number, found in enumerate(finder.find(stack.index(0)), 1):
+    for number, found in enumerate(finder.find(index), 1):
         labels[found.crop.window.slices][found.crop.logits > 0] = number
     return labels
 
@@ -74,11 +76,11 @@ def matches(true: NDArray[Any], found: NDArray[Any]) -> NDArray[np.int64]:
     return np.array([np.count_nonzero(iou > limit) for limit in _THRESHOLDS], np.int64)
 
 
-def drawn_examples(true: NDArray[Any], count: int, seed: int) -> tuple[Example, ...]:
+def drawn_examples(true: NDArray[Any], count: int, seed: int) -> tuple[MaskCrop, ...]:
     """Return the masks of ``count`` true objects drawn at random, fewer if there are fewer."""
     ids = np.unique(true[true > 0])
     drawn = np.random.default_rng(seed).permutation(ids)[:count]
-    return tuple(Example(0, MaskCrop.from_mask(true == i, (0, 0))) for i in drawn)
+    return tuple(MaskCrop.from_mask(true == i, (0, 0)) for i in drawn)
 
 
 def scores(items: list[AnnotatedImage], predictor: Any, examples: int) -> Iterator[tuple[Any, ...]]:

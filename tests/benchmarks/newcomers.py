@@ -183,12 +183,14 @@ def real_rows(given: Namespace) -> list[Row]:
     images = tifffile.imread(folder / "images.tif")[: given.frames]
     true = tifffile.imread(folder / "masks_tracked.tif")[: given.frames]
     rows: list[Row] = []
-    for start, prompts in ((f"found, every {given.every} frames", None), ("true masks", true)):
-        found = segment(images, given, prompts=None if prompts is None else first_masks(prompts))
+    starts = {"found": f"found, every {given.every} frames", "masks": "true masks"}
+    for start in given.starts:
+        prompts = first_masks(true) if start == "masks" else None
+        found = segment(images, given, prompts=prompts)
         print(*found.messages, sep="\n", flush=True)
         scores = track_scores(true, found.labels)
         row = {
-            "start": start,
+            "start": starts[start],
             "objects": len(spans(found.labels)),
             "true": len(spans(true)),
             "SEG": scores.seg,
@@ -215,6 +217,9 @@ def main() -> None:
     options.add_argument("--data", type=Path)
     options.add_argument("--movies", type=int, default=3)
     options.add_argument("--frames", type=int, help="only so many frames of the real movie")
+    options.add_argument(
+        "--starts", nargs="+", choices=("found", "masks"), default=["found", "masks"]
+    )
     options.add_argument("--every", type=int, default=4)
     options.add_argument("--min-score", type=float, default=CandidateLimits().min_score)
     options.add_argument("--min-size", type=float, default=CandidateLimits().min_area)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
+from napari_sam2.candidates.by_example import ExampleRanking
 from napari_sam2.candidates.candidate import Candidate, CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.session.session import SegmentationSession
-from napari_sam2.viewer.candidates.review import CandidateReview
+from napari_sam2.viewer.candidates.review import CandidateReview, search_limits
 from napari_sam2.viewer.layer_sync import LayerSync
 
-LOWEST_SCORE = 0.3
-"""Score down to which is searched; what is shown can be limited further without a new search."""
 _STOPPED = "The search was stopped; nothing has changed."
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Search:
     """One search: what for, on which plane, and what it has found."""
 
@@ -30,7 +29,8 @@ class _Search:
     target: SearchTarget
     limits: CandidateLimits
     text_model: str
-    found: list[Candidate] = field(default_factory=list)
+    found: dict[int, Candidate] = field(default_factory=dict)
+    ranking: ExampleRanking | None = None
 
 
 class CandidateJobs:
@@ -83,16 +83,22 @@ class CandidateJobs:
 
     def _steps(self, search: _Search, session: SegmentationSession) -> Iterable[object]:
         self._state.searching = True
-        limits = replace(search.limits, min_score=min(search.limits.min_score, LOWEST_SCORE))
         try:
-            search.found.extend(
-                session.search.find(
-                    search.frame, search.target, limits, text_model=search.text_model
-                )
-            )
+            self._search(search, session)
         finally:
             self._state.searching = False
         return ()
+
+    def _search(self, search: _Search, session: SegmentationSession) -> None:
+        frame, target, limits = search.frame, search.target, search_limits(search.limits)
+        if target.source is not CandidateSource.EXAMPLE:
+            found = session.search.find(frame, target, limits, text_model=search.text_model)
+            search.found = dict(enumerate(found))
+            return
+        search.ranking = session.search.rank(frame, target, limits)
+        if search.ranking is not None:
+            occupied = session.search.occupied(frame).values()
+            search.found = search.ranking.select(limits, occupied)
 
     def _finish(self, search: _Search, stopped: bool) -> str:
         """Show what was found, and return the message for the user."""
@@ -100,8 +106,10 @@ class CandidateJobs:
             return ""
         if not search.found:
             return _nothing_text(search, kept=self.review is not None)
+        if self.review is not None:
+            self.review.end()
         self.review = CandidateReview(
-            search.sync, search.fixed, search.frame, search.found, search.limits
+            search.sync, search.fixed, search.frame, search.found, search.limits, search.ranking
         )
         self._sync = search.sync
         self.review.show()
@@ -146,6 +154,10 @@ def _nothing_text(search: _Search, *, kept: bool) -> str:
     if search.target.source is CandidateSource.TEXT:
         phrases = " or ".join(f'"{phrase}"' for phrase in search.target.phrases)
         nothing = f"Nothing new {where} fits {phrases}. Try other words"
+    elif search.target.source is CandidateSource.EXAMPLE:
+        ids = search.target.like
+        examples = f"object{'s' * (len(ids) > 1)} {', '.join(map(str, ids))}"
+        nothing = f"Nothing new {where} looks like {examples}. Select other examples"
     else:
         nothing = f"Nothing new was found {where}. Allow other areas"
     earlier = " The earlier candidates are kept." if kept else ""

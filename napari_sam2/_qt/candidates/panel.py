@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QLineEdit, QMessageBox, QSlider, QSpinBox
+from qtpy.QtWidgets import QLabel, QLineEdit, QMessageBox, QSlider, QSpinBox, QWidget
 
-from napari_sam2._qt.candidates.jobs import LOWEST_SCORE, CandidateJobs
+from napari_sam2._qt.candidates.jobs import CandidateJobs
 from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import Choice, button, column, folded, form, note, row
+from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import SearchTarget
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL, TEXT_MODELS
+from napari_sam2.viewer.candidates.review import LOWEST_SCORE
+from napari_sam2.viewer.keys import Action
 
 MANY = 1000
 """From this number of candidates on, the user is asked before they become objects."""
 _SOURCES = {
     CandidateSource.EVERYTHING: "Everything",
+    CandidateSource.EXAMPLE: "Objects like the selected ones",
     CandidateSource.TEXT: "Text",
 }
+_ABOUT_EXAMPLES = (
+    "The objects that are selected in the table below are examples. Each candidate that you accept "
+    "is one, too, and each that you reject is a counter-example: the others are ranked again."
+)
 _MAX_AREA = 10**9
 _PERCENT = 100
 
 
 class CandidatePanel(CommandPanel):
-    """Searches the shown frame for objects, and accepts what was found."""
+    """Searches the shown frame for objects, and accepts what was found.
+
+    Parameters
+    ----------
+    controller : SegmentationController
+        Runs the commands.
+    key : Callable
+        Returns the key of an action.
+    selected : Callable
+        Returns the ids of the objects that are selected in the list of objects.
+    parent : QWidget or None
+        Owner.
+    """
+
+    def __init__(
+        self,
+        controller: SegmentationController,
+        key: Callable[[Action], str],
+        selected: Callable[[], list[int]],
+        parent: QWidget | None = None,
+    ) -> None:
+        self._selected = selected
+        super().__init__(controller, key, parent)
 
     def make(self) -> None:
         """Make the parts of the panel."""
@@ -36,7 +67,10 @@ class CandidatePanel(CommandPanel):
         self._make_review()
         areas = row(QLabel("Area"), self.min_area, QLabel("to"), self.max_area)
         score = row(QLabel("Score"), self.score, self.score_text)
-        parts = column(self.source_form, self.text_form, areas, self.search, score, self.buttons)
+        parts = column(
+            *(self.source_form, self.text_form, self.about_examples),
+            *(areas, self.search, score, self.buttons),
+        )
         self.section = folded("Find objects", parts)
         self.arrange(self.section)
         self._show_source()
@@ -66,6 +100,7 @@ class CandidatePanel(CommandPanel):
         self.text_form = form(
             ("Phrase", self.phrase), ("Text model", self.text_model), ("", self.text_about)
         )
+        self.about_examples = note(_ABOUT_EXAMPLES)
         self.min_area = _area_box("Smallest area of a candidate in pixels.")
         self.max_area = _area_box("Largest area of a candidate in pixels.")
         self.search = button("Find", "", "Search the shown frame; nothing is changed.", self.start)
@@ -112,12 +147,23 @@ class CandidatePanel(CommandPanel):
         Raises
         ------
         UserError
-            If a phrase is empty or has a dot inside.
+            If a phrase is empty or has a dot inside, or no object is selected as an example.
         """
         source = self.source.currentData()
-        if source is not CandidateSource.TEXT:
+        if source is CandidateSource.EVERYTHING:
             return SearchTarget(source)
+        if source is CandidateSource.EXAMPLE:
+            return SearchTarget(source, like=self._examples())
         return SearchTarget.of_phrases(self.phrase.text())
+
+    def _examples(self) -> tuple[int, ...]:
+        ids = self._selected()
+        empty = [i for i in ids if (found := self._state.progress(i)) is None or not found.frames]
+        if not ids or empty:
+            raise UserError(
+                "Select objects that have masks in the table of objects: they are the examples."
+            )
+        return tuple(ids)
 
     def start(self) -> None:
         """Search the shown frame."""
@@ -154,7 +200,9 @@ class CandidatePanel(CommandPanel):
         return answer == buttons.Yes
 
     def _show_source(self) -> None:
-        self.text_form.setVisible(self.source.currentData() is CandidateSource.TEXT)
+        source = self.source.currentData()
+        self.text_form.setVisible(source is CandidateSource.TEXT)
+        self.about_examples.setVisible(source is CandidateSource.EXAMPLE)
         self.score_text.setText(f"{self.score.value() / _PERCENT:.2f}")
 
     def _show_text_model(self, name: str) -> None:

@@ -17,6 +17,19 @@ from napari_sam2.cli.candidate_options import (
     MinAreaOption,
     MinScoreOption,
     TextModelOption,
+    job_options,
+)
+from napari_sam2.cli.image_options import (
+    AtOption,
+    AxesOption,
+    ChannelOption,
+    ContrastOption,
+    DeviceOption,
+    ModelOption,
+    OverwriteOption,
+    SceneOption,
+    SourceArgument,
+    WindowOption,
 )
 from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
 
@@ -77,11 +90,9 @@ def defaults() -> dict[str, Any]:
 
 
 _Text = str | None
-_Source = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames.")
-]
 _Prompts = Annotated[
-    Path | None, typer.Option(help="Points, boxes, masks: .json, .csv, or a label image.")
+    Path | None,
+    typer.Option(help="Points, boxes, masks, also of examples: .json, .csv, or a label image."),
 ]
 _FindEvery = Annotated[
     int | None, typer.Option(metavar="N", help="Search every N frames for new objects, too.")
@@ -92,9 +103,6 @@ _Output = Annotated[
         help="Labels: .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or .png (a folder)."
     ),
 ]
-_Model = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
-_Device = Annotated[_Text, typer.Option(help="auto, cpu, cuda, cuda:1, mps or tcp://HOST:8786.")]
-_Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[
     AxisChoice | None,
     typer.Option(
@@ -102,13 +110,6 @@ _Along = Annotated[
         show_default="the prompts', else t, z",
     ),
 ]
-_At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
-_Channel = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]
-_Scene = Annotated[
-    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
-]
-_Contrast = Annotated[_Text, typer.Option(metavar="LO,HI", help="Values shown as black and white.")]
-_Window = Annotated[_Text, typer.Option(help="CT window: auto, or e.g. ct-abdomen.")]
 _Direction = Annotated[
     DirectionChoice | None, typer.Option(help="Directions to propagate in, from the prompts.")
 ]
@@ -146,11 +147,10 @@ _Lineage = Annotated[
 ]
 _Scores = Annotated[Path | None, typer.Option(help="CSV, one row per object and frame.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier output.")]
 
 
 def segment(
-    source: _Source,
+    source: SourceArgument,
     output: _Output,
     prompts: _Prompts = None,
     find: FindOption = None,
@@ -161,17 +161,17 @@ def segment(
     max_area: MaxAreaOption = None,
     max_objects: MaxObjectsOption = None,
     diameter: DiameterOption = None,
-    model: _Model = None,
-    device: _Device = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
     dtype: DtypeOption = None,
     input_size: InputSizeOption = None,
-    axes: _Axes = None,
+    axes: AxesOption = None,
     along: _Along = None,
-    at: _At = None,
-    channel: _Channel = None,
-    scene: _Scene = None,
-    contrast: _Contrast = None,
-    window: _Window = None,
+    at: AtOption = None,
+    channel: ChannelOption = None,
+    scene: SceneOption = None,
+    contrast: ContrastOption = None,
+    window: WindowOption = None,
     direction: _Direction = None,
     frames: _Range = None,
     view: _View = None,
@@ -185,7 +185,7 @@ def segment(
     labels_axes: _LabelsAxes = None,
     scores: _Scores = None,
     resume: _Resume = False,
-    overwrite: _Overwrite = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Segment objects of INPUT through time or depth, from prompts or from what --find finds.
 
@@ -195,9 +195,7 @@ def segment(
     Exit codes: 0 done, 2 bad input and nothing written, 3 stopped part-way with finished frames
     kept, 130 interrupted. --resume continues after 3 and 130.
     """
-    options = given(**locals())
-    inputs = source[0] if len(source) == 1 else tuple(source)
-    _run(options | {"source": inputs})
+    _run(given(**locals()))
 
 
 def _run(options: dict[str, Any]) -> NoReturn:
@@ -212,20 +210,14 @@ def _run(options: dict[str, Any]) -> NoReturn:
 
 def job_of(options: Mapping[str, Any]) -> SegmentationJob:
     """Return the job of the options of this command, by parameter name."""
-    from napari_sam2.candidates.candidate import CandidateLimits
     from napari_sam2.workflows.job import SegmentationJob
 
-    names = ("min_score", "min_area", "max_area", "max_objects")
-    limits = {name: options[name] for name in names if name in options}
-    others = {name: value for name, value in options.items() if name not in names}
-    return SegmentationJob(limits=CandidateLimits(**limits), **parsed(others))
+    return SegmentationJob(**_parsed(job_options(options)))
 
 
-def parsed(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options with their texts parsed into the types of the job."""
-    from napari_sam2.candidates.target import SearchTarget
-    from napari_sam2.cli.parsing import parse_contrast, parse_range
-    from napari_sam2.images.readers import local_path
+def _parsed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with the texts of this command parsed into the types of the job."""
+    from napari_sam2.cli.parsing import parse_range
     from napari_sam2.images.view import ViewPolicy
     from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
@@ -233,11 +225,7 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
     from napari_sam2.workflows.tracking.divisions import DivisionMode
 
     parsers: dict[str, Callable[[Any], Any]] = {
-        "prompts": lambda path: local_path(str(path)),
         "along": str,
-        "dtype": str,
-        "find": SearchTarget.parse,
-        "contrast": parse_contrast,
         "direction": PropagationDirection,
         "frames": parse_range,
         "view": ViewPolicy.parse,
@@ -245,5 +233,4 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
         "divisions": DivisionMode,
         "labels_as": LabelPromptKind,
     }
-    renamed = {"channels" if name == "channel" else name: v for name, v in options.items()}
-    return {name: parsers[name](v) if name in parsers else v for name, v in renamed.items()}
+    return {name: parsers[name](v) if name in parsers else v for name, v in options.items()}

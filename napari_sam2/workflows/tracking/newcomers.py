@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import isfinite
 from statistics import median
 from threading import Event
 from typing import TYPE_CHECKING
 
-from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
-from napari_sam2.candidates.target import EVERYTHING, SearchTarget
-from napari_sam2.inference.text_detector import TextDetector, load_text_detector
 from napari_sam2.tracking.plan import GrowingRun, PropagationDirection, PropagationRequest
-from napari_sam2.workflows.find import add_candidates, search_plane
+from napari_sam2.workflows.find import add_candidates
 from napari_sam2.workflows.prompt_source import most_objects, search_frames
 from napari_sam2.workflows.reporter import NestedReporter
 
 if TYPE_CHECKING:
-    from napari_sam2.candidates.candidate import Candidate
+    from napari_sam2.candidates.candidate import Candidate, CandidateLimits
     from napari_sam2.session.session import SegmentationSession
     from napari_sam2.session.storage.run_folder import RunFolder
     from napari_sam2.workflows.preparation import PreparedSegmentation
@@ -85,18 +81,6 @@ class NewcomerRun:
         request = replace(self.prepared.request, growing=GrowingRun(_RUN, last=True))
         return self._run(request, resume=resume)
 
-    @cached_property
-    def _text_model(self) -> str | TextDetector:
-        """The text model, loaded once if it is needed."""
-        name = self.prepared.job.text_model
-        if self._target.source is not CandidateSource.TEXT:
-            return name
-        return load_text_detector(name, self.prepared.predictor.info.device)
-
-    @property
-    def _target(self) -> SearchTarget:
-        return self.prepared.job.find or EVERYTHING
-
     @property
     def _frames(self) -> tuple[int, int]:
         return self.prepared.request.frames or (0, self.prepared.stack.n_frames)
@@ -146,20 +130,13 @@ class NewcomerRun:
             )
 
     def _search(self, frame: int) -> list[Candidate]:
-        prepared, job = self.prepared, self.prepared.job
-        index = prepared.stack.index(frame)
+        index = self.prepared.stack.index(frame)
         present = [r for r in self.session.masks.at(index) if r.area and r.excluded is None]
-        return search_plane(
-            prepared.stack,
+        return self.prepared.search.find(
             frame,
-            prepared.intensity,
-            prepared.predictor,
-            find=self._target,
-            text_model=self._text_model,
+            NestedReporter(self.reporter),
             limits=self._limits([record.area for record in present]),
-            diameter=job.diameter,
             occupied=[record.own_crop for record in present],
-            reporter=NestedReporter(self.reporter),
         )
 
     def _limits(self, areas: Sequence[int]) -> CandidateLimits:

@@ -42,7 +42,7 @@ def search(examples: Examples) -> ExampleSearch:
     stack = open_stack(image, axes="YX")
     encoder = ViewEncoder(stack, Intensity(((0.0, 255.0),)), FakePredictor(), FeatureCache(0))
     placement = ViewPlacement(SHAPE, encoder.levels, 256, 16, ViewPolicy())
-    return ExampleSearch(EverythingSearch(encoder, placement), examples, stack.index)
+    return ExampleSearch(EverythingSearch(encoder, placement), examples)
 
 
 def kinds(found) -> list[str]:
@@ -51,13 +51,13 @@ def kinds(found) -> list[str]:
 
 @pytest.mark.parametrize("bar", [True, False])
 def test_what_looks_like_an_example_comes_first(bar: bool) -> None:
-    like = Example(0, crop(*(BARS if bar else SQUARES)[0], bar))
+    like = Example((), crop(*(BARS if bar else SQUARES)[0], bar))
     first = kinds(search(Examples((like,))).find(()))[:4]
     assert first == ["bar" if bar else "square"] * 4
 
 
 def test_counter_examples_lower_what_looks_like_them() -> None:
-    like, unlike = Example(0, crop(*SQUARES[0], False)), Example(0, crop(*BARS[0], True))
+    like, unlike = Example((), crop(*SQUARES[0], False)), Example((), crop(*BARS[0], True))
     without = search(Examples((like,))).find(())
     found = search(Examples((like,), (unlike,))).find(())
     assert kinds(found)[:4] == ["square"] * 4
@@ -69,17 +69,15 @@ def test_counter_examples_lower_what_looks_like_them() -> None:
     assert best_bar(found) < best_bar(without) - 0.05
 
 
-def test_a_plane_with_nothing_to_compare_has_a_message() -> None:
-    everything = search(Examples((Example(0, crop(0, 0, False)),))).everything
+def test_a_plane_with_nothing_to_compare_has_no_candidates() -> None:
+    everything = search(Examples((Example((), crop(0, 0, False)),))).everything
     blank = open_stack(np.zeros(SHAPE, np.uint8), axes="YX")
     encoder = ViewEncoder(blank, Intensity(((0.0, 1.0),)), FakePredictor(), FeatureCache(0))
     empty = ExampleSearch(
         EverythingSearch(encoder, everything.placement),
-        Examples((Example(0, crop(0, 0, False)),)),
-        blank.index,
+        Examples((Example((), crop(0, 0, False)),)),
     )
-    with pytest.raises(UserError, match="nothing on this frame"):
-        empty.find(())
+    assert empty.find(()) == []
 
 
 def test_masks_of_equal_look_have_equal_appearance() -> None:
@@ -122,11 +120,11 @@ def test_examples_are_masks_of_known_objects() -> None:
     store = PromptStore(
         [MaskPrompt(3, 1, np.ones((4, 5), bool), (2, 7)), PointPrompt(5, 0, (1, 1))]
     )
-    found = Examples.of(SearchTarget.parse("like:3"), store)
-    assert [(one.frame, one.crop.area) for one in found.like] == [(1, 20)]
+    found = Examples.of(SearchTarget.parse("like:3"), store, lambda frame: (frame,))
+    assert [(one.index, one.crop.area) for one in found.like] == [((1,), 20)]
     for text, words in (("like:4", "no object 4"), ("like:3;not:5", "needs a mask")):
         with pytest.raises(UserError, match=words):
-            Examples.of(SearchTarget.parse(text), store)
+            Examples.of(SearchTarget.parse(text), store, lambda frame: (frame,))
 
 
 @pytest.mark.parametrize(

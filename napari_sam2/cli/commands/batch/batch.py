@@ -126,7 +126,7 @@ def _read(jobs: Path, arguments: Sequence[str]) -> tuple[StackList, dict[str, An
     """Return the stacks, and the options of all of them by parameter name."""
     from napari_sam2.batch.folder import read_folder
     from napari_sam2.batch.job_file import SUFFIXES, read_job_file
-    from napari_sam2.cli.commands.batch.stack_options import StackOptions, merged
+    from napari_sam2.cli.commands.batch.stack_options import StackOptions, merged, searches_alone
     from napari_sam2.core.errors import UserError
 
     if str(jobs).startswith("-"):
@@ -134,7 +134,7 @@ def _read(jobs: Path, arguments: Sequence[str]) -> tuple[StackList, dict[str, An
     options = StackOptions()
     given = options.parse(arguments, "The command line")
     if jobs.is_dir():
-        return read_folder(jobs, find="find" in given), given
+        return read_folder(jobs, find=searches_alone(given)), given
     if jobs.suffix.lower() not in SUFFIXES:
         raise UserError(f"{jobs} is no folder and no .yaml file. Give one of them.")
     found = read_job_file(jobs)

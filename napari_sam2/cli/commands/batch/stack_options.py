@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Raised for an option that is unknown or has a wrong value.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _OF_THE_BATCH = ("source", "output", "scores", "lineage", "resume", "overwrite")
-_SEARCHED = "find"
+_SEARCHED, _BY_EXAMPLE = "find", "like:"
 
 
 class StackOptions:
@@ -90,12 +90,21 @@ class StackOptions:
         return self.parse(arguments, place) | off
 
 
+def searches_alone(options: Mapping[str, Any]) -> bool:
+    """Return whether options search for objects without prompts, as by example there are some."""
+    return _SEARCHED in options and not str(options[_SEARCHED]).startswith(_BY_EXAMPLE)
+
+
 def merged(*options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of which later ones override earlier ones; a search overrides prompts."""
+    """Return options of which later ones override earlier ones.
+
+    Prompts and a search override each other, unless it is by example and needs both.
+    """
     found: dict[str, Any] = {}
     for layer in options:
+        alone = searches_alone({**found, **layer})
         for one, other in (("prompts", _SEARCHED), (_SEARCHED, "prompts")):
-            if one in layer:
+            if one in layer and alone:
                 found.pop(other, None)
         found |= layer
     return found

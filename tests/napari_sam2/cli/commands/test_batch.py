@@ -160,6 +160,9 @@ def test_prompts_of_a_stack_override_a_search() -> None:
     shared, own = options(find="everything"), options(prompts="a.json")
     assert merged(shared, own) == {"prompts": Path("a.json")}
     assert merged(own, shared) == shared
+    like = options(find="like:1")
+    assert merged(like, own) == {**like, **own}
+    assert merged(merged(like, own), shared) == shared
     assert merged(options(model="a", along="t"), options(model="b")) == options(
         model="b", along="t"
     )

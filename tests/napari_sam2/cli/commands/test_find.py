@@ -12,7 +12,7 @@ from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.inference.text_detector import Detection
-from napari_sam2.workflows import find as find_workflow
+from napari_sam2.workflows import plane_search
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -74,7 +74,7 @@ def test_objects_are_found_by_text(source, tmp_path, monkeypatch, capfd) -> None
             at = {"disk": (8, 8, 32, 32), "lower disk": (48, 18, 72, 42)}
             return (Detection(at[phrase], 0.7),) if phrase in at else ()
 
-    monkeypatch.setattr(find_workflow, "load_text_detector", lambda *_: Detector())
+    monkeypatch.setattr(plane_search, "load_text_detector", lambda *_: Detector())
     labels = tmp_path / "labels.tif"
     arguments = ["segment", str(source), "--output", str(labels), "--find"]
     assert run([*arguments, 'text:"disk";"lower disk"']) == ExitCode.DONE
@@ -144,6 +144,3 @@ def test_objects_are_found_by_example(source, tmp_path, capfd) -> None:
     ):
         assert run([*find, *options, "--overwrite"]) == ExitCode.BAD_INPUT
         assert words in capfd.readouterr().err
-    segment = ["segment", str(source), "--output", str(tmp_path / "all.tif"), "--find", "like:1"]
-    assert run(segment) == ExitCode.BAD_INPUT
-    assert "does not search by example" in capfd.readouterr().err

@@ -153,3 +153,38 @@ def test_a_search_that_fails_changes_nothing(session: SegmentationSession) -> No
     with pytest.raises(UserError, match="There is no text model nothing"):
         session.search.find(0, DISKS, text_model="nothing")
     assert state_of(session) == before
+
+
+LIKE_FIRST = SearchTarget(CandidateSource.EXAMPLE, like=(1,))
+
+
+def click_first_disk(session: SegmentationSession) -> None:
+    assert session.add_object() == 1
+    session.prompts.add(PointPrompt(1, 2, (22, 24)))
+    session.preview(1, 2)
+
+
+def test_objects_like_one_of_the_session_are_found_on_any_frame(
+    session: SegmentationSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(everything, "GRID_SIDE", 8)
+    click_first_disk(session)
+    assert centers(session.search.find(2, LIKE_FIRST)) == [(60, 34)]
+    found = session.search.find(0, LIKE_FIRST)
+    assert centers(found) == [(20, 20), (60, 30)]
+    assert {one.source for one in found} == {CandidateSource.EXAMPLE}
+
+
+def test_an_object_without_a_mask_is_no_example(session: SegmentationSession) -> None:
+    session.add_object()
+    for search in (session.search.find, session.search.rank):
+        with pytest.raises(UserError, match="Object 1 has no mask"):
+            search(0, LIKE_FIRST)
+
+
+def test_a_ranking_that_is_stopped_gives_nothing(session: SegmentationSession) -> None:
+    click_first_disk(session)
+    session.events.progress.connect(lambda *_: session.cancel())
+    # Small objects are searched for in several views.
+    assert session.search.rank(0, LIKE_FIRST, diameter=6) is None
+    assert session.run.phase is RunPhase.CANCELLED

@@ -19,12 +19,10 @@ from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.inference.text_detector import Detection
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.tracking.plan import PropagationDirection
-from napari_sam2.workflows import find as find_workflow
-from napari_sam2.workflows import prompt_source
+from napari_sam2.workflows import plane_search, prompt_source
 from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
 from napari_sam2.workflows.run import RunOutcome, run_segmentation
-from napari_sam2.workflows.tracking import newcomers
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -81,8 +79,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SegmentationJob:
 def use_fakes(patch: pytest.MonkeyPatch) -> None:
     """Let jobs use a model and a detector that find bright spots."""
     patch.setattr(loading, "load_predictor", lambda *_, **__: FakePredictor())
-    for module in (find_workflow, newcomers):
-        patch.setattr(module, "load_text_detector", lambda *_: BrightSpots())
+    patch.setattr(plane_search, "load_text_detector", lambda *_: BrightSpots())
 
 
 def job_on(
