@@ -289,8 +289,7 @@ class WorklistController(QObject):
         widget.panel.images.choose(self._images[0])
         if self._sync() is None:
             widget.panel.begin()
-        if item.note:
-            self.notice.emit(f"{item.name}: {item.note}")
+        self.notice.emit(f"{item.name}: {item.note}" if item.note else "")
         if item.labels is not None or item.prompts is not None:
             self._import.run(
                 lambda: self._sync() is not None and self._idle(), partial(self._fill, item)

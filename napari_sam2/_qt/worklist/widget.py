@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QDockWidget,
     QFileDialog,
     QHeaderView,
+    QMainWindow,
     QMessageBox,
     QProgressBar,
     QTableView,
     QVBoxLayout,
 )
 
-from napari_sam2._qt.components import button, elided, note, row
+from napari_sam2._qt.components import button, elided, row
 from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.widget import SegmentTrackWidget
 from napari_sam2._qt.worklist.controller import UnsavedAnswer, WorklistController
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 150
 """Milliseconds for which changes are collected before the table is refreshed."""
+_TABLE_HEIGHT = 90
+"""Smallest height of the table, in pixels."""
 _PLUGIN, _WIDGET = "napari-sam2", "Segment and track"
 _REPORTS = "Report of a batch (*.csv)"
 
@@ -52,11 +56,16 @@ class WorklistWidget(DockedWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
+        self._placed = False
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.setInterval(0)
+        self._placing.timeout.connect(self._dock_left)
         self.model = WorklistTableModel(self)
         self.place = elided(1)
         self.bar = QProgressBar()
         self.bar.setFixedHeight(16)
-        self.notice = note()
+        self.notice = elided(3)
         self._make_table()
         self._make_buttons()
         self._arrange()
@@ -76,7 +85,7 @@ class WorklistWidget(DockedWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.table.doubleClicked.connect(lambda index: self._open_row(index.row()))
         self.table.selectionModel().selectionChanged.connect(self._enable)
-        self.table.setMinimumHeight(100)
+        self.table.setMinimumHeight(_TABLE_HEIGHT)
 
     def _make_buttons(self) -> None:
         self.folder = button(
@@ -136,8 +145,28 @@ class WorklistWidget(DockedWidget):
         self._schedule_refresh()
 
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
-        """Return what ends the timer and the connections."""
-        return self._timer.stop, self.controller.close
+        """Return what ends the timers and the connections."""
+        return self._timer.stop, self._placing.stop, self.controller.close
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Choose the place in the window when the widget is shown for the first time."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            self._placing.start()
+
+    def _dock_left(self) -> None:
+        """Move the dock below the list of layers; on the right, both widgets would be too low.
+
+        napari docks the widgets of plugins on the right, whatever the manifest says.
+        """
+        window, dock = self.window(), self.parent()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parent()
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        if isinstance(window, QMainWindow) and dock is not None:
+            if window.dockWidgetArea(dock) == right:
+                window.addDockWidget(left, dock)
 
     def _schedule_refresh(self) -> None:
         if not self._timer.isActive():
@@ -174,6 +203,7 @@ class WorklistWidget(DockedWidget):
 
     def _show_notice(self, text: str) -> None:
         self.notice.setText(text)
+        self.notice.setToolTip(text)
 
     def _segment_widget(self) -> SegmentTrackWidget:
         """Return the widget that segments in this window; it is opened if there is none."""
