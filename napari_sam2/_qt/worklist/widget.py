@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QDockWidget,
     QFileDialog,
     QHeaderView,
@@ -14,10 +15,9 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QProgressBar,
     QTableView,
-    QVBoxLayout,
 )
 
-from napari_sam2._qt.components import button, elided, row
+from napari_sam2._qt.components import button, column, elided, row
 from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.widget import SegmentTrackWidget
 from napari_sam2._qt.worklist.controller import UnsavedAnswer, WorklistController
@@ -60,12 +60,12 @@ class WorklistWidget(DockedWidget):
         self._placing = QTimer(self)
         self._placing.setSingleShot(True)
         self._placing.setInterval(0)
-        self._placing.timeout.connect(self._dock_left)
+        self._placing.timeout.connect(self._dock_at_bottom)
         self.model = WorklistTableModel(self)
         self.place = elided(1)
         self.bar = QProgressBar()
         self.bar.setFixedHeight(16)
-        self.notice = elided(3)
+        self.notice = elided(2)
         self._make_table()
         self._make_buttons()
         self._arrange()
@@ -109,15 +109,18 @@ class WorklistWidget(DockedWidget):
         )
 
     def _arrange(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.setSpacing(4)
-        layout.addWidget(row(self.folder, self.report))
-        layout.addWidget(self.place)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.notice)
-        layout.addWidget(row(self.open_selected, self.previous, self.save_and_next))
+        commands = column(
+            row(self.folder, self.report),
+            self.place,
+            self.notice,
+            self.bar,
+            row(self.open_selected, self.previous, self.save_and_next),
+        )
+        self._parts = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._parts.setContentsMargins(6, 4, 6, 4)
+        self._parts.setSpacing(4)
+        self._parts.addWidget(self.table, 1)
+        self._parts.addWidget(commands)
 
     def open_list(self, path: Path) -> None:
         """Open the worklist of a folder or of a batch's report, and show it."""
@@ -155,18 +158,26 @@ class WorklistWidget(DockedWidget):
             self._placed = True
             self._placing.start()
 
-    def _dock_left(self) -> None:
-        """Move the dock below the list of layers; on the right, both widgets would be too low.
+    def _dock_at_bottom(self) -> None:
+        """Move the dock below the canvas; beside another widget there is too little height.
 
         napari docks the widgets of plugins on the right, whatever the manifest says.
         """
         window, dock = self.window(), self.parent()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parent()
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        if isinstance(window, QMainWindow) and dock is not None:
-            if window.dockWidgetArea(dock) == right:
-                window.addDockWidget(left, dock)
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        dock.dockLocationChanged.connect(self._fit_to)
+        if window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea:
+            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        self._fit_to(window.dockWidgetArea(dock))
+
+    def _fit_to(self, area: Qt.DockWidgetArea) -> None:
+        """Put the buttons beside the table above or below the canvas, else below the table."""
+        wide = area in (Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.TopDockWidgetArea)
+        directions = QBoxLayout.Direction
+        self._parts.setDirection(directions.LeftToRight if wide else directions.TopToBottom)
 
     def _schedule_refresh(self) -> None:
         if not self._timer.isActive():
