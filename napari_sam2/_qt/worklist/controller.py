@@ -79,7 +79,12 @@ class WorklistController(QObject):
     @property
     def busy(self) -> bool:
         """Whether a stack is being opened, closed or saved."""
-        return self._next.waiting or self._import.waiting or self._after_save is not None
+        return self._next.waiting or self._after_save is not None
+
+    @property
+    def importing(self) -> bool:
+        """Whether prompts or labels are imported as soon as the session of the stack begins."""
+        return self._import.waiting
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -91,7 +96,7 @@ class WorklistController(QObject):
         if self._list is None:
             return ()
         sync = self._sync()
-        if sync is not None:
+        if sync is not None and self._state.running is None:
             self._list.show_progress(self._name, sync.sessions)
         return self._list.rows()
 
@@ -100,7 +105,7 @@ class WorklistController(QObject):
 
         The stack that is open stays in the viewer, and is no part of the list any more.
         """
-        if self._refuses():
+        if self._is_busy():
             return
         try:
             self._list = OpenWorklist(path)
@@ -166,10 +171,15 @@ class WorklistController(QObject):
         if self._list is None:
             return
         name = self._list.after(self.last)
-        if name is None or name == self.current:
+        if name is None:
             self.notice.emit("No other stack is left: all are saved or could not be opened.")
         else:
             self.open(name)
+
+    def follow(self) -> None:
+        """Follow the open stack again after :meth:`close`."""
+        if self._images:
+            self._follow(self._find_widget())
 
     def close(self) -> None:
         """Disconnect from the widget that segments; the open stack stays in the viewer."""
@@ -208,12 +218,18 @@ class WorklistController(QObject):
             (state.fault, self._save_failed),
         ]
 
+    def _is_busy(self) -> bool:
+        """Return whether a stack is being opened, closed or saved, and tell so."""
+        if self.busy:
+            self.notice.emit("Wait until the stack is opened or saved.")
+        return self.busy
+
     def _refuses(self) -> bool:
         """Return whether no stack can be opened or closed now, and tell why."""
-        if self._widget is not None and self._widget.state.running is not None:
+        if self._state.running is not None:
             self.notice.emit("A run is going on. Stop it, or wait for its end, then go on.")
             return True
-        return self.busy
+        return self._is_busy()
 
     def _save_then(self, step: Callable[[], Any]) -> None:
         self._after_save = step
@@ -244,9 +260,9 @@ class WorklistController(QObject):
 
     def _replace(self, name: str) -> None:
         """Close the open stack when no job uses it, and open another one."""
-        widget = self._follow(self._find_widget())
-        if self._images:
-            widget.controller.end()
+        self._import.cancel()
+        if self._sync() is not None and self._widget is not None:
+            self._widget.controller.end()
         self._next.run(self._idle, partial(self._close_and_show, name))
 
     def _close_and_show(self, name: str) -> None:
@@ -265,8 +281,13 @@ class WorklistController(QObject):
         if self._list is None:
             return
         self._name = item.name
+        self._list.read_progress(item.name)
+        row = self._list.row(item.name)
         if item.missing:
-            self._fail(self._list.row(item.name).reason)
+            self._fail(row.reason)
+            return
+        if row.progress.problem:
+            self.notice.emit(f"{item.name} is not opened: {row.progress.problem}")
             return
         try:
             self._images = add_item_layers(self._viewer, item.image, self._list.session(item))
@@ -289,6 +310,9 @@ class WorklistController(QObject):
         widget.panel.images.choose(self._images[0])
         if self._sync() is None:
             widget.panel.begin()
+        if self._sync() is None and widget.state.predictor is not None:
+            self._fail(widget.status.error.text())
+            return
         self.notice.emit(f"{item.name}: {item.note}" if item.note else "")
         if item.labels is not None or item.prompts is not None:
             self._import.run(

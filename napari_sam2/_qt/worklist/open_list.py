@@ -34,17 +34,12 @@ class OpenWorklist:
     ------
     UserError
         See :func:`open_worklist`.
-
-    Attributes
-    ----------
-    file : Path or None
-        Where the list was saved the last time.
     """
 
     def __init__(self, path: Path) -> None:
         self._list = open_worklist(path)
         self._progress: dict[str, SessionProgress | None] = {}
-        self.file: Path | None = None
+        self._rows: dict[str, WorklistRow] = {}
         self._sessions = self._find_sessions()
         for item in self._list.items:
             self.read_progress(item.name)
@@ -75,21 +70,27 @@ class OpenWorklist:
         """Read how many objects the session of a stack has now; it must not be open here."""
         session = self.session(self._list.item(name))
         self._progress[name] = None if session is None else read_progress(session)
+        self._update(name)
 
     def show_progress(self, name: str, sessions: SessionGroup) -> None:
         """Take the progress of a stack from its open sessions."""
-        self._progress[name] = SessionProgress.of(sessions)
+        progress = SessionProgress.of(sessions)
+        if progress != self._progress[name]:
+            self._progress[name] = progress
+            self._update(name)
+
+    def _update(self, name: str) -> None:
+        """Find out the state of a stack; this looks whether its files exist."""
+        item, record = self._list.item(name), self._list.record(name)
+        self._rows[name] = WorklistRow.of(item, record, self._progress[name])
 
     def rows(self) -> tuple[WorklistRow, ...]:
         """Return all stacks with their states."""
-        return tuple(
-            WorklistRow.of(item, self._list.record(item.name), self._progress[item.name])
-            for item in self._list.items
-        )
+        return tuple(self._rows[item.name] for item in self._list.items)
 
     def row(self, name: str) -> WorklistRow:
         """Return one stack with its state; KeyError if there is none of this name."""
-        return self.rows()[self._list.position(name)]
+        return self._rows[name]
 
     def after(self, name: str) -> str | None:
         """Return the next stack, from the first one again, that is neither saved nor failed."""
@@ -105,17 +106,19 @@ class OpenWorklist:
 
     def opened(self, name: str) -> None:
         """Record that a stack was opened."""
-        self._save(self._list.opened(name))
+        self._save(self._list.opened(name), name)
 
     def failed(self, name: str, reason: str) -> None:
         """Record why a stack could not be opened."""
-        self._save(self._list.failed(name, reason))
+        self._save(self._list.failed(name, reason), name)
 
     def saved(self, name: str, path: Path, sessions: SessionGroup) -> None:
         """Record that the labels of a stack were saved."""
         self.show_progress(name, sessions)
-        self._save(self._list.saved(name, SavedOutput(path, SessionProgress.of(sessions).edits)))
+        output = SavedOutput(path, SessionProgress.of(sessions).edits)
+        self._save(self._list.saved(name, output), name)
 
-    def _save(self, worklist: Worklist) -> None:
+    def _save(self, worklist: Worklist, name: str) -> None:
         self._list = worklist
-        self.file = save_worklist(worklist)
+        self._update(name)
+        save_worklist(worklist)

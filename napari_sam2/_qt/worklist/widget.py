@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QMessageBox,
     QProgressBar,
+    QSizePolicy,
     QTableView,
 )
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 150
 """Milliseconds for which changes are collected before the table is refreshed."""
-_TABLE_HEIGHT = 90
-"""Smallest height of the table, in pixels."""
+_HEIGHT, _TABLE_HEIGHT, _COMMANDS_WIDTH = 180, 90, 300
+"""Height of the widget below the canvas; smallest height of the table, and width of the buttons."""
 _PLUGIN, _WIDGET = "napari-sam2", "Segment and track"
 _REPORTS = "Report of a batch (*.csv)"
 
@@ -116,7 +117,9 @@ class WorklistWidget(DockedWidget):
             self.bar,
             row(self.open_selected, self.previous, self.save_and_next),
         )
-        self._parts = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        commands.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        commands.setMinimumWidth(_COMMANDS_WIDTH)
+        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._parts.setContentsMargins(6, 4, 6, 4)
         self._parts.setSpacing(4)
         self._parts.addWidget(self.table, 1)
@@ -125,7 +128,7 @@ class WorklistWidget(DockedWidget):
     def open_list(self, path: Path) -> None:
         """Open the worklist of a folder or of a batch's report, and show it."""
         self.controller.open_list(path)
-        self.place.setText(str(path))
+        self.place.setText(path.name)
         self.place.setToolTip(str(path))
         self.refresh()
         self._select(self.controller.last)
@@ -144,7 +147,8 @@ class WorklistWidget(DockedWidget):
         self._enable()
 
     def attached(self) -> None:
-        """Refresh; the widget that segments is found when it is needed."""
+        """Follow the stack that is open, if there is one."""
+        self.controller.follow()
         self._schedule_refresh()
 
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
@@ -171,6 +175,7 @@ class WorklistWidget(DockedWidget):
         dock.dockLocationChanged.connect(self._fit_to)
         if window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea:
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            window.resizeDocks([dock], [_HEIGHT], Qt.Orientation.Vertical)
         self._fit_to(window.dockWidgetArea(dock))
 
     def _fit_to(self, area: Qt.DockWidgetArea) -> None:

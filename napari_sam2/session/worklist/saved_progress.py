@@ -85,7 +85,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 def _problem(session: Path, error: sqlite3.Error) -> str:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-        return f"{session.name} is in use by another program."
+        return f"{session.name} is in use. Close it in the other window or program first."
     return f"{session.name} cannot be read: {error}."
 
 

@@ -12,12 +12,16 @@ import pytest
 import tifffile
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam2._qt.jobs import controller
 from napari_sam2._qt.worklist.widget import WorklistWidget
 from napari_sam2.batch.outcomes import StackOutcome, StackState, write_reports
+from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
 from napari_sam2.session.saved_sessions import create_saved_sessions
+from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.session.worklist.items import ItemState
 from napari_sam2.session.worklist.stack_files import WORKLIST_FILE
+from napari_sam2.viewer.open_layers import open_layers
 from tests.helpers.driver import Driver
 from tests.helpers.fakes import FakePredictor
 
@@ -34,9 +38,10 @@ class ListUser:
 
     def settle(self) -> None:
         """Wait until no stack is being opened, closed or saved, and no job is left."""
-        self.driver.until(lambda: not self.list.controller.busy)
+        jobs = self.list.controller
+        self.driver.until(lambda: not jobs.busy and not jobs.importing)
         self.driver.settle()
-        self.driver.until(lambda: not self.list.controller.busy)
+        self.driver.until(lambda: not jobs.busy)
         self.list.refresh()
 
     def open(self, name: str) -> None:
@@ -322,20 +327,41 @@ def test_a_folder_without_stacks_is_refused(user: ListUser, tmp_path: Path) -> N
     assert not user.list.save_and_next.isEnabled()
 
 
-def test_a_session_of_the_open_stack_can_be_opened_by_another_process_after_it_is_left(
+def test_a_session_that_is_in_use_is_not_opened_nor_begun_anew(
     user: ListUser, stacks: Path
 ) -> None:
+    sessions = create_saved_sessions(open_stack(stacks / "a.tif"), FakePredictor())
+    sessions[()].import_labels(0, np.ones((80, 96), np.uint16))
     user.list.open_list(stacks)
     user.open("a.tif")
-    user.segment()
-    user.driver.controller.accept_save.save()
-    user.settle()
+    assert "a.tif is not opened: a-t.sam2-session is in use" in user.notice
+    assert user.images == []
+    sessions.close()
+    user.open("a.tif")
+    assert user.states()[0] is ItemState.ACCEPTED
+    assert len(list(stacks.glob("*.sam2-session"))) == 1
     user.open("b.tif")
-    from napari_sam2.session.storage.session_folder import SessionFolder
-
     folder = SessionFolder.open(stacks / "a-t.sam2-session")
-    assert folder.masks.objects() == (1,)
+    assert tuple(folder.masks.objects()) == (1,)
     folder.close()
+
+
+def test_an_image_that_cannot_be_segmented_fails_and_the_list_goes_on(
+    user: ListUser, stacks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(viewer: Any, images: Any, *rest: Any) -> Any:
+        if images[0].name == "a.tif":
+            raise UserError("The layer has a channel axis.")
+        return open_layers(viewer, images, *rest)
+
+    monkeypatch.setattr(controller, "open_layers", refuse)
+    (stacks / "a.prompts.json").write_text("{}")
+    user.list.open_list(stacks)
+    user.open("a.tif")
+    assert user.states()[0] is ItemState.FAILED
+    assert user.list.model.rows[0].reason == "The layer has a channel axis."
+    user.open("b.tif")
+    assert user.images == ["b.tif"]
 
 
 @pytest.mark.slow

@@ -235,7 +235,7 @@ def test_reading_changes_and_locks_nothing(folder: Path) -> None:
     assert sessions.folder is not None
     path = sessions.folder.path
     assert path is not None
-    assert "in use by another program" in read_progress(path).problem
+    assert "is in use. Close it" in read_progress(path).problem
     sessions.close()
     before = {file: file.read_bytes() for file in path.iterdir()}
     path.chmod(0o555)
