@@ -119,15 +119,8 @@ def run_segmentation(
         recorder.message(text)
     refined: Counter[RefinementOutcome] = Counter()
     error = ""
-
-    def attempt(resumes: bool) -> RunEnding:
-        now = replace(prepared, resumes=True) if resumes else prepared
-        refined.clear()
-        with _open_folder(now) as folder:
-            return _run(now, folder, recorder, refined)
-
     try:
-        ending = run_through_losses(attempt, recorder)
+        ending = _run_through_losses(prepared, recorder, refined)
     except UserError:
         raise
     except OSError as reason:
@@ -175,6 +168,22 @@ def _open_folder(prepared: PreparedSegmentation) -> RunFolder:
         if job.scores is not None:
             job.scores.unlink(missing_ok=True)
     return RunFolder.create(output.run_folder, prepared.description)
+
+
+def _run_through_losses(
+    prepared: PreparedSegmentation,
+    recorder: RecordingReporter,
+    refined: Counter[RefinementOutcome],
+) -> RunEnding:
+    """Run, and resume when a remote worker was lost."""
+
+    def attempt(resumes: bool) -> RunEnding:
+        now = replace(prepared, resumes=True) if resumes else prepared
+        refined.clear()
+        with _open_folder(now) as folder:
+            return _run(now, folder, recorder, refined)
+
+    return run_through_losses(attempt, recorder)
 
 
 def _run(
