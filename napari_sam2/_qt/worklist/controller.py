@@ -286,7 +286,7 @@ class WorklistController(QObject):
         if item.missing:
             self._fail(row.reason)
             return
-        if row.progress.problem:
+        if row.progress.in_use:
             self.notice.emit(f"{item.name} is not opened: {row.progress.problem}")
             return
         try:

@@ -34,6 +34,8 @@ class SessionProgress:
         Number of those whose masks are all accepted.
     edits : int
         Number of edits since the session began; undoing is an edit too.
+    in_use : bool
+        Whether another window or program has the session open, so that this is not known.
     problem : str
         Why this is not known; "" if it is.
     """
@@ -41,6 +43,7 @@ class SessionProgress:
     objects: int = 0
     accepted: int = 0
     edits: int = 0
+    in_use: bool = False
     problem: str = ""
 
     @classmethod
@@ -59,7 +62,9 @@ class SessionProgress:
 
 
 def read_progress(session: Path) -> SessionProgress:
-    """Return the progress of a saved session; nothing is changed, and nothing is locked.
+    """Return the progress of a saved session, which is neither changed nor locked.
+
+    What a program that was killed has not completed is undone, as when the session is opened.
 
     Parameters
     ----------
@@ -70,23 +75,36 @@ def read_progress(session: Path) -> SessionProgress:
     if not path.exists():
         return SessionProgress()
     try:
-        with closing(_read_only(path)) as connection:
-            statuses = [status for (status,) in connection.execute(_OBJECTS)]
-            ((edits,),) = connection.execute(_EDITS)
+        try:
+            statuses, edits = _read(path, "ro")
+        except sqlite3.OperationalError as error:
+            if _is_busy(error):
+                raise
+            statuses, edits = _read(path, "rw")
     except sqlite3.Error as error:
-        return SessionProgress(problem=_problem(session, error))
+        return _unknown(session, error)
     accepted = sum(status >= MaskStatus.ACCEPTED for status in statuses)
-    return SessionProgress(len(statuses), accepted, int(edits))
+    return SessionProgress(len(statuses), accepted, edits)
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=0.1, uri=True)
+def _read(path: Path, mode: str) -> tuple[list[int], int]:
+    """Return the lowest status of the masks of each object, and the number of edits."""
+    name = f"{path.absolute().as_uri()}?mode={mode}"
+    with closing(sqlite3.connect(name, timeout=0.1, uri=True)) as connection:
+        statuses = [status for (status,) in connection.execute(_OBJECTS)]
+        ((edits,),) = connection.execute(_EDITS)
+    return statuses, int(edits)
 
 
-def _problem(session: Path, error: sqlite3.Error) -> str:
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-        return f"{session.name} is in use. Close it in the other window or program first."
-    return f"{session.name} cannot be read: {error}."
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _unknown(session: Path, error: sqlite3.Error) -> SessionProgress:
+    if _is_busy(error):
+        problem = f"{session.name} is in use. Close it in the other window or program first."
+        return SessionProgress(in_use=True, problem=problem)
+    return SessionProgress(problem=f"{session.name} cannot be read: {error}.")
 
 
 class SavedSessions:

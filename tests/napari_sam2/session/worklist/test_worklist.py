@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -235,6 +237,7 @@ def test_reading_changes_and_locks_nothing(folder: Path) -> None:
     assert sessions.folder is not None
     path = sessions.folder.path
     assert path is not None
+    assert read_progress(path).in_use
     assert "is in use. Close it" in read_progress(path).problem
     sessions.close()
     before = {file: file.read_bytes() for file in path.iterdir()}
@@ -248,6 +251,30 @@ def test_reading_changes_and_locks_nothing(folder: Path) -> None:
     assert "cannot be read" in read_progress(path).problem
     (path / "masks.sqlite").unlink()
     assert read_progress(path) == SessionProgress()
+
+
+def test_what_a_killed_program_left_is_undone(folder: Path, tmp_path: Path) -> None:
+    write(folder, "a.tif")
+    sessions = begin(folder / "a.tif")
+    assert sessions.folder is not None
+    path = sessions.folder.path
+    assert path is not None
+    expected = SessionProgress.of(sessions)
+    sessions.close()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    with closing(sqlite3.connect(path / "masks.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("DELETE FROM masks")
+        for number in range(400):
+            connection.execute("INSERT INTO state VALUES (?, ?)", (f"x{number}", b"y" * 4000))
+        # As the disk is if the program ends now.
+        for file in path.iterdir():
+            shutil.copy(file, killed)
+        connection.execute("ROLLBACK")
+    assert (killed / "masks.sqlite-journal").stat().st_size
+    assert read_progress(killed) == expected
 
 
 def test_a_damaged_session_is_listed_and_the_others_are_found(folder: Path) -> None:
