@@ -21,6 +21,8 @@ from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from napari_sam2._qt.segment_track import SegmentTrackPanel
+from napari_sam2._qt.widget import SegmentTrackWidget
+from napari_sam2._qt.worklist.widget import WorklistWidget
 from napari_sam2.candidates.candidate import CandidateSource
 from napari_sam2.inference.text_detector import Detection
 from napari_sam2.session.candidates import session_search
@@ -197,6 +199,59 @@ def text(folder: Path, model: str) -> None:
     session.close()
 
 
+def worklist(folder: Path, model: str) -> None:
+    """Take a screenshot of a worklist of six movies."""
+    import tempfile
+
+    import tifffile
+
+    from napari_sam2.viewer.contributions.sample_data import moving_cells
+
+    stacks = Path(tempfile.mkdtemp()) / "embryos"
+    stacks.mkdir()
+    movie = moving_cells()[0][0]
+    for number in range(6):
+        part = movie[3 * number : 3 * number + 8]
+        path = stacks / f"embryo-{number + 1:02d}.tif"
+        tifffile.imwrite(path, part, metadata={"axes": "TYX"})
+    (stacks / "embryo-05.tif").write_bytes(b"II*\0damaged")
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    make = _maker(model) if model else None
+    widget = SegmentTrackWidget(viewer, make)
+    viewer.window.add_dock_widget(widget, name="Segment and track", area="right")
+    widget.hint.dismiss()
+    items = WorklistWidget(viewer)
+    viewer.window.add_dock_widget(items, name="SAM 2: worklist", area="bottom")
+    items.open_list(stacks)
+    for name, save in (("01", True), ("02", True), ("05", False), ("03", False)):
+        items.controller.open(f"embryo-{name}.tif")
+        wait(lambda: not items.controller.busy and widget.controller.idle)
+        if name != "05":
+            segment_brightest(viewer, widget)
+        if save:
+            widget.controller.accept_save.save()
+            wait(lambda: widget.controller.idle)
+    viewer.screenshot(str(folder / "worklist.png"), canvas_only=False, flash=False)
+    items.release()
+    widget.release()
+    viewer.close()
+
+
+def segment_brightest(viewer: Any, widget: Any) -> None:
+    """Click the brightest pixel of the first frame, propagate and accept."""
+    wait(lambda: widget.state.sync is not None)
+    viewer.dims.set_current_step(0, 0)
+    sync = widget.state.sync
+    plane = np.asarray(sync.images[0].data[0])
+    sync.layers.points.layer.add(np.array([0, *np.unravel_index(plane.argmax(), plane.shape)]))
+    wait(lambda: widget.controller.idle)
+    widget.controller.propagate()
+    wait(lambda: widget.state.running is None and widget.controller.idle)
+    widget.controller.accept_save.accept_all()
+    wait(lambda: widget.controller.idle)
+
+
 def animation(session: Session, path: Path) -> None:
     """Write the canvas of each frame as a small animation."""
     from PIL import Image
@@ -223,3 +278,4 @@ if __name__ == "__main__":
     similar(target, chosen)
     lineage(target, chosen)
     text(target, chosen)
+    worklist(target, chosen)

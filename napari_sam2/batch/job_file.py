@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_sam2.batch.stacks import OptionValue, StackEntry, StackList, check_names, stack_name
+from napari_sam2.batch.stacks import OptionValue, StackEntry, StackList, check_names
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.readers import local_path
+from napari_sam2.session.worklist.stack_files import stack_name
 
 SUFFIXES = (".yaml", ".yml")
 """Endings of job files."""

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.readers.recognition import SUFFIXES
 
 OptionValue = str | tuple[str, ...]
 """Text of an option as the command line has it; several of a repeatable option."""
-_LONGER_ENDINGS = (".ome.tif", ".ome.tiff", ".ome.zarr", ".zarr")
-_ENDINGS = sorted((*(e for kind in SUFFIXES.values() for e in kind), *_LONGER_ENDINGS), key=len)
 _MAX_LISTED = 5
 
 
@@ -97,14 +92,6 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
-
-
-def stack_name(source: str) -> str:
-    """Return the name of a file, folder or URL without the ending of its format."""
-    path = urlsplit(source).path if "://" in source else source
-    name = Path(path.rstrip("/")).name
-    endings = [ending for ending in _ENDINGS if name.lower().endswith(ending)]
-    return name[: -len(endings[-1])] or name if endings else name
 
 
 def check_names(stacks: Iterable[StackEntry]) -> None:

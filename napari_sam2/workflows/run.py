@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.prompt_source import highest_id
+from napari_sam2.workflows.reconnection import run_through_losses
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter, RunEnding
 from napari_sam2.workflows.tracking.divisions import write_divisions
 from napari_sam2.workflows.tracking.newcomers import NewcomerRun
@@ -119,8 +120,7 @@ def run_segmentation(
     refined: Counter[RefinementOutcome] = Counter()
     error = ""
     try:
-        with _open_folder(prepared) as folder:
-            ending = _run(prepared, folder, recorder, refined)
+        ending = _run_through_losses(prepared, recorder, refined)
     except UserError:
         raise
     except OSError as reason:
@@ -168,6 +168,22 @@ def _open_folder(prepared: PreparedSegmentation) -> RunFolder:
         if job.scores is not None:
             job.scores.unlink(missing_ok=True)
     return RunFolder.create(output.run_folder, prepared.description)
+
+
+def _run_through_losses(
+    prepared: PreparedSegmentation,
+    recorder: RecordingReporter,
+    refined: Counter[RefinementOutcome],
+) -> RunEnding:
+    """Run, and resume when a remote worker was lost."""
+
+    def attempt(resumes: bool) -> RunEnding:
+        now = replace(prepared, resumes=True) if resumes else prepared
+        refined.clear()
+        with _open_folder(now) as folder:
+            return _run(now, folder, recorder, refined)
+
+    return run_through_losses(attempt, recorder)
 
 
 def _run(

@@ -193,6 +193,7 @@ class AcceptSaveJobs:
     def _saved(self, sessions: SessionGroup, saved: tuple[Path, int, str]) -> None:
         state, (path, count, lost) = self._state, saved
         state.saved, state.unsaved = path, False
+        state.labels_saved.emit(path)
         drafts = len(sessions.masks.objects()) - count
         more = f" {drafts} not accepted yet." if drafts > 0 else ""
         state.notice.emit(

@@ -1,6 +1,7 @@
 """Prompts from Labels layers and from files."""
 
 from functools import partial
+from pathlib import Path
 
 from napari.layers import Labels
 
@@ -11,6 +12,7 @@ from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.prompts.io import load_prompts
 from napari_sam2.prompts.types import Prompt
+from napari_sam2.session.tracks.imported_labels import import_label_stack, open_label_stack
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.labels import layer_prompts
 
@@ -45,6 +47,24 @@ class PromptImportJobs:
         sync.prompt_layers.replace(fixed, prompts, f"Start from {name!r}")
         self._state.notice.emit(f"{len(prompts)} objects were made from {name!r}.")
 
+    def add_label_stack(self, path: Path) -> None:
+        """Make a draft of each label of a label image, on all frames and positions."""
+        sync = self._state.sync
+        if sync is None:
+            return
+        key = JobKey(JobKind.READ_LABELS, path)
+        done = partial(self._label_stack_read, sync, path)
+        self._queue.submit(key, partial(_import_drafts, sync, path), done, JobPriority.STORE)
+
+    def _label_stack_read(self, sync: LayerSync, path: Path, count: int) -> None:
+        sync.refresh()
+        sync.start_object()
+        self._state.unsaved = True
+        self._state.notice.emit(
+            f"{count} objects were imported from {path.name}. Check, correct and accept them."
+        )
+        self._state.changed.emit()
+
     def add_file(self, path: str) -> None:
         """Add the prompts of a JSON or CSV file."""
         sync = self._state.sync
@@ -57,3 +77,10 @@ class PromptImportJobs:
                 self._state.notice.emit(" ".join(prompts.notes))
         except ValueError as error:
             self._state.fault.emit(ErrorMessage.of(error))
+
+
+def _import_drafts(sync: LayerSync, path: Path) -> int:
+    """Import labels as masks to be checked, and return the number of objects."""
+    sessions = sync.sessions
+    import_label_stack(sessions, open_label_stack(path, sessions.stack), drafts=True)
+    return len(sessions.masks.objects())

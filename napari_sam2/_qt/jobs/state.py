@@ -55,6 +55,8 @@ class ControllerState(QObject):
     """A propagation or a refinement of a track ended."""
     run_summarized = Signal(object)
     """The RunSummary of a run that ended."""
+    labels_saved = Signal(object)
+    """The Path of labels that were saved."""
     contrast_changed = Signal()
     """The contrast or the colors of the layers, or those of the model, changed."""
     notice = Signal(str)

@@ -85,6 +85,11 @@ class ImagePanel(QWidget):
         if before is None and images:
             self._choose()
 
+    def choose(self, image: Image) -> None:
+        """Choose an image layer of the viewer, as the user would."""
+        layers = [self.image.itemData(number) for number in range(self.image.count())]
+        self.image.setCurrentIndex(layers.index(image))
+
     def _connect_names(self, images: list[Image]) -> None:
         for layer in [layer for layer in self._named if layer not in images]:
             layer.events.name.disconnect(self._renamed)

@@ -48,7 +48,8 @@ class LabelPlanes:
         if self.stack.plane != ("y", "x"):
             raise UserError(
                 f"The frames of {self.stack.name} lie along {self.stack.along}. Only planes of y "
-                "and x are measured. Save the labels to a file and measure the file."
+                "and x are measured here. Measure the saved session by napari-sam2 measure, or "
+                "save the labels to a file and measure the file."
             )
 
     @classmethod

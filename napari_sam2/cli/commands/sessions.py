@@ -39,6 +39,26 @@ def resume(session: _Session) -> None:
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 
 
+def worklist(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER|REPORT", help="Stacks, or the output or report of a batch."),
+    ],
+) -> None:
+    """Open the stacks of FOLDER in napari as a list, to correct and save one after the other.
+
+    Exit codes: that of napari; 2 bad input.
+    """
+    import subprocess
+    import sys
+
+    from napari_sam2.session.worklist.storage import open_worklist
+
+    open_worklist(folder)
+    command = [sys.executable, "-m", "napari_sam2._qt.worklist", str(folder.absolute())]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
 def replay(
     session: _Session,
     output: Annotated[Path, typer.Option(help="Labels, as for segment.")],

@@ -35,37 +35,40 @@ class SharedEmbedding:
 
     Parameters
     ----------
-    first : RemoteEmbedding
-        The embedding on the first worker.
+    shape : tuple of int
+        Height and width of the image, in pixels.
+    source : NDArray[np.uint8] or EmbeddingArrays
+        The image (H, W, 3), or the arrays of the embedding.
+    held_bytes : int
+        Size of the embedding on one worker.
     """
 
-    def __init__(self, first: RemoteEmbedding) -> None:
-        self._parts = {0: first}
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        source: NDArray[np.uint8] | EmbeddingArrays,
+        held_bytes: int,
+    ) -> None:
+        self.shape = shape
+        self.source = source
+        self.nbytes = source.nbytes + held_bytes
+        self._parts: dict[int, RemoteEmbedding] = {}
+        self._locks: dict[int, RLock] = {}
         self._lock = RLock()
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the image, in pixels."""
-        return self._parts[0].shape
-
-    @property
-    def nbytes(self) -> int:
-        """Size in bytes, here and on one worker."""
-        return self._parts[0].nbytes
-
     def on(self, number: int, predictor: RemotePredictor) -> RemoteEmbedding:
-        """Return the embedding on a worker."""
+        """Return the embedding on a worker, computed there once."""
         with self._lock:
+            own = self._locks.setdefault(number, RLock())
+        with own:
             found = self._parts.get(number)
-        if found is None:
-            source = self._parts[0].source
-            if isinstance(source, EmbeddingArrays):
-                found = predictor.deserialize_embedding(source)
-            else:
-                found = predictor.encode(source)
-            with self._lock:
+            if found is None:
+                if isinstance(self.source, EmbeddingArrays):
+                    found = predictor.deserialize_embedding(self.source)
+                else:
+                    found = predictor.encode(self.source)
                 self._parts[number] = found
-        return found
+            return found
 
 
 class SharedState:
@@ -96,7 +99,8 @@ class SharedPredictor:
     """Tracks groups of objects on several workers at the same time.
 
     The groups are those of a run on one computer, so that its results are the same. Each worker
-    computes the image features for its objects. Clicks are predicted by the first worker.
+    is sent the views around its objects, and computes their image features. Clicks are predicted
+    by the first worker.
 
     Parameters
     ----------
@@ -120,6 +124,7 @@ class SharedPredictor:
         self.workers = tuple(workers)
         self._pool = ThreadPoolExecutor(len(workers), "napari-sam2-workers")
         self._turns = count()
+        self._held_bytes: int | None = None
         [info] = infos
         self._info = replace(info, parallel_calls=len(workers))
 
@@ -142,7 +147,8 @@ class SharedPredictor:
 
     def encode(self, image: NDArray[np.uint8]) -> SharedEmbedding:
         """Return the embedding of an RGB image (H, W, 3)."""
-        return SharedEmbedding(self.workers[0].encode(image))
+        height, width = image.shape[:2]
+        return self._embedding((height, width), np.ascontiguousarray(image))
 
     def serialize_embedding(self, embedding: ImageEmbedding) -> EmbeddingArrays:
         """Return an embedding as arrays."""
@@ -150,7 +156,17 @@ class SharedPredictor:
 
     def deserialize_embedding(self, stored: EmbeddingArrays) -> SharedEmbedding:
         """Return the embedding from the arrays of :meth:`serialize_embedding`, bit for bit."""
-        return SharedEmbedding(self.workers[0].deserialize_embedding(stored))
+        return self._embedding(stored.shape, stored)
+
+    def _embedding(
+        self, shape: tuple[int, int], source: NDArray[np.uint8] | EmbeddingArrays
+    ) -> SharedEmbedding:
+        """Return an embedding; the first one is computed now, as its size is that of all."""
+        made = SharedEmbedding(shape, source, self._held_bytes or 0)
+        if self._held_bytes is None:
+            self._held_bytes = made.on(0, self.workers[0]).nbytes - source.nbytes
+            made.nbytes += self._held_bytes
+        return made
 
     def feature_map(self, encoding: ImageEmbedding) -> NDArray[np.float32]:
         """Return the image features (C, h, w)."""

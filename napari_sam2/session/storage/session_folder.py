@@ -194,9 +194,14 @@ def free_folder(path: Path) -> Path:
     return free
 
 
+def masks_file(path: Path) -> Path:
+    """Return the database of a session, which need not exist."""
+    return path / _MASKS
+
+
 def last_edit(path: Path) -> float:
     """Return when a session was last edited, in seconds since the epoch; 0 without masks."""
-    masks = path / _MASKS
+    masks = masks_file(path)
     return masks.stat().st_mtime if masks.exists() else 0.0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.analysis.measurements.label_planes import PARENT, LabelPlanes, ObjectAttributes
 from napari_sam2.analysis.measurements.measurement import Measurement
+from napari_sam2.analysis.measurements.turned_planes import turned_planes, with_measured_planes
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_masks
 from napari_sam2.images.calibration import PIXEL, SPATIAL
@@ -19,7 +20,11 @@ from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_image import LabelImage, place_notes
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.workflows.tracking.export import lineage_of
-from napari_sam2.workflows.tracking.saved_labels import is_session, open_saved_labels
+from napari_sam2.workflows.tracking.saved_labels import (
+    SavedLabels,
+    is_session,
+    open_saved_labels,
+)
 
 if TYPE_CHECKING:
     from napari_sam2.workflows.measurements.job import MeasurementJob
@@ -54,9 +59,24 @@ def open_measurement(
         _report(reporter, image, "")
         if saved.note:
             reporter.message(saved.note)
-        labels = LabelPlanes(saved.stack, saved.read)
-        measurement = Measurement(labels, image, ObjectAttributes.of_objects(saved.objects))
-        yield measurement, (path, *input_paths(job.image, saved.stack.source))
+        with _planes_of(saved, reporter) as labels:
+            attributes = ObjectAttributes.of_objects(saved.objects)
+            measurement = Measurement(labels, with_measured_planes(image), attributes)
+            yield measurement, (path, *input_paths(job.image, saved.stack.source))
+
+
+@contextmanager
+def _planes_of(saved: SavedLabels, reporter: Reporter) -> Iterator[LabelPlanes]:
+    """Yield the labels of a session as planes of y and x, whatever its axis is."""
+    stack = saved.stack
+    if stack.plane == ("y", "x"):
+        yield LabelPlanes(stack, saved.read)
+        return
+    reporter.message(f"The session was made along {stack.along}; its labels are measured on y, x.")
+    planes = saved.planes
+    objects = {object_id for ids in planes.values() for object_id in ids}
+    with turned_planes(stack, saved.read, planes, objects) as labels:
+        yield labels
 
 
 def _of_labels(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
@@ -14,9 +14,12 @@ from napari_sam2.export.tracking.track_table import measure_tracks
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL, predictor_of
 from napari_sam2.inference.protocol import Predictor
-from napari_sam2.masks.label_values import whole_labels
 from napari_sam2.session.saved_sessions import create_saved_sessions
-from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.tracks.imported_labels import (
+    check_label_stack,
+    import_label_stack,
+    open_label_stack,
+)
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter
 from napari_sam2.workflows.tracking.export import lineage_of
 
@@ -90,7 +93,8 @@ def import_session(job: SessionImportJob, reporter: Reporter | None = None) -> S
     sessions = create_saved_sessions(stack, predictor_of(job.model, job.device))
     try:
         with recorder.running():
-            _fill(sessions, labels, lineage, recorder)
+            report = partial(recorder.progress, "Importing")
+            import_label_stack(sessions, labels, lineage=lineage, report=report)
         folder = sessions.folder
         if folder is None or folder.path is None:
             raise UserError(
@@ -103,31 +107,11 @@ def import_session(job: SessionImportJob, reporter: Reporter | None = None) -> S
 
 
 def _open_labels(job: SessionImportJob, stack: Stack) -> Stack:
-    if job.axes is None and find_ctc_tracks(Path(job.labels)) is not None:
-        labels = open_ctc_masks(Path(job.labels))
-    else:
-        labels = open_stack(job.labels, axes=job.axes, along=stack.along)
-    if labels.n_channels > 1:
-        raise UserError(
-            f"{labels.name} has {labels.n_channels} channels, labels have none. Give a label image."
-        )
-    if (labels.label_axes, labels.label_shape) != (stack.label_axes, stack.label_shape):
-        raise UserError(
-            f"The labels have axes {labels.label_axes} and shape {labels.label_shape}, the image "
-            f"{stack.label_axes} and {stack.label_shape}. Give the image of these labels, or name "
-            "the axes."
-        )
-    _check_values(labels)
+    if job.axes is not None or find_ctc_tracks(Path(job.labels)) is None:
+        return open_label_stack(job.labels, stack, job.axes)
+    labels = open_ctc_masks(Path(job.labels))
+    check_label_stack(labels, stack)
     return labels
-
-
-def _check_values(labels: Stack) -> None:
-    """Raise an error for values that are no labels, before a session is made of the others."""
-    if labels.dtype.kind in "bu":
-        return
-    lengths = zip(labels.label_axes.lower(), labels.label_shape, strict=True)
-    for index in product(*(range(n) for axis, n in lengths if axis not in labels.plane)):
-        whole_labels(labels.read(index))
 
 
 def _checked_lineage(job: SessionImportJob, labels: Stack, reporter: Reporter) -> Lineage:
@@ -139,21 +123,3 @@ def _checked_lineage(job: SessionImportJob, labels: Stack, reporter: Reporter) -
     for text in notes:
         reporter.message(text)
     return table.lineage
-
-
-def _fill(sessions: SessionGroup, labels: Stack, lineage: Lineage, reporter: Reporter) -> None:
-    """Store all labels and parents as one step."""
-    stack = sessions.stack
-    lengths = dict(zip(stack.label_axes.lower(), stack.label_shape, strict=True))
-    others = sessions.grid.others
-    positions = list(product(*(range(lengths[axis]) for axis in others)))
-    total = len(positions) * stack.n_frames
-    with sessions.history.step("Import labels"):
-        for number, position in enumerate(positions):
-            session = sessions[tuple(zip(others, position, strict=True))]
-            for frame in range(stack.n_frames):
-                plane = labels.read(session.stack.index(frame)).reshape(labels.shape)
-                session.import_labels(frame, plane)
-                reporter.progress("Importing", number * stack.n_frames + frame + 1, total)
-        for child, parent in sorted(lineage.parents.items()):
-            sessions.objects.set_parent(child, parent)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.batch.stacks import Shard, StackEntry, check_names, listed, stack_name
+from napari_sam2.batch.stacks import Shard, StackEntry, check_names, listed
 from napari_sam2.core.errors import UserError
+from napari_sam2.session.worklist.stack_files import stack_name
 
 
 def entries(*names: str) -> list[StackEntry]:

@@ -146,7 +146,7 @@ def test_objects_have_their_attributes() -> None:
 
 def test_frames_along_x_are_refused_with_advice() -> None:
     stack = open_stack(np.zeros((3, 4, 5), np.uint8), axes="ZYX", along="x")
-    with pytest.raises(UserError, match="Save the labels"):
+    with pytest.raises(UserError, match="Measure the saved session by napari-sam2 measure"):
         LabelPlanes.of_labels(stack)
 
 

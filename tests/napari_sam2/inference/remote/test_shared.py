@@ -14,9 +14,14 @@ from napari_sam2.core.geometry import Window
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference.model_catalog import predictor_of
-from napari_sam2.inference.protocol import MemoryPolicy, Predictor
+from napari_sam2.inference.protocol import MemoryPolicy, Predictor, ViewPrompts
+from napari_sam2.inference.remote.predictor import RemotePredictor
 from napari_sam2.inference.remote.scheduler import WorkerAddress
-from napari_sam2.inference.remote.shared import SharedPredictor, connect_predictor
+from napari_sam2.inference.remote.shared import (
+    SharedPredictor,
+    SharedState,
+    connect_predictor,
+)
 from napari_sam2.masks.compositing import compose_labels
 from napari_sam2.masks.store import MemoryMaskStore
 from napari_sam2.prompts.types import PointPrompt
@@ -118,6 +123,37 @@ def test_states_move_between_workers(predictor: SharedPredictor) -> None:
     assert predictor.serialize_state(predictor.shift_memory(last.state, (1, 0))) == (
         near.serialize_state(near.shift_memory(two.state, (1, 0)))
     )
+
+
+def test_a_view_is_computed_only_by_the_worker_that_tracks_on_it(
+    predictor: SharedPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    encode = RemotePredictor.encode
+
+    def record(worker: RemotePredictor, image: Any) -> Any:
+        encoded.append(worker.connection.worker)
+        return encode(worker, image)
+
+    monkeypatch.setattr(RemotePredictor, "encode", record)
+    names = [worker.connection.worker for worker in predictor.workers]
+    images = [np.repeat(frame[..., None], 3, axis=-1) for frame in FRAMES[:4]]
+    first, *views = [predictor.encode(image) for image in images]
+    assert encoded == names[:1]
+    assert {view.nbytes for view in views} == {first.nbytes}
+    assert first.nbytes > images[0].nbytes
+    click = ViewPrompts(np.array([[20.0, 20.0]]), np.ones(1, np.int64))
+    homes = []
+    for view in views:
+        encoded.clear()
+        for _ in range(2):
+            [result] = predictor.add_prompts(view, 0, [click], [None])
+            assert isinstance(result.state, SharedState)
+            homes.append(names[result.state.worker])
+        assert encoded == homes[-2:]
+        list(predictor.track(view, 1, [result.state], reverse=False))
+        assert len(encoded) == 2
+    assert set(homes) == set(names)
 
 
 def test_values_of_another_predictor_are_refused(predictor: SharedPredictor) -> None:

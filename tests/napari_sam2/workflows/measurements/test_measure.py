@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -13,11 +14,14 @@ import tifffile
 from napari_sam2.cli.app import run
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.tracking.ctc import write_ctc
+from napari_sam2.images.stack import open_stack
+from napari_sam2.session.saved_sessions import create_saved_sessions
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.storage.session_archive import pack_session
 from napari_sam2.workflows.measurements.job import MeasurementJob
 from napari_sam2.workflows.measurements.measure import measure_labels
 from napari_sam2.workflows.reporter import RecordingReporter
+from tests.helpers.fakes import FakePredictor
 from tests.helpers.lineages import LINEAGE, PRESENT, label_movie, table_of
 from tests.napari_sam2.session.history.test_edit_history import MOVIE
 from tests.napari_sam2.workflows.tracking.test_export import saved
@@ -153,3 +157,68 @@ def test_labels_on_a_mirrored_grid_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="other directions"):
         measure_labels(job)
     assert not output.exists()
+
+
+def volume_session(folder: Path, along: str) -> Path:
+    """Save a session of two boxes in a calibrated volume, made along an axis."""
+    image = np.arange(6 * 20 * 30, dtype=np.uint16).reshape(6, 20, 30)
+    labels = np.zeros(image.shape, np.uint8)
+    labels[1:4, 3:9, 5:17] = 1
+    labels[2:6, 12:18, 20:28] = 2
+    path = folder / "volume.nii.gz"
+    affine = np.diag([0.5, 0.8, 2.0, 1.0])
+    for array, file in ((image, path), (labels, folder / "labels.nii.gz")):
+        volume = nibabel.Nifti1Image(array.T, affine)
+        volume.header.set_xyzt_units("mm")
+        nibabel.save(volume, file)
+    stack = open_stack(path, along=along)
+    sessions = create_saved_sessions(stack, FakePredictor())
+    with sessions.history.step("Import"):
+        for frame in range(stack.n_frames):
+            sessions[()].import_labels(frame, np.take(labels, frame, "zyx".index(along)))
+    return closed(sessions)
+
+
+@pytest.mark.parametrize("along", ["x", "y", "z"])
+def test_a_session_along_any_axis_has_the_volumes_of_its_labels(tmp_path: Path, along) -> None:
+    session = volume_session(tmp_path, along)
+    found, expected = tmp_path / "found.csv", tmp_path / "expected.csv"
+    outcome = measure_labels(MeasurementJob(labels=session, output=found))
+    image, labels = tmp_path / "volume.nii.gz", tmp_path / "labels.nii.gz"
+    measure_labels(MeasurementJob(labels=labels, image=image, output=expected))
+    rows, others = pd.read_csv(found), pd.read_csv(expected)
+    columns = [name for name in others.columns if name != "parent"]
+    pd.testing.assert_frame_equal(rows[columns], others[columns])
+    assert rows.volume.tolist() == pytest.approx([3 * 6 * 12 * 0.8, 4 * 6 * 8 * 0.8])
+    assert set(rows.unit) == {"mm³"}
+    assert any(f"made along {along}" in text for text in outcome.messages) is (along != "z")
+
+
+def test_a_movie_session_along_y_has_a_row_for_each_time(tmp_path: Path) -> None:
+    labels = np.zeros((5, 20, 30), np.uint8)
+    labels[1:4, 3:9, 5:17] = 3
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, np.full_like(labels, 7), metadata={"axes": "TYX"})
+    sessions = create_saved_sessions(open_stack(path, along="y"), FakePredictor())
+    with sessions.history.step("Import"):
+        for frame in range(20):
+            sessions[()].import_labels(frame, labels[:, frame])
+    output = tmp_path / "t.csv"
+    measure_labels(MeasurementJob(labels=closed(sessions), output=output))
+    rows = pd.read_csv(output)
+    assert rows.frame.tolist() == [1, 2, 3]
+    assert rows.area.tolist() == [72] * 3
+    assert rows.intensity_mean.tolist() == [7] * 3
+    assert (rows["centroid-0"].tolist(), rows["centroid-1"].tolist()) == ([5.5] * 3, [10.5] * 3)
+
+
+def test_labels_along_x_that_do_not_fit_on_the_disk_are_refused(
+    tmp_path: Path, monkeypatch
+) -> None:
+    session = volume_session(tmp_path, "x")
+    usage = shutil.disk_usage(tmp_path)._replace(free=100)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    job = MeasurementJob(labels=session, output=tmp_path / "t.csv")
+    with pytest.raises(UserError, match="set TMPDIR to another folder, or save the labels"):
+        measure_labels(job)
+    assert not job.output.exists()

@@ -1,0 +1,18 @@
+"""Start napari with a worklist: ``python -m napari_sam2._qt.worklist FOLDER``."""
+
+import sys
+from pathlib import Path
+
+import napari
+
+
+def main(path: Path) -> None:
+    """Open a worklist in a new window, and return when napari is closed."""
+    viewer = napari.Viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2: worklist")
+    widget.open_list(path)
+    napari.run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

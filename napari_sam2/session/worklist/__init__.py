@@ -1,0 +1,1 @@
+"""A list of stacks to correct one after the other, with the state of each."""
