@@ -14,6 +14,7 @@ from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.inference.text_detector import DEFAULT_TEXT_MODEL
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.axis_fusion.plan import InterpolatedPlanes
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.workflows.tracking.divisions import DivisionMode
 
@@ -50,7 +51,11 @@ class SegmentationJob:
         One letter per dimension, e.g. ``"TCZYX"``; None uses the axes that the file specifies.
     along : str or None
         The axis to propagate along, or ``"t,z"`` for a series of volumes, whose prompts have
-        positions t and z; None uses the axis of the prompts, else t, else z.
+        positions t and z, or ``"z,y,x"`` for a volume that is followed along all its axes, from
+        prompts along z; None uses the axis of the prompts, else t, else z.
+    interpolate : InterpolatedPlanes or None
+        Planes that are interpolated between slices while objects are tracked along z, and not
+        written; None for none.
     at : sequence of str
         Positions on the other axes, e.g. ``("z=3",)``.
     channels : sequence of int or None
@@ -115,6 +120,7 @@ class SegmentationJob:
     input_size: int | None = None
     axes: str | None = None
     along: str | None = None
+    interpolate: InterpolatedPlanes | None = None
     at: Sequence[str] = ()
     channels: Sequence[int] | None = None
     scene: str | int | None = None

@@ -64,6 +64,7 @@ class AxisChoice(StrEnum):
     Y = "y"
     X = "x"
     T_AND_Z = "t,z"
+    Z_Y_X = "z,y,x"
 
 
 def defaults() -> dict[str, Any]:
@@ -98,9 +99,12 @@ _Axes = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")]
 _Along = Annotated[
     AxisChoice | None,
     typer.Option(
-        help="Axis to propagate along; t,z for volumes over time.",
+        help="Axis to propagate along; t,z for volumes over time, z,y,x to fuse three axes.",
         show_default="the prompts', else t, z",
     ),
+]
+_Interpolate = Annotated[
+    _Text, typer.Option(metavar="auto|N", help="Track through N planes between two slices.")
 ]
 _At = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
 _Channel = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]
@@ -167,6 +171,7 @@ def segment(
     input_size: InputSizeOption = None,
     axes: _Axes = None,
     along: _Along = None,
+    interpolate: _Interpolate = None,
     at: _At = None,
     channel: _Channel = None,
     scene: _Scene = None,
@@ -229,12 +234,14 @@ def parsed(options: dict[str, Any]) -> dict[str, Any]:
     from napari_sam2.images.view import ViewPolicy
     from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
+    from napari_sam2.tracking.axis_fusion.plan import InterpolatedPlanes
     from napari_sam2.tracking.plan import PropagationDirection
     from napari_sam2.workflows.tracking.divisions import DivisionMode
 
     parsers: dict[str, Callable[[Any], Any]] = {
         "prompts": lambda path: local_path(str(path)),
         "along": str,
+        "interpolate": InterpolatedPlanes.parse,
         "dtype": str,
         "find": SearchTarget.parse,
         "contrast": parse_contrast,
