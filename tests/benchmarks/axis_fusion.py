@@ -15,6 +15,7 @@ import argparse
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,18 +75,25 @@ class Volume:
             yield BoxPrompt(int(label), middle, low, high)
 
 
-def volumes(data: Path, count: int) -> Iterator[Volume]:
-    """Yield the nuclei of a mouse embryo, and the first hippocampus volumes."""
+def hippocampus(data: Path) -> Iterator[Volume]:
+    """Yield volumes with two parts of a hippocampus each."""
+    folder = data / "msd_hippocampus"
+    for path in sorted((folder / "images").glob("*.tif")):
+        truth = tifffile.imread(folder / "masks" / path.name)
+        yield Volume(folder.name, tifffile.imread(path), truth)
+
+
+def embryo(data: Path) -> Iterator[Volume]:
+    """Yield the eight nuclei of a mouse embryo."""
     folder = data / "mouse_embryo_nuclei"
     image, labels = (
         np.squeeze(tifffile.imread(folder / f"8_cell_stage_{part}.tif"))
         for part in ("image", "masks")
     )
     yield Volume(folder.name, image, labels)
-    folder = data / "msd_hippocampus"
-    for path in sorted((folder / "images").glob("*.tif"))[:count]:
-        truth = tifffile.imread(folder / "masks" / path.name)
-        yield Volume(folder.name, tifffile.imread(path), truth)
+
+
+SETS = {"hippocampus": hippocampus, "embryo": embryo}
 
 
 def follow(volume: Volume, plan: FusionPlan, predictor: Predictor) -> NDArray[Any]:
@@ -117,7 +125,7 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
     """Yield the means of each data set and way."""
     predictor = predictor_of(given.model, input_size=given.input)
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
-    for volume in volumes(given.data, given.volumes):
+    for volume in (v for name in given.sets for v in islice(SETS[name](given.data), given.volumes)):
         for way in given.ways:
             measured = measure(volume, way, predictor)
             found.setdefault((volume.data_set, way), []).append(measured)
@@ -140,7 +148,8 @@ def main() -> None:
     """Print the table."""
     options = parser(__doc__)
     options.add_argument("data", type=Path)
-    options.add_argument("--volumes", type=int, default=6, help="number of hippocampus volumes")
+    options.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    options.add_argument("--volumes", type=int, default=6, help="volumes per set, at most")
     options.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     options.add_argument("--model", default="micro")
     options.add_argument("--input", type=int, help="side of the model's input in pixels")

@@ -25,7 +25,7 @@ from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reporter import RunEnding
 from napari_sam2.workflows.run import run_segmentation
 from tests.helpers.fakes import FakePredictor
-from tests.helpers.volume_series import NucleiSeries, moving_balls
+from tests.helpers.volume_series import NucleiSeries, Nucleus, draw, moving_balls
 
 SHAPE = (5, 7, 48, 64)
 
@@ -197,6 +197,23 @@ def test_an_object_that_vanishes_returns(tmp_path: Path) -> None:
     found = labels_of(job)
     assert [bool(np.any(volume)) for volume in found] == [True, True, False, True, True]
     assert "1 object at 5 time points. Not found: object 1 at t=2." in outcome.messages
+
+
+def test_an_object_that_returns_takes_no_pixels_of_one_that_was_there(tmp_path: Path) -> None:
+    times = np.arange(2, 5)[:, None]
+    daughters = [
+        Nucleus(2, 2, np.array((3.0, 20, 22)) + (times - 2) * np.array((0, 0, -3)), (2.5, 5, 5)),
+        Nucleus(3, 2, np.array((3.0, 20, 38)) + (times - 2) * np.array((0, 0, 3)), (2.5, 5, 5)),
+    ]
+    parent = Nucleus(1, 0, np.full((2, 3), (3.0, 20, 30)), (3.0, 7, 7))
+    labels = draw((5, 7, 40, 60), (parent, *daughters))
+    image = np.where(labels > 0, 200, 20).astype(np.uint8)
+    series = NucleiSeries(image, labels, (parent, *daughters))
+    job = job_on(tmp_path, image, series.prompts(), direction=PropagationDirection.FORWARD)
+    run_segmentation(job)
+    found = labels_of(job)
+    assert [sorted(np.unique(volume)) for volume in found] == [[0, 1]] * 2 + [[0, 2, 3]] * 3
+    assert np.mean(found[labels > 0] == labels[labels > 0]) > 0.9
 
 
 def test_an_object_that_leaves_its_largest_plane_is_found_on_another(tmp_path: Path) -> None:
