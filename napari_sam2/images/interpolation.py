@@ -68,9 +68,7 @@ class InterpolatedArray:
         if not len(wanted):
             return self._array[(*key[: self._axis], slice(0, 0), *key[self._axis + 1 :])]
         first, last = int(wanted[0]) // self._factor, -(-int(wanted[-1]) // self._factor)
-        block = self._array[
-            (*key[: self._axis], slice(first, last + 1), *key[self._axis + 1 :])
-        ]
+        block = self._array[(*key[: self._axis], slice(first, last + 1), *key[self._axis + 1 :])]
         axis = sum(isinstance(item, slice) for item in key[: self._axis])
         found = interpolate(np.asarray(block), wanted / self._factor - first, axis)
         if np.issubdtype(self.dtype, np.integer):

@@ -43,7 +43,8 @@ class AxisFusion:
         The frames are positions along z. With a single run they are its masks as they are.
         """
         boxes = {object_id: self._box(object_id) for object_id in ids}
-        size = max([4 * box.window.shape[0] * box.window.shape[1] for box in boxes.values() if box is not None] or [1])
+        windows = [box.window.shape for box in boxes.values() if box is not None]
+        size = max((4 * height * width for height, width in windows), default=1)
         step = max(SLAB_BYTES // size, 1)
         depth = len(self.planes)
         for start in range(0, depth, step):

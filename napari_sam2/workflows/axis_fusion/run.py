@@ -60,9 +60,7 @@ def run_fusion(
     parts = _parts(prepared, folder, labels, reporter)
     with ExitStack() as opened:
         stores = {axis: _open_stores(folder, axis, opened) for axis in plan.axes}
-        run = FusionRun(
-            parts, plan, prompts, stores, folder.journal, prepared.request.direction
-        )
+        run = FusionRun(parts, plan, prompts, stores, folder.journal, prepared.request.direction)
         with reporter.running(cancelled.set):
             reporter.progress("Segmenting", 0, None)
             for progress in run.run(cancelled.is_set, resume=prepared.resumes):

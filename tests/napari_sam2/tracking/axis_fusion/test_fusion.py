@@ -47,11 +47,17 @@ def cropped(logits: Volume) -> MaskCrop:
     rows, columns = np.nonzero(logits > -MAX_LOGIT)
     if not len(rows):
         return MaskCrop.empty()
-    window = Window(int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
+    low, high = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
+    window = Window(*map(int, low), *map(int, high))
     return MaskCrop(window, logits[window.slices])
 
 
-def ball(center: tuple[float, float, float], radius: float, shape=SHAPE, step: float = 1) -> Volume:  # type: ignore[no-untyped-def]
+def ball(
+    center: tuple[float, float, float],
+    radius: float,
+    shape: tuple[int, int, int] = SHAPE,
+    step: float = 1,
+) -> Volume:
     """Return logits that are positive in a ball, in steps that the stores keep exactly."""
     z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
     z = z * step

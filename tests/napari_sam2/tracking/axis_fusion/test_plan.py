@@ -23,7 +23,7 @@ def test_slices_far_apart_get_planes_between_them(ratio: float, rows: int, plane
 
 def test_an_unknown_distance_counts_as_one_pixel_for_rows_and_is_refused_for_planes() -> None:
     assert rows_per_slice(None) == 1
-    with pytest.raises(UserError, match="distance of the slices is not known.*Give the number"):
+    with pytest.raises(UserError, match=r"distance of the slices is not known.*Give the number"):
         planes_per_slice(None)
 
 
