@@ -40,6 +40,8 @@ from tests.benchmarks.measuring import Row, label_ious, parser, report, use_thre
 
 STEP = 4
 """Slices per kept slice of the volumes with interpolated planes."""
+CHOICES = 2
+"""Number of the first hippocampus volumes, on which the bound of the fused logits was chosen."""
 AXES = ("z", "y", "x")
 WAYS: Mapping[str, tuple[int, FusionPlan]] = {
     "z": (1, FusionPlan()),
@@ -76,9 +78,9 @@ class Volume:
 
 
 def hippocampus(data: Path) -> Iterator[Volume]:
-    """Yield volumes with two parts of a hippocampus each."""
+    """Yield volumes with two parts of a hippocampus each, without those used for choices."""
     folder = data / "msd_hippocampus"
-    for path in sorted((folder / "images").glob("*.tif")):
+    for path in sorted((folder / "images").glob("*.tif"))[CHOICES:]:
         truth = tifffile.imread(folder / "masks" / path.name)
         yield Volume(folder.name, tifffile.imread(path), truth)
 

@@ -96,10 +96,13 @@ class AxisMasks:
         self.add_to(total, object_id, box)
         return total
 
-    def add_to(self, total: NDArray[np.float32], object_id: int, box: Box) -> None:
+    def add_to(
+        self, total: NDArray[np.float32], object_id: int, box: Box, gain: float = 1.0
+    ) -> None:
         """Add an object's logits to those of a part of the volume.
 
-        Outside its crops they are ``-MAX_LOGIT``, inside they are bounded by ``MAX_LOGIT``.
+        Inside its crops they are multiplied by ``gain`` and then bounded by ``MAX_LOGIT``; outside
+        they are ``-MAX_LOGIT``.
 
         Parameters
         ----------
@@ -109,29 +112,37 @@ class AxisMasks:
             The object.
         box : Box
             The part of the volume.
+        gain : float
+            Factor of the logits.
         """
         total -= MAX_LOGIT
         window, slices = box.window, np.array(box.slices) * self.factor
         if self.axis == "z":
             rows = np.arange(window.y0, window.y1)
             for number, frame in enumerate(slices):
-                _add(total[number], self.crop(object_id, int(frame)), rows, window.x0)
+                _add(total[number], self.crop(object_id, int(frame)), rows, window.x0, gain)
         elif self.axis == "y":
             for row in range(window.y0, window.y1):
                 plane = total[:, row - window.y0]
-                _add(plane, self.crop(object_id, row), slices, window.x0)
+                _add(plane, self.crop(object_id, row), slices, window.x0, gain)
         else:
             for column in range(window.x0, window.x1):
                 plane = total[:, :, column - window.x0]
-                _add(plane, self.crop(object_id, column), slices, window.y0)
+                _add(plane, self.crop(object_id, column), slices, window.y0, gain)
 
 
-def _add(plane: NDArray[np.float32], crop: MaskCrop, rows: NDArray[np.intp], column: int) -> None:
+def _add(
+    plane: NDArray[np.float32],
+    crop: MaskCrop,
+    rows: NDArray[np.intp],
+    column: int,
+    gain: float,
+) -> None:
     """Add a crop to an array whose rows and first column lie at these positions of its plane."""
     window = crop.window
     inside = (rows >= window.y0) & (rows < window.y1)
     first, stop = max(column, window.x0), min(column + plane.shape[1], window.x1)
     if first < stop:
         part = crop.logits[rows[inside] - window.y0, first - window.x0 : stop - window.x0]
-        added = np.clip(part, -MAX_LOGIT, MAX_LOGIT) + MAX_LOGIT
+        added = np.clip(gain * part, -MAX_LOGIT, MAX_LOGIT) + MAX_LOGIT
         plane[inside, first - column : stop - column] += added

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.inference.tuning import FUSION_LOGIT
 from napari_sam2.masks.mask import MAX_LOGIT, RIM, FrameResult, MaskCrop, MaskOrigin
 from napari_sam2.tracking.axis_fusion.axis_masks import AxisMasks, Box
 from napari_sam2.tracking.ownership import Contender, Precedence, settle
@@ -20,8 +21,10 @@ SLAB_BYTES = 64 * 1024**2
 class AxisFusion:
     """Fuses the masks of runs along several axes of one volume.
 
-    A voxel belongs to the object if the mean of its logits is positive. Where objects meet, the
-    higher mean decides. Masks made from prompts stay as they are.
+    A voxel belongs to the object if the mean of its logits, each bounded by
+    :data:`FUSION_LOGIT`, is positive. Where objects meet, the higher mean decides. The logits of
+    fused masks are the means in units of the bound, times ``MAX_LOGIT``. Masks made from prompts
+    stay as they are.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class AxisFusion:
             return crops
         total = np.zeros((len(inside), *box.window.shape), np.float32)
         for run in self.runs:
-            run.add_to(total, object_id, replace(box, slices=inside))
+            run.add_to(total, object_id, replace(box, slices=inside), MAX_LOGIT / FUSION_LOGIT)
         total /= len(self.runs)
         for number, position in enumerate(inside):
             crops[position - slab.start] = _trimmed(MaskCrop(box.window, total[number]))
