@@ -301,8 +301,13 @@ def _check_resume(output: OutputDestination, description: RunDescription) -> boo
     return True
 
 
-def _cache_bytes(image_size: int) -> int:
-    """Return the feature cache size in bytes: a few frames, as a run needs each frame once."""
+def _cache_bytes(job: SegmentationJob, image_size: int) -> int:
+    """Return the feature cache size in bytes: a few frames, as a run needs each frame once.
+
+    A run on a series of volumes needs planes again, for the next time point.
+    """
+    if job.along == TIME_AND_DEPTH:
+        return SessionSettings().cache_bytes
     return max(_MIN_CACHE_BYTES, _CACHE_BYTES_AT_1024 * image_size**2 // 1024**2)
 
 
@@ -314,7 +319,7 @@ def _session_settings(
         view=job.view,
         memory=_memory(job, output),
         exclusion=exclusion,
-        cache_bytes=_cache_bytes(image_size),
+        cache_bytes=_cache_bytes(job, image_size),
         disk_cache_bytes=DISK_CACHE_BYTES * job.feature_cache,
     )
 

@@ -89,7 +89,7 @@ def test_three_equal_runs_give_their_masks() -> None:
 def test_the_mean_decides_and_the_slabs_do_not_matter(seed: int, slab_bytes: int) -> None:
     rng = np.random.default_rng(seed)
     volumes = [
-        np.where(ball((3, 6, 7), 4) > 0, rng.choice([-8.0, -0.5, 0.25, 1.0, 4.0], SHAPE), -MAX_LOGIT)
+        np.where(ball((3, 6, 7), 4) > 0, rng.choice([-8, -0.5, 0.25, 1, 4], SHAPE), -MAX_LOGIT)
         for _ in AXES
     ]
     runs = [

@@ -215,9 +215,7 @@ def test_options_that_do_not_fit_are_refused(
 def test_planes_are_interpolated_along_z_only(tmp_path: Path) -> None:
     prompts = PROMPTS | {"axis": "y"}
     job = job_on(tmp_path, prompts=prompts, along="y", interpolate=InterpolatedPlanes(2))
-    with pytest.raises(
-        UserError, match=r"the frames of volume\.npy lie along y"
-    ):
+    with pytest.raises(UserError, match=r"the frames of volume\.npy lie along y"):
         run_segmentation(job)
     with pytest.raises(UserError, match="count frames along y, but --along z,y,x needs"):
         run_segmentation(replace(job, along=THREE, interpolate=None))
