@@ -15,28 +15,22 @@ from napari_sam2.images.readers.base import Key
 from napari_sam2.images.stack import Stack
 
 
-def interpolate(
-    values: NDArray[Any], positions: NDArray[np.float64], axis: int = 0
-) -> NDArray[np.float64]:
-    """Return values at positions between those of an array, interpolated linearly.
+def interpolate(values: NDArray[Any], position: float) -> NDArray[np.float64]:
+    """Return values at a position between those of an array, interpolated linearly.
 
     Parameters
     ----------
     values : NDArray
         The array.
-    positions : NDArray[np.float64]
-        (n,), in elements along ``axis``, from 0 to its length minus 1. At whole numbers the
-        values are exact, also beside values that are not finite.
-    axis : int
-        The axis.
+    position : float
+        In elements along the first axis, from 0 to its length minus 1. At whole numbers the values
+        are exact, also beside values that are not finite.
     """
-    below = np.floor(positions).astype(np.intp)
-    shares = positions - below
-    above = below + (shares > 0)
-    shares = shares.reshape([-1 if i == axis else 1 for i in range(values.ndim)])
-    first, second = values.take(below, axis), values.take(above, axis)
-    mixed = first * (1 - shares) + second * shares
-    return np.asarray(np.where(shares > 0, mixed, first), np.float64)
+    below = int(position)
+    share = position - below
+    if share == 0:
+        return np.asarray(values[below], np.float64)
+    return np.asarray((1 - share) * values[below] + share * values[below + 1], np.float64)
 
 
 class InterpolatedArray:
@@ -62,19 +56,24 @@ class InterpolatedArray:
         self.chunks = chunks and (*chunks[:axis], chunks[axis] * factor, *chunks[axis + 1 :])
 
     def __getitem__(self, key: Key) -> NDArray[Any]:
-        part = key[self._axis]
+        before, part, after = key[: self._axis], key[self._axis], key[self._axis + 1 :]
         whole = slice(part, part + 1) if isinstance(part, int) else part
-        wanted = np.arange(*whole.indices(self.shape[self._axis]))
-        if not len(wanted):
-            return self._array[(*key[: self._axis], slice(0, 0), *key[self._axis + 1 :])]
-        first, last = int(wanted[0]) // self._factor, -(-int(wanted[-1]) // self._factor)
-        block = self._array[(*key[: self._axis], slice(first, last + 1), *key[self._axis + 1 :])]
-        axis = sum(isinstance(item, slice) for item in key[: self._axis])
-        found = interpolate(np.asarray(block), wanted / self._factor - first, axis)
-        if np.issubdtype(self.dtype, np.integer):
-            found = np.rint(found)
-        typed = found.astype(self.dtype)
-        return typed.take(0, axis) if isinstance(part, int) else typed
+        wanted = range(*whole.indices(self.shape[self._axis]))
+        if not wanted:
+            return self._array[(*before, slice(0, 0), *after)]
+        first, last = wanted[0] // self._factor, -(-wanted[-1] // self._factor)
+        block = np.asarray(self._array[(*before, slice(first, last + 1), *after)])
+        axis = sum(isinstance(item, slice) for item in before)
+        found = self._planes(np.moveaxis(block, axis, 0), first, wanted)
+        return found[0] if isinstance(part, int) else np.moveaxis(found, 0, axis)
+
+    def _planes(self, values: NDArray[Any], first: int, wanted: range) -> NDArray[Any]:
+        """Return the values at some positions; one after the other, which needs less memory."""
+        found = np.empty((len(wanted), *values.shape[1:]), self.dtype)
+        for number, position in enumerate(wanted):
+            plane = interpolate(values, position / self._factor - first)
+            found[number] = np.rint(plane) if found.dtype.kind in "iu" else plane
+        return found
 
 
 def interpolated_stack(stack: Stack, factor: int) -> Stack:

@@ -50,7 +50,7 @@ def _of_object(
     for frame in key_planes(_areas(masks, object_id, box, axis)):
         section = masks.logits(object_id, _plane(tall, axis, frame)).squeeze(1 + "yx".index(axis))
         steps = (len(tall.slices) - 1) * rows_per_slice + 1
-        rows = interpolate(section, np.arange(steps) / rows_per_slice)
+        rows = np.stack([interpolate(section, row / rows_per_slice) for row in range(steps)])
         top, left = tall.slices.start * rows_per_slice, _extent(box, _other(axis)).start
         window = Window.of((rows.shape[0], rows.shape[1])).shift(top, left)
         yield frame, MaskCrop(window, rows.astype(np.float32))

@@ -8,6 +8,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.interpolation import spacing_ratio
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.tracking.axis_fusion.plan import (
+    MIN_RATIO,
     FusionPlan,
     planes_per_slice,
     rows_per_slice,
@@ -121,7 +122,7 @@ def spacing_notes(plan: FusionPlan, stack: Stack, interpolate: bool) -> Iterator
     if interpolate and plan.z_factor == 1 and ratio is not None:
         yield (
             f"No planes are interpolated: the slices are {ratio:.2g} pixels apart, which is not "
-            "more than 3."
+            f"more than {MIN_RATIO:g}."
         )
 
 

@@ -68,7 +68,7 @@ def test_integers_are_rounded_and_keep_their_type() -> None:
 
 def test_missing_values_stay_on_their_slice_and_beside_it() -> None:
     values = np.array([1.0, np.nan, 3.0])
-    found = interpolate(values, np.array([0, 0.5, 1, 1.5, 2]))
+    found = [float(interpolate(values, position)) for position in (0, 0.5, 1, 1.5, 2)]
     np.testing.assert_array_equal(found, [1, np.nan, np.nan, np.nan, 3])
 
 
@@ -92,6 +92,12 @@ def test_a_stack_has_planes_between_and_along_all_axes() -> None:
     part = across.read(across.index(4), Window(2, 1, 8, 5))[0]
     np.testing.assert_array_equal(part, across.read(across.index(4))[0, 2:8, 1:5])
     assert interpolated_stack(stack, 1) is stack
+
+
+def test_large_integers_are_exact_at_the_slices() -> None:
+    values = np.array([0, 65535, 0], np.uint16)[:, None]
+    found = InterpolatedArray(MemoryArray(values), 0, 3)[slice(0, 7), slice(0, 1)]
+    np.testing.assert_array_equal(found[:, 0], [0, 21845, 43690, 65535, 43690, 21845, 0])
 
 
 def test_chunks_are_read_with_their_neighbors() -> None:
