@@ -160,8 +160,14 @@ def test_the_distance_of_the_slices_is_that_of_the_file(tmp_path: Path) -> None:
     assert any("along y" in t.lower() and "1 interpolated row" in t for t in reporter.messages)
 
 
-@pytest.mark.parametrize("stop", ["kill_at", "cancel_at"])
-@pytest.mark.parametrize(("first", "every"), [(25, 97), pytest.param(2, 7, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("stop", "first", "every"),
+    [
+        ("kill_at", 25, 97),
+        pytest.param("kill_at", 2, 7, marks=pytest.mark.slow),
+        pytest.param("cancel_at", 13, 31, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_is_resumed_with_identical_labels(
     tmp_path: Path, stop: str, first: int, every: int
 ) -> None:
