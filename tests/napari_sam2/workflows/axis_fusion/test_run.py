@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import zarr
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.export.destination import OutputDestination
 from napari_sam2.inference import sam2_predictor as loading
+from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.tracking.axis_fusion.plan import InterpolatedPlanes
 from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.workflows.job import SegmentationJob
@@ -39,6 +41,12 @@ PROMPTS = {
         {"id": 2, "points": [{"frame": 3, "yx": [20, 40], "label": 1}]},
     ],
 }
+
+
+def objects_at(center: tuple[int, int, int]) -> dict[str, Any]:
+    """Return an object with a click at (z, y, x)."""
+    z, y, x = center
+    return {"id": 1, "points": [{"frame": z, "yx": [y, x], "label": 1}]}
 
 
 class Killed(BaseException):
@@ -160,33 +168,43 @@ def test_the_distance_of_the_slices_is_that_of_the_file(tmp_path: Path) -> None:
     assert any("along y" in t.lower() and "1 interpolated row" in t for t in reporter.messages)
 
 
+def stored_masks(job: SegmentationJob) -> list[tuple[Any, ...]]:
+    """Return all fused masks of a run, with their logits and scores."""
+    with RunFolder.open(OutputDestination.parse(job.output).run_folder) as folder:
+        found = [folder.masks.get(i.object_id, i.index) for i in folder.masks.infos()]
+    return [astuple(record) for record in found if record is not None]
+
+
 @pytest.mark.parametrize(
-    ("stop", "first", "every"),
+    ("stop", "stops"),
     [
-        ("kill_at", 25, 97),
-        pytest.param("kill_at", 2, 7, marks=pytest.mark.slow),
-        pytest.param("cancel_at", 13, 31, marks=pytest.mark.slow),
+        # In the runs along z, y and x, and while masks are fused.
+        ("kill_at", (6, 30, -24, -4)),
+        pytest.param("kill_at", range(2, 80, 5), marks=pytest.mark.slow),
+        pytest.param("cancel_at", (6, 30, -24, -4), marks=pytest.mark.slow),
     ],
 )
-def test_a_stopped_run_is_resumed_with_identical_labels(
-    tmp_path: Path, stop: str, first: int, every: int
+def test_a_stopped_run_is_resumed_with_identical_masks(
+    tmp_path: Path, stop: str, stops: Sequence[int]
 ) -> None:
     rng = np.random.default_rng(0)
-    image = np.clip(IMAGE + rng.normal(0, 25, SHAPE), 0, 255).astype(np.uint8)
-    job = job_on(tmp_path, image)
+    image = np.clip(IMAGE[:, 6:30, 2:30] + rng.normal(0, 25, (9, 24, 28)), 0, 255).astype(np.uint8)
+    prompts = {"version": 1, "axis": "z", "objects": [objects_at((4, 12, 14))]}
+    job = job_on(tmp_path, image, prompts)
     counter = StoppingReporter()
     run_segmentation(job, counter)
-    expected = labels_of(job)
+    labels, masks = labels_of(job), stored_masks(job)
     job = replace(job, output=tmp_path / "stopped.zarr")
-    for at in (*range(first, len(counter.done), every), len(counter.done) - 4):
-        reporter = StoppingReporter(**{stop: at})
+    for at in stops:
+        reporter = StoppingReporter(**{stop: at % len(counter.done)})
         try:
             ending = run_segmentation(replace(job, overwrite=True), reporter).ending
         except Killed:
             ending = RunEnding.INTERRUPTED
         assert ending is RunEnding.INTERRUPTED
         assert run_segmentation(replace(job, resume=True)).ending is RunEnding.DONE
-        np.testing.assert_array_equal(labels_of(job), expected)
+        np.testing.assert_array_equal(labels_of(job), labels)
+        assert stored_masks(job) == masks
 
 
 def test_a_run_along_one_axis_is_not_resumed_along_three(tmp_path: Path) -> None:
