@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.analysis.exclusions import overlap_messages
 from napari_sam2.core.atomic_files import atomic_write
-from napari_sam2.images.plane_readers import MissingValueMonitor
 from napari_sam2.masks.database import MaskTable
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
 from napari_sam2.session.axis_fusion.fusion_run import AxisStores, FusionRun
-from napari_sam2.session.volume_series.axis_run import SeriesParts
 from napari_sam2.workflows.axis_fusion.inputs import spacing_notes
 from napari_sam2.workflows.reporter import RunEnding
+from napari_sam2.workflows.volume_series.parts import series_parts
 
 if TYPE_CHECKING:
-    from napari_sam2.images.plane_readers import PlaneReader
     from napari_sam2.images.stack import Stack
     from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.prompts.store import PromptStore
@@ -57,7 +55,7 @@ def run_fusion(
     interpolated = prepared.job.interpolate is not None
     for line in (*spacing_notes(plan, prepared.stack, interpolated), *plan.lines()):
         reporter.message(line)
-    parts = _parts(prepared, folder, labels, reporter)
+    parts = series_parts(prepared, folder, labels, reporter)
     with ExitStack() as opened:
         stores = {axis: _open_stores(folder, axis, opened) for axis in plan.axes}
         run = FusionRun(parts, plan, prompts, stores, folder.journal, prepared.request.direction)
@@ -73,31 +71,6 @@ def run_fusion(
     for text in overlap_messages(folder.masks, prepared.stack):
         reporter.message(text)
     return RunEnding.DONE
-
-
-def _parts(
-    prepared: PreparedSegmentation, folder: RunFolder, labels: LabelArray, reporter: Reporter
-) -> SeriesParts:
-    known: set[str] = set()
-
-    def report_once(text: str) -> None:
-        if text not in known:
-            known.add(text)
-            reporter.message(text)
-
-    def reader(stack: Stack) -> PlaneReader:
-        return MissingValueMonitor(stack, report_once)
-
-    return SeriesParts(
-        prepared.stack,
-        prepared.predictor,
-        prepared.intensity,
-        prepared.settings,
-        folder.masks,
-        folder.drafts,
-        labels,
-        reader,
-    )
 
 
 def _open_stores(folder: RunFolder, axis: str, opened: ExitStack) -> AxisStores:
