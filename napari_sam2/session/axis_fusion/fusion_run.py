@@ -107,7 +107,7 @@ class FusionRun:
         if state.step <= len(self.plan.axes):
             yield from self._fuse(cancelled, before)
 
-    @property
+    @cached_property
     def _total(self) -> int:
         return sum(map(self._n_planes, self.plan.axes)) + self._parts.stack.n_frames
 

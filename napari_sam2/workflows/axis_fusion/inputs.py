@@ -8,6 +8,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.interpolation import spacing_ratio
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.tracking.axis_fusion.plan import (
+    MAX_FACTOR,
     MIN_RATIO,
     FusionPlan,
     planes_per_slice,
@@ -112,18 +113,35 @@ def _planes_per_slice(job: SegmentationJob, ratio: float | None) -> int:
 
 
 def spacing_notes(plan: FusionPlan, stack: Stack, interpolate: bool) -> Iterator[str]:
-    """Yield what is assumed about the distance of the slices."""
-    ratio = spacing_ratio(stack.calibration)
-    if len(plan.axes) > 1 and ratio is None:
+    """Yield what is assumed about the distance of the slices.
+
+    Parameters
+    ----------
+    plan : FusionPlan
+        The axes, and how planes are interpolated.
+    stack : Stack
+        The volume.
+    interpolate : bool
+        Whether interpolated planes were asked for.
+    """
+    ratio, several = spacing_ratio(stack.calibration), len(plan.axes) > 1
+    if ratio is None:
+        if several:
+            yield (
+                f"{stack.name} does not state its pixel sizes along z, y and x: voxels are taken "
+                "for cubes."
+            )
+        return
+    apart = f"the slices are {ratio:.2g} pixels apart"
+    if interpolate and plan.z_factor == 1:
+        yield f"No planes are interpolated: {apart}, which is not more than {MIN_RATIO:g}."
+    if several and round(ratio) > MAX_FACTOR:
         yield (
-            f"{stack.name} does not state its pixel sizes along z, y and x: voxels are taken for "
-            "cubes."
+            f"Pixels of planes along y and x are not square: {apart}, but at most "
+            f"{MAX_FACTOR - 1} rows are interpolated."
         )
-    if interpolate and plan.z_factor == 1 and ratio is not None:
-        yield (
-            f"No planes are interpolated: the slices are {ratio:.2g} pixels apart, which is not "
-            f"more than {MIN_RATIO:g}."
-        )
+    if several and ratio < 1 / 2:
+        yield f"Pixels of planes along y and x are not square: {apart}."
 
 
 def fusion_facts(plan: FusionPlan | None) -> dict[str, Any]:
