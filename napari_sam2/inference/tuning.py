@@ -42,3 +42,7 @@ MIN_OWNED_SHARE = 0.5
 """A tracked object that keeps a smaller share of its mask among its neighbors is excluded. The rule
 raises Dice from 0.77 to 0.81 on nuclei of a mouse embryo and from 0.85 to 0.93 on generated packed
 nuclei, with 5 instead of 14 and 47 instead of 448 overrun slices. Other shares were not tried."""
+FUSION_LOGIT = 1.0
+"""Bound of the logits of each axis where masks of several axes are fused: it lies between the plain
+mean and a vote of the axes. A bound of 16 in place of 1 lowers mean IoU from 0.41 to 0.37 on the
+first two hippocampus volumes, where the masks along y and x are worse than those along z."""

@@ -48,6 +48,8 @@ class InferencePipeline:
         Returns the prompts of (object id, frame).
     reader : PlaneReader
         Reads planes of the stack.
+    cache : FeatureCache or None
+        Keeps image features by the full index of the plane; None makes one.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class InferencePipeline:
         settings: SessionSettings,
         resolve: Callable[[int, int], PlanePrompts],
         reader: PlaneReader,
+        cache: FeatureCache | None = None,
     ) -> None:
         self._settings = settings
         self._reader = reader
@@ -72,7 +75,7 @@ class InferencePipeline:
             reader,
             intensity,
             predictor.with_memory(settings.memory),
-            FeatureCache(settings.cache_bytes, _folder(settings)),
+            cache or make_feature_cache(settings),
             settings.smoothing and not full,
         )
         self.click_predictor = ClickPredictor(self.encoder, self.placement, resolve)
@@ -114,6 +117,11 @@ class InferencePipeline:
         return SweepRunner(
             sweep, encoder, self.placement, initializer, size, end_detection, prefetcher.prefetch
         )
+
+
+def make_feature_cache(settings: SessionSettings) -> FeatureCache:
+    """Return an empty cache of image features, of the size in the settings."""
+    return FeatureCache(settings.cache_bytes, _folder(settings))
 
 
 def _folder(settings: SessionSettings) -> FeatureFolder | None:

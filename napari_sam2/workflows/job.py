@@ -10,6 +10,7 @@ from napari_sam2.images.view import ViewPolicy
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.tracking.axis_fusion.plan import InterpolatedPlanes
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.workflows.image_job import ImageJob
 from napari_sam2.workflows.tracking.divisions import DivisionMode
@@ -24,7 +25,8 @@ class SegmentationJob(ImageJob):
 
     The output are labels, whose file ends in .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or
     .png (a folder). The axis may be ``"t,z"`` for a series of volumes, whose prompts have positions
-    t and z. Prompts are None if ``find`` is given, unless it names examples among them.
+    t and z, or ``"z,y,x"`` for a volume that is followed along all its axes, from prompts along z.
+    Prompts are None if ``find`` is given, unless it names examples among them.
 
     Parameters
     ----------
@@ -32,6 +34,9 @@ class SegmentationJob(ImageJob):
         See :class:`napari_sam2.workflows.image_job.ImageJob`.
     contrast, window, text_model, limits, diameter, overwrite
         See :class:`napari_sam2.workflows.image_job.ImageJob`.
+    interpolate : InterpolatedPlanes or None
+        Planes that are interpolated between slices while objects are tracked along z, and not
+        written; None for none.
     direction : PropagationDirection
         Directions to propagate in, from the prompted frames.
     frames : (int, int or None) or None
@@ -69,6 +74,7 @@ class SegmentationJob(ImageJob):
         Resume an earlier run with the same output, if there is one.
     """
 
+    interpolate: InterpolatedPlanes | None = None
     direction: PropagationDirection = _REQUEST.direction
     frames: tuple[int, int | None] | None = _REQUEST.frames
     view: ViewPolicy = _SETTINGS.view

@@ -11,7 +11,7 @@ from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.destination import OutputDestination, OutputKind, check_disk
 from napari_sam2.export.png import check_png_ids
-from napari_sam2.images.input_files import check_outside, input_paths
+from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.intensity import Intensity, choose_intensity
 from napari_sam2.images.stack import Stack
 from napari_sam2.inference.model_catalog import AUTO_DTYPE, PredictorLoader, predictor_of
@@ -28,6 +28,12 @@ from napari_sam2.session.storage.run_folder import (
     stored_settings,
 )
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.workflows.axis_fusion.inputs import (
+    THREE_AXES,
+    fusion_facts,
+    fusion_plan,
+    open_volume,
+)
 from napari_sam2.workflows.plane_search import PlaneSearch
 from napari_sam2.workflows.prompt_source import (
     check_prompt_source,
@@ -39,6 +45,7 @@ from napari_sam2.workflows.prompt_source import (
     search_frames,
 )
 from napari_sam2.workflows.reporter import NullReporter
+from napari_sam2.workflows.score_files import check_score_file
 from napari_sam2.workflows.tracking.divisions import check_divisions
 from napari_sam2.workflows.volume_series.inputs import (
     TIME_AND_DEPTH,
@@ -51,6 +58,7 @@ from napari_sam2.workflows.volume_series.inputs import (
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.tracking.axis_fusion.plan import FusionPlan
     from napari_sam2.workflows.job import SegmentationJob
     from napari_sam2.workflows.reporter import Reporter
 
@@ -86,6 +94,8 @@ class PreparedSegmentation:
         Everything that decides the results; must be equal to resume a run.
     resumes : bool
         Whether there is an earlier run that is resumed.
+    fusion : FusionPlan or None
+        How a volume is followed along several axes or interpolated planes; None if it is not.
     """
 
     job: SegmentationJob
@@ -99,6 +109,7 @@ class PreparedSegmentation:
     output: OutputDestination
     description: RunDescription
     resumes: bool
+    fusion: FusionPlan | None = None
 
 
 def prepare_segmentation(
@@ -139,6 +150,7 @@ def _prepare(
     series = job.along == TIME_AND_DEPTH
     if series:
         check_series_options(job)
+    fusion = None if series else fusion_plan(job, stack)
     frames = _resolve_frames(job.frames, stack.n_frames)
     replaces = job.overwrite or job.resume
     check_divisions(job.divisions, job.lineage, stack, replaces=replaces)
@@ -158,7 +170,7 @@ def _prepare(
     prompts = given or find_prompts(job, output, search, first, examples, reporter)
     settings = _session_settings(job, output, predictor.info.image_size)
     facts = _settings_as_json(stack, intensity, request, settings)
-    facts |= series_facts(stack) if series else search_facts(job, examples)
+    facts |= series_facts(stack) if series else search_facts(job, examples) | fusion_facts(fusion)
     facts |= {"refine": True} if job.refine else {}
     facts |= {} if stack.source.scene is None else {"scene": stack.source.scene}
     description = _describe(stack, prompts, predictor, facts)
@@ -175,6 +187,7 @@ def _prepare(
         output=output,
         description=description,
         resumes=resumes,
+        fusion=fusion,
     )
 
 
@@ -200,6 +213,8 @@ def _open(job: SegmentationJob) -> Stack:
     axis = check_prompt_source(job)
     if job.along == TIME_AND_DEPTH:
         return open_series(job)
+    if job.along == THREE_AXES:
+        return open_volume(job, axis)
     if None not in (axis, job.along) and axis != job.along:
         raise UserError(
             f"The prompts count frames along {axis}, but --along is {job.along}. "
@@ -246,7 +261,8 @@ def _check_destinations(
     output.check_apart(_inputs(job, stack))
     output.check_writable()
     if job.scores is not None:
-        _check_scores(job, job.scores, stack)
+        replaces = job.overwrite or job.resume
+        check_score_file(job.scores, _inputs(job, stack), replaces=replaces)
     first, stop = frames or (0, stack.n_frames)
     volumes = prod(stack.label_shape[:-2]) // stack.n_frames if job.along == TIME_AND_DEPTH else 1
     planes = volumes * (stop - first)
@@ -257,30 +273,6 @@ def _inputs(job: SegmentationJob, stack: Stack) -> tuple[Path, ...]:
     """Return the files that a job reads."""
     prompts = () if job.prompts is None else (job.prompts,)
     return (*input_paths(job.source, stack.source), *prompts)
-
-
-def _check_scores(job: SegmentationJob, scores: Path, stack: Stack) -> None:
-    for read in _inputs(job, stack):
-        if scores.resolve() == read.resolve():
-            raise UserError(f"The scores would replace the input {scores}. Choose another file.")
-        check_outside(scores, read)
-    check_csv_path(scores)
-    if scores.exists() and not (job.overwrite or job.resume):
-        raise UserError(f"{scores} exists. Choose another file for the scores, or --overwrite it.")
-
-
-def check_csv_path(path: Path) -> None:
-    """Check that a CSV file of scores can be written to a path.
-
-    Raises
-    ------
-    UserError
-        If the path is a folder, or its folder does not exist.
-    """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder. Give a file for the scores.")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"There is no folder {path.parent} for the scores. Create it first.")
 
 
 def _describe(
@@ -308,8 +300,13 @@ def _check_resume(output: OutputDestination, description: RunDescription) -> boo
     return True
 
 
-def _cache_bytes(image_size: int) -> int:
-    """Return the feature cache size in bytes: a few frames, as a run needs each frame once."""
+def _cache_bytes(job: SegmentationJob, image_size: int) -> int:
+    """Return the feature cache size in bytes: a few frames, as a run needs each frame once.
+
+    A run on a series of volumes needs planes again, for the next time point.
+    """
+    if job.along == TIME_AND_DEPTH:
+        return SessionSettings().cache_bytes
     return max(_MIN_CACHE_BYTES, _CACHE_BYTES_AT_1024 * image_size**2 // 1024**2)
 
 
@@ -321,7 +318,7 @@ def _session_settings(
         view=job.view,
         memory=_memory(job, output),
         exclusion=exclusion,
-        cache_bytes=_cache_bytes(image_size),
+        cache_bytes=_cache_bytes(job, image_size),
         disk_cache_bytes=DISK_CACHE_BYTES * job.feature_cache,
     )
 

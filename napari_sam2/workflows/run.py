@@ -29,6 +29,7 @@ from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
 from napari_sam2.session.factory import create_session
 from napari_sam2.session.history.edit_history import EditHistory
 from napari_sam2.session.storage.run_folder import RunFolder
+from napari_sam2.workflows.axis_fusion.run import run_fusion
 from napari_sam2.workflows.model_summary import label_note, model_summary
 from napari_sam2.workflows.preparation import PreparedSegmentation, prepare_segmentation
 from napari_sam2.workflows.prompt_source import highest_id
@@ -195,6 +196,11 @@ def _run(
     labels = _open_labels(prepared, folder)
     if isinstance(prepared.prompts, SeriesPrompts):
         ending = run_series(prepared, prepared.prompts, folder, labels, reporter)
+        if ending is RunEnding.DONE:
+            _finish(prepared, labels, prepared.prompts.objects())
+        return ending
+    if prepared.fusion is not None:
+        ending = run_fusion(prepared, prepared.fusion, prepared.prompts, folder, labels, reporter)
         if ending is RunEnding.DONE:
             _finish(prepared, labels, prepared.prompts.objects())
         return ending

@@ -2,19 +2,21 @@
 
     python -m tests.benchmarks.volumes_over_time
     python -m tests.benchmarks.volumes_over_time --series 1 --cells 1 --side 64    # a trial
+    python -m tests.benchmarks.volumes_over_time --seed 3 --series 1 --ways t,z
 
 Daughters count as nuclei of their own. ``t,z`` has one click per nucleus, on its center where it
 appears. ``z`` has one click per nucleus at every time point, ``t`` one per nucleus on every plane
 of its first time point; ``z, same clicks`` has those of ``t,z``. Objects are followed forward in
-time. The IoU of a nucleus is that of all its voxels at all time points.
+time. The IoU of a nucleus is that of all its voxels at all time points. Encodings are images that
+the network was shown, seconds are those of the processor.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +31,13 @@ from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.prompts.volume_series.series_prompts import load_series_prompts
 from napari_sam2.session.factory import create_session
+from napari_sam2.session.pipeline import make_feature_cache
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.volume_series.axis_run import SeriesParts
 from napari_sam2.session.volume_series.series_run import SeriesRun
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.tracking.resume_state import NullJournal
+from tests.benchmarks.measuring import parser, report, use_threads
 from tests.helpers.volume_series import NucleiSeries, dividing_nuclei
 
 INTENSITY = Intensity(((0.0, 255.0),))
@@ -42,23 +46,40 @@ Click = tuple[int, int, int, tuple[float, float]]
 """Object, time point, depth, and (y, x)."""
 
 
-def follow(series: NucleiSeries, predictor: Predictor) -> tuple[int, NDArray[np.uint16]]:
-    """Return the number of clicks, and the labels (T, Z, Y, X) of a run along t and z."""
+class Found(NamedTuple):
+    """What the runs of one way found.
+
+    Parameters
+    ----------
+    clicks, encodings : int
+        Number of clicks that were given, and of images that were encoded.
+    labels : NDArray[np.uint16]
+        (T, Z, Y, X).
+    """
+
+    clicks: int
+    encodings: int
+    labels: NDArray[np.uint16]
+
+
+def follow(series: NucleiSeries, predictor: Predictor) -> Found:
+    """Return what a run along t and z found."""
     stack = open_stack(series.image, axes="TZYX", along="z")
     masks, labels = MemoryMaskStore(), LabelArray.create(None, stack)
     drafts, settings = MemoryMaskStore(), SessionSettings()
-    parts = SeriesParts(stack, predictor, INTENSITY, settings, masks, drafts, labels)
+    cache = make_feature_cache(settings)
+    parts = SeriesParts(stack, predictor, INTENSITY, settings, masks, drafts, labels, cache=cache)
     prompts = load_series_prompts(series.prompts(), stack)
     for _ in SeriesRun(parts, prompts, NullJournal(), FORWARD).run(lambda: False):
         pass
-    return len(series.nuclei), np.asarray(labels.array[...])
+    return Found(len(series.nuclei), cache.encodings, np.asarray(labels.array[...]))
 
 
 def propagate(
     series: NucleiSeries, along: str, clicks: Iterable[Click], predictor: Predictor
-) -> tuple[int, NDArray[np.uint16]]:
-    """Return the number of clicks, and the labels of separate runs along one axis."""
-    clicks = tuple(clicks)
+) -> Found:
+    """Return what separate runs along one axis found."""
+    clicks, encodings = tuple(clicks), 0
     labels = np.zeros(series.labels.shape, np.uint16)
     other = "t" if along == "z" else "z"
     for position in sorted({t if along == "z" else z for _, t, z, _ in clicks}):
@@ -68,18 +89,22 @@ def propagate(
             if position == (t if along == "z" else z):
                 store.add(PointPrompt(object_id, z if along == "z" else t, yx))
         part = labels[position] if along == "z" else labels[:, position]
-        part[...] = run(stack, store, predictor, along)
-    return len(clicks), labels
+        part[...], count = run(stack, store, predictor, along)
+        encodings += count
+    return Found(len(clicks), encodings, labels)
 
 
-def run(stack: Stack, prompts: PromptStore, predictor: Predictor, along: str) -> NDArray[np.uint16]:
-    """Return the labels (frames, Y, X) of one run."""
+def run(
+    stack: Stack, prompts: PromptStore, predictor: Predictor, along: str
+) -> tuple[NDArray[np.uint16], int]:
+    """Return the labels (frames, Y, X) of one run, and the number of encodings."""
     labels = LabelArray.create(None, stack)
     session = create_session(stack, predictor, intensity=INTENSITY, prompts=prompts, labels=labels)
     direction = FORWARD if along == "t" else PropagationDirection.BOTH
     for _ in session.propagate(PropagationRequest(direction=direction)):
         pass
-    return np.stack([labels.read(stack.index(frame)) for frame in range(stack.n_frames)])
+    planes = [labels.read(stack.index(frame)) for frame in range(stack.n_frames)]
+    return np.stack(planes), session.encodings
 
 
 def clicks_at_every_time(series: NucleiSeries) -> Iterable[Click]:
@@ -116,40 +141,53 @@ def mean_iou(series: NucleiSeries, labels: NDArray[np.uint16]) -> float:
     return float(np.mean(scores))
 
 
+def ways(series: NucleiSeries, predictor: Predictor) -> dict[str, Callable[[], Found]]:
+    """Return what follows the nuclei in each way."""
+    first = [(n.id, *n.click) for n in series.nuclei]
+    return {
+        "t,z": partial(follow, series, predictor),
+        "z, same clicks": partial(propagate, series, "z", first, predictor),
+        "z": partial(propagate, series, "z", clicks_at_every_time(series), predictor),
+        "t": partial(propagate, series, "t", clicks_on_every_plane(series), predictor),
+    }
+
+
 def main() -> None:
     """Print one row for each way to follow the nuclei."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--series", type=int, default=3)
-    parser.add_argument("--cells", type=int, default=9)
-    parser.add_argument("--times", type=int, default=10)
-    parser.add_argument("--depth", type=int, default=16)
-    parser.add_argument("--side", type=int, default=128)
-    parser.add_argument("--model", default="micro")
-    given = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--series", type=int, default=3)
+    options.add_argument("--seed", type=int, default=0, help="seed of the first series")
+    options.add_argument("--cells", type=int, default=9)
+    options.add_argument("--times", type=int, default=10)
+    options.add_argument("--depth", type=int, default=16)
+    options.add_argument("--side", type=int, default=128)
+    options.add_argument("--ways", nargs="+", help="ways to follow the nuclei; default: all")
+    options.add_argument("--model", default="micro")
+    given = options.parse_args()
+    use_threads(given.threads)
     predictor = predictor_of(given.model)
-    rows: dict[str, list[tuple[int, float, float]]] = {}
-    for seed in range(given.series):
-        shape = (given.times, given.depth, given.side, given.side)
+    found: dict[str, list[tuple[int, float, int, float]]] = {}
+    shape = (given.times, given.depth, given.side, given.side)
+    for seed in range(given.seed, given.seed + given.series):
         series = dividing_nuclei(seed, shape, given.cells)
-        first = [(n.id, *n.click) for n in series.nuclei]
-        ways = {
-            "t,z": partial(follow, series, predictor),
-            "z, same clicks": partial(propagate, series, "z", first, predictor),
-            "z": partial(propagate, series, "z", clicks_at_every_time(series), predictor),
-            "t": partial(propagate, series, "t", clicks_on_every_plane(series), predictor),
+        for name, way in ways(series, predictor).items():
+            if given.ways is None or name in given.ways:
+                start = time.process_time()
+                result = way()
+                row = (result.clicks, mean_iou(series, result.labels), result.encodings)
+                found.setdefault(name, []).append((*row, time.process_time() - start))
+                print(f"series {seed}, {name}: {found[name][-1]}", flush=True)
+    rows = [
+        {
+            "along": name,
+            "clicks": sum(row[0] for row in measured),
+            "mean IoU": float(np.mean([row[1] for row in measured])),
+            "encodings": sum(row[2] for row in measured),
+            "seconds": round(sum(row[3] for row in measured)),
         }
-        for name, way in ways.items():
-            start = time.perf_counter()
-            count, labels = way()
-            seconds = time.perf_counter() - start
-            rows.setdefault(name, []).append((count, mean_iou(series, labels), seconds))
-            print(f"series {seed}, {name}: {rows[name][-1]}", flush=True)
-    print("| along | clicks | mean IoU | seconds |")
-    print("|---|---|---|---|")
-    for name, found in rows.items():
-        clicks, duration = (sum(row[i] for row in found) for i in (0, 2))
-        iou = np.mean([row[1] for row in found])
-        print(f"| {name} | {clicks} | {iou:.3f} | {duration:.0f} |")
+        for name, measured in found.items()
+    ]
+    report(rows, given.csv)
 
 
 if __name__ == "__main__":

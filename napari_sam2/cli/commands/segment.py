@@ -77,6 +77,7 @@ class AxisChoice(StrEnum):
     Y = "y"
     X = "x"
     T_AND_Z = "t,z"
+    Z_Y_X = "z,y,x"
 
 
 def defaults() -> dict[str, Any]:
@@ -106,9 +107,13 @@ _Output = Annotated[
 _Along = Annotated[
     AxisChoice | None,
     typer.Option(
-        help="Axis to propagate along; t,z for volumes over time.",
+        help="Axis to propagate along; t,z for volumes over time, z,y,x to fuse three axes.",
         show_default="the prompts', else t, z",
     ),
+]
+_Interpolate = Annotated[
+    str | None,
+    typer.Option(metavar="auto|N", help="Track through N planes between two slices."),
 ]
 _Direction = Annotated[
     DirectionChoice | None, typer.Option(help="Directions to propagate in, from the prompts.")
@@ -167,6 +172,7 @@ def segment(
     input_size: InputSizeOption = None,
     axes: AxesOption = None,
     along: _Along = None,
+    interpolate: _Interpolate = None,
     at: AtOption = None,
     channel: ChannelOption = None,
     scene: SceneOption = None,
@@ -221,11 +227,13 @@ def _parsed(options: Mapping[str, Any]) -> dict[str, Any]:
     from napari_sam2.images.view import ViewPolicy
     from napari_sam2.inference.protocol import MemoryPolicy
     from napari_sam2.prompts.from_labels import LabelPromptKind
+    from napari_sam2.tracking.axis_fusion.plan import InterpolatedPlanes
     from napari_sam2.tracking.plan import PropagationDirection
     from napari_sam2.workflows.tracking.divisions import DivisionMode
 
     parsers: dict[str, Callable[[Any], Any]] = {
         "along": str,
+        "interpolate": InterpolatedPlanes.parse,
         "direction": PropagationDirection,
         "frames": parse_range,
         "view": ViewPolicy.parse,

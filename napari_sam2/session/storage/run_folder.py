@@ -137,6 +137,21 @@ class RunFolder:
         node = parse_json(read_text(path), f"{self.path.name}/{_SEARCH}")
         return node.fields(("frame",))["frame"].integer()
 
+    def open_axis(self, axis: str) -> Database:
+        """Open the database of a run along one of several axes; created if it does not exist.
+
+        Parameters
+        ----------
+        axis : str
+            The axis, lower case.
+
+        Raises
+        ------
+        UserError
+            If it is in use, damaged or of another version.
+        """
+        return Database(self.path / f"{_MASKS}.{axis}")
+
     def close(self) -> None:
         """Close the database; another process can open it then."""
         self._database.close()

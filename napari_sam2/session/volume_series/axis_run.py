@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.plane_readers import PlaneReader
     from napari_sam2.images.stack import Stack
+    from napari_sam2.inference.features.feature_cache import FeatureCache
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.masks.store import MaskStore
@@ -48,6 +49,8 @@ class SeriesParts:
         The label image, updated with the masks.
     reader : Callable
         Returns what reads the planes of a stack; None reads from the stack itself.
+    cache : FeatureCache or None
+        Image features that runs along t and z share; None keeps those of each run apart.
     """
 
     stack: Stack
@@ -58,6 +61,7 @@ class SeriesParts:
     drafts: MaskStore
     labels: LabelArray | None = None
     reader: Callable[[Stack], PlaneReader] | None = None
+    cache: FeatureCache | None = None
 
 
 class AxisRun:
@@ -148,7 +152,7 @@ class AxisRun:
         parts = self._parts
         reader = self.stack if parts.reader is None else parts.reader(self.stack)
         shared = (self.stack, parts.predictor, parts.intensity, parts.settings)
-        pipeline = InferencePipeline(*shared, prompts.get, reader)
+        pipeline = InferencePipeline(*shared, prompts.get, reader, parts.cache)
         journal = journal or NullJournal()
         exclusion = pipeline.exclusion(plan, self.store)
         every = parts.settings.checkpoint_every

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.session.pipeline import make_feature_cache
 from napari_sam2.session.volume_series.axis_run import AxisRun, SeriesParts
 from napari_sam2.tracking.plan import (
     Plan,
@@ -72,7 +73,7 @@ class SeriesRun:
     ) -> None:
         lengths = dict(zip(parts.stack.label_axes, parts.stack.label_shape, strict=True))
         self._times, self._depth = lengths["T"], lengths["Z"]
-        self._parts = parts
+        self._parts = replace(parts, cache=parts.cache or make_feature_cache(parts.settings))
         self._prompts = prompts
         self._journal = journal
         self._direction = direction
@@ -111,16 +112,39 @@ class SeriesRun:
         state = SeriesState(-1) if data is None else SeriesState.from_bytes(data)
         total = len(self.plan.steps) * self._depth
         clear = resume
-        for number, step in enumerate(self.plan.steps):
-            if number < state.step:
-                continue
+        for number, position, step in self._steps(state.step):
             known = state if number == state.step else None
             # Masks of an incomplete search along t would compete with those of its repetition.
-            clear, begun = False, clear and known is None
+            begun, clear = clear and known is None, clear and known is not None
             for share in self._step(number, step, known, cancelled, clear=begun):
-                yield SeriesProgress(round((number + share) * self._depth), total)
+                yield SeriesProgress(round((position + share) * self._depth), total)
             if cancelled():
                 return
+
+    def _steps(self, first: int) -> Iterator[tuple[int, int, VolumeStep]]:
+        """Yield the number of each step from ``first``, its position in the plan, and the step.
+
+        A step of the plan is two: first the objects that were found at the time point before, then
+        those that were lost. Thus an object that returns takes no pixels of one that was there.
+        """
+        for position, step in enumerate(self.plan.steps):
+            for returning in (False, True):
+                number = 2 * position + returning
+                if number >= first:
+                    starts = {
+                        object_id: start
+                        for object_id, start in step.starts.items()
+                        if self._lost(step, object_id) is returning
+                    }
+                    if starts:
+                        yield number, position, replace(step, starts=starts)
+
+    def _lost(self, step: VolumeStep, object_id: int) -> bool:
+        """Return whether an object was not found at the time point that a step starts from."""
+        sources = step.sources(object_id)
+        return bool(sources) and not any(
+            self._areas(object_id, sources[0], range(self._depth)).values()
+        )
 
     def _along_time(self, cancelled: Callable[[], bool], resume: bool) -> Iterator[SeriesProgress]:
         run = AxisRun(self._parts, "t", {"z": 0})

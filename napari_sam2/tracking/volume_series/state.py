@@ -21,7 +21,7 @@ class SeriesState:
     Parameters
     ----------
     step : int
-        Number of the current step in the plan; all steps before it are complete.
+        Number of the current step of the run; all steps before it are complete.
     planes : tuple of (int, int)
         (object id, z) of the planes on which objects were found along t.
     run : bytes

@@ -13,8 +13,8 @@ from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MO
 from napari_sam2.workflows.evaluation.davis import DavisScores, evaluate_davis
 from napari_sam2.workflows.evaluation.davis_data import DavisSequence, Predictions, find_sequences
 from napari_sam2.workflows.model_summary import model_summary
-from napari_sam2.workflows.preparation import check_csv_path
 from napari_sam2.workflows.reporter import NullReporter, Reporter, RunEnding
+from napari_sam2.workflows.score_files import check_csv_path
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import ModelInfo, Predictor

@@ -33,6 +33,8 @@ def check_series_options(job: SegmentationJob) -> None:
         raise UserError(
             "--range counts along one axis, so it cannot be used with --along t,z. Leave it out."
         )
+    if job.interpolate is not None:
+        raise UserError("--interpolate cannot be used with --along t,z yet. Leave it out.")
     if job.refine:
         raise UserError("--refine cannot be used with --along t,z yet. Leave it out.")
     if job.divisions is not DivisionMode.OFF:

@@ -6,15 +6,12 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.atomic_files import atomic_write
-from napari_sam2.images.plane_readers import MissingValueMonitor
-from napari_sam2.session.volume_series.axis_run import SeriesParts
 from napari_sam2.session.volume_series.series_run import SeriesRun
 from napari_sam2.workflows.reporter import RunEnding
+from napari_sam2.workflows.volume_series.parts import series_parts
 from napari_sam2.workflows.volume_series.scores import series_summary, write_series_scores
 
 if TYPE_CHECKING:
-    from napari_sam2.images.plane_readers import PlaneReader
-    from napari_sam2.images.stack import Stack
     from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
     from napari_sam2.session.storage.run_folder import RunFolder
@@ -44,21 +41,8 @@ def run_series(
     reporter : Reporter
         Receives the plan, the progress and a summary, and may cancel the run.
     """
-    cancelled, warnings = Event(), _Once(reporter)
-
-    def reader(stack: Stack) -> PlaneReader:
-        return MissingValueMonitor(stack, warnings.message)
-
-    parts = SeriesParts(
-        prepared.stack,
-        prepared.predictor,
-        prepared.intensity,
-        prepared.settings,
-        folder.masks,
-        folder.drafts,
-        labels,
-        reader,
-    )
+    cancelled = Event()
+    parts = series_parts(prepared, folder, labels, reporter)
     run = SeriesRun(parts, prompts, folder.journal, prepared.request.direction)
     for line in run.plan_lines():
         reporter.message(line)
@@ -74,16 +58,3 @@ def run_series(
         return RunEnding.INTERRUPTED
     reporter.message(series_summary(folder.masks, ids))
     return RunEnding.DONE
-
-
-class _Once:
-    """Passes each message on once: several runs read the same planes."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-        self._known: set[str] = set()
-
-    def message(self, text: str) -> None:
-        if text not in self._known:
-            self._known.add(text)
-            self._reporter.message(text)

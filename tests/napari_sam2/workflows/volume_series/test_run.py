@@ -25,7 +25,7 @@ from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reporter import RunEnding
 from napari_sam2.workflows.run import run_segmentation
 from tests.helpers.fakes import FakePredictor
-from tests.helpers.volume_series import NucleiSeries, moving_balls
+from tests.helpers.volume_series import NucleiSeries, Nucleus, draw, moving_balls
 
 SHAPE = (5, 7, 48, 64)
 
@@ -179,6 +179,43 @@ def test_a_stopped_run_is_resumed_with_identical_labels(
         np.testing.assert_array_equal(labels_of(job), expected)
 
 
+class KilledWhileTracking(FakePredictor):
+    """Ends the process at its n-th call that tracks."""
+
+    def __init__(self, at: int | None = None) -> None:
+        super().__init__()
+        self.at = at
+        self.n_calls = 0
+
+    def track(self, *args: Any, **kwargs: Any) -> Any:
+        self.n_calls += 1
+        if self.n_calls == self.at:
+            raise Killed
+        return super().track(*args, **kwargs)
+
+
+@pytest.mark.parametrize("every", [23, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_run_killed_while_it_looks_for_objects_is_resumed(tmp_path: Path, every: int) -> None:
+    """An object is lost at one time point; the other one passes the planes where it was."""
+    series = moving_balls((5, 5, 40, 56), [(2, 20, 14), (1, 20, 44)], [(0, 0, 0), (0.5, 0, -4)])
+    image = series.image.copy()
+    image[2][series.labels[2] == 1] = 20
+    job = job_on(tmp_path, image, series.prompts())
+    whole = KilledWhileTracking()
+    run_segmentation(job, load=lambda *_: whole)
+    expected = labels_of(job)
+    assert not np.any(expected[2] == 1)
+    assert all(np.any(expected[t] == 1) for t in (0, 1, 3, 4))
+    job = replace(job, output=tmp_path / "stopped.zarr")
+    for at in range(2, whole.n_calls, every):
+        with pytest.raises(Killed):
+            run_segmentation(
+                replace(job, overwrite=True), load=lambda *_, at=at: KilledWhileTracking(at)
+            )
+        assert run_segmentation(replace(job, resume=True)).ending is RunEnding.DONE
+        np.testing.assert_array_equal(labels_of(job), expected)
+
+
 def test_changed_prompts_are_not_resumed(tmp_path: Path, series: NucleiSeries) -> None:
     job = job_on(tmp_path, series.image, series.prompts())
     run_segmentation(job, StoppingReporter(cancel_at=12))
@@ -197,6 +234,23 @@ def test_an_object_that_vanishes_returns(tmp_path: Path) -> None:
     found = labels_of(job)
     assert [bool(np.any(volume)) for volume in found] == [True, True, False, True, True]
     assert "1 object at 5 time points. Not found: object 1 at t=2." in outcome.messages
+
+
+def test_an_object_that_returns_takes_no_pixels_of_one_that_was_there(tmp_path: Path) -> None:
+    times = np.arange(2, 5)[:, None]
+    daughters = [
+        Nucleus(2, 2, np.array((3.0, 20, 22)) + (times - 2) * np.array((0, 0, -3)), (2.5, 5, 5)),
+        Nucleus(3, 2, np.array((3.0, 20, 38)) + (times - 2) * np.array((0, 0, 3)), (2.5, 5, 5)),
+    ]
+    parent = Nucleus(1, 0, np.full((2, 3), (3.0, 20, 30)), (3.0, 7, 7))
+    labels = draw((5, 7, 40, 60), (parent, *daughters))
+    image = np.where(labels > 0, 200, 20).astype(np.uint8)
+    series = NucleiSeries(image, labels, (parent, *daughters))
+    job = job_on(tmp_path, image, series.prompts(), direction=PropagationDirection.FORWARD)
+    run_segmentation(job)
+    found = labels_of(job)
+    assert [sorted(np.unique(volume)) for volume in found] == [[0, 1]] * 2 + [[0, 2, 3]] * 3
+    assert np.mean(found[labels > 0] == labels[labels > 0]) > 0.9
 
 
 def test_an_object_that_leaves_its_largest_plane_is_found_on_another(tmp_path: Path) -> None:

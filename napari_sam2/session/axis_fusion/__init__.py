@@ -1,0 +1,1 @@
+"""Runs of the model along several axes of a volume."""

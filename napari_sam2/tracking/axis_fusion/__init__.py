@@ -1,0 +1,1 @@
+"""Masks of one volume from runs along several axes, and their mean."""

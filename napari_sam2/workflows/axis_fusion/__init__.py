@@ -1,0 +1,1 @@
+"""Segmentation along several axes of a volume from files to files."""
