@@ -30,7 +30,9 @@ from napari_sam2.session.storage.run_folder import (
     describe_run,
     stored_settings,
 )
+from napari_sam2.session.volume_series.factory import open_series, stack_over_time
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.workflows.prompt_source import (
     check_prompt_source,
     find_prompts,
@@ -42,12 +44,9 @@ from napari_sam2.workflows.prompt_source import (
 from napari_sam2.workflows.reporter import NullReporter
 from napari_sam2.workflows.tracking.divisions import check_divisions
 from napari_sam2.workflows.volume_series.inputs import (
-    TIME_AND_DEPTH,
     check_series_options,
-    open_series,
     read_series_prompts,
     series_facts,
-    stack_over_time,
 )
 
 if TYPE_CHECKING:
@@ -193,7 +192,9 @@ def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
 def _open(job: SegmentationJob) -> Stack:
     axis = check_prompt_source(job)
     if job.along == TIME_AND_DEPTH:
-        return open_series(job)
+        return open_series(
+            job.source, axes=job.axes, at=job.at, channels=job.channels, scene=job.scene
+        )
     if None not in (axis, job.along) and axis != job.along:
         raise UserError(
             f"The prompts count frames along {axis}, but --along is {job.along}. "

@@ -15,6 +15,7 @@ from napari_sam2.viewer.preferences import read_preferences
 
 if TYPE_CHECKING:
     from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.session.volume_series.series_session import SeriesSession
 
 
 class FootPanel(CommandPanel):
@@ -78,8 +79,7 @@ class FootPanel(CommandPanel):
         if running is None:
             self.bar.setRange(0, 1)
             self.bar.setValue(0)
-            frames = self._controller.frames_to_propagate()
-            self.bar.setFormat(f"{frames} frame{'s' * (frames != 1)} to propagate" * bool(frames))
+            self.bar.setFormat(self._planned())
             self.close_activity()
             return
         run = running.run
@@ -90,7 +90,18 @@ class FootPanel(CommandPanel):
         self.bar.setFormat(searching if self._state.searching else rate)
         self._show_activity(running)
 
-    def _show_activity(self, running: "SegmentationSession") -> None:
+    def _planned(self) -> str:
+        """Return what Propagate would compute; the tooltip of the progress bar has the details."""
+        volumes = self._controller.corrections.volumes
+        if volumes.active:
+            plan = volumes.plan(self._controller.direction)
+            self.bar.setToolTip("" if plan is None else "\n".join(plan.lines()))
+            return volumes.text(plan)
+        self.bar.setToolTip("")
+        frames = self._controller.frames_to_propagate()
+        return f"{frames} frame{'s' * (frames != 1)} to propagate" * bool(frames)
+
+    def _show_activity(self, running: "SegmentationSession | SeriesSession") -> None:
         if self._activity is None:
             self._activity = cancelable_progress(
                 total=running.run.total,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.session.volume_series.axis_run import AxisRun, SeriesParts
@@ -21,7 +21,7 @@ from napari_sam2.tracking.volume_series.plan import SeriesPlan, VolumeStep, make
 from napari_sam2.tracking.volume_series.state import SeriesState, StepJournal
 
 if TYPE_CHECKING:
-    from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
+    from napari_sam2.prompts.store import PromptStore
     from napari_sam2.tracking.resume_state import Journal
 
 REMEMBERED = 1
@@ -37,10 +37,26 @@ class SeriesProgress:
     done, total : int
         Planes that are computed and all planes of the run; a plane counts once per step of the
         plan, and once if the series has one plane per time point.
+    steps : int
+        Steps of the plan that are complete; 0 if the series has one plane per time point.
     """
 
     done: int
     total: int
+    steps: int = 0
+
+
+class VolumePrompts(Protocol):
+    """The prompts of a run; see :class:`SeriesPrompts`."""
+
+    def times(self) -> Mapping[int, Sequence[int]]:
+        """Return the prompted time points of each object, increasing."""
+
+    def at(self, time: int) -> PromptStore:
+        """Return the prompts in the volume of a time point, with frames along z."""
+
+    def along_time(self) -> PromptStore:
+        """Return the prompts of a series of one plane per time point, with frames along t."""
 
 
 class SeriesRun:
@@ -55,20 +71,23 @@ class SeriesRun:
     ----------
     parts : SeriesParts
         Images, model and masks.
-    prompts : SeriesPrompts
+    prompts : VolumePrompts
         The prompts.
     journal : Journal
         Stores the state that an interrupted run resumes from.
     direction : PropagationDirection
         Directions in time; of a single volume, directions along z.
+    plan : SeriesPlan or None
+        What is computed; None for all objects with prompts.
     """
 
     def __init__(
         self,
         parts: SeriesParts,
-        prompts: SeriesPrompts,
+        prompts: VolumePrompts,
         journal: Journal,
         direction: PropagationDirection = PropagationDirection.BOTH,
+        plan: SeriesPlan | None = None,
     ) -> None:
         lengths = dict(zip(parts.stack.label_axes, parts.stack.label_shape, strict=True))
         self._times, self._depth = lengths["T"], lengths["Z"]
@@ -76,7 +95,7 @@ class SeriesRun:
         self._prompts = prompts
         self._journal = journal
         self._direction = direction
-        self.plan: SeriesPlan = make_series_plan(prompts.times(), self._times, direction)
+        self.plan: SeriesPlan = plan or make_series_plan(prompts.times(), self._times, direction)
 
     def plan_lines(self) -> tuple[str, ...]:
         """Return the plan of the run as text, one line per group of steps."""
@@ -118,7 +137,8 @@ class SeriesRun:
             # Masks of an incomplete search along t would compete with those of its repetition.
             clear, begun = False, clear and known is None
             for share in self._step(number, step, known, cancelled, clear=begun):
-                yield SeriesProgress(round((number + share) * self._depth), total)
+                done, complete = round((number + share) * self._depth), number + int(share)
+                yield SeriesProgress(done, total, complete)
             if cancelled():
                 return
 
@@ -143,7 +163,9 @@ class SeriesRun:
         """Compute the volume of a step, and yield the computed share of it."""
         volume = AxisRun(self._parts, "z", {"t": step.time})
         if state is None:
-            if clear:
+            if self._parts.writer is not None:
+                self._parts.writer.clear(step.time, step.objects)
+            elif clear:
                 for object_id in step.objects:
                     volume.store.delete(object_id, None)
             planes = {} if step.prompted else self._find(step, cancelled)
@@ -169,7 +191,7 @@ class SeriesRun:
         single = self._times == 1
         direction = self._direction if single else PropagationDirection.BOTH
         frames = volume.conditioning(self._prompts.at(step.time))
-        return make_plan(PropagationRequest(direction=direction), frames, self._depth)
+        return make_plan(PropagationRequest(step.objects, direction), frames, self._depth)
 
     def _plan(self, state: SeriesState) -> Plan | None:
         """Return the plan that completes a volume along z; None if no object was found in it."""
