@@ -219,8 +219,8 @@ def test_what_is_not_offered_is_refused(user: Any) -> None:
 
 @pytest.mark.slow
 def test_real_model(open_widget: OpenWidget) -> None:
-    series = dividing_nuclei(3, (3, 8, 96, 96), cells=4)
-    user = open_widget(series.image, axis_labels=AXES, name="nuclei")
+    series = dividing_nuclei(3, (7, 8, 96, 96), cells=4)
+    user = open_widget(series.image[:3], axis_labels=AXES, name="nuclei")
     user.controller.set_predictor(load_predictor("micro"))
     user.settle()
     choose_both_axes(user)
@@ -229,5 +229,5 @@ def test_real_model(open_widget: OpenWidget) -> None:
     user.settle()
     user.key("G")
     user.settle()
-    truth, mask = series.labels == series.nuclei[1].id, user.drafts() == 1
+    truth, mask = series.labels[:3] == series.nuclei[1].id, user.drafts() == 1
     assert np.sum(truth & mask) / np.sum(truth | mask) > 0.5

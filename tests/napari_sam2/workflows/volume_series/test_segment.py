@@ -123,7 +123,7 @@ def test_what_is_not_offered_is_refused(
 
 
 def test_images_without_depth_are_refused() -> None:
-    with pytest.raises(UserError, match="needs both axes, but .* has the axes TYX without z"):
+    with pytest.raises(UserError, match=r"needs both axes, but .* has the axes TYX without z"):
         napari_sam2.segment(np.zeros((4, 32, 32)), {}, "TYX", "t,z", FakePredictor())
 
 
