@@ -16,6 +16,8 @@ _HEIGHT, _LABEL = 110, 12
 _CURSOR, _LOST = QColor(70, 150, 210), QColor(226, 60, 60)
 _MARK = 3.0
 """Largest radius of the mark of a prompt, in pixels."""
+_GRID = 5
+"""Smallest width and height of a plane with lines around it, in pixels."""
 
 
 class VolumeMap(QWidget):
@@ -119,6 +121,7 @@ class VolumeMap(QWidget):
         height, width = pixels.shape[:2]
         image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
         painter.drawImage(plot, image)
+        self._draw_grid(painter, colors)
         self._draw_marks(painter, colors)
         self._draw_axes(painter, colors)
         painter.end()
@@ -135,6 +138,19 @@ class VolumeMap(QWidget):
         pixels[known] = table[np.round(confidence[known] * 100).astype(int)]
         pixels[scale.any(model.lost)] = _LOST.getRgb()
         return pixels
+
+    def _draw_grid(self, painter: QPainter, colors: TimelineColors) -> None:
+        """Draw lines between planes, unless they are too small."""
+        model, plot = self._model, self._plot
+        if plot.width() < _GRID * model.n_times or plot.height() < _GRID * model.depth:
+            return
+        painter.setPen(QPen(colors.background, 1))
+        for time in range(1, model.n_times):
+            x = self.rect_of((time, 0)).left()
+            painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
+        for z in range(1, model.depth):
+            y = self.rect_of((0, z)).top()
+            painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
 
     def _draw_marks(self, painter: QPainter, colors: TimelineColors) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
