@@ -207,6 +207,11 @@ class ObjectEdits:
         """Return the frames on which an object's mask is locked, increasing."""
         return self._store.locked().get(object_id, ())
 
+    @property
+    def has_locks(self) -> bool:
+        """Whether any mask is locked."""
+        return bool(self._store.locked())
+
     def is_locked(self, object_id: int, frame: int) -> bool:
         """Return whether an object's mask on a frame is locked."""
         return self._store.is_locked(object_id, frame)

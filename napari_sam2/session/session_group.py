@@ -203,7 +203,7 @@ class SessionGroup:
     def connect(self, created: Callable[[SegmentationSession], None]) -> None:
         """Call ``created`` with every session, existing ones now and new ones when created."""
         self._listeners.append(created)
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             created(session)
 
     def disconnect(self, created: Callable[[SegmentationSession], None]) -> None:
@@ -213,7 +213,7 @@ class SessionGroup:
 
     def progress(self, object_id: int) -> ObjectProgress:
         """Return the summary of an object's masks in all sessions."""
-        sessions = self._sessions.values()
+        sessions = list(self._sessions.values())
         return ObjectProgress.combined(s.scores.progress(object_id) for s in sessions)
 
     @property
@@ -236,7 +236,7 @@ class SessionGroup:
     def set_intensity(self, intensity: Intensity) -> None:
         """Change the intensity of all sessions, and drop their embeddings."""
         self._intensity = intensity
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             session.intensity = intensity
         self._log_input()
         self._describe()

@@ -240,11 +240,11 @@ class LayerSync:
     def show_masks(self) -> None:
         """Make the layers of the masks that are missing, and hide the prompts of accepted objects.
 
-        The layer of the accepted masks is made with the first one.
+        The layer of accepted and locked masks is made with the first one.
         """
         self.layers.get(LayerRole.DRAFTS)
         accepted = {item.id for item in self.sessions.objects if self.prompts.accepted(item.id)}
-        if accepted:
+        if accepted or any(session.has_locks for _, session in self.sessions):
             self.layers.get(LayerRole.RESULTS)
         self.prompt_layers.hide(accepted)
 

@@ -20,14 +20,14 @@ from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.readers import local_path
 from napari_sam2.images.view import ViewPolicy
-from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL, predictor_of
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.masks.scores import ScoreTable
 from napari_sam2.session.factory import open_session
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
-from napari_sam2.session.volume_series.factory import open_series, open_series_session
+from napari_sam2.session.volume_series.factory import open_series_session
 from napari_sam2.session.volume_series.series_scores import SeriesScores
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
@@ -122,29 +122,16 @@ def segment(
         If the data, the prompts, an option, the model or the device cannot be used or read.
     """
     request = _request(direction, frames)
-    places = dict[str, Any](axes=axes, along=along, at=at, scene=scene, channels=channels)
-    loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
+    options = dict[str, Any](axes=axes, at=at, scene=scene, channels=channels)
+    options |= {"model": model, "device": device, "dtype": dtype, "input_size": input_size}
     written_at_end = None if output is None else _written_at_end(output, data, prompts)
+    options |= {"intensity": intensity, "settings": _settings(view, exclusion, memory)}
+    options |= {"output": output if written_at_end is None else None}
     if along == TIME_AND_DEPTH:
         check_series_call(frames, refine=refine)
-        series = open_series_session(
-            open_series(data, axes=axes, at=at, channels=channels, scene=scene),
-            prompts,
-            predictor_of(model, device, dtype, input_size),
-            intensity=intensity,
-            settings=_settings(view, exclusion, memory),
-            output=None if output is None or written_at_end is not None else Path(output),
-        )
+        series = open_series_session(data, prompts, **options)
         return _run_series(series, request.direction, written_at_end)
-    session = open_session(
-        data,
-        prompts,
-        **places,
-        **loaded,
-        intensity=intensity,
-        settings=_settings(view, exclusion, memory),
-        output=output if written_at_end is None else None,
-    )
+    session = open_session(data, prompts, along=along, **options)
     return _run(session, request, refine, written_at_end)
 
 

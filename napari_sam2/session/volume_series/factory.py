@@ -10,6 +10,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.axes import parse_at
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, AUTO_MODEL, predictor_of
 from napari_sam2.masks.label_array import LabelArray
 from napari_sam2.prompts.volume_series.series_prompts import load_series_prompts
 from napari_sam2.session.factory import check_output
@@ -75,37 +76,43 @@ def stack_over_time(stack: Stack) -> Stack:
 
 
 def open_series_session(
-    stack: Stack,
+    data: Any,
     prompts: Any,
-    predictor: Predictor,
     *,
+    axes: str | None = None,
+    at: Mapping[str, int] | Iterable[str] | None = None,
+    channels: Sequence[int] | None = None,
+    scene: str | int | None = None,
+    model: Predictor | str | Path = AUTO_MODEL,
+    device: str = AUTO_DEVICE,
+    dtype: str = AUTO_DTYPE,
+    input_size: int | None = None,
     intensity: Intensity | None = None,
     settings: SessionSettings | None = None,
-    output: Path | None = None,
+    output: Path | str | None = None,
 ) -> SeriesSession:
-    """Create a session on a series of volumes, with prompts on any of its planes.
+    """Open a series of volumes and a model, and create a session with prompts on any plane.
 
     Parameters
     ----------
-    stack : Stack
-        The images, see :func:`open_series`.
+    data, axes, at, channels, scene
+        As in :func:`open_series`.
     prompts : path, mapping, SeriesPrompts or array
         As in :func:`load_series_prompts`.
-    predictor : Predictor
-        The model.
-    intensity, settings
-        As in :func:`napari_sam2.open_session`; the contrast is chosen on planes of all time
-        points.
-    output : Path or None
-        New ``.zarr`` folder for the labels; None keeps them in memory, compressed.
+    model, device, dtype, input_size, settings, output
+        As in :func:`napari_sam2.open_session`.
+    intensity : Intensity or None
+        Contrast of the images shown to the model; None chooses it on planes of all time points.
 
     Raises
     ------
-    UserError
-        If the prompts or the output cannot be used.
+    UserError, SAM2Error
+        If the data, the prompts, an option, the model or the device cannot be used.
     """
+    stack = open_series(data, axes=axes, at=at, channels=channels, scene=scene)
     given = load_series_prompts(prompts, stack)
-    path = None if output is None else check_output(output, prompts, stack)
+    path = None if output is None else check_output(Path(output), prompts, stack, data)
+    predictor = predictor_of(model, device, dtype, input_size)
     chosen = choose_intensity(stack_over_time(stack)) if intensity is None else intensity
     labels = LabelArray.create(path, stack, ids=given.objects(), axes=stack.native_label_axes)
     sessions = SessionGroup(stack, predictor, chosen, labels, settings)

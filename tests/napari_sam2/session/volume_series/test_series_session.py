@@ -11,7 +11,7 @@ import pytest
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.mask import MaskOrigin, MaskStatus
 from napari_sam2.prompts.types import PointPrompt
-from napari_sam2.session.volume_series.factory import open_series, open_series_session
+from napari_sam2.session.volume_series.factory import open_series_session
 from napari_sam2.session.volume_series.series_session import SeriesSession
 from napari_sam2.tracking.plan import PropagationDirection
 from tests.helpers.fakes import FakePredictor
@@ -28,6 +28,10 @@ def series() -> NucleiSeries:
     return moving_balls(SHAPE, starts, [(0.3, 1.0, 2.0), (-0.3, 1.0, -1.0)])
 
 
+def opened(series: NucleiSeries, prompts: Any) -> SeriesSession:
+    return open_series_session(series.image, prompts, axes="TZYX", model=FakePredictor())
+
+
 def follow(session: SeriesSession, *objects: int, **options: Any) -> None:
     deque(session.propagate(objects or None, **options), maxlen=0)
 
@@ -39,8 +43,7 @@ def labels(session: SeriesSession) -> np.ndarray:
 @pytest.fixture
 def session(series: NucleiSeries) -> SeriesSession:
     """A session with one click on each ball at the first time point."""
-    stack = open_series(series.image, axes="TZYX")
-    return open_series_session(stack, series.prompts(), FakePredictor())
+    return opened(series, series.prompts())
 
 
 def iou(session: SeriesSession, series: NucleiSeries, object_id: int) -> float:
@@ -89,7 +92,7 @@ def test_a_run_is_undone_and_repeated_as_one_step(session: SeriesSession) -> Non
 def test_a_stopped_run_is_continued_in_the_same_step(
     session: SeriesSession, series: NucleiSeries
 ) -> None:
-    whole = open_series_session(session.sessions.stack, series.prompts(), FakePredictor())
+    whole = opened(series, series.prompts())
     follow(whole)
     for progress in session.propagate():
         if progress.done == 8:
@@ -155,7 +158,7 @@ def test_masks_of_an_earlier_run_do_not_stay_where_the_object_is_not_found(
     volume = session.volumes()[0]
     volume.prompts.set(1, 2, [PointPrompt(1, 2, (2.0, 46.0))])
     follow(session, 1)
-    alone = open_series_session(session.sessions.stack, _moved(series), FakePredictor())
+    alone = opened(series, _moved(series))
     follow(alone, 2)
     follow(alone, 1)
     np.testing.assert_array_equal(labels(session) == 1, labels(alone) == 1)
