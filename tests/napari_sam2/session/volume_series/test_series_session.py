@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.images.intensity import Intensity
 from napari_sam2.masks.mask import MaskOrigin, MaskStatus
 from napari_sam2.prompts.types import PointPrompt
-from napari_sam2.session.volume_series.factory import open_series_session
+from napari_sam2.session.factory import create_session_group
+from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.volume_series.factory import open_series, open_series_session
 from napari_sam2.session.volume_series.series_session import SeriesSession
 from napari_sam2.tracking.plan import PropagationDirection
 from tests.helpers.fakes import FakePredictor
@@ -30,6 +34,11 @@ def series() -> NucleiSeries:
 
 def opened(series: NucleiSeries, prompts: Any) -> SeriesSession:
     return open_series_session(series.image, prompts, axes="TZYX", model=FakePredictor())
+
+
+def opened_group(image: np.ndarray) -> SessionGroup:
+    limits = Intensity(((0.0, 255.0),))
+    return create_session_group(open_series(image, axes="TZYX"), FakePredictor(), limits)
 
 
 def follow(session: SeriesSession, *objects: int, **options: Any) -> None:
@@ -222,3 +231,25 @@ def test_drafts_of_both_directions_are_blended(session: SeriesSession) -> None:
     infos = {info.index: info for info in session.sessions.masks.infos(1)}
     assert infos[0, 3].origin is MaskOrigin.BLEND
     assert infos[0, 3].status is MaskStatus.FINAL
+
+
+def test_sessions_of_other_time_points_are_created_while_progress_is_read() -> None:
+    image = np.zeros((80, 2, 16, 16), np.uint8)
+    group = opened_group(image)
+    thread = Thread(target=lambda: [group[(("t", t),)] for t in range(len(image))])
+    thread.start()
+    while thread.is_alive():
+        group.progress(1)
+        list(group)
+    thread.join()
+    assert [dict(position)["t"] for position, _ in group] == list(range(len(image)))
+
+
+def test_a_session_is_created_once() -> None:
+    group, made = opened_group(np.zeros((2, 2, 16, 16), np.uint8)), []
+    threads = [Thread(target=lambda: made.append(group[(("t", 1),)])) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(session) for session in made}) == 1
