@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import Thread
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,15 @@ def test_locked_and_accepted_masks_stay(session: SeriesSession) -> None:
     np.testing.assert_array_equal(after.result(2).crop.logits > 0, locked.crop.logits > 0)
 
 
+def test_single_accepted_masks_stay(session: SeriesSession) -> None:
+    follow(session)
+    session.volumes()[2].accept(1, [2])
+    accepted = session.sessions.masks.get(1, (2, 2))
+    session.volumes()[0].prompts.set(1, 2, [PointPrompt(1, 2, (28.0, 36.0))])
+    follow(session, 1)
+    assert session.sessions.masks.get(1, (2, 2)) == accepted
+
+
 def test_masks_of_an_earlier_run_do_not_stay_where_the_object_is_not_found(
     session: SeriesSession, series: NucleiSeries
 ) -> None:
@@ -247,6 +257,7 @@ def test_sessions_of_other_time_points_are_created_while_progress_is_read() -> N
 
 def test_a_session_is_created_once() -> None:
     group, made = opened_group(np.zeros((2, 2, 16, 16), np.uint8)), []
+    group.connect(lambda _: sleep(0.01))
     threads = [Thread(target=lambda: made.append(group[(("t", 1),)])) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -36,12 +36,14 @@ def saved(tmp_path: Path) -> tuple[Path, np.ndarray]:
     group[(("t", 0),)].preview(1, 2)
     deque(session.propagate(), maxlen=0)
     group[(("t", 1),)].lock(1, [2])
+    group[(("t", 2),)].clear(1, [1])
     group[(("t", 2),)].prompts.add(PointPrompt(1, 3, (14.0, 16.0)))
     deque(session.propagate(), maxlen=0)
     group.accept((("t", 0),), 1)
     group.check_input()
     labels = np.asarray(group.labels.array[...]).copy()
     assert all(labels[t].any() for t in range(SHAPE[0]))
+    assert not labels[2, 1].any()
     assert group.folder is not None
     folder = group.folder.path
     group.close()
