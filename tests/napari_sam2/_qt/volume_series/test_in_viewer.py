@@ -217,6 +217,26 @@ def test_what_is_not_offered_is_refused(user: Any) -> None:
     assert not user.drafts()[1:].any()
 
 
+def test_axes_in_another_order_and_calibrated(
+    open_widget: OpenWidget, series: NucleiSeries
+) -> None:
+    user = open_widget(
+        series.image.swapaxes(0, 1), axis_labels=("z", "t", "y", "x"), scale=(3, 10, 0.5, 0.5)
+    )
+    choose_both_axes(user)
+    user.click(2, 1, 13, 14)
+    user.settle()
+    assert user.widget.foot.bar.text() == "20 planes: t=1, then 2 to 3, then 0"
+    user.key("G")
+    user.settle()
+    drafts = user.sync.layers.drafts
+    assert tuple(drafts.scale) == (3, 10, 0.5, 0.5)
+    assert found(user, series, 1, user.drafts().swapaxes(0, 1)) > 0.7
+    user.widget.timeline.map.plane_chosen.emit(3, 1)
+    assert tuple(user.viewer.dims.current_step[:2]) == (1, 3)
+    assert user.widget.timeline.map.model.shown == (3, 1)
+
+
 @pytest.mark.slow
 def test_real_model(open_widget: OpenWidget) -> None:
     series = dividing_nuclei(3, (7, 8, 96, 96), cells=4)
