@@ -217,6 +217,34 @@ def test_what_is_not_offered_is_refused(user: Any) -> None:
     assert not user.drafts()[1:].any()
 
 
+def test_prompt_files_hold_all_time_points(user: Any) -> None:
+    user.controller.prompt_import.save_file(user.folder / "none.json")
+    assert "no prompt to save" in user.notice
+    for where in ((0, 2, 12, 12), (3, 3, 15, 18)):
+        user.click(*where)
+        user.settle()
+    path = user.folder / "prompts.json"
+    user.controller.prompt_import.save_file(path)
+    user.controller.accept_save.delete(1)
+    user.settle()
+    assert not len(user.points.data)
+    user.controller.prompt_import.add_file(str(path))
+    user.settle()
+    np.testing.assert_array_equal(user.points.data, [(0, 2, 12, 12), (3, 3, 15, 18)])
+    assert all(user.drafts()[t].any() for t in (0, 3))
+    user.controller.undo()
+    assert not len(user.points.data)
+
+
+def test_edits_of_frames_name_their_time_point(user: Any) -> None:
+    user.click(3, 2, 15, 18)
+    user.settle()
+    user.controller.frame_edits.lock_frame()
+    user.settle()
+    assert "locked on frame 2" in user.notice
+    assert user.notice.endswith("Frames are planes of the volume at t=3.")
+
+
 def test_axes_in_another_order_and_calibrated(
     open_widget: OpenWidget, series: NucleiSeries
 ) -> None:
