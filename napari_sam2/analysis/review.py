@@ -53,6 +53,11 @@ class FrameState:
     @property
     def text(self) -> str:
         """The state in words, e.g. ``"Frame 12: has a mask, confidence 0.25, prompt"``."""
+        return f"Frame {self.frame}: {self.description}"
+
+    @property
+    def description(self) -> str:
+        """The same words without the frame."""
         words = [self.presence.value]
         if self.confidence is not None:
             words.append(f"confidence {self.confidence:.2f}")
@@ -60,7 +65,7 @@ class FrameState:
         words += [word for word, present in flags.items() if present]
         if self.accepted:
             words.append("locked" if self.locked else "accepted")
-        return f"Frame {self.frame}: {', '.join(words)}"
+        return ", ".join(words)
 
 
 @dataclass(frozen=True, eq=False)

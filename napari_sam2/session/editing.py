@@ -13,9 +13,9 @@ from napari_sam2.masks.mask import FrameResult, MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import ScoreRow, ScoreTable
 from napari_sam2.masks.store import MaskKey
 from napari_sam2.session.actions.actions import (
+    Action,
     MasksDeleted,
     MasksMerged,
-    SessionAction,
     StatusChanged,
     ValueSet,
 )
@@ -92,7 +92,7 @@ class MaskEditor:
             self.scores.add(ScoreRow.from_info(frame, info))
 
     def store(
-        self, results: Sequence[FrameResult], action: SessionAction, *, replace: bool = False
+        self, results: Sequence[FrameResult], action: Action, *, replace: bool = False
     ) -> None:
         """Store the masks of an action; with ``replace`` also in place of accepted ones.
 

@@ -177,7 +177,7 @@ def open_session(
     chosen = along or (None if prompts is None else prompt_axis(prompts))
     stack = open_stack(data, axes=axes, along=chosen, at=at, channels=channels, scene=scene)
     store = PromptStore(axis=stack.along) if prompts is None else load_prompts(prompts, stack)
-    path = None if output is None else _checked_output(Path(output), data, prompts, stack)
+    path = None if output is None else check_output(Path(output), prompts, stack, data)
     labels = LabelArray.create(path, stack, ids=store.objects(), axes=stack.native_label_axes)
     return create_session(
         stack,
@@ -189,8 +189,25 @@ def open_session(
     )
 
 
-def _checked_output(output: Path, data: Any, prompts: Any, stack: Stack) -> Path:
-    """Return the folder for the labels, if they can be written there."""
+def check_output(output: Path, prompts: Any, stack: Stack, data: Any = None) -> Path:
+    """Return the folder for the labels, if they can be written there.
+
+    Parameters
+    ----------
+    output : Path
+        The new folder.
+    prompts : Any
+        The prompts; a file of them must lie outside.
+    stack : Stack
+        The images; their files must lie outside.
+    data : path, sequence of paths or other object
+        What the images were opened from.
+
+    Raises
+    ------
+    UserError
+        If it is no ``.zarr`` folder, exists, or contains an input.
+    """
     output = output.expanduser()
     name = output.name.lower()
     if not name.endswith(".zarr") or name.endswith(".ome.zarr"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.frame_ranges import FrameRanges
+from napari_sam2.masks.mask import MaskStatus
+from napari_sam2.masks.store import MaskKey, MaskRecord
+from napari_sam2.session.actions.actions import ValueSet
 from napari_sam2.session.tracks.imported_masks import masks_of_labels
 
 if TYPE_CHECKING:
@@ -204,6 +207,11 @@ class ObjectEdits:
         """Return the frames on which an object's mask is locked, increasing."""
         return self._store.locked().get(object_id, ())
 
+    @property
+    def has_locks(self) -> bool:
+        """Whether any mask is locked."""
+        return bool(self._store.locked())
+
     def is_locked(self, object_id: int, frame: int) -> bool:
         """Return whether an object's mask on a frame is locked."""
         return self._store.is_locked(object_id, frame)
@@ -245,6 +253,39 @@ class ObjectEdits:
     def delete_masks(self, object_id: int, frames: Iterable[int] | None = None) -> None:
         """Delete an object's masks on some frames, or on all; propagation can make them again."""
         self._editor.delete(object_id, frames)
+
+    def starts(self, object_id: int) -> dict[int, str]:
+        """Return the frames from which runs track an object, each with a digest of its prompts."""
+        return self._tracks.starts(object_id)
+
+    def trimmed(self, object_id: int) -> tuple[int, ...]:
+        """Return the frames whose prompts are points outside that correct a mask, increasing."""
+        return self._tracks.trimmed(object_id)
+
+    def store_tracked(self, results: Sequence[FrameResult]) -> None:
+        """Store masks of a run through several sessions.
+
+        Accepted and locked masks stay, and frames without the object get none.
+        """
+        for result in results:
+            object_id, frame = result.object_id, result.frame
+            old = self._store.info(object_id, frame)
+            protected = old is not None and old.status >= MaskStatus.ACCEPTED
+            if not protected and not self._tracks.is_absent(object_id, frame):
+                record = MaskRecord.from_result(result)
+                self._editor.store([result], ValueSet(MaskKey(object_id, result.index), record))
+
+    def delete_tracked(self, object_id: int) -> None:
+        """Delete an object's masks that runs have made; accepted and locked masks stay."""
+        kept = self._tracks.starts(object_id)
+        infos = {f: self._store.info(object_id, f) for f in self._store.frames(object_id)}
+        frames = [
+            frame
+            for frame, info in infos.items()
+            if info is not None and info.status < MaskStatus.ACCEPTED and frame not in kept
+        ]
+        if frames:
+            self._editor.delete(object_id, frames)
 
     def redraw_frame(self, object_id: int, frame: int) -> None:
         """Draw the labels of a frame again from the masks, e.g. after they were painted over."""

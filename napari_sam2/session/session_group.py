@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_sam2.images.coordinates import FixedPosition, LayerCoordinates
+from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.masks.scores import ObjectProgress
 from napari_sam2.masks.store import MaskStore, MemoryMaskStore
 from napari_sam2.prompts.store import PromptStore
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
     from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
-    from napari_sam2.masks.label_array import DraftAndResultLabels
+    from napari_sam2.masks.label_array import LabelArray
     from napari_sam2.prompts.types import Prompt
 
 
@@ -42,8 +44,8 @@ class SessionGroup:
         The model.
     intensity : Intensity
         Converts raw values to the image that the model is shown.
-    labels : DraftAndResultLabels
-        The label images of drafts and of results.
+    labels : LabelArray
+        The label image; in a viewer those of drafts and of results.
     settings : SessionSettings or None
         Settings that change results or resources.
     folder : SessionFolder or None
@@ -57,6 +59,8 @@ class SessionGroup:
         All edits of all sessions, with undo and redo.
     reviewed : ReviewedFrames
         The masks that the user has looked at.
+    series : bool
+        Whether objects are followed from session to session, and accepted in all of them.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class SessionGroup:
         stack: Stack,
         predictor: Predictor,
         intensity: Intensity,
-        labels: DraftAndResultLabels,
+        labels: LabelArray,
         settings: SessionSettings | None = None,
         folder: SessionFolder | None = None,
         history: EditHistory | None = None,
@@ -84,6 +88,8 @@ class SessionGroup:
         self._intensity = intensity
         self._sessions: dict[FixedPosition, SegmentationSession] = {}
         self._listeners: list[Callable[[SegmentationSession], None]] = []
+        self._creating = RLock()
+        self.series = False
         self._log_input()
         if folder is not None:
             self._restore(folder)
@@ -152,10 +158,11 @@ class SessionGroup:
 
     def __getitem__(self, fixed: FixedPosition) -> SegmentationSession:
         """Return the session of a position, created at the first access."""
-        if fixed not in self._sessions:
-            prompts = PromptStore(axis=self.stack.along, position=fixed)
-            self._sessions[fixed] = self._create(fixed, prompts)
-        return self._sessions[fixed]
+        with self._creating:
+            if fixed not in self._sessions:
+                prompts = PromptStore(axis=self.stack.along, position=fixed)
+                self._sessions[fixed] = self._create(fixed, prompts)
+            return self._sessions[fixed]
 
     def __iter__(self) -> Iterator[tuple[FixedPosition, SegmentationSession]]:
         return iter(list(self._sessions.items()))
@@ -179,10 +186,24 @@ class SessionGroup:
                 dropped += session.merge(source_id, target_id)
         return tuple(dropped)
 
+    def accept(self, fixed: FixedPosition, object_id: int, *, cover: bool = False) -> None:
+        """Accept an object's masks at a position, of a series those of all sessions."""
+        for session in self._of_object(fixed):
+            session.accept(object_id, cover=cover)
+
+    def reopen(self, fixed: FixedPosition, object_id: int) -> None:
+        """Undo :meth:`accept`; locked masks stay locked."""
+        for session in self._of_object(fixed):
+            session.reopen(object_id)
+
+    def _of_object(self, fixed: FixedPosition) -> tuple[SegmentationSession, ...]:
+        """Return the sessions in which an object is edited from a position."""
+        return tuple(self._sessions.values()) if self.series else (self[fixed],)
+
     def connect(self, created: Callable[[SegmentationSession], None]) -> None:
         """Call ``created`` with every session, existing ones now and new ones when created."""
         self._listeners.append(created)
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             created(session)
 
     def disconnect(self, created: Callable[[SegmentationSession], None]) -> None:
@@ -192,8 +213,15 @@ class SessionGroup:
 
     def progress(self, object_id: int) -> ObjectProgress:
         """Return the summary of an object's masks in all sessions."""
-        sessions = self._sessions.values()
+        sessions = list(self._sessions.values())
         return ObjectProgress.combined(s.scores.progress(object_id) for s in sessions)
+
+    @property
+    def viewer_labels(self) -> DraftAndResultLabels:
+        """The labels of drafts and of results, as a viewer needs them; else a TypeError."""
+        if not isinstance(self.labels, DraftAndResultLabels):
+            raise TypeError("These sessions have one label image for drafts and results.")
+        return self.labels
 
     @property
     def predictor(self) -> Predictor:
@@ -208,7 +236,7 @@ class SessionGroup:
     def set_intensity(self, intensity: Intensity) -> None:
         """Change the intensity of all sessions, and drop their embeddings."""
         self._intensity = intensity
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             session.intensity = intensity
         self._log_input()
         self._describe()

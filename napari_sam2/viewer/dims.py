@@ -49,7 +49,8 @@ class ViewerDims:
 
     def show_plane(self, index: PlaneIndex) -> None:
         """Move the sliders to a plane, given by its full index."""
-        axes = [axis for axis in self.grid.axes if axis not in self.grid.plane]
+        # A layer can have its axes in another order than an index.
+        axes = sorted(set(self.grid.axes).difference(self.grid.plane), key="tzyx".index)
         data = list(self.point)
         for axis, position in zip(axes, index, strict=True):
             data[self.grid.axes.index(axis)] = position

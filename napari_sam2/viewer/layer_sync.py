@@ -11,6 +11,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.session.history.edit_keys import EditDescription
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.volume_series.series_session import SeriesSession
 from napari_sam2.viewer.dims import ViewerDims
 from napari_sam2.viewer.events import SyncEvents
 from napari_sam2.viewer.layers.labels import hide_labels
@@ -52,6 +53,8 @@ class LayerSync:
         The current object, and the layers as prompts.
     dims : ViewerDims
         The frame and the position that the viewer shows.
+    series : SeriesSession
+        Follows objects through time and depth, if ``sessions.series``.
     new_object_per_click : bool
         Whether each click inside an object starts a new object; selecting an object that has
         prompts or masks ends this.
@@ -63,7 +66,9 @@ class LayerSync:
         self.sessions = sessions
         self.grid = sessions.grid
         self.events = SyncEvents()
-        self.layers = LayerSet(viewer, images[0], self.grid, sessions.labels, self._added, self)
+        self.series = SeriesSession(sessions)
+        labels = sessions.viewer_labels
+        self.layers = LayerSet(viewer, images[0], self.grid, labels, self._added, self)
         self.prompts = PromptController(sessions, self.events)
         self.dims = ViewerDims(viewer, images[0], self.grid)
         self.prompt_layers = PromptLayers(
@@ -139,6 +144,7 @@ class LayerSync:
                     event.disconnect(self._contrast_changed)
         for _, session in self.sessions:
             session.cancel()
+        self.series.cancel()
 
     @property
     def alive(self) -> bool:
@@ -234,11 +240,11 @@ class LayerSync:
     def show_masks(self) -> None:
         """Make the layers of the masks that are missing, and hide the prompts of accepted objects.
 
-        The layer of the accepted masks is made with the first one.
+        The layer of accepted and locked masks is made with the first one.
         """
         self.layers.get(LayerRole.DRAFTS)
         accepted = {item.id for item in self.sessions.objects if self.prompts.accepted(item.id)}
-        if accepted:
+        if accepted or any(session.has_locks for _, session in self.sessions):
             self.layers.get(LayerRole.RESULTS)
         self.prompt_layers.hide(accepted)
 

@@ -16,6 +16,7 @@ from napari_sam2.session.saved_sessions import (
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
 from napari_sam2.session.storage.session_folder import SessionFolder, read_description
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.viewer.image_layers import (
     SESSION_PATH,
     intensity_from_layers,
@@ -64,14 +65,24 @@ def open_layers(
     predictor : Predictor
         The model; the session uses it from now on.
     along : str or None
-        The propagated axis; None selects t, else z. Layers that were opened from a session begin
-        with its axis.
+        The propagated axis, or ``"t,z"`` for a series of volumes; None selects t, else z. Layers
+        that were opened from a session begin with its axis.
 
     Raises
     ------
     UserError
         If the layers cannot be segmented.
     """
+    series = along == TIME_AND_DEPTH
+    opened = _opened(viewer, images, predictor, "z" if series else along)
+    sessions = opened.sync.sessions
+    sessions.series = series and sessions.stack.along == "z"
+    return opened
+
+
+def _opened(
+    viewer: Any, images: Sequence[Image], predictor: Predictor, along: str | None
+) -> OpenedLayers:
     syncs = LayerSync.all_of(viewer)
     known = any(sync.images[0] is images[0] for sync in syncs)
     saved = _saved_session(images[0])

@@ -159,7 +159,7 @@ class PromptController:
         session, history = self._sessions[key.position], self._sessions.history
         with history.join(action or history.current):
             if key.object_id in self._reopening:
-                session.reopen(key.object_id)
+                self._sessions.reopen(key.position, key.object_id)
                 self._reopening.discard(key.object_id)
             return session.preview(key.object_id, key.frame)
 

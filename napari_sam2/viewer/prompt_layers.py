@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -91,10 +91,15 @@ class PromptLayers:
         title : str
             What the user did, for the history.
         """
+        self.replace_at({fixed: prompts}, title)
+
+    def replace_at(self, prompts: Mapping[FixedPosition, Iterable[Prompt]], title: str) -> None:
+        """Give objects new prompts at several positions as one step; see :meth:`replace`."""
         grouped: dict[PromptKey, tuple[Prompt, ...]] = {}
-        for prompt in prompts:
-            key = PromptKey(fixed, prompt.object_id, prompt.frame)
-            grouped[key] = (*grouped.get(key, ()), prompt)
+        for fixed, given in prompts.items():
+            for prompt in given:
+                key = PromptKey(fixed, prompt.object_id, prompt.frame)
+                grouped[key] = (*grouped.get(key, ()), prompt)
         self._prompts.edit(list(grouped.items()), title)
         self.show()
 

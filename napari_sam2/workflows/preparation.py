@@ -27,14 +27,15 @@ from napari_sam2.session.storage.run_folder import (
     describe_run,
     stored_settings,
 )
+from napari_sam2.session.volume_series.factory import open_series, stack_over_time
 from napari_sam2.tracking.plan import PropagationRequest
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.workflows.axis_fusion.inputs import (
     THREE_AXES,
     fusion_facts,
     fusion_plan,
     open_volume,
 )
-from napari_sam2.workflows.plane_search import PlaneSearch
 from napari_sam2.workflows.prompt_source import (
     check_prompt_source,
     find_prompts,
@@ -46,14 +47,12 @@ from napari_sam2.workflows.prompt_source import (
 )
 from napari_sam2.workflows.reporter import NullReporter
 from napari_sam2.workflows.score_files import check_score_file
+from napari_sam2.workflows.search.plane_search import PlaneSearch
 from napari_sam2.workflows.tracking.divisions import check_divisions
 from napari_sam2.workflows.volume_series.inputs import (
-    TIME_AND_DEPTH,
     check_series_options,
-    open_series,
     read_series_prompts,
     series_facts,
-    stack_over_time,
 )
 
 if TYPE_CHECKING:
@@ -212,7 +211,9 @@ def _memory(job: SegmentationJob, output: OutputDestination) -> MemoryPolicy:
 def _open(job: SegmentationJob) -> Stack:
     axis = check_prompt_source(job)
     if job.along == TIME_AND_DEPTH:
-        return open_series(job)
+        return open_series(
+            job.source, axes=job.axes, at=job.at, channels=job.channels, scene=job.scene
+        )
     if job.along == THREE_AXES:
         return open_volume(job, axis)
     if None not in (axis, job.along) and axis != job.along:

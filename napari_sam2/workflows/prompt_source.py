@@ -15,8 +15,8 @@ from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axi
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.storage.run_folder import RunFolder, describe_run
 from napari_sam2.tracking.plan import PropagationDirection
-from napari_sam2.workflows.find import add_candidates
-from napari_sam2.workflows.plane_search import check_search_options
+from napari_sam2.workflows.search.find import add_candidates
+from napari_sam2.workflows.search.plane_search import check_search_options
 from napari_sam2.workflows.tracking.example_objects import ExampleObjects
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari_sam2.export.destination import OutputDestination
     from napari_sam2.images.stack import Stack
     from napari_sam2.workflows.job import SegmentationJob
-    from napari_sam2.workflows.plane_search import PlaneSearch
     from napari_sam2.workflows.reporter import Reporter
+    from napari_sam2.workflows.search.plane_search import PlaneSearch
 
 
 MOST_OBJECTS = 1000

@@ -250,7 +250,7 @@ def _write(
 
 
 def _same_labels(saved: SessionGroup, again: SessionGroup, plane: PlaneIndex) -> bool:
-    before, after = saved.labels, again.labels
+    before, after = saved.viewer_labels, again.viewer_labels
     return np.array_equal(before.read(plane), after.read(plane)) and np.array_equal(
         before.drafts.read(plane), after.drafts.read(plane)
     )

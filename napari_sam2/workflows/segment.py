@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.analysis.exclusions import overlap_messages
+from napari_sam2.analysis.series_summary import series_summary
 from napari_sam2.core.errors import UserError
 from napari_sam2.export.destination import OutputDestination, OutputKind
 from napari_sam2.export.labels import discard_parts, output_notes, write_label_output
@@ -26,13 +27,20 @@ from napari_sam2.masks.scores import ScoreTable
 from napari_sam2.session.factory import open_session
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.settings import SessionSettings
+from napari_sam2.session.volume_series.factory import open_series_session
+from napari_sam2.session.volume_series.series_scores import SeriesScores
 from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.workflows.model_summary import label_note
+from napari_sam2.workflows.volume_series.inputs import check_series_call
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam2.images.stack import Stack
     from napari_sam2.inference.protocol import Predictor
+    from napari_sam2.session.session_group import SessionGroup
+    from napari_sam2.session.volume_series.series_session import SeriesSession
 
 _SETTINGS = SessionSettings()
 
@@ -48,15 +56,16 @@ class SegmentationResult:
         :func:`numpy.asarray` on this result to read it into memory.
     scores : ScoreTable
         One row per object and frame.
-    session : SegmentationSession
-        The session, for corrections, further propagation and export.
+    session : SegmentationSession or SeriesSession
+        The session, for corrections, further propagation and export; along t and z the one that
+        holds the sessions of all time points.
     messages : tuple of str
         What to know about the input, the contrast, the prompts and the result.
     """
 
     labels: LabelArray
     scores: ScoreTable
-    session: SegmentationSession
+    session: SegmentationSession | SeriesSession
     messages: tuple[str, ...] = ()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -86,14 +95,16 @@ def segment(
     scene: str | int | None = None,
     output: Path | str | None = None,
 ) -> SegmentationResult:
-    """Segment prompted objects through time or depth.
+    """Segment prompted objects through time or depth, or both.
 
     Parameters
     ----------
     data, prompts, axes, along, model, device, dtype, input_size, at, channels, scene, intensity
-        As in :func:`napari_sam2.open_session`.
+        As in :func:`napari_sam2.open_session`. With ``along="t,z"`` objects are followed through
+        a series of volumes; each prompt has the positions t and z.
     direction : PropagationDirection, str or None
-        ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames; None is ``"both"``.
+        ``"both"``, ``"forward"`` or ``"backward"`` from the prompted frames, or time points; None
+        is ``"both"``.
     frames : tuple of int or None
         Half-open range (first, stop); labels of other frames are 0. None is the whole stack.
     view : ViewPolicy, str or None
@@ -111,18 +122,16 @@ def segment(
         If the data, the prompts, an option, the model or the device cannot be used or read.
     """
     request = _request(direction, frames)
-    places = dict[str, Any](axes=axes, along=along, at=at, scene=scene, channels=channels)
-    loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
+    options = dict[str, Any](axes=axes, at=at, scene=scene, channels=channels)
+    options |= {"model": model, "device": device, "dtype": dtype, "input_size": input_size}
     written_at_end = None if output is None else _written_at_end(output, data, prompts)
-    session = open_session(
-        data,
-        prompts,
-        **places,
-        **loaded,
-        intensity=intensity,
-        settings=_settings(view, exclusion, memory),
-        output=output if written_at_end is None else None,
-    )
+    options |= {"intensity": intensity, "settings": _settings(view, exclusion, memory)}
+    options |= {"output": output if written_at_end is None else None}
+    if along == TIME_AND_DEPTH:
+        check_series_call(frames, refine=refine)
+        series = open_series_session(data, prompts, **options)
+        return _run_series(series, request.direction, written_at_end)
+    session = open_session(data, prompts, along=along, **options)
     return _run(session, request, refine, written_at_end)
 
 
@@ -140,7 +149,9 @@ def _written_at_end(output: Path | str, data: Any, prompts: Any) -> OutputDestin
     return destination
 
 
-def _write(session: SegmentationSession, labels: LabelArray, output: OutputDestination) -> None:
+def _write(
+    session: SegmentationSession | SessionGroup, labels: LabelArray, output: OutputDestination
+) -> None:
     """Write the labels of a finished run."""
     indices = sorted({header.index for header in session.masks.infos() if header.area})
     note = label_note(session.predictor.info)
@@ -154,11 +165,7 @@ def _run(
     refine: bool,
     output: OutputDestination | None,
 ) -> SegmentationResult:
-    if output is not None:
-        output.check_apart(input_paths(None, session.stack.source))
-    if output is not None and output.kind is OutputKind.PNG:
-        check_png_ids(session.prompts.objects())
-    messages = [] if output is None else [*output_notes(output, session.stack)]
+    messages = _check_output(output, session.stack, session.prompts.objects())
 
     def add(text: str) -> None:
         messages.append(text)
@@ -174,6 +181,29 @@ def _run(
     if output is not None:
         _write(session, session.labels, output)
     return SegmentationResult(session.labels, session.scores, session, tuple(messages))
+
+
+def _check_output(output: OutputDestination | None, stack: Stack, ids: Sequence[int]) -> list[str]:
+    """Return what an output does not store, after checking that it can be written."""
+    if output is None:
+        return []
+    output.check_apart(input_paths(None, stack.source))
+    if output.kind is OutputKind.PNG:
+        check_png_ids(ids)
+    return [*output_notes(output, stack)]
+
+
+def _run_series(
+    series: SeriesSession, direction: PropagationDirection, output: OutputDestination | None
+) -> SegmentationResult:
+    group, ids = series.sessions, series.prompted()
+    messages = [*_check_output(output, group.stack, ids), *series.notes]
+    deque(series.propagate(direction=direction), maxlen=0)
+    messages.append(series_summary(group.masks, ids))
+    if output is not None:
+        _write(group, group.labels, output)
+    scores = SeriesScores(series.volumes())
+    return SegmentationResult(group.labels, scores, series, tuple(messages))
 
 
 def _request(

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.session.session import SegmentationSession
+from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.layer_sync import LayerSync
 
@@ -103,22 +103,24 @@ class AcceptSaveJobs:
         self._state.pending_accepts.update(ids)
         self._runs.submit(
             JobKey(JobKind.ACCEPT, tuple(ids)),
-            partial(self._accept, sync.session, ids, self.cover),
+            partial(self._accept, sync.sessions, sync.dims.fixed, ids, self.cover),
             self._accepted,
         )
 
-    def _accept(self, session: SegmentationSession, ids: Sequence[int], cover: bool) -> list[int]:
+    def _accept(
+        self, sessions: SessionGroup, fixed: FixedPosition, ids: Sequence[int], cover: bool
+    ) -> list[int]:
         """Accept the objects whose runs were not stopped meanwhile, and return them."""
         self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
         pending = [object_id for object_id in ids if object_id in self._state.pending_accepts]
         one = len(pending) == 1
         title = f"Accept object {pending[0]}" if one else f"Accept {len(pending)} objects"
-        with session.history.step(title):
+        with sessions.history.step(title):
             # Labels are drawn after each group, and clicks can be stored in between.
             for start in range(0, len(pending), _GROUP):
-                with session.history.edit(title):
+                with sessions.history.edit(title):
                     for object_id in pending[start : start + _GROUP]:
-                        session.accept(object_id, cover=cover)
+                        sessions.accept(fixed, object_id, cover=cover)
         return pending
 
     def _accepted(self, ids: Sequence[int]) -> None:
@@ -137,9 +139,9 @@ class AcceptSaveJobs:
 
     def reopen(self, object_id: int) -> None:
         """Make an accepted object a draft again."""
-        session = self._state.session
-        if session is not None:
-            work = partial(session.reopen, object_id)
+        sync = self._state.sync
+        if sync is not None:
+            work = partial(sync.sessions.reopen, sync.dims.fixed, object_id)
             self._runs.submit(JobKey(JobKind.REOPEN, object_id), work, self._changed)
 
     def _changed(self, _: Any) -> None:

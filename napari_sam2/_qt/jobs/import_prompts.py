@@ -1,5 +1,6 @@
 """Prompts from Labels layers and from files."""
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.prompts.io import load_prompts
+from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.types import Prompt
+from napari_sam2.prompts.volume_series.series_prompts import load_series_prompts
 from napari_sam2.session.tracks.imported_labels import import_label_stack, open_label_stack
+from napari_sam2.session.volume_series.series_session import volume_position
 from napari_sam2.viewer.layer_sync import LayerSync
 from napari_sam2.viewer.layers.labels import layer_prompts
 
@@ -66,17 +70,30 @@ class PromptImportJobs:
         self._state.changed.emit()
 
     def add_file(self, path: str) -> None:
-        """Add the prompts of a JSON or CSV file."""
+        """Add the prompts of a JSON or CSV file, of a series at all time points."""
         sync = self._state.sync
         if sync is None:
             return
         try:
-            prompts = load_prompts(path, sync.session.stack)
-            sync.prompt_layers.replace(sync.dims.fixed, prompts, "Add prompts of a file")
-            if prompts.notes:
-                self._state.notice.emit(" ".join(prompts.notes))
+            volumes, notes = _read(path, sync)
+            sync.prompt_layers.replace_at(volumes, "Add prompts of a file")
+            if notes:
+                self._state.notice.emit(" ".join(notes))
         except ValueError as error:
             self._state.fault.emit(ErrorMessage.of(error))
+
+    def save_file(self, path: Path) -> None:
+        """Write the prompts of the shown position to a JSON file, of a series those of all."""
+        sync = self._state.sync
+        if sync is None:
+            return
+        series = sync.sessions.series
+        sessions = sync.series.volumes().values() if series else (sync.session,)
+        prompted = [s.prompts.snapshot() for s in sessions if not series or len(s.prompts)]
+        if prompted:
+            write_prompts_json(path, prompted, sync.session.stack.shape)
+        else:
+            self._state.notice.emit("There is no prompt to save. Click an object first.")
 
 
 def _import_drafts(sync: LayerSync, path: Path) -> int:
@@ -84,3 +101,14 @@ def _import_drafts(sync: LayerSync, path: Path) -> int:
     sessions = sync.sessions
     import_label_stack(sessions, open_label_stack(path, sessions.stack), drafts=True)
     return len(sessions.masks.objects())
+
+
+def _read(
+    path: str, sync: LayerSync
+) -> tuple[Mapping[FixedPosition, Iterable[Prompt]], tuple[str, ...]]:
+    """Return the prompts of a file by position, and notes on them."""
+    if not sync.sessions.series:
+        prompts = load_prompts(path, sync.session.stack)
+        return {sync.dims.fixed: prompts}, prompts.notes
+    found = load_series_prompts(path, sync.sessions.stack)
+    return {volume_position(t): store for t, store in found.volumes.items()}, found.notes

@@ -30,7 +30,8 @@ class PredictionJobs:
         sync, state = self._state.sync, self._state
         if sync is None:
             return
-        if state.running is sync.sessions[key.position] and not state.searching:
+        changing = (sync.series, sync.sessions[key.position])
+        if state.running in changing and not state.searching:
             self._during_run.add(key)
         state.unsaved = True
         history = sync.sessions.history

@@ -14,6 +14,10 @@ from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.layer_sync import LayerSync
 
+_ONE_VOLUME = (
+    "Tracks along t and z are not refined as a whole. Refine single masks with Q, or choose "
+    "Along: depth (z) to refine those of the time point that is shown."
+)
 _SKIPPED = "No mask was refined: drawn, accepted and refined masks are kept as they are."
 
 
@@ -87,6 +91,9 @@ class RefinementJobs:
     def refine_track(self) -> None:
         """Refine all masks of the current object, frame by frame."""
         sync = self._state.sync
+        if sync is not None and sync.sessions.series:
+            self._state.notice.emit(_ONE_VOLUME)
+            return
         if sync is not None:
             outcomes: Counter[RefinementOutcome] = Counter()
             object_id = self._state.current

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2.masks.scores import ObjectProgress
     from napari_sam2.session.objects import SegmentedObject
     from napari_sam2.session.session import SegmentationSession
+    from napari_sam2.session.volume_series.series_session import SeriesSession
 
 
 class ControllerState(QObject):
@@ -35,8 +36,8 @@ class ControllerState(QObject):
         The segmentation, None before an image is chosen.
     predictor : Predictor or None
         The model in use, None before one is loaded.
-    running : SegmentationSession or None
-        The session that propagates, refines a track or searches for candidates now.
+    running : SegmentationSession, SeriesSession or None
+        What propagates, refines a track or searches for candidates now.
     refining, searching : bool
         Whether that run refines masks, or searches for candidates and changes no mask.
     saved : Path or None
@@ -69,7 +70,7 @@ class ControllerState(QObject):
         self.viewer = viewer
         self.sync: LayerSync | None = None
         self.predictor: Predictor | None = None
-        self.running: SegmentationSession | None = None
+        self.running: SegmentationSession | SeriesSession | None = None
         self.refining = self.searching = False
         self.saved: Path | None = None
         self.unsaved = False
@@ -116,6 +117,11 @@ class ControllerState(QObject):
         """Return how many prompts each object has."""
         sessions = [] if self.sync is None else [session for _, session in self.sync.sessions]
         return Counter(prompt.object_id for session in sessions for prompt in session.prompts)
+
+    def is_open(self, object_id: int) -> bool:
+        """Return whether an object is neither accepted nor about to be."""
+        accepted = self.sync is not None and self.sync.prompts.accepted(object_id)
+        return not accepted and object_id not in self.pending_accepts
 
     def accepted_count(self) -> int:
         """Return how many objects are accepted."""

@@ -12,7 +12,6 @@ from napari_sam2._qt.components import button, column, folded, form, row
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.panels.propagation import PropagationOptions
 from napari_sam2.prompts.from_labels import LabelPromptKind
-from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.viewer.image_layers import plane_directions
 from napari_sam2.viewer.layers.preview import PREVIEW
 from napari_sam2.viewer.preferences import store_hover
@@ -148,6 +147,5 @@ class AdvancedPanel(QWidget):
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save prompts", "prompts.json", "JSON (*.json)")
-        session = self._state.session
-        if path and session is not None:
-            write_prompts_json(Path(path), session.prompts, session.stack.shape)
+        if path:
+            self._controller.prompt_import.save_file(Path(path))

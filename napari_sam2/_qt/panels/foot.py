@@ -10,6 +10,7 @@ from napari_sam2._qt.command_panel import CommandPanel
 from napari_sam2._qt.components import button, row
 from napari_sam2._qt.lineage.export import TrackExportJobs
 from napari_sam2.export.destination import label_filters, with_ending
+from napari_sam2.session.volume_series.series_session import SeriesSession
 from napari_sam2.viewer.keys import Action
 from napari_sam2.viewer.preferences import read_preferences
 
@@ -78,8 +79,7 @@ class FootPanel(CommandPanel):
         if running is None:
             self.bar.setRange(0, 1)
             self.bar.setValue(0)
-            frames = self._controller.frames_to_propagate()
-            self.bar.setFormat(f"{frames} frame{'s' * (frames != 1)} to propagate" * bool(frames))
+            self.bar.setFormat(self._planned())
             self.close_activity()
             return
         run = running.run
@@ -88,15 +88,26 @@ class FootPanel(CommandPanel):
         self.bar.setFormat(self._progress_text(running))
         self._show_activity(running)
 
-    def _progress_text(self, running: "SegmentationSession") -> str:
+    def _progress_text(self, running: "SegmentationSession | SeriesSession") -> str:
         run = running.run
-        if running.search.downloading:
+        if not isinstance(running, SeriesSession) and running.search.downloading:
             return f"Downloading: {run.done} of {run.total} MB"
         if self._state.searching:
             return f"Searching: {run.done} of {run.total}"
         return self._controller.runs.rate.text(run.done, run.total)
 
-    def _show_activity(self, running: "SegmentationSession") -> None:
+    def _planned(self) -> str:
+        """Return what Propagate would compute; the tooltip of the progress bar has the details."""
+        volumes = self._controller.corrections.volumes
+        if volumes.active:
+            plan = volumes.plan(self._controller.direction)
+            self.bar.setToolTip("" if plan is None else "\n".join(plan.lines()))
+            return volumes.text(plan)
+        self.bar.setToolTip("")
+        frames = self._controller.frames_to_propagate()
+        return f"{frames} frame{'s' * (frames != 1)} to propagate" * bool(frames)
+
+    def _show_activity(self, running: "SegmentationSession | SeriesSession") -> None:
         if self._activity is None:
             self._activity = cancelable_progress(
                 total=running.run.total,

@@ -87,7 +87,8 @@ class HeaderPanel(QWidget):
             self.line.setText(f"Image and model · {model}")
         else:
             names = " + ".join(image.name for image in sync.images)
-            self.line.setText(f"{names} · along {sync.sessions.stack.along} · {model}")
+            along = "t and z" if sync.sessions.series else sync.sessions.stack.along
+            self.line.setText(f"{names} · along {along} · {model}")
         self.line.setStatusTip(self.line.text())
         ready = predictor is not None and bool(self._images.images)
         self.start.setVisible(sync is None and ready)

@@ -8,9 +8,16 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import Choice, folded, form
 from napari_sam2.core.errors import UserError
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.viewer.image_layers import layer_axes
 
-_AXES = {"t": "time (t)", "z": "depth (z)", "y": "rows (y)", "x": "columns (x)"}
+_AXES = {
+    "t": "time (t)",
+    "z": "depth (z)",
+    TIME_AND_DEPTH: "time and depth (t and z)",
+    "y": "rows (y)",
+    "x": "columns (x)",
+}
 _LAYER = Qt.ItemDataRole.UserRole
 
 
@@ -149,7 +156,7 @@ class ImagePanel(QWidget):
 
     @property
     def axis(self) -> str | None:
-        """The propagated axis."""
+        """The propagated axis, or ``"t,z"`` for a series of volumes."""
         chosen = self.along.currentData()
         return None if chosen is None else str(chosen)
 
@@ -164,4 +171,11 @@ def _axes(image: Image, viewer: Any) -> list[str]:
         return ["t"]
     first = [axis for axis in "tz" if axis in axes]
     other = ["z" if first == ["t"] else "t"] if len(axes) == 3 and len(first) == 1 else []
-    return [*first, *other, "y", "x"]
+    both = [TIME_AND_DEPTH] if first == ["t", "z"] and _is_series(image, axes) else []
+    return [*first, *other, *both, "y", "x"]
+
+
+def _is_series(image: Image, axes: str) -> bool:
+    """Return whether an image has several time points and several planes at each."""
+    shape = (image.data[0] if image.multiscale else image.data).shape
+    return all(shape[axes.index(axis)] > 1 for axis in "tz")

@@ -1,4 +1,4 @@
-"""Panel with the timeline of the session that the viewer shows."""
+"""Panel with the timeline of the session that the viewer shows, or the map of a series."""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.timeline.review import ReviewController
 from napari_sam2._qt.timeline.source import TimelineSource
 from napari_sam2._qt.timeline.timeline import Timeline
+from napari_sam2._qt.volume_series.map_source import VolumeMapSource
+from napari_sam2._qt.volume_series.volume_map import VolumeMap
 from napari_sam2.images.coordinates import FixedPosition
 
 
@@ -28,7 +30,9 @@ class TimelinePanel(QWidget):
     Attributes
     ----------
     timeline : Timeline
-        The drawing.
+        The drawing of one session.
+    map : VolumeMap
+        The drawing of a series of volumes, in place of the timeline.
     review : ReviewController
         The order in which frames are reviewed.
     """
@@ -40,17 +44,20 @@ class TimelinePanel(QWidget):
         self._state = state
         self._source = TimelineSource(state)
         self._position: FixedPosition | None = None
-        self.timeline = Timeline()
+        self.timeline, self.map = Timeline(), VolumeMap()
+        self._map_source = VolumeMapSource(state)
         self.review = ReviewController(state, runs, self)
         self._more = QTimer(self)
         self._more.setSingleShot(True)
         self._more.timeout.connect(self._refresh_model)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.timeline)
+        for drawing in (self.timeline, self.map):
+            layout.addWidget(drawing)
+            drawing.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+            drawing.customContextMenuRequested.connect(self._open_menu)
         self.timeline.frame_chosen.connect(self._show_frame)
-        self.timeline.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.timeline.customContextMenuRequested.connect(self._open_menu)
+        self.map.plane_chosen.connect(self._show_plane)
         self.review.changed.connect(self._refresh_model)
         self.hide()
 
@@ -64,6 +71,13 @@ class TimelinePanel(QWidget):
         self.review.masks_changed()
 
     def _refresh_model(self) -> None:
+        volumes = self._map_source.model(self.review.reviewed)
+        self.map.setVisible(volumes is not None)
+        self.timeline.setVisible(volumes is None)
+        if volumes is not None:
+            self.setVisible(True)
+            self.map.show_model(volumes)
+            return
         model = self._source.model(self.review.reviewed)
         sync = self._state.sync
         self._position = None if sync is None else sync.dims.fixed
@@ -78,16 +92,21 @@ class TimelinePanel(QWidget):
         if session is not None:
             self.review.show_plane(session.stack.index(frame))
 
+    def _show_plane(self, time: int, z: int) -> None:
+        self.review.show_plane((time, z))
+
     def menu(self) -> QMenu:
-        """Return the menu of the timeline."""
+        """Return the menu of the timeline or the map."""
         menu = QMenu(self)
         menu.addAction("Go to the worst frame not reviewed", self.review.next_frame)
-        menu.addAction("Check by tracking back", self.review.track_back)
+        if not self.map.isVisibleTo(self):
+            menu.addAction("Check by tracking back", self.review.track_back)
         return menu
 
     def _open_menu(self, position: QPoint) -> None:
         menu = self.menu()
-        menu.exec(self.timeline.mapToGlobal(position))
+        shown = self.map if self.map.isVisibleTo(self) else self.timeline
+        menu.exec(shown.mapToGlobal(position))
         menu.deleteLater()
 
     def _frame_shown(self, _: Any = None) -> None:
@@ -95,7 +114,9 @@ class TimelinePanel(QWidget):
         if sync is None or not sync.alive:
             return
         self.review.frame_shown()
-        if sync.dims.fixed == self._position:
+        if sync.sessions.series:
+            self.map.show_plane((dict(sync.dims.fixed)["t"], sync.dims.frame))
+        elif sync.dims.fixed == self._position:
             self.timeline.show_frame(sync.dims.frame)
         else:
             self._refresh_model()

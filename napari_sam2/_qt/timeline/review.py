@@ -9,14 +9,15 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.panels.status import RemedyButton
-from napari_sam2._qt.timeline.source import track_review
+from napari_sam2._qt.timeline.source import session_review
 from napari_sam2.analysis.agreement import return_tracks
-from napari_sam2.analysis.review import worst_unreviewed
+from napari_sam2.analysis.review import TrackReview, worst_unreviewed
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.scores import ScoreRow
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
+from napari_sam2.viewer.layer_sync import LayerSync
 
 LOOK_MS = 600
 """Milliseconds for which a frame must be shown to count as reviewed."""
@@ -101,18 +102,33 @@ class ReviewController(QObject):
             self.look()
         else:
             sync.prompt_layers.select(object_id)
-        current = self._state.current
-        track = track_review(sync, current, self.reviewed)
-        frame = worst_unreviewed(track)
-        if frame is None:
+        current, tracks = self._state.current, self._tracks(sync)
+        worst = [(s, t, f) for s, t in tracks if (f := worst_unreviewed(t)) is not None]
+        if not worst:
             done = f"All frames of object {current} are reviewed."
             missing = f"Object {current} has no mask yet. Click it, then propagate."
-            self._state.notice.emit(done if track.visited.any() else missing)
+            visited = any(track.visited.any() for _, track in tracks)
+            self._state.notice.emit(done if visited else missing)
             return
-        left = int(np.count_nonzero(track.to_review)) - 1
-        self.show_plane(sync.session.stack.index(frame))
+        session, track, frame = min(worst, key=lambda item: item[1].confidence[item[2]])
+        left = sum(int(np.count_nonzero(track.to_review)) for _, track in tracks) - 1
+        self.show_plane(session.stack.index(frame))
         self.look()
-        self._state.notice.emit(f"Object {current}. {track.state(frame).text}. {_left(left)}")
+        self._state.notice.emit(
+            f"Object {current}. {self._place(session, frame)}: {track.state(frame).description}. "
+            f"{_left(left)}"
+        )
+
+    def _tracks(self, sync: LayerSync) -> list[tuple[SegmentationSession, TrackReview]]:
+        """Return the reviews of the current object, of a series one for each volume."""
+        volumes = sync.series.volumes().values() if sync.sessions.series else (sync.session,)
+        return [(s, session_review(s, self._state.current, self.reviewed)) for s in volumes]
+
+    def _place(self, session: SegmentationSession, frame: int) -> str:
+        sync = self._state.sync
+        if sync is None or not sync.sessions.series:
+            return f"Frame {frame}"
+        return f"t={session.stack.index(frame)[0]}, z={frame}"
 
     def jump_button(self, summary: RunSummary) -> RemedyButton | None:
         """Return a button that goes to the worst frame of a run; None without masks."""

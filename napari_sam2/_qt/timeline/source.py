@@ -120,14 +120,20 @@ class TimelineSource:
 
 def track_review(sync: LayerSync, object_id: int, reviewed: ReviewedFrames) -> TrackReview:
     """Return the review of an object on the position that the viewer shows."""
-    session = sync.session
-    rows = session.scores.rows(object_id)
+    return session_review(sync.session, object_id, reviewed)
+
+
+def session_review(
+    session: SegmentationSession, object_id: int, reviewed: ReviewedFrames
+) -> TrackReview:
+    """Return the review of an object in a session."""
+    rows, prompts = session.scores.rows(object_id), session.prompts
     return TrackReview.of(
         object_id,
         rows,
         session.stack.n_frames,
-        prompted=session.prompts.frames(object_id),
-        reviewed=reviewed.frames(sync.dims.fixed, rows),
+        prompted=prompts.frames(object_id),
+        reviewed=reviewed.frames(prompts.position, rows),
     )
 
 

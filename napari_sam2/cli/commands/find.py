@@ -36,7 +36,7 @@ def defaults() -> dict[str, Any]:
     """Return the defaults that the help shows."""
     from napari_sam2.candidates.candidate import CandidateLimits
     from napari_sam2.inference.model_catalog import AUTO_DTYPE
-    from napari_sam2.workflows.find import FindJob
+    from napari_sam2.workflows.search.find import FindJob
 
     shown = {"dtype": AUTO_DTYPE, "min_score": CandidateLimits().min_score, "frame": 0}
     return defaults_of(FindJob) | shown
@@ -88,7 +88,7 @@ def find(
 
 def _run(options: dict[str, Any]) -> None:
     from napari_sam2.cli.console import ConsoleReporter, error_console
-    from napari_sam2.workflows.find import FindJob, find_candidates
+    from napari_sam2.workflows.search.find import FindJob, find_candidates
 
     console = error_console()
     outcome = find_candidates(FindJob(**job_options(options)), ConsoleReporter(console))

@@ -39,7 +39,8 @@ class ValueSet:
     Parameters
     ----------
     key : PromptKey, ObjectKey or MaskKey
-        What was replaced; a mask only if it was imported, not computed.
+        What was replaced; a mask only if it was imported, or computed by a run through several
+        sessions.
     value : tuple of Prompt, SegmentedObject, MaskRecord or None
         The new value; None for no object.
     """

@@ -67,6 +67,18 @@ class ObjectTracks:
         absent = frame in self._record(object_id).absent
         return absent and not self._prompts.get(object_id, frame)
 
+    def starts(self, object_id: int) -> dict[int, str]:
+        """Return the frames from which runs track an object, each with a digest of its prompts.
+
+        The digest of a locked mask without prompts is empty.
+        """
+        digests = self._resolver.digests(object_id)
+        return {f: digests.get(f, "") for f in self._resolver.conditioning_frames_of(object_id)}
+
+    def trimmed(self, object_id: int) -> tuple[int, ...]:
+        """Return the frames whose prompts are points outside that correct a mask, increasing."""
+        return tuple(self._resolver.trims(object_id))
+
     def kept(self, object_id: int) -> FrameRanges:
         """Return the frames on which runs change nothing: absent, emptied and locked ones."""
         emptied = FrameRanges.of(self._resolver.emptied(object_id))

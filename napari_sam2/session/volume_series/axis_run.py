@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_sam2.masks.segmentation_store import SegmentationStore
+from napari_sam2.masks.store import MaskRecord
 from napari_sam2.prompts.plane_prompts import PlanePrompts, RunPrompts
 from napari_sam2.prompts.resolver import PromptResolver
 from napari_sam2.session.history.edit_history import EditHistory
@@ -23,10 +24,21 @@ if TYPE_CHECKING:
     from napari_sam2.inference.features.feature_cache import FeatureCache
     from napari_sam2.inference.protocol import Predictor
     from napari_sam2.masks.label_array import LabelArray
+    from napari_sam2.masks.mask import FrameResult
     from napari_sam2.masks.store import MaskStore
     from napari_sam2.prompts.store import PromptStore
     from napari_sam2.session.settings import SessionSettings
     from napari_sam2.tracking.plan import Plan
+
+
+class VolumeWriter(Protocol):
+    """Stores the masks of a run through a series of volumes in place of the run itself."""
+
+    def put(self, results: Sequence[FrameResult]) -> None:
+        """Store masks that no mask of a higher status blocks."""
+
+    def clear(self, time: int, objects: Sequence[int]) -> None:
+        """Delete what earlier runs have computed of some objects at a time point."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,8 @@ class SeriesParts:
         Returns what reads the planes of a stack; None reads from the stack itself.
     cache : FeatureCache or None
         Image features that runs along t and z share; None keeps those of each run apart.
+    writer : VolumeWriter or None
+        Stores the masks in ``masks`` and draws the labels; None does so without a history.
     """
 
     stack: Stack
@@ -62,6 +76,7 @@ class SeriesParts:
     labels: LabelArray | None = None
     reader: Callable[[Stack], PlaneReader] | None = None
     cache: FeatureCache | None = None
+    writer: VolumeWriter | None = None
 
 
 class AxisRun:
@@ -161,8 +176,17 @@ class AxisRun:
             propagation = Propagation(runner, self.store, journal, every, run_id, exclusion)
             for frame in propagation.run(plan, cancelled, resume=resume):
                 swept = frame.exclude()
-                self.store.put([*swept.results, *swept.revised])
+                self._put([*swept.results, *swept.revised])
                 yield frame.done
+
+    def _put(self, results: Sequence[FrameResult]) -> None:
+        writer = self._parts.writer
+        if writer is None:
+            self.store.put(results)
+            return
+        # Both directions are blended from the drafts of this run.
+        self._parts.drafts.put(MaskRecord.from_result(r) for r in results if not r.final)
+        writer.put(results)
 
     def _resolver(self, prompts: PromptStore) -> PromptResolver:
         return PromptResolver(prompts, self.store, self.stack.shape)

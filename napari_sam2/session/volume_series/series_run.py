@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.session.pipeline import make_feature_cache
@@ -22,7 +22,7 @@ from napari_sam2.tracking.volume_series.plan import SeriesPlan, VolumeStep, make
 from napari_sam2.tracking.volume_series.state import SeriesState, StepJournal
 
 if TYPE_CHECKING:
-    from napari_sam2.prompts.volume_series.series_prompts import SeriesPrompts
+    from napari_sam2.prompts.store import PromptStore
     from napari_sam2.tracking.resume_state import Journal
 
 REMEMBERED = 1
@@ -38,10 +38,35 @@ class SeriesProgress:
     done, total : int
         Planes that are computed and all planes of the run; a plane counts once per step of the
         plan, and once if the series has one plane per time point.
+    steps : int
+        Steps of the plan that are complete; 0 if the series has one plane per time point.
     """
 
     done: int
     total: int
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _StepPart:
+    """A part of a step of the plan: the position of the step, number and count of its parts."""
+
+    position: int
+    number: int
+    count: int
+
+
+class VolumePrompts(Protocol):
+    """The prompts of a run; see :class:`SeriesPrompts`."""
+
+    def times(self) -> Mapping[int, Sequence[int]]:
+        """Return the prompted time points of each object, increasing."""
+
+    def at(self, time: int) -> PromptStore:
+        """Return the prompts in the volume of a time point, with frames along z."""
+
+    def along_time(self) -> PromptStore:
+        """Return the prompts of a series of one plane per time point, with frames along t."""
 
 
 class SeriesRun:
@@ -56,20 +81,23 @@ class SeriesRun:
     ----------
     parts : SeriesParts
         Images, model and masks.
-    prompts : SeriesPrompts
+    prompts : VolumePrompts
         The prompts.
     journal : Journal
         Stores the state that an interrupted run resumes from.
     direction : PropagationDirection
         Directions in time; of a single volume, directions along z.
+    plan : SeriesPlan or None
+        What is computed; None for all objects with prompts.
     """
 
     def __init__(
         self,
         parts: SeriesParts,
-        prompts: SeriesPrompts,
+        prompts: VolumePrompts,
         journal: Journal,
         direction: PropagationDirection = PropagationDirection.BOTH,
+        plan: SeriesPlan | None = None,
     ) -> None:
         lengths = dict(zip(parts.stack.label_axes, parts.stack.label_shape, strict=True))
         self._times, self._depth = lengths["T"], lengths["Z"]
@@ -77,7 +105,7 @@ class SeriesRun:
         self._prompts = prompts
         self._journal = journal
         self._direction = direction
-        self.plan: SeriesPlan = make_series_plan(prompts.times(), self._times, direction)
+        self.plan: SeriesPlan = plan or make_series_plan(prompts.times(), self._times, direction)
 
     def plan_lines(self) -> tuple[str, ...]:
         """Return the plan of the run as text, one line per group of steps."""
@@ -112,32 +140,32 @@ class SeriesRun:
         state = SeriesState(-1) if data is None else SeriesState.from_bytes(data)
         total = len(self.plan.steps) * self._depth
         clear = resume
-        for number, position, step in self._steps(state.step):
+        for number, part, step in self._steps(state.step):
             known = state if number == state.step else None
             # Masks of an incomplete search along t would compete with those of its repetition.
             begun, clear = clear and known is None, clear and known is not None
             for share in self._step(number, step, known, cancelled, clear=begun):
-                yield SeriesProgress(round((position + share) * self._depth), total)
+                done = round((part.position + (part.number + share) / part.count) * self._depth)
+                finished = share == 1 and part.number + 1 == part.count
+                yield SeriesProgress(done, total, part.position + finished)
             if cancelled():
                 return
 
-    def _steps(self, first: int) -> Iterator[tuple[int, int, VolumeStep]]:
-        """Yield the number of each step from ``first``, its position in the plan, and the step.
+    def _steps(self, first: int) -> Iterator[tuple[int, _StepPart, VolumeStep]]:
+        """Yield the parts of the steps of the plan, with increasing numbers from ``first``.
 
-        A step of the plan is two: first the objects that were found at the time point before, then
-        those that were lost. Thus an object that returns takes no pixels of one that was there.
+        A step has up to two parts: first the objects that were found at the time point before,
+        then those that were lost. Thus an object that returns takes no pixels of one that was
+        there.
         """
         for position, step in enumerate(self.plan.steps):
-            for returning in (False, True):
-                number = 2 * position + returning
-                if number >= first:
-                    starts = {
-                        object_id: start
-                        for object_id, start in step.starts.items()
-                        if self._lost(step, object_id) is returning
-                    }
-                    if starts:
-                        yield number, position, replace(step, starts=starts)
+            lost = {object_id: self._lost(step, object_id) for object_id in step.starts}
+            order = sorted(set(lost.values()))
+            for number, returning in enumerate(order):
+                starts = {o: t for o, t in step.starts.items() if lost[o] is returning}
+                if (count := 2 * position + returning) >= first:
+                    part = _StepPart(position, number, len(order))
+                    yield count, part, replace(step, starts=starts)
 
     def _lost(self, step: VolumeStep, object_id: int) -> bool:
         """Return whether an object was not found at the time point that a step starts from."""
@@ -167,7 +195,9 @@ class SeriesRun:
         """Compute the volume of a step, and yield the computed share of it."""
         volume = AxisRun(self._parts, "z", {"t": step.time})
         if state is None:
-            if clear:
+            if self._parts.writer is not None:
+                self._parts.writer.clear(step.time, step.objects)
+            elif clear:
                 for object_id in step.objects:
                     volume.store.delete(object_id, None)
             planes = {} if step.prompted else self._find(step, cancelled)
@@ -193,7 +223,7 @@ class SeriesRun:
         single = self._times == 1
         direction = self._direction if single else PropagationDirection.BOTH
         frames = volume.conditioning(self._prompts.at(step.time))
-        return make_plan(PropagationRequest(direction=direction), frames, self._depth)
+        return make_plan(PropagationRequest(step.objects, direction), frames, self._depth)
 
     def _plan(self, state: SeriesState) -> Plan | None:
         """Return the plan that completes a volume along z; None if no object was found in it."""

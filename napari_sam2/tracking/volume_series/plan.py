@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.frame_ranges import FrameRanges
 from napari_sam2.tracking.plan import PropagationDirection
 
+TIME_AND_DEPTH = "t,z"
+"""The axes of objects that are followed through a series of volumes."""
 _MOST_LISTED = 8
 
 
@@ -67,6 +69,20 @@ class SeriesPlan:
         """Return the plan as text, one line per group of steps."""
         groups = [list(g) for _, g in groupby(self.steps, lambda s: (s.direction, s.objects))]
         return tuple(f"{n}. {_text(steps)}" for n, steps in enumerate(groups, 1))
+
+    @property
+    def order(self) -> str:
+        """The time points in the order of computation, e.g. ``"t=2, then 3 to 9, then 1 to 0"``."""
+        groups = (tuple(g) for _, g in groupby(self.steps, lambda step: step.direction))
+        return f"t={', then '.join(map(_times, groups))}" if self.steps else ""
+
+    def restricted(self, needed: Callable[[VolumeStep, int], bool]) -> SeriesPlan:
+        """Return the plan of those objects in each step for which a function returns True."""
+        steps = (
+            replace(step, starts={o: t for o, t in step.starts.items() if needed(step, o)})
+            for step in self.steps
+        )
+        return SeriesPlan(tuple(step for step in steps if step.starts))
 
 
 def make_series_plan(
@@ -128,11 +144,16 @@ def _start(times: Sequence[int], time: int, direction: PropagationDirection) -> 
     return min(reached, key=lambda t: (abs(t - time), t), default=None)
 
 
-def _text(steps: Sequence[VolumeStep]) -> str:
+def _times(steps: Sequence[VolumeStep]) -> str:
+    """Return the time points of steps in one direction, in the order of the steps."""
     first, last = steps[0].time, steps[-1].time
-    times = str(FrameRanges.of(step.time for step in steps))
     if first - last == len(steps) - 1 > 0:
-        times = f"{first} to {last}"
+        return f"{first} to {last}"
+    return str(FrameRanges.of(step.time for step in steps))
+
+
+def _text(steps: Sequence[VolumeStep]) -> str:
+    times = _times(steps)
     ids = steps[0].objects
     more = "" if len(ids) <= _MOST_LISTED else f" and {len(ids) - _MOST_LISTED} more"
     listed = ", ".join(map(str, ids[:_MOST_LISTED])) + more

@@ -1,13 +1,16 @@
 """Commands for scripts and macros: they take a viewer and return its session."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_DTYPE, BUNDLED, predictor_of
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.viewer.layer_sync import LayerSync
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import napari
 
     from napari_sam2.inference.protocol import Predictor
@@ -72,7 +75,7 @@ def start_session(
     dtype, input_size
         As in :func:`napari_sam2.open_session`.
     along : str or None
-        The propagated axis; None selects t, else z.
+        The propagated axis, or ``"t,z"`` for a series of volumes; None selects t, else z.
 
     Returns
     -------
@@ -98,8 +101,10 @@ def start_session(
         raise UserError("The viewer has no image layer. Open an image first.")
     active = plain.layers.selection.active
     image = active if active in images else images[0]
-    stack = stack_from_layers([image], along=along, dims_labels=tuple(plain.dims.axis_labels))
+    series, names = along == TIME_AND_DEPTH, tuple(plain.dims.axis_labels)
+    stack = stack_from_layers([image], along="z" if series else along, dims_labels=names)
     sessions = create_sessions(stack, [image], predictor_of(model, device, dtype, input_size))
+    sessions.series = series
     return LayerSync(plain, [image], sessions).session
 
 
@@ -115,18 +120,18 @@ def propagate(
     viewer : napari.Viewer
         A viewer with a session.
     request : PropagationRequest or None
-        Objects, direction and frames; None for all.
+        Objects, direction and frames; None for all. Along t and z there is no range of frames.
 
     Raises
     ------
     UserError
-        If the viewer has no session or the session has no prompt.
+        If the viewer has no session or the session has no prompt, or frames cannot be chosen.
     """
     from napari.utils import progress
 
     sync = _sync(viewer)
-    session = sync.session
-    results = session.propagate(request)
+    session = sync.series if sync.sessions.series else sync.session
+    results = _results(sync, request)
     with progress(desc="Propagating") as bar:
 
         def show(done: int, total: int) -> None:
@@ -140,7 +145,17 @@ def propagate(
         finally:
             session.events.progress.disconnect(show)
     sync.refresh()
-    return session
+    return sync.session
+
+
+def _results(sync: LayerSync, request: "PropagationRequest | None") -> "Iterator[Any]":
+    if not sync.sessions.series:
+        return sync.session.propagate(request)
+    if request is None:
+        return sync.series.propagate()
+    if request.frames is not None:
+        raise UserError("A range of frames counts along one axis. Leave frames out along t and z.")
+    return sync.series.propagate(request.objects, request.direction)
 
 
 def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":
@@ -154,7 +169,7 @@ def accept_all(viewer: "napari.viewer.Viewer") -> "SegmentationSession":
     sync = _sync(viewer)
     with sync.sessions.history.step("Accept all objects"):
         for object_id in sync.sessions.masks.objects():
-            sync.session.accept(object_id)
+            sync.sessions.accept(sync.dims.fixed, object_id)
     sync.refresh()
     return sync.session
 

@@ -10,9 +10,9 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from napari_sam2.tracking.plan import GrowingRun, PropagationDirection, PropagationRequest
-from napari_sam2.workflows.find import add_candidates
 from napari_sam2.workflows.prompt_source import most_objects, search_frames
 from napari_sam2.workflows.reporter import NestedReporter
+from napari_sam2.workflows.search.find import add_candidates
 
 if TYPE_CHECKING:
     from napari_sam2.candidates.candidate import Candidate, CandidateLimits

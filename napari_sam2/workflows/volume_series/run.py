@@ -5,11 +5,12 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING
 
+from napari_sam2.analysis.series_summary import series_summary
 from napari_sam2.core.atomic_files import atomic_write
 from napari_sam2.session.volume_series.series_run import SeriesRun
 from napari_sam2.workflows.reporter import RunEnding
 from napari_sam2.workflows.volume_series.parts import series_parts
-from napari_sam2.workflows.volume_series.scores import series_summary, write_series_scores
+from napari_sam2.workflows.volume_series.scores import write_series_scores
 
 if TYPE_CHECKING:
     from napari_sam2.masks.label_array import LabelArray

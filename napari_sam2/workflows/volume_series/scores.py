@@ -1,26 +1,20 @@
-"""Scores of a series of volumes: one row per object and plane, and a summary per object."""
+"""Scores of a series of volumes: one row per object and plane."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.core.frame_ranges import FrameRanges
-from napari_sam2.masks.scores import CSV_COLUMNS, ScoreRow
+from napari_sam2.masks.scores import ScoreRow
+from napari_sam2.session.volume_series.series_scores import write_plane_scores
 
 if TYPE_CHECKING:
     from napari_sam2.masks.store import MaskStore
 
-_MOST_LISTED = 5
-
 
 def write_series_scores(path: Path, masks: MaskStore, ids: Iterable[int]) -> None:
-    """Write a table with one row per object and plane that was computed.
-
-    The columns are t and z, and those of :meth:`napari_sam2.masks.scores.ScoreTable.write_csv`
-    without its frame.
+    """Write the scores of all planes that were computed; see :func:`write_plane_scores`.
 
     Parameters
     ----------
@@ -31,36 +25,5 @@ def write_series_scores(path: Path, masks: MaskStore, ids: Iterable[int]) -> Non
     ids : iterable of int
         The objects.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("t", "z", *CSV_COLUMNS[1:]))
-        for object_id in ids:
-            for info in masks.infos(object_id):
-                row = ScoreRow.from_info(0, info)
-                writer.writerow((*info.index, *row.csv_values()[1:]))
-
-
-def series_summary(masks: MaskStore, ids: Iterable[int]) -> str:
-    """Return at how many time points objects were found, and where they were lost.
-
-    Parameters
-    ----------
-    masks : MaskStore
-        The masks, on planes (t, z).
-    ids : iterable of int
-        The objects.
-    """
-    computed: set[int] = set()
-    found: dict[int, set[int]] = {}
-    for object_id in ids:
-        infos = masks.infos(object_id)
-        computed |= {info.index[0] for info in infos}
-        found[object_id] = {info.index[0] for info in infos if info.area}
-    lost = {o: FrameRanges.of(computed - times) for o, times in found.items() if computed - times}
-    many = "1 object" if len(found) == 1 else f"{len(found)} objects"
-    points = "1 time point" if len(computed) == 1 else f"{len(computed)} time points"
-    if not lost:
-        return f"{many} found at {points}."
-    listed = "; ".join(f"object {o} at t={lost[o]}" for o in list(lost)[:_MOST_LISTED])
-    more = f"; and {len(lost) - _MOST_LISTED} more" if len(lost) > _MOST_LISTED else ""
-    return f"{many} at {points}. Not found: {listed}{more}."
+    infos = (info for object_id in ids for info in masks.infos(object_id))
+    write_plane_scores(path, (ScoreRow.from_info(0, info) for info in infos))

@@ -222,6 +222,16 @@ def test_undo_works_on_all_layers_and_names_the_step() -> None:
     assert np.asarray(layers.results.data)[5, 25, 30] == 1
 
 
+def test_a_locked_mask_is_shown_before_anything_is_accepted() -> None:
+    user = ModelUser.open(MOVIE)
+    user.click(0, 20, 20)
+    user.sync.session.lock(1, [0])
+    user.sync.refresh()
+    layer = user.sync.layers.find(LayerRole.RESULTS)
+    assert layer is not None
+    assert np.asarray(layer.data)[0, 20, 20] == 1
+
+
 def test_deleted_layers_are_made_again_when_masks_change() -> None:
     user = ModelUser.open(MOVIE)
     user.click(0, 20, 20)

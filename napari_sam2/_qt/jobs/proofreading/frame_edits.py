@@ -119,11 +119,13 @@ class FrameEditJobs:
         history, under_way = sync.sessions.history, ExitStack()
         token = action or history.action(title)
         under_way.enter_context(history.keep_open(token))
+        time = dict(sync.dims.fixed).get("t")
+        where = f" Frames are planes of the volume at t={time}." if sync.sessions.series else ""
 
         def work() -> str:
             with under_way, history.join(token):
                 try:
-                    return edit(session)
+                    return edit(session) + where
                 except UserError as error:
                     return str(error)
 

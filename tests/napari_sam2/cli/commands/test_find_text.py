@@ -19,7 +19,7 @@ from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.factory import create_session_group
-from napari_sam2.workflows.find import FindJob, find_candidates
+from napari_sam2.workflows.search.find import FindJob, find_candidates
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 from tests.helpers.session_states import state_of

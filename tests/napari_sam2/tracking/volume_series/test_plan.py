@@ -13,6 +13,31 @@ from napari_sam2.tracking.volume_series.plan import make_series_plan
 TIMES = 7
 
 
+def test_the_order_as_text() -> None:
+    plan = make_series_plan({1: (2,), 5: (6,)}, 9)
+    assert plan.order == "t=2, 6, then 3 to 8, then 5 to 0"
+    assert (
+        plan.restricted(lambda step, object_id: object_id == 5).order
+        == "t=6, then 7 to 8, then 5 to 0"
+    )
+    nothing = plan.restricted(lambda step, object_id: False)
+    assert (nothing.steps, nothing.order) == ((), "")
+
+
+@given(
+    st.dictionaries(st.integers(1, 4), st.sets(st.integers(0, TIMES - 1), min_size=1), min_size=1),
+    st.sets(st.tuples(st.integers(1, 4), st.integers(0, TIMES - 1))),
+)
+def test_a_restricted_plan_keeps_the_order_and_the_starts(prompted, needed) -> None:
+    plan = make_series_plan({o: tuple(sorted(times)) for o, times in prompted.items()}, TIMES)
+    part = plan.restricted(lambda step, object_id: (object_id, step.time) in needed)
+    kept = [
+        (s.time, o, t) for s in plan.steps for o, t in s.starts.items() if (o, s.time) in needed
+    ]
+    assert [(s.time, o, t) for s in part.steps for o, t in s.starts.items()] == kept
+    assert all(step.objects for step in part.steps)
+
+
 def test_the_plan_as_text() -> None:
     lines = make_series_plan({1: (2,), 2: (2,), 5: (6,)}, TIMES).lines()
     assert lines == (

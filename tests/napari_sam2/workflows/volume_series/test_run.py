@@ -395,9 +395,9 @@ def test_prompts_that_do_not_fit_are_refused(
 @pytest.mark.parametrize(
     ("shape", "axes", "words"),
     [
-        ((4, 48, 64), "TYX", "axes TYX without z: use --along t"),
-        ((4, 48, 64), "ZYX", "axes ZYX without t: use --along z"),
-        ((48, 64), "YX", "without t and z: leave --along out"),
+        ((4, 48, 64), "TYX", "axes TYX without z: follow them along t"),
+        ((4, 48, 64), "ZYX", "axes ZYX without t: follow them along z"),
+        ((48, 64), "YX", "without t and z: choose another axis"),
     ],
 )
 def test_images_without_both_axes_are_refused(

@@ -21,8 +21,8 @@ from napari_sam2.prompts.json_format import write_prompts_json
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.workflows.image_job import ImageJob
 from napari_sam2.workflows.model_summary import label_note, model_summary
-from napari_sam2.workflows.plane_search import PlaneSearch, check_search_options
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter
+from napari_sam2.workflows.search.plane_search import PlaneSearch, check_search_options
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack

@@ -1,0 +1,1 @@
+"""Searches for objects on planes of a stack, without prompts."""
