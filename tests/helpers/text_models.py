@@ -70,3 +70,16 @@ def _config(kind: str) -> object:
         num_queries=40,
         max_text_len=24,
     )
+
+
+def save_full_size_text_model(folder: Path) -> Path:
+    """Save random weights of the size of LLMDet tiny, for images of 800 to 1333 pixels."""
+    import transformers
+
+    save_text_model(folder, "MMGroundingDino")
+    size = {"shortest_edge": 800, "longest_edge": 1333}
+    (folder / "preprocessor_config.json").write_text(json.dumps({**_IMAGES, "size": size}))
+    backbone = transformers.SwinConfig(out_features=["stage2", "stage3", "stage4"])
+    config = transformers.MMGroundingDinoConfig(backbone_config=backbone)
+    transformers.MMGroundingDinoForObjectDetection(config).save_pretrained(folder)
+    return folder

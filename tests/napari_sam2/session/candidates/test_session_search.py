@@ -133,9 +133,12 @@ def test_a_download_is_reported_in_megabytes_and_stopped(
         if done == 3:
             session.cancel()
 
+    received: list[int] = []
+
     def load(model: str, device: str, progress: Progress) -> BrightDetector:
         for megabytes in range(1, 700):
             progress(megabytes * 10**6, 699 * 10**6)
+            received.append(megabytes)
         return BrightDetector("disk")
 
     monkeypatch.setattr(session_search, "load_text_detector", load)
@@ -143,6 +146,7 @@ def test_a_download_is_reported_in_megabytes_and_stopped(
     session.events.progress.connect(stop)
     assert session.search.find(0, DISKS) == []
     assert reports == [(1, 699), (2, 699), (3, 699)]
+    assert received == [1, 2, 3]
     assert session.run.phase is RunPhase.CANCELLED
     assert not session.search.downloading
     assert state_of(session) == before
