@@ -40,6 +40,11 @@ class WorklistController(QObject):
         Asks what to do with the labels of a stack, given by its name, that are not saved.
     parent : QObject or None
         Owner.
+
+    Attributes
+    ----------
+    place : str
+        The folder or the report of the list; "" for none.
     """
 
     changed = Signal()
@@ -60,7 +65,7 @@ class WorklistController(QObject):
         self._ask = ask
         self._list: OpenWorklist | None = None
         self._widget: SegmentTrackWidget | None = None
-        self._name = ""
+        self._name = self.place = ""
         self._images: list[Image] = []
         self._next = WaitingStep(self)
         self._import = WaitingStep(self)
@@ -101,18 +106,23 @@ class WorklistController(QObject):
         return self._list.rows()
 
     def open_list(self, path: Path) -> None:
-        """Open the worklist of a folder or of a batch's report.
+        """Open the worklist of a folder or of a batch's report, in the place of the one before.
 
-        The stack that is open stays in the viewer, and is no part of the list any more.
+        The stack that is open is closed; asks if its labels are not saved.
         """
-        if self._is_busy():
-            return
+        if not self._images:
+            if not self._is_busy():
+                self._load(path)
+        elif not self._refuses():
+            self._leave_then(partial(self._load, path))
+
+    def _load(self, path: Path) -> None:
         try:
             self._list = OpenWorklist(path)
         except (UserError, OSError) as error:
             self.notice.emit(str(error))
             return
-        self._name, self._images = "", []
+        self._name, self.place = "", str(path)
         self.changed.emit()
         self.notice.emit(self._summary())
 
@@ -128,16 +138,19 @@ class WorklistController(QObject):
         """Open a stack in the place of the one before; asks if its labels are not saved."""
         if self._list is None or self._refuses() or name == self.current:
             return
+        self._leave_then(partial(self._show, self._list.worklist.item(name)))
+
+    def _leave_then(self, step: Callable[[], Any]) -> None:
+        """Close the open stack and run a step, unless the user wants to keep the stack open."""
         sync = self._sync()
-        step = partial(self._replace, name)
         if sync is None or not (self._state.unsaved or sync.sessions.unsaved):
-            step()
+            self._close_then(step)
             return
         answer = self._ask(self._name)
         if answer is UnsavedAnswer.SAVE:
-            self._save_then(step)
+            self._save_then(partial(self._close_then, step))
         elif answer is UnsavedAnswer.KEEP_SESSION:
-            step()
+            self._close_then(step)
 
     def previous(self) -> None:
         """Open the stack before the present one."""
@@ -148,12 +161,19 @@ class WorklistController(QObject):
             self.open(before)
 
     def save_and_next(self) -> None:
-        """Save the labels of the stack, and open the next one that is not saved."""
+        """Save the labels of the stack, and open the next one that is not saved.
+
+        If no stack is open, the one that was opened last is opened again, unless it is saved.
+        """
         if self._list is None or self._refuses():
             return
         sync = self._sync()
         if sync is None:
-            self._open_next()
+            stopped = not self._images and bool(self.last) and self._list.unfinished(self.last)
+            if stopped:
+                self.open(self.last)
+            else:
+                self._open_next()
             return
         self._list.show_progress(self._name, sync.sessions)
         row = self._list.row(self._name)
@@ -258,22 +278,20 @@ class WorklistController(QObject):
     def _idle(self) -> bool:
         return self._widget is None or bool(self._widget.controller.idle)
 
-    def _replace(self, name: str) -> None:
-        """Close the open stack when no job uses it, and open another one."""
+    def _close_then(self, step: Callable[[], Any]) -> None:
+        """Close the open stack when no job uses it any more, and run a step."""
         self._import.cancel()
         if self._sync() is not None and self._widget is not None:
             self._widget.controller.end()
-        self._next.run(self._idle, partial(self._close_and_show, name))
+        self._next.run(self._idle, partial(self._remove_layers_then, step))
 
-    def _close_and_show(self, name: str) -> None:
-        if self._list is None:
-            return
+    def _remove_layers_then(self, step: Callable[[], Any]) -> None:
         images, self._images = self._images, []
-        if images:
+        if images and self._list is not None:
             remove_item_layers(self._viewer, images)
             self._list.find_sessions()
             self._list.read_progress(self._name)
-        self._show(self._list.worklist.item(name))
+        step()
         self.changed.emit()
 
     def _show(self, item: WorklistItem) -> None:

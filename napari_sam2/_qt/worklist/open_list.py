@@ -92,6 +92,10 @@ class OpenWorklist:
         """Return one stack with its state; KeyError if there is none of this name."""
         return self._rows[name]
 
+    def unfinished(self, name: str) -> bool:
+        """Return whether a stack is neither saved nor failed."""
+        return self._rows[name].state not in _FINISHED
+
     def after(self, name: str) -> str | None:
         """Return the next stack, from the first one again, that is neither saved nor failed."""
         rows = self.rows()

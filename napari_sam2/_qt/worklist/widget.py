@@ -128,18 +128,17 @@ class WorklistWidget(DockedWidget):
     def open_list(self, path: Path) -> None:
         """Open the worklist of a folder or of a batch's report, and show it."""
         self.controller.open_list(path)
-        self.place.setText(path.name)
-        self.place.setToolTip(str(path))
         self.refresh()
-        self._select(self.controller.last)
 
     def refresh(self) -> None:
         """Show the states of all stacks, and how many are saved."""
         rows = self.controller.rows()
-        before = self.model.current
+        before = (self.model.current, self.place.toolTip())
+        self.place.setText(Path(self.controller.place).name)
+        self.place.setToolTip(self.controller.place)
         self.model.show_rows(rows, self.controller.current)
-        if self.controller.current != before:
-            self._select(self.controller.current)
+        if before != (self.controller.current, self.controller.place):
+            self._select(self.controller.last)
         saved = sum(item.state is ItemState.SAVED for item in rows)
         self.bar.setRange(0, max(len(rows), 1))
         self.bar.setValue(saved)

@@ -64,6 +64,14 @@ def test_outputs_of_runs_are_no_stacks(tmp_path: Path) -> None:
     assert [s.name for s in read_folder(tmp_path, find=True).stacks] == ["a"]
 
 
+def test_labels_that_the_widget_saved_are_no_stacks(tmp_path: Path) -> None:
+    fill(tmp_path, "a.tif", "a-labels.tif", "a-labels-2.tif", "b-labels.tif")
+    found = read_folder(tmp_path, find=True)
+    assert [s.name for s in found.stacks] == ["a", "b-labels"]
+    reason = "labels that were saved"
+    assert found.left_out == {"a-labels-2.tif": reason, "a-labels.tif": reason}
+
+
 @pytest.mark.parametrize("names", [(), ("a.txt",), ("a.tif",), ("a.prompts.json",)])
 def test_a_folder_without_a_stack_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
     fill(tmp_path, *names)

@@ -145,6 +145,13 @@ def test_the_work_continues_where_it_stopped(
     other.release()
     other.deleteLater()
     assert not list(stacks.glob("*-labels*"))
+    user.list.open_list(stacks)
+    user.settle()
+    assert user.images == []
+    assert "c.tif was opened last" in user.notice
+    user.list.save_and_next.click()
+    user.settle()
+    assert user.images == ["c.tif"]
 
 
 def test_unsaved_labels_are_saved_or_kept_or_the_stack_stays(
