@@ -74,6 +74,7 @@ def test_a_reopened_session_is_saved(tmp_path: Path) -> None:
 
 def test_the_user_hears_of_it_once_and_scripts_get_the_error(tmp_path: Path) -> None:
     sessions = save_in(tmp_path)
+    sessions[()].add_object()
     click(sessions[()], 1, 0)
     fill_disk(folder_of(sessions)._database)
     with pytest.raises(OSError, match="full"):
@@ -133,6 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_really_full(small_disk: Path) -> None:
     sessions = save_in(small_disk)
     heard = listen(sessions)
+    sessions[()].add_object()
     click(sessions[()], 1, 0)
     saved = state_of(sessions[()])
     assert heard == []
