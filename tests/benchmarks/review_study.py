@@ -78,7 +78,7 @@ class Case:
         object_id, session = self.object_id, self.session
         here = [frame for frame in corrected if self.truth[frame].any()]
         drawn = [MaskPrompt.of(object_id, frame, self.truth[frame]) for frame in here]
-        session.clear(object_id)
+        session.clear(object_id, range(self.n_frames))
         session.prompts.clear()
         session.prompts.add(self.prompt, *drawn)
         list(session.propagate(PropagationRequest((object_id,))))
