@@ -78,11 +78,11 @@ class Case:
         object_id, session = self.object_id, self.session
         here = [frame for frame in corrected if self.truth[frame].any()]
         drawn = [MaskPrompt.of(object_id, frame, self.truth[frame]) for frame in here]
-        session.clear(object_id, range(self.n_frames))
+        session.delete_masks(object_id)
         session.prompts.clear()
         session.prompts.add(self.prompt, *drawn)
         list(session.propagate(PropagationRequest((object_id,))))
-        session.clear(object_id, sorted(set(corrected) - set(here)))
+        session.delete_masks(object_id, sorted(set(corrected) - set(here)))
         ious = np.array([self._iou(frame) for frame in range(self.n_frames)])
         checked = backward_agreement(session, object_id) if agreement else {}
         return Track(self, session.scores.rows(object_id), ious, tuple(corrected), checked)

@@ -22,15 +22,16 @@ class Owner(Enum):
 
     OURS = "ours"
     NAPARI = "napari"
-    WAITING = "waiting"
-    """The event loop, which another thread may keep from running."""
+    OTHERS = "others"
+    """The event loop, and what runs it."""
 
 
 class Sample(NamedTuple):
-    """A short time of the GUI thread: its end and its length in seconds, and what it did."""
+    """A short time of the GUI thread: when it was, its processor time, and what it did."""
 
+    start: float
     end: float
-    seconds: float
+    processor: float
     owner: Owner
     place: str
 
@@ -44,7 +45,7 @@ class Stall:
     seconds : float
         How long.
     shares : dict of Owner to float
-        Seconds of each owner.
+        Seconds of processor time of each owner.
     place : str
         Where the plugin, or else the owner of most of it, was most of the time.
     """
@@ -54,15 +55,21 @@ class Stall:
     place: str
 
     def share(self, owner: Owner) -> float:
-        """Return the seconds of an owner."""
+        """Return the processor time of an owner in seconds."""
         return self.shares.get(owner, 0.0)
+
+    @property
+    def waited(self) -> float:
+        """Seconds without work: another thread had the interpreter, or a program the processor."""
+        return max(0.0, self.seconds - sum(self.shares.values()))
 
 
 class StallTrace:
     """Samples the stack of the GUI thread in a thread of its own.
 
     The innermost function of the plugin, napari or vispy owns a sample: a call of napari by the
-    plugin is napari's, an import by the plugin is the plugin's.
+    plugin is napari's, an import by the plugin is the plugin's. Times are processor times of the
+    GUI thread, so that other programs on the machine do not count.
     """
 
     def __init__(self) -> None:
@@ -81,36 +88,29 @@ class StallTrace:
 
     def stall(self, start: float, end: float) -> Stall:
         """Return what the GUI thread did between two times of :func:`time.perf_counter`."""
-        inside = [s for s in list(self._samples) if s.end > start and s.end - s.seconds < end]
+        inside = [s for s in list(self._samples) if s.end > start and s.start < end]
         shares: Counter[Owner] = Counter()
         places: Counter[tuple[Owner, str]] = Counter()
         for sample in inside:
-            seconds = min(end, sample.end) - max(start, sample.end - sample.seconds)
+            part = (min(end, sample.end) - max(start, sample.start)) / (sample.end - sample.start)
+            seconds = part * sample.processor
             shares[sample.owner] += seconds
             places[sample.owner, sample.place] += seconds
         ours = Counter({key: value for key, value in places.items() if key[0] is Owner.OURS})
         place = next((key[1] for key, _ in (ours or places).most_common(1)), "")
         return Stall(end - start, dict(shares), place)
 
-    def places(self, start: float, end: float) -> list[tuple[str, float]]:
-        """Return all places between two times with their seconds, the longest first."""
-        found: Counter[str] = Counter()
-        for s in list(self._samples):
-            if s.end > start and s.end - s.seconds < end:
-                found[f"{s.owner.value} {s.place}"] += min(end, s.end) - max(
-                    start, s.end - s.seconds
-                )
-        return found.most_common()
-
     def _run(self) -> None:
-        last, gui = time.perf_counter(), main_thread().ident
+        gui = main_thread().ident or 0
+        clock = time.pthread_getcpuclockid(gui)
+        last, used = time.perf_counter(), time.clock_gettime(clock)
         while not self._ended.wait(SAMPLE_SECONDS):
             # The only way to see what another thread does.
             frames = sys._current_frames()
-            now = time.perf_counter()
-            owner, place = _owner(frames.get(gui or 0))
-            self._samples.append(Sample(now, now - last, owner, place))
-            last = now
+            now, total = time.perf_counter(), time.clock_gettime(clock)
+            owner, place = _owner(frames.get(gui))
+            self._samples.append(Sample(last, now, total - used, owner, place))
+            last, used = now, total
 
 
 def _owner(frame: FrameType | None) -> tuple[Owner, str]:
@@ -119,7 +119,7 @@ def _owner(frame: FrameType | None) -> tuple[Owner, str]:
         package = _package(each)
         if package in _PACKAGES:
             return Owner[_PACKAGES[package]], f"{_name(each)} > {innermost}"
-    return Owner.WAITING, innermost
+    return Owner.OTHERS, innermost
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:

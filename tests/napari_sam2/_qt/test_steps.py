@@ -8,7 +8,6 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2._qt.steps import StepRunner
 
-
 MANY = 100_000
 
 
