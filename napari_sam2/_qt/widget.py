@@ -88,6 +88,9 @@ class SegmentTrackWidget(DockedWidget):
         self._message = QLabel("Loading...")
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._message.setWordWrap(True)
+        # Without a part that grows, napari adds an empty one, which would stay above the panel.
+        policy = self._message.sizePolicy()
+        self._message.setSizePolicy(policy.horizontalPolicy(), policy.Policy.Expanding)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._check_modules)

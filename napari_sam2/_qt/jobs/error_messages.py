@@ -53,11 +53,12 @@ class ErrorMessage:
         folder : Path or None
             Where it was saved until now; None if it was not.
         """
-        reason = "The disk is full" if _is_disk_full(error) else error.strerror or str(error)
+        other = f"The session cannot be saved: {(error.strerror or str(error)).rstrip('.')}."
+        reason = "The disk is full." if _is_disk_full(error) else other
         earlier = f" {folder} has what was saved before." if folder is not None else ""
         return cls(
-            f"The session is not saved: {reason.rstrip('.')}. It continues in memory, and nothing "
-            f"is lost until napari is closed. Make space and save again.{earlier}",
+            f"{reason} The session continues in memory, until napari is closed. Make space and "
+            f"save again, or choose another folder.{earlier}",
             (Remedy.SAVE_AGAIN, Remedy.OTHER_FOLDER, Remedy.UNSAVED),
         )
 

@@ -106,5 +106,7 @@ class SessionSaving(QObject):
     def _report(self, error: OSError) -> None:
         """Ask the user what to do; any thread may call."""
         path = None if self._folder is None else self._folder.path
+        # An earlier message may say that the session is saved.
+        self._state.notice.emit("")
         self._state.fault.emit(ErrorMessage.of_unsaved_session(error, path))
         self._state.changed.emit()

@@ -81,6 +81,8 @@ def test_the_panel_appears_once_its_modules_are_imported(
     qtbot.waitUntil(lambda: opened.loaded)
     assert opened._message.isHidden()
     assert opened.panel.parent() is opened
+    parts = [opened.layout().itemAt(at).widget() for at in range(opened.layout().count())]
+    assert parts == [opened._message, opened.panel]
     qtbot.waitUntil(lambda: opened.state.sync is not None)
 
 

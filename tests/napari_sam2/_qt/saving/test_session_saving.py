@@ -50,6 +50,7 @@ def test_the_session_continues_and_the_user_is_asked(user: Any) -> None:
     folder = user.sync.sessions.folder
     assert "disk is full" in user.error
     assert str(folder.path) in user.error
+    assert user.notice == ""
     expected = [Remedy.SAVE_AGAIN, Remedy.OTHER_FOLDER, Remedy.UNSAVED]
     assert [b.text() for b in user.widget.status.remedies] == [r.value for r in expected]
     user.key("G")
