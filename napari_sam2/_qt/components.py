@@ -168,6 +168,13 @@ def column(*widgets: QWidget) -> QWidget:
     return holder
 
 
+def polish(part: QWidget) -> None:
+    """Give all widgets of a part their style now, not all at once when they are first shown."""
+    part.ensurePolished()
+    for widget in part.findChildren(QWidget):
+        widget.ensurePolished()
+
+
 def heading(text: str) -> QLabel:
     """Return a section title."""
     label = QLabel(f"<b>{text}</b>")

@@ -58,7 +58,6 @@ class ModelController(QObject):
         loader.loaded.connect(self._loaded)
         loader.cancelled.connect(self._cancelled)
         loader.failed.connect(self._failed)
-        self._list_models()
 
     @property
     def awaited(self) -> bool:
@@ -85,15 +84,16 @@ class ModelController(QObject):
         self.load()
 
     def open(self) -> None:
-        """Load models again after :meth:`close`."""
+        """List and load models, at first and after :meth:`close`."""
         self._loader.open()
+        self._list_models()
 
     def close(self) -> None:
         """Cancel loading and end the thread."""
         self._loader.close()
 
     def remedies(self, message: ErrorMessage) -> list[RemedyButton]:
-        """Return the buttons for those remedies of an error that are possible."""
+        """Return the buttons for those remedies of an error that are possible and load a model."""
         found = (self._remedy(remedy) for remedy in message.remedies)
         return [button for button in found if button is not None]
 
@@ -116,6 +116,8 @@ class ModelController(QObject):
                 return None
             tip = "Slower, but with more memory."
             choice = replace(self._panel.choice, device="cpu")
+        elif remedy is not Remedy.SMALLER_MODEL:
+            return None
         else:
             card = self._panel.smaller()
             if card is None:

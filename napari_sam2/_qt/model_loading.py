@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2._qt.jobs.queue import Failure, JobKey, JobKind, JobPriority, JobQueue
+from napari_sam2.core.background_imports import responsive_imports
 from napari_sam2.inference.model_catalog import LoadCancelled, ModelCatalog, Progress
 
 if TYPE_CHECKING:
@@ -133,9 +134,10 @@ def _raise_if(cancelled: Event) -> None:
 
 def _preload_modules() -> None:
     """Import modules that the first layer and the first run would otherwise wait for."""
-    for name in _PRELOADED:
-        with suppress(ImportError):
-            import_module(name)
+    with responsive_imports():
+        for name in _PRELOADED:
+            with suppress(ImportError):
+                import_module(name)
 
 
 def _reserve_core() -> None:

@@ -1,22 +1,23 @@
 """The panel "Segment and track", which its dock widget shows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2._qt.candidates.panel import CandidatePanel
-from napari_sam2._qt.components import column
-from napari_sam2._qt.dock_shortcuts import DockShortcuts
+from napari_sam2._qt.components import column, polish
+from napari_sam2._qt.dock_shortcuts import DockShortcuts, actions_of
 from napari_sam2._qt.docked import DockedWidget
 from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.jobs.error_messages import ErrorMessage
 from napari_sam2._qt.lineage.panel import LineagePanel
 from napari_sam2._qt.measurements.panel import MeasurementPanel
 from napari_sam2._qt.model_controller import ModelController
+from napari_sam2._qt.notices import Notices
 from napari_sam2._qt.panels.advanced import AdvancedPanel
 from napari_sam2._qt.panels.foot import FootPanel
 from napari_sam2._qt.panels.frame_edits import FrameEditPanel
@@ -25,22 +26,18 @@ from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
 from napari_sam2._qt.panels.objects import ObjectPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
-from napari_sam2._qt.panels.status import (
-    GettingStartedHint,
-    RemedyButton,
-    StatusPanel,
-    lasting_states,
-)
+from napari_sam2._qt.panels.status import GettingStartedHint, StatusPanel, lasting_states
 from napari_sam2._qt.panels.tools import ToolPanel
+from napari_sam2._qt.saving.session_saving import SessionSaving
+from napari_sam2._qt.saving.unsaved_guard import UnsavedGuard
+from napari_sam2._qt.steps import run_at_once
 from napari_sam2._qt.timeline.panel import TimelinePanel
-from napari_sam2._qt.unsaved_guard import UnsavedGuard
-from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
 from napari_sam2.viewer.keys import Action, KeyBindings
 from napari_sam2.viewer.layer_sync import LayerSync
-from napari_sam2.viewer.preferences import read_preferences
+from napari_sam2.viewer.preferences import PluginPreferences, read_preferences
 from napari_sam2.viewer.tools import Tool
 
 if TYPE_CHECKING:
@@ -50,7 +47,6 @@ if TYPE_CHECKING:
 
 _REFRESH_MS = 120
 """Milliseconds for which changes are collected before the panels are refreshed."""
-_CONTRAST_CHANGED = "The contrast of the layer changed. The model still uses the earlier one."
 
 
 class SegmentTrackPanel(DockedWidget):
@@ -64,6 +60,8 @@ class SegmentTrackPanel(DockedWidget):
         Returns the model, in place of the one chosen in the widget.
     catalog : ModelCatalog or None
         The models to choose from; None for the released ones.
+    run_steps : Callable
+        Runs the steps that make the panel, e.g. one by one in the event loop.
     """
 
     def __init__(
@@ -71,39 +69,90 @@ class SegmentTrackPanel(DockedWidget):
         napari_viewer: "napari.Viewer",
         make_predictor: "Callable[[], Predictor] | None" = None,
         catalog: ModelCatalog | None = None,
+        run_steps: Callable[[Iterator[None]], Any] = run_at_once,
     ) -> None:
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        run_steps(self._make(make_predictor, catalog))
+
+    def _make(
+        self, make_predictor: "Callable[[], Predictor] | None", catalog: ModelCatalog | None
+    ) -> Iterator[None]:
+        """Make all parts and connect to the viewer."""
         preferences = read_preferences()
+        yield
         self.controller = SegmentationController(self.viewer, preferences.label_format)
         self.state = self.controller.state
+        self.saving = SessionSaving(self.state, self)
         self.keys = KeyBindings(self.viewer, preferences.keys)
-        key = self.keys.key
-        self.images = ImagePanel(self.viewer)
-        preferred = ModelChoice(preferences.model, preferences.device, preferences.dtype)
-        self.model = ModelPanel(preferred)
-        catalog = catalog or (None if make_predictor else HubCatalog())
-        self.models = ModelController(self.model, self.controller, catalog, make_predictor)
-        self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
-        self.tools = ToolPanel(self.controller, key)
-        self.objects = ObjectPanel(self.controller, key)
-        self.candidates = CandidatePanel(self.controller, key, self.objects.table.selected_ids)
-        self.timeline = TimelinePanel(self.state, self.controller.runs)
-        self.refinement = RefinementPanel(self.viewer, self.controller.refinement, key)
-        self.frame_edits = FrameEditPanel(self.controller, key)
-        self.lineage = LineagePanel(self.controller, key)
-        self.measurements = MeasurementPanel(self.state, self.objects.table.selected_ids)
-        self.status = StatusPanel()
-        self.hint = GettingStartedHint(key, preferences.hint)
-        self.advanced = AdvancedPanel(self.controller, preferences.hover)
-        self.foot = FootPanel(self.controller, key)
         self.middle = QScrollArea()
         self._refresh_timer = self._timer(_REFRESH_MS, self.refresh)
         self._tool_timer = self._timer(0, self._use_point_tool)
         self._arrange()
+        catalog = catalog or (None if make_predictor else HubCatalog())
+        yield from self._make_header(preferences, catalog, make_predictor)
+        yield from self._make_middle(preferences)
+        yield from self._make_foot()
         self._connect()
         self.shortcuts = DockShortcuts(self, self._actions(), self.keys)
+        yield
         self.attach()
+
+    def _make_header(
+        self,
+        preferences: PluginPreferences,
+        catalog: ModelCatalog | None,
+        make_predictor: "Callable[[], Predictor] | None",
+    ) -> Iterator[None]:
+        self.images = ImagePanel(self.viewer)
+        yield
+        self.model = ModelPanel(
+            ModelChoice(preferences.model, preferences.device, preferences.dtype)
+        )
+        self.models = ModelController(self.model, self.controller, catalog, make_predictor)
+        yield
+        self.header = HeaderPanel(self.controller, self.images, self.model, self.begin)
+        self.layout().insertWidget(0, self.header)  # type: ignore[union-attr]
+        yield from _polish(self.header)
+
+    def _make_middle(self, preferences: PluginPreferences) -> Iterator[None]:
+        layout = self._content.layout()
+        for part in self._middle_parts(preferences):
+            layout.addWidget(part)  # type: ignore[union-attr]
+            yield from _polish(part)
+        layout.setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
+
+    def _middle_parts(self, preferences: PluginPreferences) -> Iterator[QWidget]:
+        controller, key = self.controller, self.keys.key
+        self.hint = GettingStartedHint(key, preferences.hint)
+        yield self.hint
+        self.tools = ToolPanel(controller, key)
+        yield self.tools
+        # The table of objects is made after this panel.
+        self.candidates = CandidatePanel(controller, key, lambda: self.objects.table.selected_ids())
+        yield self.candidates
+        self.objects = ObjectPanel(controller, key)
+        yield self.objects
+        self.timeline = TimelinePanel(self.state, controller.runs)
+        yield self.timeline
+        self.frame_edits = FrameEditPanel(controller, key)
+        yield self.frame_edits
+        self.refinement = RefinementPanel(self.viewer, controller.refinement, key)
+        yield self.refinement
+        self.lineage = LineagePanel(controller, key)
+        yield self.lineage
+        self.measurements = MeasurementPanel(self.state, self.objects.table.selected_ids)
+        yield self.measurements
+        self.advanced = AdvancedPanel(controller, preferences.hover)
+        yield self.advanced
+
+    def _make_foot(self) -> Iterator[None]:
+        self.status = StatusPanel()
+        self.layout().addWidget(self.status)  # type: ignore[union-attr]
+        yield from _polish(self.status)
+        self.foot = FootPanel(self.controller, self.keys.key)
+        self.layout().addWidget(self.foot)  # type: ignore[union-attr]
+        yield from _polish(self.foot)
 
     def _timer(self, milliseconds: int, call: Callable[[], Any]) -> QTimer:
         made = QTimer(self)
@@ -113,33 +162,16 @@ class SegmentTrackPanel(DockedWidget):
         return made
 
     def _arrange(self) -> None:
-        parts = (
-            self.hint,
-            self.tools,
-            self.candidates,
-            self.objects,
-            self.timeline,
-            self.frame_edits,
-            self.refinement,
-            self.lineage,
-            self.measurements,
-            self.advanced,
-        )
-        content = column(*parts)
-        content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
-        content.layout().setStretchFactor(self.objects, 1)  # type: ignore[union-attr]
-        self.middle.setWidget(content)
+        self._content = column()
+        self._content.layout().setContentsMargins(0, 0, 4, 0)  # type: ignore[union-attr]
+        self.middle.setWidget(self._content)
         self.middle.setWidgetResizable(True)
         self.middle.setFrameShape(self.middle.Shape.NoFrame)
         self.middle.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
-        layout.addWidget(self.header)
         layout.addWidget(self.middle, 1)
-        layout.addWidget(self.status)
-        layout.addWidget(self.foot)
-        self._fit_width()
 
     def _fit_width(self) -> None:
         """Make the widget as wide as its content and a vertical scroll bar."""
@@ -155,13 +187,13 @@ class SegmentTrackPanel(DockedWidget):
         state.notice.connect(self.status.show_notice)
         state.fault.connect(self.show_error)
         state.run_ended.connect(self.foot.refresh)
-        state.contrast_changed.connect(self._contrast_changed)
+        state.contrast_changed.connect(self._schedule_refresh)
         self.images.chosen.connect(self.begin)
         self.models.ready.connect(self._model_ready)
         self.objects.table.jump.connect(self.timeline.review.next_frame)
         self.objects.table.tracks_wanted.connect(self.lineage.tracks.show)
-        state.run_summarized.connect(self._run_summarized)
-        self.header.ct_window.suggested.connect(self._offer_ct_window)
+        review, ct_window = self.timeline.review, self.header.ct_window
+        self.notices = Notices(self.status, self.controller, self.models, review, ct_window)
 
     def attached(self) -> None:
         """Connect to the viewer, and continue its segmentation or load a model."""
@@ -174,6 +206,7 @@ class SegmentTrackPanel(DockedWidget):
         self.measurements.attach()
         self.models.open()
         self.controller.open()
+        self.saving.attach()
         self.keys.bind(self._actions())
         self._start()
 
@@ -201,34 +234,11 @@ class SegmentTrackPanel(DockedWidget):
             self.measurements.detach,
             self.models.close,
             self.controller.close,
+            self.saving.detach,
         )
 
     def _actions(self) -> dict[Action, Callable[[], Any]]:
-        controller, tools = self.controller, self.tools
-        return {
-            Action.PROPAGATE: controller.propagate,
-            Action.PROPAGATE_ALL: controller.propagate_all,
-            Action.STOP: controller.runs.stop,
-            Action.ACCEPT: controller.accept_save.accept,
-            Action.ACCEPT_ALL: controller.accept_save.accept_all,
-            Action.NEW_OBJECT: controller.new_object,
-            Action.OBJECT_PER_CLICK: tools.toggle_per_click,
-            Action.CANDIDATE: controller.predictions.next_candidate,
-            Action.REFINE: controller.refinement.refine_frame,
-            Action.SAVE: controller.accept_save.save,
-            Action.JUMP: self.timeline.review.next_frame,
-            Action.SIGN: tools.flip_sign,
-            Action.UNDO: controller.undo,
-            Action.REDO: controller.redo,
-            Action.POINT: lambda: tools.use(Tool.POINT),
-            Action.BOX: lambda: tools.use(Tool.BOX),
-            Action.OUTLINE: lambda: tools.use(Tool.OUTLINE),
-            Action.PAINT: lambda: tools.use(Tool.PAINT),
-            Action.LOCK: controller.frame_edits.lock_frame,
-            Action.BEGIN: controller.frame_edits.begin_here,
-            Action.END: controller.frame_edits.end_here,
-            Action.MERGE: self.objects.table.merge_selected,
-        }
+        return actions_of(self.controller, self.tools, self.timeline.review, self.objects.table)
 
     def _start(self) -> None:
         existing = LayerSync.find(self.viewer)
@@ -266,14 +276,10 @@ class SegmentTrackPanel(DockedWidget):
 
     def show_error(self, message: ErrorMessage) -> None:
         """Show an error with its remedies, here and as a napari notification."""
-        self.status.show_error(message.text, self.models.remedies(message))
+        remedies = (*self.models.remedies(message), *self.saving.remedies(message))
+        self.status.show_error(message.text, remedies)
         show_error(message.text)
         self._schedule_refresh()
-
-    def _run_summarized(self, summary: RunSummary) -> None:
-        larger = self.models.larger() if summary.advice else None
-        buttons = (self.timeline.review.jump_button(summary), larger)
-        self.status.show_notice(self.status.notice.text(), [made for made in buttons if made])
 
     def _session_changed(self) -> None:
         tools = self.controller.tools
@@ -285,26 +291,6 @@ class SegmentTrackPanel(DockedWidget):
 
     def _theme_changed(self, event: Any = None) -> None:
         self.tools.set_color(get_theme(self.viewer.theme).icon.as_hex())
-
-    def _contrast_changed(self) -> None:
-        self._schedule_refresh()
-        shown = self.status.notice.text() == _CONTRAST_CHANGED
-        outdated = self.controller.model_input.outdated()
-        if outdated and not shown:
-            update = RemedyButton(
-                "Update the contrast of the model",
-                "Show the model the image with the contrast and the colors of its layer.",
-                self.controller.model_input.update,
-            )
-            self.status.show_notice(_CONTRAST_CHANGED, (update,))
-        elif shown and not outdated:
-            self.status.clear_notice()
-
-    def _offer_ct_window(self) -> None:
-        apply = self.header.ct_window.apply
-        use = RemedyButton(apply.text(), apply.toolTip(), self.header.ct_window.use)
-        text = "This image is a CT. Its whole range leaves few gray levels for soft tissue."
-        self.status.show_notice(text, (use,))
 
     def _schedule_refresh(self) -> None:
         if not self._refresh_timer.isActive():
@@ -345,3 +331,10 @@ class SegmentTrackPanel(DockedWidget):
 
     def _layer_removed(self, event: Any) -> None:
         self._schedule_refresh()
+
+
+def _polish(part: QWidget) -> Iterator[None]:
+    """Give a part its style, as a step of its own."""
+    yield
+    polish(part)
+    yield

@@ -9,6 +9,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QVBoxLayout
 
 from napari_sam2._qt.docked import DockedWidget
+from napari_sam2._qt.steps import StepRunner
+from napari_sam2.core.background_imports import responsive_imports
 
 if TYPE_CHECKING:
     import napari
@@ -43,6 +45,8 @@ PARTS = frozenset(
         "foot",
         "middle",
         "shortcuts",
+        "saving",
+        "notices",
         "begin",
         "refresh",
         "show_error",
@@ -56,8 +60,8 @@ class SegmentTrackWidget(DockedWidget):
     """Prompts, propagation, the objects and saving, for one viewer.
 
     The window stays responsive when it is opened: a thread imports the modules of the panel, which
-    takes about a second the first time. The attributes of the panel are also those of the widget.
-    To read one before the panel is loaded makes the panel at once.
+    takes about a second the first time, and then the panel is made in steps. The attributes of the
+    panel are also those of the widget. To read one before the panel is loaded makes it at once.
 
     Parameters
     ----------
@@ -84,9 +88,14 @@ class SegmentTrackWidget(DockedWidget):
         self._message = QLabel("Loading...")
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._message.setWordWrap(True)
+        # Without a part that grows, napari adds an empty one, which would stay above the panel.
+        policy = self._message.sizePolicy()
+        self._message.setSizePolicy(policy.horizontalPolicy(), policy.Policy.Expanding)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._show_panel)
+        self._timer.timeout.connect(self._check_modules)
+        self._steps = StepRunner(self)
+        self._steps.finished.connect(self._show_panel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._message)
@@ -96,7 +105,7 @@ class SegmentTrackWidget(DockedWidget):
     @property
     def loaded(self) -> bool:
         """Whether the panel was made."""
-        return self._panel is not None
+        return self._panel is not None and not self._steps.running
 
     @property
     def panel(self) -> "SegmentTrackPanel":
@@ -107,16 +116,26 @@ class SegmentTrackWidget(DockedWidget):
         ImportError
             If a module of the panel cannot be imported.
         """
-        return self._panel or self._make_panel()
+        panel = self._panel or self._begin_panel()
+        self._steps.finish()
+        return panel
 
-    def _make_panel(self) -> "SegmentTrackPanel":
+    def _begin_panel(self) -> "SegmentTrackPanel":
         self._timer.stop()
         made = import_module(_PANEL_MODULE).SegmentTrackPanel
-        self._panel = panel = made(self.viewer, self._make_predictor, self._catalog)
-        self._message.hide()
-        self.setMinimumWidth(0)
+        self._panel = panel = made(
+            self.viewer, self._make_predictor, self._catalog, run_steps=self._steps.run
+        )
+        # Hidden parts of the window get their style one by one, not all when they are shown.
+        panel.hide()
         self.layout().addWidget(panel)  # type: ignore[union-attr]
         return panel
+
+    def _show_panel(self) -> None:
+        if self._panel is not None:
+            self._message.hide()
+            self.setMinimumWidth(0)
+            self._panel.show()
 
     def __getattr__(self, name: str) -> Any:
         if name not in PARTS:
@@ -128,24 +147,26 @@ class SegmentTrackWidget(DockedWidget):
         if self._panel is None:
             self._loading.start()
             self._timer.start()
+        elif self._steps.running:
+            self._steps.resume()
         else:
             self._panel.attach()
 
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
         """Return what ends loading and releases the panel."""
-        return self._timer.stop, self._release_panel
+        return self._timer.stop, self._steps.pause, self._release_panel
 
     def _release_panel(self) -> None:
-        if self._panel is not None:
+        if self._panel is not None and self.loaded:
             self._panel.release()
 
-    def _show_panel(self) -> None:
-        """Make the panel once its modules are imported, or show why they are not."""
+    def _check_modules(self) -> None:
+        """Begin the panel once its modules are imported, or show why they are not."""
         if self._loading.running:
             return
         self._timer.stop()
         if self._loading.error is None:
-            self._make_panel()
+            self._begin_panel()
         else:
             self._message.setText(
                 f"The widget cannot be loaded: {self._loading.error}. Install napari-sam2 again "
@@ -179,6 +200,7 @@ class PanelModules:
     def _import(self) -> None:
         # Whatever an import raises is shown in the widget.
         try:
-            import_module(_PANEL_MODULE)
+            with responsive_imports():
+                import_module(_PANEL_MODULE)
         except Exception as error:
             self.error = error

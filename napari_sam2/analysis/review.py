@@ -13,6 +13,8 @@ from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.masks.scores import ScoreRow, confidences
 
 Flags = NDArray[np.bool_]
+REACH = 0.125
+"""Default of the share of frames over which a checked frame makes others less urgent."""
 
 
 class Presence(Enum):
@@ -191,10 +193,32 @@ class TrackReview:
         return Presence.LOST if self.lost[frame] else Presence.ABSENT
 
 
-def worst_unreviewed(track: TrackReview) -> int | None:
-    """Return the frame with the lowest confidence of those to review; None if there is none."""
+def worst_unreviewed(track: TrackReview, reach: float = REACH) -> int | None:
+    """Return the next frame to review; None if there is none.
+
+    It has the largest ``(1 - confidence) * min(1, distance / (reach * frames))``: *distance* is the
+    number of frames to the nearest one that has a prompt, is reviewed or is locked, and *frames*
+    is the number of frames with a mask or a loss. A correction changes the frames beside it, so
+    that corrections far from each other help more frames.
+
+    Parameters
+    ----------
+    track : TrackReview
+        The states and confidences of an object.
+    reach : float
+        Share of the frames over which a checked frame makes others less urgent; 0 orders the
+        frames by their confidence alone.
+    """
     frames = np.flatnonzero(track.to_review)
-    return int(frames[np.argmin(track.confidence[frames])]) if len(frames) else None
+    if not len(frames):
+        return None
+    doubt = 1 - track.confidence[frames]
+    checked = np.flatnonzero(track.prompted | track.reviewed | track.locked)
+    width = reach * np.count_nonzero(track.found | track.lost)
+    if len(checked) and width > 0:
+        distance = np.abs(frames[:, np.newaxis] - checked).min(axis=1)
+        doubt = doubt * np.minimum(1, distance / width)
+    return int(frames[np.argmax(doubt)])
 
 
 def _of_rows(n_frames: int, rows: Iterable[ScoreRow], has: Callable[[ScoreRow], bool]) -> Flags:

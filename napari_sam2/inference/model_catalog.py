@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from napari_sam2.core.background_imports import responsive_imports
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.remote.scheduler import is_address
+from napari_sam2.inference.torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
@@ -138,6 +140,7 @@ class HubCatalog:
 
     def cards(self) -> tuple[ModelCard, ...]:
         """Return the models, ``micro`` first, without connecting to the hub."""
+        _import_model()
         from sam2_model.checkpoint import available_models
         from sam2_model.checkpoint.registry import RELEASES
 
@@ -160,6 +163,7 @@ class HubCatalog:
         """
         if is_address(choice.device):
             return predictor_of(choice.model, choice.device, choice.dtype, choice.input_size)
+        _import_model()
         from napari_sam2.inference.sam2_predictor import load_predictor
 
         return load_predictor(
@@ -221,6 +225,13 @@ def predictor_of(
     from napari_sam2.inference.sam2_predictor import load_predictor
 
     return load_predictor(model, device, dtype=dtype, input_size=input_size)
+
+
+def _import_model() -> None:
+    """Import the modules of the model, while other threads run."""
+    load_torch_libraries()
+    with responsive_imports():
+        from napari_sam2.inference import sam2_predictor  # noqa: F401
 
 
 def find_card(cards: Iterable[ModelCard], name: str) -> ModelCard | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from psygnal import Signal
+
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
+from napari_sam2.core.sqlite_transaction import Transaction, as_os_error, is_not_written
 
 SCHEMA_VERSION = 3
 
@@ -116,16 +118,28 @@ class Database:
         The file; created with its tables if it does not exist. None keeps everything in memory
         until :meth:`move_to`.
 
+    Attributes
+    ----------
+    left_file : psygnal.Signal
+        Emitted with an OSError after a transaction that could not be written to the file, in the
+        thread of the transaction. The content was copied to memory, where this and all later
+        transactions are; the file keeps the earlier ones, and stays in use by this process.
+        Without a listener the database stays in its file, and such a transaction raises the error.
+
     Raises
     ------
     UserError
         If the file is in use by another process, is no such database, or has a newer version.
     """
 
+    left_file = Signal(OSError)
+
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock = RLock()
-        self._depth = 0
+        self._transaction: Transaction | None = None
+        self._file: sqlite3.Connection | None = None
+        self._reason: OSError | None = None
         try:
             self._connection = _connect(path)
             self._prepare()
@@ -133,33 +147,75 @@ class Database:
             raise UserError(self._cannot_open(error)) from error
 
     @property
-    def in_memory(self) -> bool:
-        """Whether there is no file yet."""
-        return self.path is None
+    def outdated_file(self) -> bool:
+        """Whether the file lacks the latest transactions; see :attr:`left_file`."""
+        return self._file is not None
 
     def move_to(self, path: Path) -> None:
-        """Write what is in memory to a new file, and use this file from now on.
+        """Write everything to a new file, and use this file from now on.
 
         Raises
         ------
         OSError
-            If the file cannot be written; everything stays in memory.
+            If the file cannot be written; everything stays where it is.
         """
         with self._lock:
+            target = self._new_file(path)
+            self._close()
+            self._connection, self._file, self.path = target, None, path
+
+    def _new_file(self, path: Path) -> sqlite3.Connection:
+        try:
+            target = _connect(path)
             try:
-                target = _connect(path)
-                try:
-                    _set_up(target)
-                    self._connection.backup(target)
-                    target.execute("BEGIN EXCLUSIVE")
-                    target.execute("COMMIT")
-                except BaseException:
-                    target.close()
-                    raise
+                _set_up(target)
+                self._connection.backup(target)
+                target.execute("BEGIN EXCLUSIVE")
+                target.execute("COMMIT")
+            except BaseException:
+                target.close()
+                raise
+        except sqlite3.Error as error:
+            raise as_os_error(error, path) from error
+        return target
+
+    def return_to_file(self) -> None:
+        """Write the latest transactions to the file that was left, and use it again.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; it keeps the earlier transactions, and the latest ones
+            stay in memory.
+        """
+        with self._lock:
+            if self._file is None:
+                return
+            try:
+                self._connection.backup(self._file)
             except sqlite3.Error as error:
-                raise OSError(errno.EIO, str(error), str(path)) from error
+                raise as_os_error(error, self.path) from error
             self._connection.close()
-            self._connection, self.path = target, path
+            self._connection, self._file = self._file, None
+
+    def _leave_file(self, error: sqlite3.OperationalError) -> sqlite3.Connection:
+        """Return a copy in memory of all complete transactions, or raise the error."""
+        file = self._connection
+        in_memory = self.path is None or self._file is not None
+        if in_memory or not len(self.left_file) or not is_not_written(error):
+            raise error
+        memory = _connect(None)
+        try:
+            if file.in_transaction:
+                file.execute("ROLLBACK")
+            _set_up(memory)
+            file.backup(memory)
+        except (sqlite3.Error, MemoryError):
+            memory.close()
+            raise error from None
+        self._file, self._connection = file, memory
+        self._reason = as_os_error(error, self.path)
+        return memory
 
     def _prepare(self) -> None:
         try:
@@ -208,7 +264,7 @@ class Database:
         return f"{self.path} cannot be used as a mask store: {error}."
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Transaction]:
         """Run the statements of the block in one transaction; other threads wait.
 
         A transaction inside another one is a part of it.
@@ -216,29 +272,36 @@ class Database:
         Raises
         ------
         OSError
-            If the disk is full or the file cannot be written; earlier transactions stay.
+            If the disk is full or the file cannot be written, and :attr:`left_file` has no
+            listener; earlier transactions stay.
         """
         with self._lock:
+            if self._transaction is not None:
+                yield self._transaction
+                return
             try:
-                if not self._depth:
-                    self._connection.execute("BEGIN IMMEDIATE")
-                self._depth += 1
-                try:
-                    yield self._connection
-                finally:
-                    self._depth -= 1
-                if not self._depth:
-                    self._connection.execute("COMMIT")
-            except BaseException as error:
-                if not self._depth and self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError):
-                    raise self._as_os_error(error) from error
-                raise
+                with self._outermost() as transaction:
+                    yield transaction
+            finally:
+                reason, self._reason = self._reason, None
+                if reason is not None:
+                    self.left_file.emit(reason)
 
-    def _as_os_error(self, error: sqlite3.OperationalError) -> OSError:
-        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-        return OSError(errno.ENOSPC if full else errno.EIO, str(error), str(self.path))
+    @contextmanager
+    def _outermost(self) -> Iterator[Transaction]:
+        self._transaction = transaction = Transaction(self._connection, self._leave_file)
+        try:
+            transaction.begin()
+            yield transaction
+            transaction.commit()
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise as_os_error(error, self.path) from error
+            raise
+        finally:
+            self._transaction = None
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return all rows of a query."""
@@ -248,17 +311,24 @@ class Database:
     def shrink(self) -> None:
         """Return the space of deleted rows to the disk; without it, new rows use this space."""
         with self._lock:
-            if self._depth:
+            if self._transaction is not None:
                 return
-            # Unlike execute, executescript runs the statement to its end.
-            self._connection.executescript("PRAGMA incremental_vacuum")
+            # On a full disk the space stays free for new rows.
+            with suppress(sqlite3.OperationalError):
+                # Unlike execute, executescript runs the statement to its end.
+                self._connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
         """Close the file, so that other processes can use it; all data is already written."""
         with self._lock:
-            self._connection.close()
+            self._close()
+
+    def _close(self) -> None:
+        for connection in (self._connection, self._file):
+            if connection is not None:
+                connection.close()
 
     def __del__(self) -> None:
         """Close the file of a session that was not closed."""
         if "_connection" in vars(self):
-            self._connection.close()
+            self._close()

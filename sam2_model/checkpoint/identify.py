@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sam2_model.errors import CheckpointError
 from sam2_model.modeling.config import MICRO, MODEL_CONFIGS, SAM2Config, Version
@@ -16,14 +18,42 @@ _NO_MEMORY = "no_mem_embed"
 _ONLY_2_1 = ("no_obj_embed_spatial", "obj_ptr_tpos_proj.weight", "obj_ptr_tpos_proj.bias")
 _KNOWN = (*MODEL_CONFIGS.values(), MICRO)
 _NAMED = 3
+_RANDOM_VALUES = (
+    nn.init.normal_,
+    nn.init.trunc_normal_,
+    nn.init.uniform_,
+    nn.init.kaiming_uniform_,
+    nn.init.xavier_uniform_,
+)
 
 _Shapes = dict[str, tuple[int, ...]]
 
 
 def empty_network(config: SAM2Config) -> SAM2:
     """Return a network on torch's meta device, which allocates no memory for weights."""
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutRandomValues():
         return SAM2(config)
+
+
+class _WithoutRandomValues(TorchFunctionMode):
+    """Leaves out random initial values.
+
+    The meta device has no values; torch would import its compiler, 800 modules, to find that out.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        if func in _RANDOM_VALUES:
+            return given["tensor"] if "tensor" in given else args[0]
+        if func is torch.randn:
+            return torch.empty(*args, **given)
+        return func(*args, **given)
 
 
 def identify(state: Mapping[str, Tensor]) -> SAM2Config:

@@ -77,6 +77,19 @@ def test_the_core_loads_no_viewer_and_no_model() -> None:
     assert not loaded_by(*(f"napari_sam2.{name}" for name in CORE)) & (VIEWER | MODEL)
 
 
+def test_loading_a_model_imports_no_compiler() -> None:
+    code = (
+        "import sys\n"
+        "from sam2_model.checkpoint import load_model\n"
+        "load_model('micro')\n"
+        "print(*{'sympy', 'torch._dynamo', 'torch._inductor'} & set(sys.modules))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, ""), ended.stdout + ended.stderr
+
+
 def test_saving_a_tiff_loads_no_library_of_another_format() -> None:
     others = {"nibabel", "pydicom", "ome_zarr_models", "PIL"}
     assert not loaded_by("napari_sam2.export.labels", "napari_sam2.export.tiff") & others

@@ -9,6 +9,11 @@ Run it with a screen, or under xvfb-run, on a machine that does nothing else::
 For each step: the longest time between two ticks of a timer of 5 ms, the longest callback of the
 plugin in processor time of the GUI thread without what napari does in it, and the longest single
 call of napari to make or draw a layer. With ``--model`` the network works in its thread meanwhile.
+
+While the dock is opened and closed, first with the modules still to be imported, the stack of the
+GUI thread is sampled instead: the longest processor time of the plugin and of napari in one stall,
+and the longest time in which the thread waited, for a thread with the interpreter or for other
+programs.
 """
 
 from __future__ import annotations
@@ -30,11 +35,13 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from tests.benchmarks.measuring import Row, parser, report
+from tests.benchmarks.stalls import Owner, StallTrace
 from tests.helpers.scenes import movie, straight
 from tests.helpers.stopwatch import Stopwatch
 
 Clock = Callable[[], float]
 SIDE, N_FRAMES, TICK_MS = 1024, 12, 5
+_TITLE = "Segment and track"
 PATHS = [straight((200 + 250 * i, 200 + 200 * i), (2, 3), N_FRAMES) for i in range(3)]
 
 
@@ -45,18 +52,20 @@ class Heartbeat:
         self._timer = QTimer()
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._beat)
-        self._last, self._longest = time.perf_counter(), 0.0
+        self._last, self._gaps = time.perf_counter(), [(0.0, 0.0)]
         self._timer.start()
 
     def _beat(self) -> None:
         now = time.perf_counter()
-        self._longest, self._last = max(self._longest, now - self._last), now
+        if now - self._last > 2 * TICK_MS / 1000:
+            self._gaps.append((self._last, now))
+        self._last = now
 
-    def take(self) -> float:
-        """Return the longest gap in seconds since the last call."""
+    def take(self) -> list[tuple[float, float]]:
+        """Return the beginnings and ends of the gaps since the last call, in seconds."""
         self._beat()
-        longest, self._longest = self._longest, 0.0
-        return longest
+        gaps, self._gaps = self._gaps, [(0.0, 0.0)]
+        return gaps
 
 
 class Session:
@@ -96,17 +105,61 @@ class Session:
             self.idle()
         ours = max(self.ours.longest.items(), key=lambda item: item[1], default=("", 0.0))
         theirs = max(self.theirs.longest.values(), default=0.0)
-        row: dict[str, Any] = {"step": name, "stall ms": self.beat.take() * 1000}
-        row |= {"ours ms": ours[1] * 1000, "in": ours[0], "napari ms": theirs * 1000}
-        self.rows.append(row)
+        stall = max(end - start for start, end in self.beat.take())
+        self._add(name, stall, ours[1], theirs, ours[0])
+
+    def traced_step(self, name: str, act: Callable[[], Any]) -> None:
+        """Do something, and add a row of the stalls in it by the stack of the GUI thread."""
+        trace = StallTrace()
+        trace.start()
+        self.beat.take()
+        act()
+        stalls = [trace.stall(*gap) for gap in self.beat.take()]
+        trace.stop()
+        ours = max(stalls, key=lambda stall: stall.share(Owner.OURS))
+        longest = {owner: max(stall.share(owner) for stall in stalls) for owner in Owner}
+        self._add(
+            name,
+            max(stall.seconds for stall in stalls),
+            longest[Owner.OURS],
+            longest[Owner.NAPARI],
+            ours.place,
+            max(stall.waited for stall in stalls),
+        )
+
+    def _add(
+        self,
+        name: str,
+        stall: float,
+        ours: float,
+        theirs: float,
+        place: str,
+        waiting: float | None = None,
+    ) -> None:
+        self.rows.append(
+            {
+                "step": name,
+                "stall ms": stall * 1000,
+                "ours ms": ours * 1000,
+                "napari ms": theirs * 1000,
+                "waiting ms": "" if waiting is None else waiting * 1000,
+                "in": place,
+            }
+        )
 
     def open_first(self) -> None:
-        """Open the widget as napari's menu does, which imports its modules, and close it."""
-        _, widget = self.viewer.window.add_plugin_dock_widget("napari-sam2", "Segment and track")
-        self.until(lambda: widget.loaded)
-        self.wait(2)
-        self.viewer.window.remove_dock_widget(widget)
-        widget.release()
+        """Open the widget as napari's menu does, which imports its modules and loads micro."""
+        _, self.widget = self.viewer.window.add_plugin_dock_widget("napari-sam2", _TITLE)
+        self.until(lambda: self.widget.loaded)
+        self.until(lambda: self.widget.state.sync is not None)
+        self.idle()
+
+    def close(self) -> None:
+        """Close the widget, and remove its layers."""
+        self.viewer.window.remove_dock_widget(self.widget)
+        self.widget.release()
+        for layer in [layer for layer in self.viewer.layers if "napari_sam2" in layer.metadata]:
+            self.viewer.layers.remove(layer)
         self.wait(1)
 
     def import_widget(self) -> None:
@@ -127,13 +180,15 @@ class Session:
 
     def open(self) -> None:
         """Open the widget, and wait for its model and its session."""
-        from napari_sam2._qt.segment_track import SegmentTrackPanel
+        from napari_sam2._qt.widget import SegmentTrackWidget
         from tests.helpers.fakes import FakePredictor
 
         make = FakePredictor if self.model == "fake" else None
-        self.widget = SegmentTrackPanel(self.viewer, make)
-        self.viewer.window.add_dock_widget(self.widget, name="Segment and track")
+        self.widget = SegmentTrackWidget(self.viewer, make)
+        self.viewer.window.add_dock_widget(self.widget, name=_TITLE)
+        self.until(lambda: self.widget.loaded)
         self.until(lambda: self.widget.state.sync is not None)
+        self.idle()
 
     def click(self, number: int, frame: int) -> None:
         self.viewer.dims.set_current_step(0, frame)
@@ -162,9 +217,10 @@ class Session:
 def measure(model: str) -> list[Row]:
     """Return one row for each step."""
     user = Session(model, movie((SIDE, SIDE), PATHS, radius=30))
-    user.step("open it the first time", user.open_first, settle=False)
+    user.traced_step("open it the first time", user.open_first)
+    user.traced_step("close it", user.close)
+    user.traced_step("open it again", user.open)
     user.measure_callbacks()
-    user.step("open it again", user.open)
     user.step("first click", lambda: user.click(0, 0))
     user.step("second click", lambda: user.click(0, 0))
     user.step("propagate", lambda: user.key("G"))

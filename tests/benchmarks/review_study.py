@@ -16,10 +16,10 @@ the opposite direction (``--agreement``).
 
 The second table has the mean IoU before and after three corrections, over the frames where the
 object or the first mask is. A simulated user corrects a frame with the true mask, or deletes the
-mask if the object is absent there, and the object is propagated again: the three worst frames one
-after another as J shows them (``worst``), the three worst at once (``at once``), three random
-ones (mean of some draws), and three evenly spaced ones. ``others`` are the gains without the
-corrected frames themselves.
+mask if the object is absent there, and the object is propagated again: the frames that J shows one
+after another (``J``), the three worst one after another (``worst``), and with ``--reaches`` as J
+with other reaches; the three worst at once (``at once``), three random ones (mean of some draws),
+and three evenly spaced ones. ``others`` are the gains without the corrected frames themselves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from napari_sam2.analysis.agreement import backward_agreement
-from napari_sam2.analysis.review import TrackReview, worst_unreviewed
+from napari_sam2.analysis.review import REACH, TrackReview, worst_unreviewed
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.scores import ScoreRow
@@ -78,11 +78,11 @@ class Case:
         object_id, session = self.object_id, self.session
         here = [frame for frame in corrected if self.truth[frame].any()]
         drawn = [MaskPrompt.of(object_id, frame, self.truth[frame]) for frame in here]
-        session.clear(object_id)
+        session.delete_masks(object_id)
         session.prompts.clear()
         session.prompts.add(self.prompt, *drawn)
         list(session.propagate(PropagationRequest((object_id,))))
-        session.clear(object_id, sorted(set(corrected) - set(here)))
+        session.delete_masks(object_id, sorted(set(corrected) - set(here)))
         ious = np.array([self._iou(frame) for frame in range(self.n_frames)])
         checked = backward_agreement(session, object_id) if agreement else {}
         return Track(self, session.scores.rows(object_id), ious, tuple(corrected), checked)
@@ -222,17 +222,17 @@ def corrected_ious(track: Track, choose: Choose) -> Track:
     return track.case.track(sorted(choose(frames)))
 
 
-def one_after_another(track: Track) -> Track:
+def one_after_another(track: Track, reach: float) -> Track:
     """Return the track after corrections of the worst frame, then of the worst one left, ..."""
     for _ in range(CORRECTIONS):
-        worst = worst_unreviewed(track.review())
+        worst = worst_unreviewed(track.review(), reach)
         if worst is None:
             break
         track = track.case.track(sorted((*track.corrected, worst)))
     return track
 
 
-def strategies(track: Track, draws: int) -> dict[str, list[Track]]:
+def strategies(track: Track, draws: int, reaches: Sequence[float]) -> dict[str, list[Track]]:
     """Return the corrected tracks of each way to choose frames."""
     confidence = track.review().confidence
     rng = np.random.default_rng(track.case.object_id)
@@ -248,14 +248,16 @@ def strategies(track: Track, draws: int) -> dict[str, list[Track]]:
         return sorted({int(f) for f in frames[at.astype(int)]})
 
     return {
-        "worst": [one_after_another(track)],
+        "J": [one_after_another(track, REACH)],
+        "worst": [one_after_another(track, 0)],
+        **{f"J, {reach:g}": [one_after_another(track, reach)] for reach in reaches},
         "at once": [corrected_ious(track, worst)],
         "random": [corrected_ious(track, random) for _ in range(draws)],
         "even": [corrected_ious(track, even)],
     }
 
 
-def gains(name: str, tracks: Sequence[Track], draws: int) -> Row:
+def gains(name: str, tracks: Sequence[Track], draws: int, reaches: Sequence[float]) -> Row:
     """Return the mean IoU of a set before corrections, and the gains of each way to choose."""
     before, every, others = [], {}, {}
     for track in tracks:
@@ -263,7 +265,7 @@ def gains(name: str, tracks: Sequence[Track], draws: int) -> Row:
         scored = found | track.case.truth.any(axis=(1, 2))
         scored[track.case.prompt.frame] = False
         before.append(float(start[scored].mean()))
-        for key, corrected in strategies(track, draws).items():
+        for key, corrected in strategies(track, draws, reaches).items():
             pairs = [_gain(start, done, scored) for done in corrected]
             every.setdefault(key, []).append(np.mean([pair[0] for pair in pairs]))
             others.setdefault(key, []).append(np.mean([pair[1] for pair in pairs]))
@@ -286,6 +288,7 @@ def main() -> None:
     options.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     options.add_argument("--objects", type=int, default=8, help="of a set, or fewer")
     options.add_argument("--draws", type=int, default=3, help="of random frames")
+    options.add_argument("--reaches", type=float, nargs="*", default=[], help="of J, to compare")
     options.add_argument("--agreement", action="store_true", help="also track each object back")
     options.add_argument("--model", default="micro")
     options.add_argument("--device", default="auto")
@@ -300,7 +303,7 @@ def main() -> None:
         tracks = [case.track(agreement=given.agreement) for case in cases(given, name)]
         tables[0].append(ranks(name, tracks, given.agreement))
         report(tables[0][-1:])
-        tables[1].append(gains(name, tracks, given.draws))
+        tables[1].append(gains(name, tracks, given.draws, given.reaches))
         report(tables[1][-1:])
     for table in tables:
         report(table, given.csv if table is tables[1] else None)

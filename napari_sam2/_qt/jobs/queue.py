@@ -36,6 +36,7 @@ class JobKind(Enum):
     MEASURE_TRACKS = auto()
     EXPORT_TRACKS = auto()
     SAVE = auto()
+    SAVE_SESSION = auto()
     SET_MODEL = auto()
     LIST_MODELS = auto()
     LOAD_MODEL = auto()

@@ -213,7 +213,9 @@ class GettingStartedHint(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(frame(column(self.text, self.got_it), "#39a7ff"))
-        self.setVisible(shown)
+        # To show it would make a window of it, as long as it has no parent.
+        if not shown:
+            self.hide()
 
     def dismiss(self) -> None:
         """Hide the hint, and store that it was dismissed."""
@@ -257,4 +259,6 @@ def lasting_states(state: ControllerState, license_name: str) -> list[str]:
         states.append("not saved")
     elif state.saved is not None:
         states.append(f"saved: {state.saved.name}")
+    if state.sync is not None and state.sync.sessions.unsaved:
+        states.append("session only in memory")
     return states

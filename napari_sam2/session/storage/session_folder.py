@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from psygnal import Signal
+from psygnal import Signal, SignalInstance
 
 from napari_sam2 import __version__
 from napari_sam2.core.atomic_files import read_text, write_text
@@ -55,10 +55,8 @@ class SessionFolder:
         All actions since the first edit.
     reviewed : ReviewedFrames
         The masks that the user has looked at.
-    failed : bool
-        Whether the session was edited, and no folder could be made.
     created : psygnal.Signal
-        Emitted with a message when the folder is made, or cannot be made.
+        Emitted with a message when the folder is made.
     """
 
     created = Signal(str)
@@ -80,7 +78,7 @@ class SessionFolder:
         self.steps = SqliteStepStorage(database, self._create)
         self.actions = SqliteActionLog(database)
         self.reviewed = ReviewedFrames(database)
-        self.failed = False
+        self._not_written = False
 
     @staticmethod
     def exists(path: Path) -> bool:
@@ -121,6 +119,20 @@ class SessionFolder:
         return None if found is None else found.parent
 
     @property
+    def failed(self) -> bool:
+        """Whether edits are only in memory, as they could not be saved."""
+        return self._not_written or self._database.outdated_file
+
+    @property
+    def not_saved(self) -> SignalInstance:
+        """Emitted with an OSError when an edit could not be saved, in the thread of the edit.
+
+        The session continues in memory, until :meth:`save` or :meth:`create_in` saves it. Without
+        a listener the error is raised where the folder was already made.
+        """
+        return self._database.left_file
+
+    @property
     def description(self) -> SessionDescription:
         """The image, the model and the settings."""
         return self._description
@@ -128,41 +140,84 @@ class SessionFolder:
     def describe(self, description: SessionDescription) -> None:
         """Change the description, e.g. after a change of the model."""
         self._description = description
-        if self.path is not None:
+        if self.path is None or self.failed:
+            return
+        try:
             self._write(self.path)
+        except OSError as error:
+            if not len(self.not_saved):
+                raise
+            self._not_written = True
+            self.not_saved.emit(error)
 
     def close(self) -> None:
         """Close the database; another process can open it then."""
         self._database.close()
 
-    def create_in(self, parent: Path) -> Path:
-        """Make the folder of a session that could not be saved, and return its path.
+    def save(self) -> Path:
+        """Save a session that could not be saved, in its folder or the first that can be made.
+
+        Returns
+        -------
+        Path
+            The folder.
 
         Raises
         ------
         OSError
             If it cannot be written; the session stays in memory.
         """
-        path = free_folder(parent / self._paths[0].name)
+        path = self.path
+        if path is None:
+            path = self._make_first()
+        else:
+            self._database.return_to_file()
+            self._write(path)
+        self._not_written = False
+        return path
+
+    def create_in(self, parent: Path) -> Path:
+        """Save a session that could not be saved in a new folder, and return its path.
+
+        An earlier folder keeps what was saved there before.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; the session stays in memory.
+        """
+        name = (self.path or self._paths[0]).name
+        path = free_folder(parent / name)
         self._make(path)
-        self.failed = False
+        self._not_written = False
         return path
 
     def _create(self) -> None:
+        if self.path is not None:
+            return
+        try:
+            path = self._make_first()
+        except OSError as error:
+            self._not_written = True
+            self.not_saved.emit(error)
+        else:
+            self.created.emit(f"The session is saved in {path}.")
+
+    def _make_first(self) -> Path:
+        """Make the folder at the first path that can be written."""
         errors = []
         for path in map(free_folder, self._paths):
             try:
                 self._make(path)
             except OSError as error:
-                errors.append(f"{path.parent}: {error.strerror or error}")
+                errors.append(error)
             else:
-                self.created.emit(f"The session is saved in {path}.")
-                return
-        self.failed = True
-        self.created.emit(
-            "The session is not saved, as no folder can be written. Save the labels to keep them. "
-            f"({'; '.join(errors)})"
+                return path
+        texts = "; ".join(
+            f"{path.parent}: {error.strerror or error}"
+            for path, error in zip(self._paths, errors, strict=True)
         )
+        raise OSError(errors[-1].errno, texts)
 
     def _make(self, path: Path) -> None:
         try:

@@ -81,6 +81,8 @@ def test_the_panel_appears_once_its_modules_are_imported(
     qtbot.waitUntil(lambda: opened.loaded)
     assert opened._message.isHidden()
     assert opened.panel.parent() is opened
+    parts = [opened.layout().itemAt(at).widget() for at in range(opened.layout().count())]
+    assert parts == [opened._message, opened.panel]
     qtbot.waitUntil(lambda: opened.state.sync is not None)
 
 
@@ -125,3 +127,41 @@ def test_opening_imports_nothing_heavy_in_the_thread_of_the_window() -> None:
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
     )
     assert "heavy: []" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.fixture
+def half_made(opened: Any, imported: Event, qtbot: Any) -> Any:
+    """A widget with the first parts of its panel."""
+    imported.set()
+    qtbot.waitUntil(lambda: opened._panel is not None and hasattr(opened._panel, "images"))
+    opened._steps.pause()
+    assert not opened.loaded
+    return opened
+
+
+def test_the_panel_is_hidden_while_it_is_made(half_made: Any, qtbot: Any) -> None:
+    assert half_made._panel.isHidden()
+    assert not half_made._message.isHidden()
+    half_made._steps.resume()
+    qtbot.waitUntil(lambda: half_made.loaded)
+    assert not half_made._panel.isHidden()
+    assert half_made._message.isHidden()
+
+
+def test_a_half_made_panel_is_finished_when_a_part_is_read(half_made: Any) -> None:
+    assert half_made.foot is half_made.panel.foot
+    assert half_made.loaded
+    assert half_made._message.isHidden()
+
+
+def test_a_dock_that_is_closed_while_its_panel_is_made_continues_later(
+    half_made: Any, qtbot: Any
+) -> None:
+    half_made._steps.resume()
+    half_made.release()
+    qtbot.wait(50)
+    assert not half_made.loaded
+    assert not half_made.viewer.keymap
+    half_made.attach()
+    qtbot.waitUntil(lambda: half_made.loaded)
+    qtbot.waitUntil(lambda: half_made.state.sync is not None)

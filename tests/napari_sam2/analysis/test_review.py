@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.analysis.review import Presence, TrackReview, worst_unreviewed
+from napari_sam2.analysis.review import REACH, Presence, TrackReview, worst_unreviewed
 from napari_sam2.masks.mask import MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import confidences
 from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
@@ -66,8 +66,8 @@ def test_agreement_lowers_the_confidence_of_its_frames():
     assert worst_unreviewed(checked) == 1
 
 
-@given(areas, st.sets(st.integers(0, 19)))
-def test_one_frame_after_the_other_is_the_worst_until_all_are_reviewed(sizes, locked):
+@given(areas, st.sets(st.integers(0, 19)), st.sampled_from([0, REACH, 1]))
+def test_one_frame_after_the_other_is_shown_until_all_are_reviewed(sizes, locked, reach):
     rows = [
         score_row(f, a, 0.5 + 0.01 * f, status=MaskStatus.LOCKED if f in locked else MaskStatus(1))
         for f, a in enumerate(sizes)
@@ -76,7 +76,7 @@ def test_one_frame_after_the_other_is_the_worst_until_all_are_reviewed(sizes, lo
     seen = []
     while True:
         track = TrackReview.of(1, rows, 20, reviewed=reviewed.frames(HERE, rows))
-        frame = worst_unreviewed(track)
+        frame = worst_unreviewed(track, reach)
         if frame is None:
             break
         seen.append(frame)
@@ -84,7 +84,21 @@ def test_one_frame_after_the_other_is_the_worst_until_all_are_reviewed(sizes, lo
     assert len(seen) == len(set(seen))
     assert {f for f, a in enumerate(sizes) if a} - locked <= set(seen)
     assert not locked & set(seen)
-    assert [confidence[frame] for frame in seen] == sorted(confidence[frame] for frame in seen)
+    if not reach:
+        assert [confidence[frame] for frame in seen] == sorted(confidence[frame] for frame in seen)
+
+
+def test_the_next_frame_is_not_beside_one_that_was_checked():
+    rows = [score_row(frame, 100, 0.9) for frame in range(40)]
+    for frame, iou in ((20, 0.1), (21, 0.12), (30, 0.5)):
+        rows[frame] = score_row(frame, 100, iou)
+    chosen = []
+    for _ in range(3):
+        chosen.append(worst_unreviewed(TrackReview.of(1, rows, 40, reviewed=chosen)))
+    assert chosen == [20, 30, 21]
+    by_prompt = TrackReview.of(1, rows, 40, prompted=[20])
+    assert worst_unreviewed(by_prompt) == 30
+    assert worst_unreviewed(by_prompt, reach=0) == 20
 
 
 def test_only_the_empty_frames_beside_the_masks_are_worth_a_look():

@@ -170,12 +170,16 @@ def test_a_folder_that_cannot_be_written_falls_back(
         "napari_sam2.session.storage.session_location.data_folder", lambda: elsewhere2
     )
     sessions = create_saved_sessions(stack, FakePredictor(), intensity=INTENSITY)
-    heard: list[str] = []
+    heard: list[OSError] = []
     assert sessions.folder is not None
-    sessions.folder.created.connect(heard.append)
+    sessions.folder.not_saved.connect(heard.append)
     click(sessions[()], 1, 0)
-    assert "not saved" in heard[0]
+    assert [str(elsewhere2) in str(error) for error in heard] == [True]
+    assert sessions.unsaved
     assert sessions[()].result(1, 0) is not None
+    elsewhere2.unlink()
+    assert sessions.folder.save().parent == elsewhere2
+    assert not sessions.unsaved
 
 
 def test_in_use_missing_damaged_and_newer_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from napari_sam2.viewer.layer_sync import LayerSync
 class UnsavedGuard(QObject):
     """Asks before the window of a viewer is closed, also after the widget was closed.
 
-    Sessions are saved with every edit. There is a question only where no folder could be made.
+    Sessions are saved with every edit. There is a question only where no folder could be made, or
+    where the disk was full.
 
     Parameters
     ----------
@@ -52,8 +53,8 @@ class UnsavedGuard(QObject):
         answer = QMessageBox.question(
             self._window,
             "The session is not saved",
-            f"The session of {sessions.stack.name!r} could not be saved, and is lost when the "
-            "window is closed. Save it in another folder?",
+            f"The latest changes of the session of {sessions.stack.name!r} could not be saved, and "
+            "are lost when the window is closed. Save the session in another folder?",
             buttons.Save | buttons.Discard | buttons.Cancel,
             buttons.Save,
         )
