@@ -19,8 +19,6 @@ from napari_sam2.inference.remote.scheduler import is_address
 from napari_sam2.inference.text.catalog import DEFAULT_TEXT_MODEL, TEXT_MODELS
 from napari_sam2.inference.text.weights import Progress, fetch_text_model
 
-_FILES = (("config.json",), ("*.safetensors",), ("tokenizer.json", "vocab.txt"))
-"""A text model has one file of each group."""
 _KINDS = ("grounding-dino", "mm-grounding-dino")
 """Kinds of models in transformers whose answers are read here."""
 _REPORT = {"output_loading_info": True, "ignore_mismatched_sizes": True}
