@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from threading import Event
 
 from napari_sam2._qt.jobs.runs import RunJobs
 from napari_sam2._qt.jobs.state import ControllerState
@@ -17,6 +18,7 @@ _NO_RANGE = (
     "A range of frames counts along one axis, so it is not used along t and z. Choose all frames "
     "in More, Direction and range."
 )
+_UP_TO_DATE = "All masks are up to date: no prompt, model or contrast has changed."
 _STOPPED = "Stopped; finished planes are kept. Propagate again to continue."
 
 
@@ -87,10 +89,15 @@ class VolumeJobs:
             return
         one = len(objects) == 1
         title = f"Propagate object {objects[0]}" if one else f"Propagate {len(objects)} objects"
+        begun = Event()
+
+        def summary(_: bool) -> str:
+            return series_summary(sync.sessions.masks, objects) if begun.is_set() else _UP_TO_DATE
+
         self._runs.start(
             sync,
-            partial(self._steps, sync.series, objects, direction),
-            lambda _: series_summary(sync.sessions.masks, objects),
+            partial(self._steps, sync.series, objects, direction, begun),
+            summary,
             title,
             objects,
             _STOPPED,
@@ -101,12 +108,14 @@ class VolumeJobs:
         series: SeriesSession,
         objects: Sequence[int],
         direction: PropagationDirection,
+        begun: Event,
         _: SegmentationSession,
     ) -> Iterator[SeriesProgress]:
         """Yield the progress; nothing if an earlier run has already computed the planes."""
         plan = series.plan(objects, direction)
         if not plan.steps:
             return
+        begun.set()
         self._state.notice.emit(f"{self.text(plan)}.")
         # So that the progress is that of all volumes, and Stop stops it.
         self._state.running = series

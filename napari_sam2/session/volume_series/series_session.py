@@ -157,8 +157,8 @@ class SeriesSession:
     ) -> SeriesPlan:
         """Return what :meth:`propagate` would compute; without steps if nothing has changed.
 
-        A volume is computed again if the prompts that it is computed from have changed, or masks
-        of it were deleted.
+        A volume is computed again if the prompts that it is computed from, the model, the contrast
+        or the settings have changed, or masks of it were deleted.
 
         Parameters
         ----------

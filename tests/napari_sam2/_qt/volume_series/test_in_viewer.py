@@ -80,6 +80,11 @@ def test_one_row_for_an_object_of_many_volumes(user: Any) -> None:
     user.settle()
     assert [item.id for item in user.widget.state.objects] == [1]
     assert user.widget.state.progress(1).frames > SHAPE[1]
+    steps = len(user.sync.sessions.history)
+    user.controller.propagate_all()
+    user.settle()
+    assert "All masks are up to date" in user.notice
+    assert len(user.sync.sessions.history) == steps
 
 
 def test_a_run_is_undone_in_one_step(user: Any) -> None:

@@ -87,6 +87,12 @@ def test_a_second_run_computes_nothing(session: SeriesSession) -> None:
         session.propagate()
 
 
+def test_another_contrast_computes_all_volumes_again(session: SeriesSession) -> None:
+    follow(session)
+    session.sessions.set_intensity(Intensity(((0.0, 150.0),)))
+    assert session.n_planes(session.plan()) == PLANES
+
+
 def test_a_run_is_undone_and_repeated_as_one_step(session: SeriesSession) -> None:
     follow(session)
     after, history = labels(session), session.sessions.history
