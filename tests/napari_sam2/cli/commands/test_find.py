@@ -12,7 +12,7 @@ from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.inference.text_detector import Detection
-from napari_sam2.workflows import plane_search
+from napari_sam2.workflows.search import plane_search
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 

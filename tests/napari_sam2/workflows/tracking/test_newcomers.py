@@ -19,10 +19,11 @@ from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.inference.text_detector import Detection
 from napari_sam2.session.storage.run_folder import RunFolder
 from napari_sam2.tracking.plan import PropagationDirection
-from napari_sam2.workflows import plane_search, prompt_source
+from napari_sam2.workflows import prompt_source
 from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reporter import NullReporter, RunEnding
 from napari_sam2.workflows.run import RunOutcome, run_segmentation
+from napari_sam2.workflows.search import plane_search
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
