@@ -11,7 +11,7 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2._qt.timeline.source import track_review
 from napari_sam2.analysis.agreement import return_tracks
-from napari_sam2.analysis.review import worst_unreviewed
+from napari_sam2.analysis.review import reach_along, worst_unreviewed
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.scores import ScoreRow
@@ -103,7 +103,7 @@ class ReviewController(QObject):
             sync.prompt_layers.select(object_id)
         current = self._state.current
         track = track_review(sync, current, self.reviewed)
-        frame = worst_unreviewed(track)
+        frame = worst_unreviewed(track, reach_along(sync.session.stack.along))
         if frame is None:
             done = f"All frames of object {current} are reviewed."
             missing = f"Object {current} has no mask yet. Click it, then propagate."
