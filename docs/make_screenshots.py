@@ -22,7 +22,7 @@ from scipy import ndimage
 
 from napari_sam2._qt.segment_track import SegmentTrackPanel
 from napari_sam2._qt.widget import SegmentTrackWidget
-from napari_sam2._qt.worklist.widget import WorklistWidget
+from napari_sam2._qt.worklist.widget import show_worklist
 from napari_sam2.candidates.candidate import CandidateSource
 from napari_sam2.inference.text_detector import Detection
 from napari_sam2.session.candidates import session_search
@@ -221,8 +221,7 @@ def worklist(folder: Path, model: str) -> None:
     widget = SegmentTrackWidget(viewer, make)
     viewer.window.add_dock_widget(widget, name="Segment and track", area="right")
     widget.hint.dismiss()
-    items = WorklistWidget(viewer)
-    viewer.window.add_dock_widget(items, name="SAM 2: worklist", area="bottom")
+    items = show_worklist(viewer)
     items.open_list(stacks)
     for name, save in (("01", True), ("02", True), ("05", False), ("03", False)):
         items.controller.open(f"embryo-{name}.tif")

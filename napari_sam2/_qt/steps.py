@@ -22,6 +22,8 @@ class StepRunner(QObject):
 
     finished = Signal()
     """All steps are done."""
+    failed = Signal(object)
+    """The error of a step, which is raised, too; the steps that are left are not done."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -62,8 +64,9 @@ class StepRunner(QObject):
         except StopIteration:
             self._end()
             self.finished.emit()
-        except BaseException:
+        except BaseException as error:
             self._end()
+            self.failed.emit(error)
             raise
 
     def _end(self) -> None:

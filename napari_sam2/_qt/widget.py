@@ -96,6 +96,7 @@ class SegmentTrackWidget(DockedWidget):
         self._timer.timeout.connect(self._check_modules)
         self._steps = StepRunner(self)
         self._steps.finished.connect(self._show_panel)
+        self._steps.failed.connect(self._panel_failed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._message)
@@ -168,10 +169,20 @@ class SegmentTrackWidget(DockedWidget):
         if self._loading.error is None:
             self._begin_panel()
         else:
-            self._message.setText(
-                f"The widget cannot be loaded: {self._loading.error}. Install napari-sam2 again "
-                "with all its dependencies, and restart napari."
-            )
+            self._show_failure(self._loading.error)
+
+    def _panel_failed(self, error: BaseException) -> None:
+        if self._panel is not None:
+            self._panel.hide()
+            self._panel.deleteLater()
+            self._panel = None
+        self._show_failure(error)
+
+    def _show_failure(self, error: BaseException) -> None:
+        self._message.setText(
+            f"The widget cannot be loaded: {error}. Install napari-sam2 again with all its "
+            "dependencies, and restart napari."
+        )
 
 
 class PanelModules:

@@ -13,8 +13,7 @@ from napari_sam2.masks.mask import MaskOrigin
 from napari_sam2.masks.scores import ScoreRow, confidences
 
 Flags = NDArray[np.bool_]
-REACH = 0.125
-"""Default of the share of frames over which a checked frame makes others less urgent."""
+_REACH_ALONG_TIME = 0.25
 
 
 class Presence(Enum):
@@ -193,7 +192,22 @@ class TrackReview:
         return Presence.LOST if self.lost[frame] else Presence.ABSENT
 
 
-def worst_unreviewed(track: TrackReview, reach: float = REACH) -> int | None:
+def reach_along(axis: str) -> float:
+    """Return the share of frames over which a checked frame makes others less urgent.
+
+    Along time, corrections that are spread over the frames help more of them. Along depth the worst
+    frames are those where an object should have ended, which a distant correction does not change.
+    Both were measured by :mod:`tests.benchmarks.review_study`.
+
+    Parameters
+    ----------
+    axis : str
+        Name of the propagated axis.
+    """
+    return _REACH_ALONG_TIME if axis == "t" else 0.0
+
+
+def worst_unreviewed(track: TrackReview, reach: float = 0.0) -> int | None:
     """Return the next frame to review; None if there is none.
 
     It has the largest ``(1 - confidence) * min(1, distance / (reach * frames))``: *distance* is the
@@ -206,8 +220,8 @@ def worst_unreviewed(track: TrackReview, reach: float = REACH) -> int | None:
     track : TrackReview
         The states and confidences of an object.
     reach : float
-        Share of the frames over which a checked frame makes others less urgent; 0 orders the
-        frames by their confidence alone.
+        Share of the frames over which a checked frame makes others less urgent, see
+        :func:`reach_along`; 0 orders the frames by their confidence alone.
     """
     frames = np.flatnonzero(track.to_review)
     if not len(frames):

@@ -37,7 +37,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from napari_sam2.analysis.agreement import backward_agreement
-from napari_sam2.analysis.review import REACH, TrackReview, worst_unreviewed
+from napari_sam2.analysis.review import TrackReview, reach_along, worst_unreviewed
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.scores import ScoreRow
@@ -248,7 +248,7 @@ def strategies(track: Track, draws: int, reaches: Sequence[float]) -> dict[str, 
         return sorted({int(f) for f in frames[at.astype(int)]})
 
     return {
-        "J": [one_after_another(track, REACH)],
+        "J": [one_after_another(track, reach_along(track.case.session.stack.along))],
         "worst": [one_after_another(track, 0)],
         **{f"J, {reach:g}": [one_after_another(track, reach)] for reach in reaches},
         "at once": [corrected_ious(track, worst)],

@@ -11,7 +11,7 @@ from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2._qt.panels.status import RemedyButton
 from napari_sam2._qt.timeline.source import session_review
 from napari_sam2.analysis.agreement import return_tracks
-from napari_sam2.analysis.review import TrackReview, worst_unreviewed
+from napari_sam2.analysis.review import TrackReview, reach_along, worst_unreviewed
 from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.masks.scores import ScoreRow
@@ -103,7 +103,11 @@ class ReviewController(QObject):
         else:
             sync.prompt_layers.select(object_id)
         current, tracks = self._state.current, self._tracks(sync)
-        worst = [(s, t, f) for s, t in tracks if (f := worst_unreviewed(t)) is not None]
+        worst = [
+            (session, track, frame)
+            for session, track in tracks
+            if (frame := worst_unreviewed(track, reach_along(session.stack.along))) is not None
+        ]
         if not worst:
             done = f"All frames of object {current} are reviewed."
             missing = f"Object {current} has no mask yet. Click it, then propagate."

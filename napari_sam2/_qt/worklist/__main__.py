@@ -5,12 +5,13 @@ from pathlib import Path
 
 import napari
 
+from napari_sam2._qt.worklist.widget import show_worklist
+
 
 def main(path: Path) -> None:
     """Open a worklist in a new window, and return when napari is closed."""
     viewer = napari.Viewer()
-    _, widget = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2: worklist")
-    widget.open_list(path)
+    show_worklist(viewer).open_list(path)
     napari.run()
 
 

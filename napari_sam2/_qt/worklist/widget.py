@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari.viewer import Viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -25,15 +26,26 @@ from napari_sam2._qt.worklist.controller import UnsavedAnswer, WorklistControlle
 from napari_sam2._qt.worklist.table_model import WorklistTableModel
 from napari_sam2.session.worklist.items import ItemState
 
-if TYPE_CHECKING:
-    import napari
-
 _REFRESH_MS = 150
 """Milliseconds for which changes are collected before the table is refreshed."""
 _HEIGHT, _TABLE_HEIGHT, _COMMANDS_WIDTH = 180, 90, 300
 """Height of the widget below the canvas; smallest height of the table, and width of the buttons."""
 _PLUGIN, _WIDGET = "napari-sam2", "Segment and track"
+_NAME = "SAM 2: worklist"
 _REPORTS = "Report of a batch (*.csv)"
+
+
+def show_worklist(viewer: Viewer) -> "WorklistWidget":
+    """Dock a worklist below the canvas, where there is most width, and return it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer.
+    """
+    widget = WorklistWidget(viewer)
+    viewer.window.add_dock_widget(widget, name=_NAME, area="bottom")
+    return widget
 
 
 class WorklistWidget(DockedWidget):
@@ -45,7 +57,7 @@ class WorklistWidget(DockedWidget):
         The viewer.
     """
 
-    def __init__(self, napari_viewer: "napari.Viewer") -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.controller = WorklistController(
@@ -61,7 +73,7 @@ class WorklistWidget(DockedWidget):
         self._placing = QTimer(self)
         self._placing.setSingleShot(True)
         self._placing.setInterval(0)
-        self._placing.timeout.connect(self._dock_at_bottom)
+        self._placing.timeout.connect(self._follow_dock)
         self.model = WorklistTableModel(self)
         self.place = elided(1)
         self.bar = QProgressBar()
@@ -155,27 +167,24 @@ class WorklistWidget(DockedWidget):
         return self._timer.stop, self._placing.stop, self.controller.close
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Choose the place in the window when the widget is shown for the first time."""
+        """Arrange the parts when the widget is shown for the first time."""
         super().showEvent(event)
         if not self._placed:
             self._placed = True
             self._placing.start()
 
-    def _dock_at_bottom(self) -> None:
-        """Move the dock below the canvas; beside another widget there is too little height.
-
-        napari docks the widgets of plugins on the right, whatever the manifest says.
-        """
+    def _follow_dock(self) -> None:
+        """Arrange the parts for the place of the dock, now and when it is moved."""
         window, dock = self.window(), self.parent()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parent()
         if dock is None or not isinstance(window, QMainWindow):
             return
         dock.dockLocationChanged.connect(self._fit_to)
-        if window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea:
-            window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+        area = window.dockWidgetArea(dock)
+        if area == Qt.DockWidgetArea.BottomDockWidgetArea:
             window.resizeDocks([dock], [_HEIGHT], Qt.Orientation.Vertical)
-        self._fit_to(window.dockWidgetArea(dock))
+        self._fit_to(area)
 
     def _fit_to(self, area: Qt.DockWidgetArea) -> None:
         """Put the buttons beside the table above or below the canvas, else below the table."""

@@ -74,7 +74,10 @@ def test_an_error_ends_the_steps(runner: StepRunner) -> None:
         yield
         raise ValueError("wrong")
 
+    failed: list[BaseException] = []
+    runner.failed.connect(failed.append)
     runner.run(steps())
     with pytest.raises(ValueError, match="wrong"):
         runner.finish()
     assert not runner.running
+    assert [str(error) for error in failed] == ["wrong"]

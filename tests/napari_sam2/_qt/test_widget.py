@@ -165,3 +165,19 @@ def test_a_dock_that_is_closed_while_its_panel_is_made_continues_later(
     half_made.attach()
     qtbot.waitUntil(lambda: half_made.loaded)
     qtbot.waitUntil(lambda: half_made.state.sync is not None)
+
+
+def test_a_part_that_cannot_be_made_is_shown_with_advice(half_made: Any) -> None:
+    def broken() -> Iterator[None]:
+        raise OSError("no more handles")
+        yield
+
+    half_made._steps.run(broken())
+    with pytest.raises(OSError, match="no more handles"):
+        half_made._steps.finish()
+    assert not half_made.loaded
+    assert "no more handles" in half_made._message.text()
+    assert not half_made._message.isHidden()
+    # The next access begins again.
+    assert half_made.panel is not None
+    assert half_made.loaded

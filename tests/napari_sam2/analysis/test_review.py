@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.analysis.review import REACH, Presence, TrackReview, worst_unreviewed
+from napari_sam2.analysis.review import Presence, TrackReview, reach_along, worst_unreviewed
 from napari_sam2.masks.mask import MaskOrigin, MaskStatus
 from napari_sam2.masks.scores import confidences
 from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
@@ -66,7 +66,7 @@ def test_agreement_lowers_the_confidence_of_its_frames():
     assert worst_unreviewed(checked) == 1
 
 
-@given(areas, st.sets(st.integers(0, 19)), st.sampled_from([0, REACH, 1]))
+@given(areas, st.sets(st.integers(0, 19)), st.sampled_from([0, reach_along("t"), 1]))
 def test_one_frame_after_the_other_is_shown_until_all_are_reviewed(sizes, locked, reach):
     rows = [
         score_row(f, a, 0.5 + 0.01 * f, status=MaskStatus.LOCKED if f in locked else MaskStatus(1))
@@ -94,11 +94,12 @@ def test_the_next_frame_is_not_beside_one_that_was_checked():
         rows[frame] = score_row(frame, 100, iou)
     chosen = []
     for _ in range(3):
-        chosen.append(worst_unreviewed(TrackReview.of(1, rows, 40, reviewed=chosen)))
+        chosen.append(worst_unreviewed(TrackReview.of(1, rows, 40, reviewed=chosen), 0.125))
     assert chosen == [20, 30, 21]
     by_prompt = TrackReview.of(1, rows, 40, prompted=[20])
-    assert worst_unreviewed(by_prompt) == 30
-    assert worst_unreviewed(by_prompt, reach=0) == 20
+    assert worst_unreviewed(by_prompt, 0.125) == 30
+    assert worst_unreviewed(by_prompt, reach_along("t")) == 30
+    assert worst_unreviewed(by_prompt, reach_along("z")) == 20
 
 
 def test_only_the_empty_frames_beside_the_masks_are_worth_a_look():

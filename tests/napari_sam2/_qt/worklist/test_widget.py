@@ -13,7 +13,7 @@ import tifffile
 from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2._qt.jobs import controller
-from napari_sam2._qt.worklist.widget import WorklistWidget
+from napari_sam2._qt.worklist.widget import WorklistWidget, show_worklist
 from napari_sam2.batch.outcomes import StackOutcome, StackState, write_reports
 from napari_sam2.core.errors import UserError
 from napari_sam2.images.stack import open_stack
@@ -33,8 +33,7 @@ class ListUser:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.list = WorklistWidget(driver.viewer)
-        self.dock = driver.viewer.window.add_dock_widget(self.list, name="SAM 2: worklist")
+        self.list = show_worklist(driver.viewer)
 
     def settle(self) -> None:
         """Wait until no stack is being opened, closed or saved, and no job is left."""
