@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 # Shapes in annotations are checked in these modules. Inner layers are left out: they are called
@@ -36,6 +37,10 @@ _CHECKED = (
 # Checked code would not be counted by SlipCover. The slow tests, without it, call all of it.
 if "SLIPCOVER_ENABLED" not in os.environ:
     install_import_hook([f"sam2_model.{name}" for name in _CHECKED], "beartype.beartype")
+
+# On a busy machine any example can take long; a test that hangs is ended by pytest-timeout.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 _MEMORY = Path("/dev/shm")
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -52,8 +52,9 @@ class _TrunkOutputs:
     def __init__(self) -> None:
         self._outputs: OrderedDict[tuple[str, bytes], list[Tensor]] = OrderedDict()
 
-    def attach(self, network: SAM2, weights: str) -> None:
+    def attach(self, network: SAM2, case: dict[str, Any]) -> None:
         """Let the trunk of a network take its output from here, if it is known."""
+        weights = json.dumps([case["variant"], case["weights"]], sort_keys=True)
         trunk = network.image_encoder.trunk
         compute = trunk.forward
 
@@ -85,8 +86,7 @@ def _replay(name: str) -> list[Any]:
         wanted = dict(stored)
     model = build_case(case)
     if case["kind"] == "video":
-        weights = json.dumps([case["variant"], case["weights"]], sort_keys=True)
-        _trunk_outputs.attach(model.network, weights)
+        _trunk_outputs.attach(model.network, case)
     return failures(protocol.compare(protocol.run(adapter, model, case), wanted), case)
 
 
@@ -113,6 +113,7 @@ def test_a_wrong_network_fails() -> None:
     with torch.no_grad():
         encoding = model.network.maskmem_tpos_enc
         encoding.copy_(encoding.roll(1, dims=0))
+    _trunk_outputs.attach(model.network, case)
     with np.load(GOLDEN / f"{name}.npz") as stored:
         wanted = dict(stored)
     assert failures(protocol.compare(protocol.run(adapter, model, case), wanted), case)

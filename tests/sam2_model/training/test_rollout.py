@@ -36,7 +36,7 @@ def losses_over(steps: int, run) -> list[float]:
 def test_one_batch_of_images_is_learnt() -> None:
     images = batch()
     totals = losses_over(
-        40, lambda r: r.images(images, PromptKind.POINT, 1, np.random.default_rng(0))
+        12, lambda r: r.images(images, PromptKind.POINT, 1, np.random.default_rng(0))
     )
     assert np.isfinite(totals).all()
     assert totals[-1] < 0.5 * totals[0]
@@ -45,7 +45,7 @@ def test_one_batch_of_images_is_learnt() -> None:
 def test_one_clip_is_learnt_absence_included() -> None:
     clips = batch(frames=4, absent=(2,))
     plan = ClipPlan(PromptKind.MASK)
-    totals = losses_over(30, lambda r: r.clip(clips, plan, np.random.default_rng(0)))
+    totals = losses_over(12, lambda r: r.clip(clips, plan, np.random.default_rng(0)))
     assert np.isfinite(totals).all()
     assert totals[-1] < 0.6 * totals[0]
 
