@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from functools import cache
 from inspect import signature
 from pathlib import Path
@@ -96,7 +96,11 @@ class SharedViewers:
             self._patch_napari(QWidget)
         options = {"show": False, "show_welcome_screen": False}
         known = signature(Viewer).parameters
-        viewer = Viewer(**{name: value for name, value in options.items() if name in known})
+        # A test with an application of its own, in between, lets napari forget that this one has
+        # the commands of all plugins already.
+        registered = patch("napari.plugins._initialize_plugins") if self._viewers else nullcontext()
+        with registered:
+            viewer = Viewer(**{name: value for name, value in options.items() if name in known})
         viewer.window._qt_window.setStyleSheet("")
         QtViewer._instances.clear()  # Of these, ``make_napari_viewer`` finds its own ones only.
         return viewer
