@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from inspect import signature
 from pathlib import Path
@@ -96,14 +96,22 @@ class SharedViewers:
             self._patch_napari(QWidget)
         options = {"show": False, "show_welcome_screen": False}
         known = signature(Viewer).parameters
-        # A test with an application of its own, in between, lets napari forget that this one has
-        # the commands of all plugins already.
-        registered = patch("napari.plugins._initialize_plugins") if self._viewers else nullcontext()
-        with registered:
+        with self._commands_stay():
             viewer = Viewer(**{name: value for name, value in options.items() if name in known})
         viewer.window._qt_window.setStyleSheet("")
         QtViewer._instances.clear()  # Of these, ``make_napari_viewer`` finds its own ones only.
         return viewer
+
+    def _commands_stay(self) -> ExitStack:
+        """Keep the commands of the application for a second window.
+
+        A test with an application of its own, in between, lets napari forget that it has them.
+        """
+        stack = ExitStack()
+        if self._viewers:
+            stack.enter_context(patch("napari.plugins._initialize_plugins"))
+            stack.enter_context(patch("napari._qt.qt_main_window.init_qactions"))
+        return stack
 
     def _patch_napari(self, widget: type[Any]) -> None:
         """Do what ``make_napari_viewer`` does: an own application, no threads, no console."""
