@@ -281,7 +281,7 @@ def whole_labels(values: NDArray[Any]) -> NDArray[Any]:
     UserError
         If a value is NaN, infinite, negative or not a whole number.
     """
-    if values.dtype.kind in "bu" or not values.size:
+    if values.dtype.kind in ("b", "u") or not values.size:
         return values
     whole = values.dtype.kind == "i" or bool(np.all(values == np.rint(values)))
     if not whole or values.min() < 0 or not np.isfinite(values.max()):

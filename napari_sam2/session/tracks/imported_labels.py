@@ -49,7 +49,7 @@ def check_label_stack(labels: Stack, stack: Stack) -> None:
             f"{stack.label_axes} and {stack.label_shape}. Give the image of these labels, or name "
             "the axes."
         )
-    if labels.dtype.kind in "bu":
+    if labels.dtype.kind in ("b", "u"):
         return
     lengths = zip(labels.label_axes.lower(), labels.label_shape, strict=True)
     for index in product(*(range(n) for axis, n in lengths if axis not in labels.plane)):
