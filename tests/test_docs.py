@@ -44,7 +44,14 @@ def has_code(page: Path) -> bool:
 
 PAGES = [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if has_code(page)]
 RUN_HERE = [page for page in PAGES if page.name != "real-data.md"]
-SLOW = ("cluster.md", "ct-volumes.md", "every-cell.md", "objects-like-one.md", "text-in-a-video.md")
+SLOW = (
+    "cluster.md",
+    "ct-volumes.md",
+    "every-cell.md",
+    "objects-like-one.md",
+    "scripting.md",
+    "text-in-a-video.md",
+)
 """Pages that take long or start other processes."""
 TEXT_PAGE = "text-in-a-video.md"
 """The page whose commands have a text model."""

@@ -159,6 +159,7 @@ def test_names_and_dtypes_of_precisions() -> None:
             resolve_precision(wanted, "cpu")
 
 
+@pytest.mark.slow
 def test_mixed_keeps_float32_weights() -> None:
     exact = released("tiny", 512)
     pixels = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(0))

@@ -11,6 +11,7 @@ from tests.benchmarks.speed import __main__ as benchmark
 from tests.benchmarks.speed import timing
 
 
+@pytest.mark.slow
 def test_a_small_case_gives_a_table_and_a_chart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

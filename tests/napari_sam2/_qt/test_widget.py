@@ -117,6 +117,7 @@ def test_a_failed_import_is_shown_with_advice(
     next(docked, None)
 
 
+@pytest.mark.slow
 @pytest.mark.smoke
 def test_opening_imports_nothing_heavy_in_the_thread_of_the_window() -> None:
     done = subprocess.run(

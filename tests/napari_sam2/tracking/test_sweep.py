@@ -87,6 +87,7 @@ def test_forty_nuclei_take_at_most_twenty_encodings_a_frame_and_read_only_window
         assert iou(session.labels.read((7,)) == object_id, disc(path[7])) > 0.85
 
 
+@pytest.mark.slow
 def test_clicks_on_neighbors_share_encodings():
     paths = nuclei(3)
     data = movie((2048, 2048), paths, radius=12)
