@@ -51,6 +51,7 @@ SLOW = (
     "objects-like-one.md",
     "scripting.md",
     "text-in-a-video.md",
+    "volumes-over-time.md",
 )
 """Pages that take long or start other processes."""
 TEXT_PAGE = "text-in-a-video.md"

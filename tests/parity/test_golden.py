@@ -28,9 +28,10 @@ SIZES = {"t": "tiny", "s": "small", "b+": "base_plus", "l": "large"}
 
 
 def _is_fast(name: str) -> bool:
-    """Return whether a case takes few seconds and no faster case covers the same code."""
+    """Return whether a case takes few seconds, and other tests do not cover the same code."""
     small = CASES[name].get("options", {}).get("image_size") == 256
     covered = ("long", "fp32mem", "s20", "track2", "b21", "crops", "reverse_mid", "box_then_click")
+    covered += ("occluded", "clear_and_remove")
     return small and not any(part in name for part in covered)
 
 

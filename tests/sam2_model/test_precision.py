@@ -68,7 +68,7 @@ def test_bfloat16_video_runs() -> None:
     assert all(torch.isfinite(found.logits).all() for found in session.propagate())
 
 
-@pytest.mark.parametrize("size", [32, 96, 224, 512])
+@pytest.mark.parametrize("size", [32, 96, 224, pytest.param(512, marks=pytest.mark.slow)])
 def test_any_multiple_of_32_works(size: int) -> None:
     model = released("tiny", size)
     session = VideoPredictor(model).start(clip(2))

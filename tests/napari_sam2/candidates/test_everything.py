@@ -64,6 +64,7 @@ def test_every_object_of_a_small_plane_is_found_in_one_view() -> None:
     assert predictor.calls["encode"] == 1
 
 
+@pytest.mark.slow
 def test_small_objects_of_a_large_plane_are_found_in_tiles() -> None:
     labels, predictor = disks((512, 640), 9, 64), FakePredictor()
     views: list[tuple[int, int]] = []

@@ -27,9 +27,8 @@ def weights(model: SAM2) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.state_dict().values()])
 
 
-@pytest.mark.parametrize(
-    "method", [Method.MUON, pytest.param(Method.ADAMW, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [Method.MUON, Method.ADAMW])
 def test_an_interrupted_run_ends_bit_for_bit_like_an_unbroken_one(
     method: Method, tmp_path: Path
 ) -> None:
