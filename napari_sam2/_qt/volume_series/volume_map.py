@@ -5,22 +5,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPen
+from qtpy.QtWidgets import QWidget
 
+from napari_sam2._qt.timeline.chart import CURSOR, Chart
 from napari_sam2._qt.timeline.painter import MARGIN, TimelineColors
 from napari_sam2._qt.volume_series.map_model import MapScale, Plane, VolumeMapModel
 
 _HEIGHT, _LABEL = 110, 12
-_CURSOR, _LOST = QColor(70, 150, 210), QColor(226, 60, 60)
+_LOST = QColor(226, 60, 60)
 _MARK = 3.0
 """Largest radius of the mark of a prompt, in pixels."""
 _GRID = 5
 """Smallest width and height of a plane with lines around it, in pixels."""
 
 
-class VolumeMap(QWidget):
+class VolumeMap(Chart):
     """Shows a :class:`VolumeMapModel`: columns are time points, rows are depths.
 
     The color of a plane is the confidence of its mask, red where the object is lost, and hatched
@@ -37,12 +38,7 @@ class VolumeMap(QWidget):
     """The user wants to see a plane (t, z)."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("sam2_volume_map")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumSize(100, 60)
-        self._picture: QPixmap | None = None
+        super().__init__("sam2_volume_map", _HEIGHT, parent)
         self._model = VolumeMapModel(1, 1)
 
     @property
@@ -52,24 +48,23 @@ class VolumeMap(QWidget):
 
     def show_model(self, model: VolumeMapModel) -> None:
         """Show other values."""
-        self._model, self._picture = model, None
+        self._model = model
         of = f" of object {model.object_id}" if model.object_id else ""
-        self.setAccessibleName(f"Map over time and depth{of}")
-        self._describe()
+        self.show_values(f"Map over time and depth{of}")
 
     def show_plane(self, plane: Plane) -> None:
         """Move the cursor to a plane."""
         if plane != self._model.shown:
             self._model = replace(self._model, shown=plane)
-            self._describe()
+            self.show_cursor()
 
-    def _describe(self) -> None:
-        self.setAccessibleDescription(self._model.text(self._model.shown))
-        self.update()
+    def shown_text(self) -> str:
+        """Return the state of the shown plane in words."""
+        return self._model.text(self._model.shown)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """Return a size that fits a dock."""
-        return QSize(300, _HEIGHT)
+    def text_at(self, x: float, y: float) -> str:
+        """Return the state of the plane at a position in words."""
+        return self._model.text(self.plane_at(x, y))
 
     @property
     def _plot(self) -> QRectF:
@@ -95,26 +90,14 @@ class VolumeMap(QWidget):
         left, top = plot.left() + columns.start / ratio, plot.top() + rows.start / ratio
         return QRectF(left, top, len(columns) / ratio, len(rows) / ratio)
 
-    def paintEvent(self, event: Any) -> None:  # noqa: N802
-        """Draw the map, which is kept until it changes, and the cursor."""
-        if self._picture is None:
-            self._picture = self._drawn()
-        painter = QPainter(self)
-        painter.drawPixmap(0, 0, self._picture)
-        painter.setPen(QPen(_CURSOR, 2))
+    def draw_cursor(self, painter: QPainter) -> None:
+        """Mark the plane that the viewer shows."""
+        painter.setPen(QPen(CURSOR, 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(self.rect_of(self._model.shown).adjusted(-1, -1, 1, 1))
-        if self.hasFocus():
-            painter.setPen(QPen(_CURSOR, 1, Qt.PenStyle.DotLine))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.end()
 
-    def _drawn(self) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        picture = QPixmap(self.size() * ratio)
-        picture.setDevicePixelRatio(ratio)
-        picture.fill(Qt.GlobalColor.transparent)
-        painter, colors = QPainter(picture), TimelineColors.of(self.palette())
+    def draw(self, painter: QPainter, colors: TimelineColors) -> None:
+        """Draw the planes, the marks and the axes."""
         plot = self._plot
         painter.fillRect(plot, QBrush(colors.mixed(0.35), Qt.BrushStyle.BDiagPattern))
         pixels = self._pixels(colors)
@@ -124,8 +107,6 @@ class VolumeMap(QWidget):
         self._draw_grid(painter, colors)
         self._draw_marks(painter, colors)
         self._draw_axes(painter, colors)
-        painter.end()
-        return picture
 
     def _pixels(self, colors: TimelineColors) -> NDArray[np.uint8]:
         """Return (height, width, 4) colors of the planes; transparent where not computed."""
@@ -177,35 +158,9 @@ class VolumeMap(QWidget):
         text = f"{self._model.n_times} time points, {self._model.depth} planes each"
         painter.drawText(right, Qt.AlignmentFlag.AlignRight, text)
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802
-        """Draw again in the new size."""
-        self._picture = None
-
-    def changeEvent(self, event: Any) -> None:  # noqa: N802
-        """Draw again in the new theme."""
-        self._picture = None
-        self.update()
-        super().changeEvent(event)
-
-    def event(self, event: Any) -> bool:
-        """Show the state of the plane under the pointer as the tooltip."""
-        kind = event.type()
-        if kind == QEvent.Type.ToolTip:
-            text = self._model.text(self.plane_at(event.pos().x(), event.pos().y()))
-            QToolTip.showText(event.globalPos(), text, self)
-            return True
-        if kind.name == "DevicePixelRatioChange":
-            self._picture = None
-        return bool(super().event(event))
-
-    def mousePressEvent(self, event: Any) -> None:  # noqa: N802
-        """Choose the plane under the pointer."""
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._choose(self.plane_at(event.position().x(), event.position().y()))
-
-    def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802
-        """Choose the plane under the pointer while the button is held."""
-        self.mousePressEvent(event)
+    def choose_at(self, x: float, y: float) -> None:
+        """Show the plane at a position of the widget."""
+        self._choose(self.plane_at(x, y))
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802
         """Choose a plane by the arrow keys: time to the left and right, depth up and down."""
