@@ -1,4 +1,4 @@
-"""The file of a worklist: where the work stopped, and what sessions do not tell."""
+"""The file of a worklist: the open stack, and the files to which labels were saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that goes on by itself after its worker was lost."""
+"""A run that resumes by itself after its worker was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user is asked what to do when the disk is full, and the session goes on meanwhile."""
+"""The user is asked what to do when the disk is full, and the session continues in memory."""
 
 from __future__ import annotations
 
