@@ -28,10 +28,10 @@ from napari_sam2._qt.panels.objects import ObjectPanel
 from napari_sam2._qt.panels.refinement import RefinementPanel
 from napari_sam2._qt.panels.status import GettingStartedHint, StatusPanel, lasting_states
 from napari_sam2._qt.panels.tools import ToolPanel
-from napari_sam2._qt.unsaved_work.session_saving import SessionSaving
-from napari_sam2._qt.unsaved_work.unsaved_guard import UnsavedGuard
 from napari_sam2._qt.steps import run_at_once
 from napari_sam2._qt.timeline.panel import TimelinePanel
+from napari_sam2._qt.unsaved_work.session_saving import SessionSaving
+from napari_sam2._qt.unsaved_work.unsaved_guard import UnsavedGuard
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference.model_catalog import HubCatalog, ModelCatalog, ModelChoice
 from napari_sam2.viewer.guidance import WorkflowState, next_step
