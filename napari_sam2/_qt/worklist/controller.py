@@ -14,8 +14,9 @@ from napari_sam2._qt.worklist.open_list import OpenWorklist
 from napari_sam2._qt.worklist.steps import WaitingStep
 from napari_sam2.core.errors import UserError
 from napari_sam2.session.worklist.items import ItemState, WorklistItem, WorklistRow
+from napari_sam2.viewer.contributions.reader import add_images
 from napari_sam2.viewer.layer_sync import LayerSync
-from napari_sam2.viewer.worklist.item_layers import add_item_layers, remove_item_layers
+from napari_sam2.viewer.worklist.item_layers import remove_item_layers
 
 
 class UnsavedAnswer(Enum):
@@ -247,7 +248,7 @@ class WorklistController(QObject):
     def _refuses(self) -> bool:
         """Return whether no stack can be opened or closed now, and tell why."""
         if self._state.running is not None:
-            self.notice.emit("A run is going on. Stop it, or wait for its end, then go on.")
+            self.notice.emit("A run is in progress. Stop it, or wait until it ends, and try again.")
             return True
         return self._is_busy()
 
@@ -308,7 +309,7 @@ class WorklistController(QObject):
             self.notice.emit(f"{item.name} is not opened: {row.progress.problem}")
             return
         try:
-            self._images = add_item_layers(self._viewer, item.image, self._list.session(item))
+            self._images = add_images(self._viewer, item.image, self._list.session(item))
         # Readers of other projects raise errors of any kind for damaged files.
         except Exception as error:
             self._fail(str(error) if isinstance(error, UserError) else f"{error!r}")

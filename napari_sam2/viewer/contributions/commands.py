@@ -41,14 +41,9 @@ def open_image(viewer: "napari.viewer.Viewer", path: str | Path) -> "list[napari
     UserError
         If the image cannot be opened.
     """
-    from napari_sam2.viewer.contributions.reader import read
+    from napari_sam2.viewer.contributions.reader import add_images
 
-    added: list[napari.layers.Image] = []
-    plain = getattr(viewer, "__wrapped__", viewer)
-    for data, options, _ in read(str(path)):
-        layers = plain.add_image(data, **options)
-        added += layers if isinstance(layers, list) else [layers]
-    return added
+    return add_images(getattr(viewer, "__wrapped__", viewer), str(path))
 
 
 def start_session(

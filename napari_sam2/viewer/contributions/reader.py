@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_sam2.images.readers.base import LazyArray
@@ -33,12 +35,31 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     return read
 
 
-def read(path: str) -> list[LayerData]:
+def add_images(viewer: Any, path: str, session: Path | None = None) -> list[Image]:
+    """Open a file, a folder or a URL as layers of a viewer, and return them.
+
+    Parameters and errors are those of :func:`read`.
+    """
+    added: list[Image] = []
+    for data, options, _ in read(path, session):
+        layers = viewer.add_image(data, **options)
+        added += layers if isinstance(layers, list) else [layers]
+    return added
+
+
+def read(path: str, session: Path | None = None) -> list[LayerData]:
     """Open a file or folder as image layers, one for each channel, lazily and calibrated.
 
     The axes have the order time, depth, row, column, whatever their order in the file. Contrast
     limits and colors are those that the model is shown by the command line. Notes about what was
     assumed or left out are shown as notifications, and again when a session begins on a layer.
+
+    Parameters
+    ----------
+    path : str
+        A file, a folder or a URL.
+    session : Path or None
+        The folder of the session that the widget continues on these layers; None for none.
 
     Returns
     -------
@@ -54,6 +75,7 @@ def read(path: str) -> list[LayerData]:
     from napari.utils.notifications import show_info
 
     from napari_sam2.images.stack import open_stack
+    from napari_sam2.viewer.image_layers import SESSION_PATH
     from napari_sam2.viewer.layers.opened_file import METADATA_KEY, OpenedFile
 
     stack = open_stack(path)
@@ -70,6 +92,8 @@ def read(path: str) -> list[LayerData]:
         "multiscale": len(levels) > 1,
         "metadata": {METADATA_KEY: OpenedFile(str(path), notes)},
     }
+    if session is not None:
+        options["metadata"][SESSION_PATH] = str(session)
     if channel == "S":
         return [(data, {**options, "rgb": True}, "image")]
     options |= appearance

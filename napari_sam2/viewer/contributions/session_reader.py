@@ -36,14 +36,9 @@ def read_session(path: str) -> list[LayerData]:
     from napari_sam2.session.storage.session_folder import read_description
     from napari_sam2.session.storage.session_image import image_path
     from napari_sam2.viewer.contributions.reader import read
-    from napari_sam2.viewer.image_layers import SESSION_PATH
 
     folder = session_folder_of(Path(path))
     if folder != Path(path):
         show_info(f"The session was unpacked into {folder}.")
     source = image_path(folder, read_description(folder))
-    session = {SESSION_PATH: str(folder)}
-    return [
-        (data, {**options, "metadata": {**options["metadata"], **session}}, kind)
-        for data, options, kind in read(str(source))
-    ]
+    return read(str(source), folder)

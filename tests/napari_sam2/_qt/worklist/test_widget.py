@@ -217,7 +217,7 @@ def test_no_stack_is_opened_during_a_run(user: ListUser, stacks: Path, slow: Any
     user.driver.until(lambda: user.driver.widget.state.running is not None)
     user.list.controller.open("b.tif")
     user.list.save_and_next.click()
-    assert "A run is going on" in user.notice
+    assert "A run is in progress" in user.notice
     assert user.images == ["a.tif"]
     user.driver.controller.runs.stop()
     user.settle()
