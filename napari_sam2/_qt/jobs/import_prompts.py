@@ -70,7 +70,7 @@ class PromptImportJobs:
         self._state.changed.emit()
 
     def add_file(self, path: str) -> None:
-        """Add the prompts of a JSON or CSV file, of a series at all time points."""
+        """Add the prompts of a JSON or CSV file; along t and z, those of all time points."""
         sync = self._state.sync
         if sync is None:
             return
@@ -83,7 +83,7 @@ class PromptImportJobs:
             self._state.fault.emit(ErrorMessage.of(error))
 
     def save_file(self, path: Path) -> None:
-        """Write the prompts of the shown position to a JSON file, of a series those of all."""
+        """Write the prompts of the shown position, or along t and z of all, to a JSON file."""
         sync = self._state.sync
         if sync is None:
             return

@@ -240,13 +240,13 @@ class WorklistController(QObject):
         ]
 
     def _is_busy(self) -> bool:
-        """Return whether a stack is being opened, closed or saved, and tell so."""
+        """Return whether a stack is being opened, closed or saved; the user is told."""
         if self.busy:
             self.notice.emit("Wait until the stack is opened or saved.")
         return self.busy
 
     def _refuses(self) -> bool:
-        """Return whether no stack can be opened or closed now, and tell why."""
+        """Return whether no stack can be opened or closed now; the user is told why."""
         if self._state.running is not None:
             self.notice.emit("A run is in progress. Stop it, or wait until it ends, and try again.")
             return True
@@ -274,7 +274,7 @@ class WorklistController(QObject):
         try:
             record()
         except OSError as error:
-            self.notice.emit(f"The worklist cannot be saved: {error}.")
+            self.notice.emit(f"The worklist is not saved, only the sessions are: {error}.")
 
     def _idle(self) -> bool:
         return self._widget is None or bool(self._widget.controller.idle)

@@ -104,7 +104,7 @@ def _unknown(session: Path, error: sqlite3.Error) -> SessionProgress:
     if _is_busy(error):
         problem = f"{session.name} is in use. Close it in the other window or program first."
         return SessionProgress(in_use=True, problem=problem)
-    return SessionProgress(problem=f"{session.name} cannot be read: {error}.")
+    return SessionProgress(problem=f"{session.name} cannot be read: {error}. Check its files.")
 
 
 class SavedSessions:

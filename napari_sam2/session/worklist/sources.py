@@ -129,7 +129,7 @@ def _rows(report: Path) -> list[dict[str, str]]:
                 )
             rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{report} cannot be read: {error}.") from error
+        raise UserError(f"{report} cannot be read: {error}. Check the file.") from error
     if any(row[name] is None for row in rows for name in _COLUMNS):
         raise UserError(f"{report} is cut off. Run the batch again with --resume.")
     return rows

@@ -91,7 +91,7 @@ def _with_saved(found: Worklist, file: Path) -> Worklist:
     if version != VERSION:
         raise UserError(
             f"{file} has version {version}; this napari-sam2 reads version {VERSION}. Update "
-            "napari-sam2, or delete the file to begin the list anew."
+            "napari-sam2, or delete the file to start a new list."
         )
     fields = node.fields(("version", "current", "items"))
     records: dict[str, ItemRecord] = {}
