@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sam2_model.modeling.attention.kernel import AttentionKernel
 from sam2_model.modeling.config import HieraConfig
-from sam2_model.modeling.layers import MLP, AttentionKernel, WeightCache
+from sam2_model.modeling.layers import CACHED_ROWS, MLP, WeightCache, add_by_rows
 
 _MLP_RATIO = 4
 _WINDOW_EMBED_SIDE = 8
-_MLP_ROWS = 4096
 
 
 def partition(
@@ -114,13 +114,7 @@ class MultiScaleBlock(nn.Module):
         if self.pooled:
             skip = halve(skip)
         x = skip + self._attend(normed, (skip.shape[1], skip.shape[2])).to(exact)
-        if torch.is_grad_enabled() or x.device.type != "cpu":
-            mixed: Tensor = self.mlp(self.norm2(x).to(coarse))
-            return x + mixed.to(exact)
-        # Hidden features that fit into the cache of a CPU are several times as fast.
-        for rows in x.view(-1, x.shape[-1]).split(_MLP_ROWS):
-            rows += self.mlp(self.norm2(rows).to(coarse))
-        return x
+        return add_by_rows(x, lambda rows: self.mlp(self.norm2(rows).to(coarse)))
 
     def _attend(self, x: Tensor, size_out: tuple[int, int]) -> Tensor:
         if self.window in (0, x.shape[1]):
@@ -139,6 +133,9 @@ class PatchEmbed(nn.Module):
 
     def forward(self, pixels: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b s4 s4 dim"]:
         """Map (B, 3, S, S) to (B, S/4, S/4, dim)."""
+        if pixels.device.type == "cpu":
+            # Measured to be several times as fast in bfloat16, and the result needs no copy.
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
         out: Tensor = self.proj(pixels)
         return out.permute(0, 2, 3, 1)
 
@@ -171,7 +168,7 @@ class Hiera(nn.Module):
         count: tuple[int, int] | None = None
         for number, block in enumerate(self.blocks):
             x, count = _arranged(x, count, self.windows[number])
-            x = block(x)
+            x = block(x) if count is None else _by_windows(block, x)
             if number in self.stage_ends:
                 grid, _ = _arranged(x, count, 0)
                 features.append(grid.permute(0, 3, 1, 2))
@@ -188,6 +185,17 @@ class Hiera(nn.Module):
         tiles = side // _WINDOW_EMBED_SIDE
         tiled = self.pos_embed_window.tile(1, 1, tiles, tiles)
         return (background + tiled).permute(0, 2, 3, 1)
+
+
+def _by_windows(block: nn.Module, windows: Tensor) -> Tensor:
+    """Return a block's result for windows (N, side, side, C), which do not depend on each other.
+
+    On a CPU without gradients few are computed at a time, so that features stay in its cache.
+    """
+    if torch.is_grad_enabled() or windows.device.type != "cpu":
+        return torch.as_tensor(block(windows))
+    count = max(1, CACHED_ROWS // windows.shape[1] ** 2)
+    return torch.cat([block(some) for some in windows.split(count)])
 
 
 def _arranged(

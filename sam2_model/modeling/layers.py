@@ -11,16 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sam2_model.precision import has_amx
-
 T = TypeVar("T")
 
-_LARGE_PAIRS = 2**20
-_TILED_PAIRS = 2**18
-_TILE_PAIRS = 2**23
-_MIN_TILE_ROWS = 64
-_BLOCK_QUERIES = 1024
-_BLOCK_KEYS = 512
+CACHED_ROWS = 4096
 
 
 class WeightCache(Generic[T]):
@@ -95,120 +88,19 @@ class MLP(nn.Module):
         return out
 
 
-class AttentionKernel(nn.Module):
-    """Scaled dot-product attention; large calls may have another dtype and another order.
+def add_by_rows(
+    x: Float[Tensor, "*b c"], branch: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "*b c"]:
+    """Return ``x + branch(x)`` of a function of single tokens; ``x`` (..., C) may be overwritten.
 
-    Attributes
-    ----------
-    large_dtype : torch.dtype or None
-        Dtype of calls with at least 2**20 pairs of a query and a key; None for the dtype of the
-        queries.
+    On a CPU without gradients some tokens are computed at a time: hidden features that fit into
+    its cache are several times as fast.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.large_dtype: torch.dtype | None = None
-
-    def forward(
-        self,
-        q: Float[Tensor, "b heads nq c"],
-        k: Float[Tensor, "b heads nk c"],
-        v: Float[Tensor, "b heads nk c_v"],
-    ) -> Float[Tensor, "b heads nq c_v"]:
-        """Attend (B, heads, Nq, C) to (B, heads, Nk, C); the result has the dtype of ``q``."""
-        exact = q.dtype
-        if self.large_dtype is not None and _is_large(q, k):
-            q, k, v = (t.to(self.large_dtype) for t in (q, k, v))
-        narrow = v.shape[-1] < q.shape[-1]
-        if self.is_tiled(q, k, narrow_values=narrow):
-            return tiled_attention(q, k, v).to(exact)
-        if _by_products(q, q.dtype):
-            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-            return torch.as_tensor(scores.softmax(-1) @ v)
-        return F.scaled_dot_product_attention(q, k, v).to(exact)
-
-    def is_tiled(self, q: Tensor, k: Tensor, *, narrow_values: bool) -> bool:
-        """Return whether a call uses :func:`tiled_attention`.
-
-        PyTorch's kernel was measured to take 1.5 to 2.5 times as long in bfloat16 on CPUs without
-        AMX, and 1.3 times as long in float32 for values of 64 channels and queries of 256. It is
-        the faster one elsewhere.
-        """
-        if torch.is_grad_enabled() or q.device.type != "cpu":
-            return False
-        if q.shape[-2] * k.shape[-2] < _TILED_PAIRS:
-            return False
-        dtype = self.large_dtype if self.large_dtype and _is_large(q, k) else q.dtype
-        return _by_products(q, dtype) or (narrow_values and dtype == torch.float32)
-
-
-def _by_products(q: Tensor, dtype: torch.dtype) -> bool:
-    """Return whether products of matrices are faster than PyTorch's kernel of attention."""
-    half = dtype == torch.bfloat16
-    return half and q.device.type == "cpu" and not torch.is_grad_enabled() and not has_amx()
-
-
-def _is_large(q: Tensor, k: Tensor) -> bool:
-    return q.shape[-2] * k.shape[-2] >= _LARGE_PAIRS
-
-
-def tiled_attention(
-    q: Float[Tensor, "b heads nq c"],
-    k: Float[Tensor, "b heads nk c"],
-    v: Float[Tensor, "b heads nk c_v"],
-) -> Float[Tensor, "b heads nq c_v"]:
-    """Attend (B, heads, Nq, C) to (B, heads, Nk, C), some queries at a time, on a CPU."""
-    if q.dtype == torch.float32:
-        return _blocked_attention(q, k, v)
-    queries, keys = q.shape[-2], k.shape[-2]
-    rows = min(queries, max(_MIN_TILE_ROWS, _TILE_PAIRS // keys))
-    scores, weights = q.new_empty(2, rows, keys)
-    out = q.new_empty(*q.shape[:-1], v.shape[-1])
-    scaled = (q * q.shape[-1] ** -0.5).flatten(0, 1)
-    pairs = zip(scaled, k.flatten(0, 1), v.flatten(0, 1), out.flatten(0, 1), strict=True)
-    for some_q, some_k, some_v, some_out in pairs:
-        keys_first = some_k.t()
-        for part, result in zip(some_q.split(rows), some_out.split(rows), strict=True):
-            score, weight = scores[: len(part)], weights[: len(part)]
-            torch.mm(part, keys_first, out=score)
-            torch.softmax(score, dim=-1, out=weight)
-            torch.mm(weight, some_v, out=result)
-    return out
-
-
-def _blocked_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Do what :func:`tiled_attention` does, with blocks of keys too, that fit into a CPU's cache.
-
-    In bfloat16 the sums over blocks would be rounded. Source: Milakov and Gimelshein 2018, online
-    softmax.
-    """
-    out = q.new_empty(*q.shape[:-1], v.shape[-1])
-    scaled = (q * q.shape[-1] ** -0.5).flatten(0, 1)
-    for some_q, some_k, some_v, some_out in zip(
-        scaled, k.flatten(0, 1), v.flatten(0, 1), out.flatten(0, 1), strict=True
-    ):
-        blocks = list(zip(some_k.split(_BLOCK_KEYS), some_v.split(_BLOCK_KEYS), strict=True))
-        queries = some_q.split(_BLOCK_QUERIES), some_out.split(_BLOCK_QUERIES)
-        for part, result in zip(*queries, strict=True):
-            _attend_blocks(part, blocks, result)
-    return out
-
-
-def _attend_blocks(q: Tensor, blocks: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
-    """Write the attention of scaled queries (Nq, C) to blocks of keys and values to ``out``."""
-    buffer = q.new_empty(len(q) * _BLOCK_KEYS)
-    largest = q.new_full((len(q), 1), -torch.inf)
-    total = torch.zeros_like(largest)
-    out.zero_()
-    for keys, values in blocks:
-        weights = buffer[: len(q) * len(keys)].view(len(q), len(keys))
-        torch.mm(q, keys.t(), out=weights)
-        before, largest = largest, torch.maximum(largest, weights.amax(1, keepdim=True))
-        weights.sub_(largest).exp_()
-        shrunk = (before - largest).exp_()
-        total.mul_(shrunk).add_(weights.sum(1, keepdim=True))
-        out.mul_(shrunk).addmm_(weights, values)
-    out.div_(total)
+    if torch.is_grad_enabled() or x.device.type != "cpu":
+        return x + branch(x).to(x.dtype)
+    for rows in x.view(-1, x.shape[-1]).split(CACHED_ROWS):
+        rows += branch(rows)
+    return x
 
 
 def upsample(x: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c h2 w2"]:

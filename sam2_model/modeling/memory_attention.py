@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sam2_model.modeling.config import SAM2Config
+from sam2_model.modeling.layers import add_by_rows
 from sam2_model.modeling.position_encoding import rope_table, rotate, rotate_
 from sam2_model.modeling.transformer import Attention
 
@@ -54,15 +55,18 @@ class RoPEAttention(Attention):
         unrotated: int = 0,
     ) -> Float[Tensor, "b nq dim"]:
         """Attend (B, Nq, dim) to (B, Nk, kv_dim); the last ``unrotated`` keys have no position."""
-        q, k = self.q_proj(q), self.k_proj(k)
         rotated = k.shape[1] - unrotated
         # Gradients need the old values, and MPS has no complex numbers.
         if torch.is_grad_enabled() or q.device.type == "mps":
+            q, k = self.q_proj(q), self.k_proj(k)
             q = rotate(q, table)
             k = torch.cat((rotate(k[:, :rotated], table), k[:, rotated:]), dim=1)
         else:
-            rotate_(q, table)
-            rotate_(k[:, :rotated], table)
+            # Adding the bias of a large linear layer in the layer would take a copy.
+            q, k = F.linear(q, self.q_proj.weight), F.linear(k, self.k_proj.weight)
+            rotate_(q, table, self.q_proj.bias)
+            rotate_(k[:, :rotated], table, self.k_proj.bias)
+            k[:, rotated:] += self.k_proj.bias
         narrow = v.shape[-1] < q.shape[-1]
         if narrow and self.kernel.is_tiled(q, k, narrow_values=True):
             # Weights of attention sum to 1, so values can be projected after they are averaged.
@@ -97,8 +101,12 @@ class MemoryAttentionLayer(nn.Module):
         normed = self.norm1(x)
         x = x + self.self_attn(normed, normed, normed, table)
         x = x + self.cross_attn_image(self.norm2(x), keys, memory, table, pointers)
+        return add_by_rows(x, self._mixed)
+
+    def _mixed(self, x: Tensor) -> Tensor:
+        """Return the MLP's output (..., d_model) for tokens (..., d_model)."""
         inner = F.relu(self.linear1(self.norm3(x)), inplace=not torch.is_grad_enabled())
-        return x + self.linear2(inner)
+        return torch.as_tensor(self.linear2(inner))
 
 
 class MemoryAttention(nn.Module):

@@ -133,14 +133,16 @@ def rotate(
     return rotated.flatten(-2)
 
 
-def rotate_(x: Float[Tensor, "b n c"], table: Float[Tensor, "2 side2 half"]) -> None:
-    """Do what :func:`rotate` does in place, by complex products in float32."""
-    factors = torch.complex(table[0], table[1])
+def rotate_(
+    x: Float[Tensor, "b n c"], table: Float[Tensor, "2 side2 half"], bias: Float[Tensor, " c"]
+) -> None:
+    """Do what :func:`rotate` does to ``x + bias`` in place, by complex products in float32."""
+    factors, offset = torch.complex(table[0], table[1]), bias.float()
     grids = x.unflatten(1, (-1, table.shape[1]))
     # Parts that fit into the cache of a CPU are several times as fast.
     parts = [grid for each in grids for grid in each] if x.device.type == "cpu" else [grids]
     for part in parts:
-        exact = part.float()
+        exact = part.add_(offset) if part.dtype == offset.dtype else part + offset
         torch.view_as_complex(exact.unflatten(-1, (-1, 2))).mul_(factors)
         if exact is not part:
             part.copy_(exact)

@@ -10,10 +10,11 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from sam2_model.device import out_of_memory_advice
+from sam2_model.modeling.attention.kernel import AttentionKernel
 from sam2_model.modeling.config import SAM2Config, Version
 from sam2_model.modeling.features import Features
 from sam2_model.modeling.image_encoder import ImageEncoder
-from sam2_model.modeling.layers import MLP, AttentionKernel, upsample
+from sam2_model.modeling.layers import MLP, upsample
 from sam2_model.modeling.mask_decoder import DecodedMasks, MaskDecoder, single_mask
 from sam2_model.modeling.memory_attention import MemoryAttention, MemoryTokens
 from sam2_model.modeling.memory_encoder import MemoryEncoder

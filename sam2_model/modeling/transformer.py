@@ -5,7 +5,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sam2_model.modeling.layers import MLP, AttentionKernel
+from sam2_model.modeling.attention.kernel import AttentionKernel
+from sam2_model.modeling.layers import MLP
 
 
 class Attention(nn.Module):

@@ -113,9 +113,10 @@ def test_rotation_in_place_reaches_the_leading_keys_of_all_objects(
     dtype: torch.dtype, error: float
 ) -> None:
     table = rope_table(16, 3, torch.device("cpu"))
-    keys = torch.randn(3, 2 * 9 + 4, 16).to(dtype)
-    wanted = torch.cat((rotate(keys[:, :18].float(), table), keys[:, 18:].float()), dim=1)
-    rotate_(keys[:, :18], table)
+    keys, bias = torch.randn(3, 2 * 9 + 4, 16).to(dtype), torch.randn(16).to(dtype)
+    rotated = rotate(keys[:, :18].float() + bias.float(), table)
+    wanted = torch.cat((rotated, keys[:, 18:].float()), dim=1)
+    rotate_(keys[:, :18], table, bias)
     torch.testing.assert_close(keys.float(), wanted, rtol=error, atol=error)
 
 

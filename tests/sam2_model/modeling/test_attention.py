@@ -6,7 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sam2_model.modeling.layers import AttentionKernel, tiled_attention
+from sam2_model.modeling.attention import kernel
+from sam2_model.modeling.attention.kernel import AttentionKernel
+from sam2_model.modeling.attention.tiles import offset_attention, tiled_attention
 from sam2_model.modeling.memory_attention import RoPEAttention
 from sam2_model.modeling.position_encoding import rope_table
 
@@ -41,6 +43,40 @@ def test_attention_in_blocks_has_exact_weights_for_scores_of_any_size() -> None:
     usual = F.scaled_dot_product_attention(q.float(), k.float(), v.float())
     assert torch.isfinite(found).all()
     assert _error(found, wanted) <= 1.1 * _error(usual, wanted)
+
+
+@pytest.mark.parametrize("channels", [8, 16])
+def test_attention_with_offsets_is_more_exact_than_with_rounded_scores(channels: int) -> None:
+    q, k, v = _inputs(channels, torch.bfloat16)
+    # Scores up to 60, whose rounding to bfloat16 changes weights by a tenth.
+    q = q * 4
+    exact = F.scaled_dot_product_attention(q.double(), k.double(), v.double())
+    found = offset_attention(q, k, v)
+    assert found.dtype == torch.bfloat16
+    assert _error(found, exact) < 0.6 * _error(tiled_attention(q, k, v), exact)
+
+
+def test_scores_far_above_those_of_the_sample_are_computed_otherwise() -> None:
+    q, k, v = _inputs(8, torch.bfloat16)
+    # The sample has every 273rd key, which this one is not.
+    k[:, :, 1] = 200 * q[:, :, 0]
+    found = offset_attention(q, k, v)
+    wanted = F.scaled_dot_product_attention(q.double(), k.double(), v.double())
+    torch.testing.assert_close(found[:, :, 0].double(), v[:, :, 1].double())
+    torch.testing.assert_close(found.double(), wanted, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize(("amx", "order"), [(True, "offset_attention"), (False, "tiled_attention")])
+def test_the_order_depends_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, order: str
+) -> None:
+    q = torch.randn(1, 1, 2048, 16).bfloat16()
+    v = torch.randn(1, 1, 2048, 8).bfloat16()
+    monkeypatch.setattr(kernel, "has_amx", lambda: amx)
+    monkeypatch.setattr(kernel, order, lambda *_: v)
+    with torch.inference_mode():
+        found = AttentionKernel()(q, q, v)
+    assert found is v
 
 
 def test_values_may_be_projected_after_attention(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Scaled dot-product attention, in the order of work that is fastest on the device."""
