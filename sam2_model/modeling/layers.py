@@ -98,6 +98,7 @@ def add_by_rows(
     """
     if torch.is_grad_enabled() or x.device.type != "cpu":
         return x + branch(x).to(x.dtype)
+    x = x.contiguous()
     for rows in x.view(-1, x.shape[-1]).split(CACHED_ROWS):
         rows += branch(rows)
     return x
