@@ -48,31 +48,46 @@ class RoPEAttention(Attention):
 
     def forward(  # type: ignore[override]
         self,
-        q: Float[Tensor, "b nq dim"],
-        k: Float[Tensor, "b nk kv_dim"],
-        v: Float[Tensor, "b nk kv_dim"],
+        q: Float[Tensor, "b_q nq dim"],
+        k: Float[Tensor, "b_k nk kv_dim"],
+        v: Float[Tensor, "b_k nk kv_dim"],
         table: Float[Tensor, "2 n half"],
         unrotated: int = 0,
     ) -> Float[Tensor, "b nq dim"]:
-        """Attend (B, Nq, dim) to (B, Nk, kv_dim); the last ``unrotated`` keys have no position."""
-        rotated = k.shape[1] - unrotated
-        # Gradients need the old values, and MPS has no complex numbers.
-        if torch.is_grad_enabled() or q.device.type == "mps":
-            q, k = self.q_proj(q), self.k_proj(k)
-            q = rotate(q, table)
-            k = torch.cat((rotate(k[:, :rotated], table), k[:, rotated:]), dim=1)
-        else:
-            # Adding the bias of a large linear layer in the layer would take a copy.
-            q, k = F.linear(q, self.q_proj.weight), F.linear(k, self.k_proj.weight)
-            rotate_(q, table, self.q_proj.bias)
-            rotate_(k[:, :rotated], table, self.k_proj.bias)
-            k[:, rotated:] += self.k_proj.bias
+        """Attend (B, Nq, dim) to (B, Nk, kv_dim); the last ``unrotated`` keys have no position.
+
+        A batch of 1 is shared by all entries of the other one.
+        """
+        q = _rotated(self.q_proj, q, table)
         narrow = v.shape[-1] < q.shape[-1]
         if narrow and self.kernel.is_tiled(q, k, narrow_values=True):
             # Weights of attention sum to 1, so values can be projected after they are averaged.
-            mixed = self.kernel(q[:, None], k[:, None], v[:, None])[:, 0]
+            mixed = self._averaged(q, k, v, table, unrotated)
             return torch.as_tensor(self.out_proj(self.v_proj(mixed)))
-        return self.attend(q, k, self.v_proj(v))
+        return self.attend(q, _rotated(self.k_proj, k, table, unrotated), self.v_proj(v))
+
+    def _averaged(self, q: Tensor, k: Tensor, v: Tensor, table: Tensor, unrotated: int) -> Tensor:
+        """Return averages (B, Nq, kv_dim) of values; one entry at a time needs less memory."""
+        found = []
+        for number, queries in enumerate(q.expand(max(len(q), len(k)), -1, -1)):
+            some = slice(number, number + 1) if len(k) > 1 else slice(None)
+            keys = _rotated(self.k_proj, k[some], table, unrotated)
+            found.append(self.kernel(queries[None, None], keys[:, None], v[some, None])[:, 0])
+        return torch.cat(found)
+
+
+def _rotated(projection: nn.Linear, x: Tensor, table: Tensor, unrotated: int = 0) -> Tensor:
+    """Return projected tokens (B, N, C), of which all but the last ``unrotated`` are rotated."""
+    rotated = x.shape[1] - unrotated
+    # Gradients need the old values, and MPS has no complex numbers.
+    if torch.is_grad_enabled() or x.device.type == "mps":
+        out = projection(x)
+        return torch.cat((rotate(out[:, :rotated], table), out[:, rotated:]), dim=1)
+    # Adding the bias of a large linear layer in the layer would take a copy.
+    out = F.linear(x, projection.weight)
+    rotate_(out[:, :rotated], table, projection.bias)
+    out[:, rotated:] += projection.bias
+    return out
 
 
 class MemoryAttentionLayer(nn.Module):
@@ -91,13 +106,13 @@ class MemoryAttentionLayer(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "b hw d_model"],
+        x: Float[Tensor, "b_image hw d_model"],
         memory: Float[Tensor, "b m mem_dim"],
         keys: Float[Tensor, "b m mem_dim"],
         table: Float[Tensor, "2 hw half"],
         pointers: int,
     ) -> Float[Tensor, "b hw d_model"]:
-        """Update (B, HW, d_model) from memory and keys (B, M, mem_dim)."""
+        """Update (B, HW, d_model), or (1, HW, d_model), from memory and keys (B, M, mem_dim)."""
         normed = self.norm1(x)
         x = x + self.self_attn(normed, normed, normed, table)
         x = x + self.cross_attn_image(self.norm2(x), keys, memory, table, pointers)
@@ -121,7 +136,7 @@ class MemoryAttention(nn.Module):
 
     def forward(
         self,
-        image: Float[Tensor, "b d_model h w"],
+        image: Float[Tensor, "b_image d_model h w"],
         positions: Float[Tensor, "1 d_model h w"],
         memory: Float[Tensor, "b m mem_dim"],
         memory_positions: Float[Tensor, "b m mem_dim"],
@@ -133,7 +148,8 @@ class MemoryAttention(nn.Module):
         Parameters
         ----------
         image, positions : Tensor
-            (B, d_model, h, w) features and their (1, d_model, h, w) position encoding.
+            (B, d_model, h, w) features, or (1, d_model, h, w) for all objects, and their
+            (1, d_model, h, w) position encoding.
         memory, memory_positions : Tensor
             (B, M, mem_dim): the h x w grids of all memories, followed by the pointer tokens.
         pointers : int
@@ -153,4 +169,4 @@ class MemoryAttention(nn.Module):
             keys = keys * key_scales[..., None]
         for layer in self.layers:
             x = layer(x, memory, keys, table, pointers)
-        return torch.as_tensor(self.norm(x)).transpose(1, 2).reshape(image.shape)
+        return torch.as_tensor(self.norm(x)).transpose(1, 2).reshape(len(x), *image.shape[1:])

@@ -303,7 +303,7 @@ class SAM2(nn.Module):
         pointers, pointer_positions = self._pointer_tokens(memories)
         _, dim, height, width = features.top.shape
         conditioned: Tensor = self.memory_attention(
-            features.top.expand(len(tokens), -1, -1, -1),
+            features.top,
             sine_2d(dim, height, width, self.device).to(self.dtype),
             torch.cat((tokens, pointers), dim=1),
             torch.cat((positions, pointer_positions), dim=1),

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 from tests.benchmarks.speed import __main__ as benchmark
 from tests.benchmarks.speed import timing
@@ -29,3 +31,10 @@ def test_a_small_case_gives_a_table_and_a_chart(
     assert len(lines) == 6
     assert all("ours bfloat16" in line or "ours float32" in line for line in lines)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_operations_of_attention_are_counted() -> None:
+    q, k = torch.randn(1, 2, 64, 16), torch.randn(1, 2, 32, 16)
+    with torch.inference_mode():
+        count = timing.operations(lambda: F.scaled_dot_product_attention(q, k, k))
+    assert count == 2 * (2 * 64 * 32 * 16) * 2
