@@ -42,6 +42,8 @@ if "SLIPCOVER_ENABLED" not in os.environ:
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+_ALLOCATIONS = 50_000
+"""Number of new objects after which the garbage collector runs; 700 by default."""
 _MEMORY = Path("/dev/shm")
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _SERVER = pytest.StashKey[subprocess.Popen[bytes]]()
@@ -118,9 +120,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Let the garbage collector skip what was imported; libraries call it, some for each file."""
+    """Let the garbage collector skip what was imported, and run seldom by itself.
+
+    Libraries call it, some for each file.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_ALLOCATIONS)
 
 
 @pytest.fixture(autouse=True)

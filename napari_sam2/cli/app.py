@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -89,9 +90,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Exception
         Any error that is not caused by user input; see :func:`is_user_error`.
     """
-    command = typer.main.get_command(app)
     try:
-        command(arguments, prog_name="napari-sam2")
+        command()(arguments, prog_name="napari-sam2")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
@@ -102,6 +102,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _print_error(str(error))
         return ExitCode.BAD_INPUT
     return ExitCode.DONE
+
+
+@functools.cache
+def command() -> Callable[..., object]:
+    """Return the program as a function of arguments; typer takes a while to make it."""
+    return typer.main.get_command(app)
 
 
 def is_user_error(error: Exception) -> bool:

@@ -222,6 +222,7 @@ def main() -> None:
     options.add_argument("--model", default="micro")
     options.add_argument("--input", type=int, help="input size of the model in pixels")
     options.add_argument("--device", default="auto")
+    options.add_argument("--dtype", default="auto", help="number format of the model")
     options.add_argument("--sets", nargs="+", default=list(CLIPS), choices=list(CLIPS))
     names = [policy.value for policy in MemoryPolicy]
     options.add_argument("--policies", nargs="+", default=names, choices=names)
@@ -230,7 +231,9 @@ def main() -> None:
     use_threads(given.threads)
     from napari_sam2.inference.sam2_predictor import MAX_CONDITIONING, SAM2Predictor
 
-    network = load_model(given.model, device=given.device, image_size=given.input)
+    network = load_model(
+        given.model, device=given.device, dtype=given.dtype, image_size=given.input
+    )
     given.predictor = SAM2Predictor(
         network,
         given.model,

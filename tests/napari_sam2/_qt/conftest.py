@@ -90,7 +90,7 @@ class SharedViewers:
     def _start(self) -> Any:
         from napari import Viewer
         from napari._qt.qt_viewer import QtViewer
-        from qtpy.QtWidgets import QWidget
+        from qtpy.QtWidgets import QApplication, QWidget
 
         if not self._viewers:
             self._patch_napari(QWidget)
@@ -98,7 +98,9 @@ class SharedViewers:
         known = signature(Viewer).parameters
         with self._commands_stay():
             viewer = Viewer(**{name: value for name, value in options.items() if name in known})
-        viewer.window._qt_window.setStyleSheet("")
+        window = viewer.window._qt_window
+        window.setStyleSheet("")
+        QApplication.instance().removeEventFilter(window)
         QtViewer._instances.clear()  # Of these, ``make_napari_viewer`` finds its own ones only.
         return viewer
 

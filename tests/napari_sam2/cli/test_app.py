@@ -26,8 +26,10 @@ def failing() -> Iterator[type]:
         raise Failing.error
 
     program.app.command("fail")(fail)
+    program.command.cache_clear()
     yield Failing
     program.app.registered_commands.pop()
+    program.command.cache_clear()
 
 
 @pytest.mark.parametrize("kind", [UserError, SAM2Error])
