@@ -39,6 +39,7 @@ from napari_sam2.tracking.plan import PropagationDirection, PropagationRequest
 from sam2_model.checkpoint import load_model, weights_hash
 from sam2_model.device import resolve_device
 from sam2_model.modeling.config import MODEL_CONFIGS
+from sam2_model.precision import resolve_precision
 from tests.benchmarks.measuring import (
     Row,
     in_own_process,
@@ -92,7 +93,7 @@ class Timed:
         return self.standin.predict(encoding.standin, prompt)
 
     def add_prompts(self, encoding: Any, frame: int, asked: Any, states: Any) -> Any:
-        return self._both("condition", encoding, frame, asked, states=states)
+        return self._both("add_prompts", encoding, frame, asked, states=states)
 
     def track(self, encoding: Any, frame: int, states: Any, **options: bool) -> Any:
         return self._both("track", encoding, frame, states=states, **options)
@@ -101,7 +102,7 @@ class Timed:
         self, encoding: Any, frame: int, logits: Any, states: Any, *, conditioning: bool
     ) -> Any:
         return self._both(
-            "remember", encoding, frame, logits, states=states, conditioning=conditioning
+            "add_masks", encoding, frame, logits, states=states, conditioning=conditioning
         )
 
     def shift_memory(self, state: Pair, tokens: tuple[int, int]) -> Pair:
@@ -139,8 +140,9 @@ def predictor_of(model: str, image_size: int, device: str) -> Any:
     """Return a predictor whose input has ``image_size`` pixels a side."""
     if model == "tiny":
         config = MODEL_CONFIGS[TINY].resized(image_size)
-        return Timed(untrained_predictor(config, resolve_device(device)))
-    network = load_model(model, device=device, image_size=image_size)
+        found = resolve_device(device)
+        return Timed(untrained_predictor(config, found, resolve_precision("auto", found)))
+    network = load_model(model, device=device, dtype="auto", image_size=image_size)
     return SAM2Predictor(network, Path(model).name, weights_hash(network))
 
 
