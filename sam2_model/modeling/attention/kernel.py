@@ -12,7 +12,7 @@ from sam2_model.precision import has_amx
 
 _LARGE_PAIRS = 2**20
 _TILED_PAIRS = 2**18
-_OFFSET_PAIRS = 2**22
+_OFFSET_PAIRS = 2**25
 
 
 class AttentionKernel(nn.Module):

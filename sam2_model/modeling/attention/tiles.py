@@ -75,11 +75,13 @@ def _attend_offset(q: Tensor, k: Tensor, values: Tensor, sample: Tensor, out: Te
     """
     offset = torch.mm(q, sample.t()).amax(1, keepdim=True).neg_()
     buffer = q.new_empty(len(q) * min(len(k), _OFFSET_KEYS))
-    total = values.new_zeros(len(q), values.shape[1], dtype=torch.float32)
-    for keys, some in zip(k.split(_OFFSET_KEYS), values.split(_OFFSET_KEYS), strict=True):
+    blocks = list(zip(k.split(_OFFSET_KEYS), values.split(_OFFSET_KEYS), strict=True))
+    sums = q.new_empty(len(blocks), len(q), values.shape[1])
+    for (keys, some), result in zip(blocks, sums, strict=True):
         weights = buffer[: len(q) * len(keys)].view(len(q), len(keys))
         torch.addmm(offset.expand(-1, len(keys)), q, keys.t(), out=weights)
-        total += torch.mm(weights.exp2_(), some)
+        torch.mm(weights.exp2_(), some, out=result)
+    total = sums.sum(0, dtype=torch.float32)
     channels = out.shape[1]
     out.copy_(total[:, :channels] / total[:, channels : channels + 1])
 
