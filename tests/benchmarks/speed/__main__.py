@@ -117,7 +117,7 @@ def _rows(
     return [
         {
             "network": f"{case.size} {case.side} px",
-            "task": f"{task}, {case.objects} objects" if task == "propagate" else task,
+            "task": f"{task}, {_objects(case.objects)}" if task == "propagate" else task,
             "variant": v.name,
             "ms": 1e3 * seconds[v.name],
             "our default is faster by": seconds[v.name] / default,
@@ -127,6 +127,10 @@ def _rows(
         }
         for v in variants
     ]
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"
 
 
 def _in_own_processes(variants: list[Variant], given: argparse.Namespace) -> Iterator[Row]:
