@@ -111,13 +111,17 @@ def _layout_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     yield "frames", f"{stack.n_frames} along {stack.along}"
     yield "plane", f"{height} x {width} ({rows}, {columns})"
     yield "channels", _channels(stack)
-    yield (
-        "read by",
-        f"{' x '.join(map(str, stack.chunk_shape))} pixels, {_bytes(stack.chunk_bytes)}",
-    )
+    yield "chunks", _chunks(stack)
     if len(stack.levels) > 1:
         yield "pyramid", ", ".join(f"1/{factor}" for factor in stack.levels)
     yield "labels", f"{stack.label_axes}, {' x '.join(map(str, stack.label_shape))}"
+
+
+def _chunks(stack: Stack) -> str:
+    """Return the smallest part that can be read, as rows x columns of a plane and in bytes."""
+    if stack.source.levels[0].chunks is None:
+        return "none: parts of a plane are read by themselves"
+    return f"{' x '.join(map(str, stack.chunk_shape))} pixels, {_bytes(stack.chunk_bytes)}"
 
 
 def _channels(stack: Stack) -> str:
