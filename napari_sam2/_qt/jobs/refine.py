@@ -18,7 +18,7 @@ _ONE_VOLUME = (
     "Tracks along t and z are not refined as a whole. Refine single masks with Refine, or choose "
     "Along: depth (z) to refine those of the time point that is shown."
 )
-_SKIPPED = "No mask was refined: drawn, accepted and refined masks are kept as they are."
+_SKIPPED = "No mask was refined: drawn, accepted, locked and refined masks are kept as they are."
 
 
 class RefinementJobs:
