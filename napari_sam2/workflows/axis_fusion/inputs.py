@@ -128,8 +128,8 @@ def spacing_notes(plan: FusionPlan, stack: Stack, interpolate: bool) -> Iterator
     if ratio is None:
         if several:
             yield (
-                f"{stack.name} does not state its pixel sizes along z, y and x: voxels are taken to "
-                "be cubes."
+                f"{stack.name} does not state its pixel sizes along z, y and x: voxels are taken "
+                "to be cubes."
             )
         return
     apart = f"the slices are {ratio:.2g} pixels apart"
