@@ -42,8 +42,8 @@ _OUTPUTS = {
 _ROUND_TRIPS = "tests/napari_sam2/test_round_trips.py"
 _INTRODUCTION = """# Formats
 
-Axes are shown and written in the order T, C, Z, Y, X, whatever the order in the file. What a file
-does not state is read as 1 pixel, 1 frame and origin 0; messages say what was assumed or left
+Axes are shown and written in the order T, C, Z, Y, X, whatever the order in the file. Sizes that a
+file does not state are read as 1 pixel, 1 frame and origin 0; messages say what was assumed or left
 out, and `napari-sam2 info FILE` shows it. This page is made by `docs/make_formats_table.py` from
 generated files.
 
@@ -76,8 +76,8 @@ _NOTES = """
 microscopes and folders with this plugin. If another plugin reads them too, as napari itself reads
 folders, napari asks which reader to use and can remember the answer. TIFF, Zarr and pictures are
 left to other readers, so `viewer.open("a.tif", plugin="napari-sam2")` is an error. *File > IO
-Utilities > Open image with SAM 2...* opens files of every format of this page, and
-`napari_sam2.viewer.contributions.commands.open_image(viewer, path)` folders and URLs too.
+Utilities > Open image with SAM 2...* opens files of every format of this page, and the command
+`napari-sam2.open_image` also folders and URLs, see [Scripting](scripting.md#in-a-viewer).
 
 ## Extras
 

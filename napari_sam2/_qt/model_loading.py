@@ -52,7 +52,7 @@ class ModelLoader(QObject):
     loaded = Signal(object)
     """A Predictor."""
     cancelled = Signal()
-    """Loading was cancelled; a partial download is kept and continued the next time."""
+    """Loading was cancelled; the next download begins anew."""
     failed = Signal(object)
     """The error."""
 

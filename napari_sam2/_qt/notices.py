@@ -58,7 +58,7 @@ class Notices(QObject):
         if outdated and not shown:
             update = RemedyButton(
                 "Update the contrast of the model",
-                "Show the model the image with the contrast and the colors of its layer.",
+                "Use the present contrast and colors of the layer for the model.",
                 self._model_input.update,
             )
             self._status.show_notice(_CONTRAST_CHANGED, (update,))

@@ -313,7 +313,7 @@ class SegmentTrackPanel(DockedWidget):
         now = self.workflow_state()
         if now.accepted:
             self.hint.dismiss()
-        self.status.show_next(next_step(now))
+        self.status.show_next(next_step(now, self.keys.key))
         self.status.show_states(lasting_states(self.state, self.model.license))
         self._fit_width()
 

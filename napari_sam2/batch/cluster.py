@@ -142,16 +142,16 @@ def slurm_arguments(path: Path) -> dict[str, Any]:
     """
     content = read_yaml(path)
     if not isinstance(content, Mapping):
-        raise UserError(f"{path.name} is no mapping. Write lines of the form key: value.")
+        raise UserError(f"{path.name} is not a mapping. Write lines of the form key: value.")
     arguments = {key.replace("-", "_"): _typed(value) for key, value in content.items()}
     jobs, cores = arguments.get(_JOBS), arguments.pop("cores", 1)
     if not isinstance(jobs, int) or jobs < 1:
         raise UserError(f"{path.name} has no number of workers. Add jobs: 4.")
     if not isinstance(cores, int) or cores < 1:
-        raise UserError(f"{path.name}: cores is no number. Write e.g. cores: 8.")
+        raise UserError(f"{path.name}: cores is not a number. Write e.g. cores: 8.")
     prologue = arguments.pop("job_script_prologue", [])
     if not isinstance(prologue, list):
-        raise UserError(f"{path.name}: job_script_prologue is no list. Write [command, ...].")
+        raise UserError(f"{path.name}: job_script_prologue is not a list. Write [command, ...].")
     exports = [f"export {name}={value}" for name, value in _environment(cores).items()]
     own = {"cores": 1, "processes": 1, "job_script_prologue": [*exports, *prologue]}
     return {"job_cpu": cores, **arguments, **own}

@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path.name} is no YAML: {reason}. Correct it.") from error
+        raise UserError(f"{path.name} is not valid YAML: {reason}. Correct it.") from error
 
 
 def _stacks(rows: Sequence[Any], path: Path) -> Iterator[StackEntry]:
@@ -77,7 +77,7 @@ def _stacks(rows: Sequence[Any], path: Path) -> Iterator[StackEntry]:
         if not isinstance(source, str) or not source:
             raise UserError(f"{place} has no input. Add input: FILE.")
         if name is not None and not isinstance(name, str):
-            raise UserError(f"{place}: the name is no text. Give one name.")
+            raise UserError(f"{place}: the name is not text. Give one name.")
         source = _absolute(source, path)
         options = _options(fields, place, path)
         yield StackEntry(name=name or stack_name(source), source=source, options=options)
@@ -109,5 +109,5 @@ def _absolute(text: str, path: Path) -> str:
 
 def _mapping(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise UserError(f"{place} is no mapping. Write lines of the form key: value.")
+        raise UserError(f"{place} is not a mapping. Write lines of the form key: value.")
     return value

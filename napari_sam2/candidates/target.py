@@ -108,7 +108,7 @@ def _check_phrases(phrases: tuple[str, ...]) -> None:
 def _ids(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isascii() and part.isdigit() for part in parts):
-        raise UserError(f'"{text}" are no ids of objects. Give numbers, as in like:3,5;not:8.')
+        raise UserError(f'"{text}" are not ids of objects. Give numbers, as in like:3,5;not:8.')
     return tuple(sorted({int(part) for part in parts}))
 
 

@@ -8,7 +8,8 @@ import typer
 
 _Text = str | None
 SourceArgument = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames.")
+    list[str],
+    typer.Argument(metavar="INPUT...", help="File, folder or URL; several images are frames."),
 ]
 ModelOption = Annotated[_Text, typer.Option(help="auto, a name, or a weights file.")]
 DeviceOption = Annotated[
@@ -18,7 +19,7 @@ AxesOption = Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX
 AtOption = Annotated[list[str] | None, typer.Option(help="Fixed position: z=3; repeatable.")]
 ChannelOption = Annotated[list[int] | None, typer.Option(help="Channel to use; repeatable.")]
 SceneOption = Annotated[
-    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+    _Text, typer.Option(metavar="NAME|N", help="Which image, if a file holds several; see info.")
 ]
 ContrastOption = Annotated[
     _Text, typer.Option(metavar="LO,HI", help="Values shown as black and white.")

@@ -176,7 +176,7 @@ def _read(folder: Path, device: str) -> ZeroShotDetector:
     kind = AutoConfig.from_pretrained(folder, trust_remote_code=False).model_type
     if kind not in _KINDS:
         raise UserError(
-            f'The model in {folder} is of the kind "{kind}", which is no Grounding DINO. {_ADVICE}'
+            f'The model in {folder} is of the kind "{kind}", not a Grounding DINO. {_ADVICE}'
         )
     _require(folder, "*.safetensors")
     _require(folder, "tokenizer.json", "vocab.txt")

@@ -136,10 +136,11 @@ def _open(path: Path) -> LabelImage:
             raise UserError(f"{path.name} is not a readable image: {error}.") from error
     from napari_sam2.images.readers import read_source
     from napari_sam2.images.readers.zarr import is_zarr_folder
+    from napari_sam2.images.readers.zarr.labels import label_location
 
     if path.is_dir() and (frames := _palette_frames(path)) is not None:
         return LabelImage(frames, "?YX")
-    place = _inside_ome_zarr(path)
+    place = Path(label_location(path))
     source = read_source(place)
     # Chunks without labels are usually not stored, so no note is needed that they are missing.
     notes = source.notes if source.scenes or not is_zarr_folder(place) else ()
@@ -166,20 +167,6 @@ def _palette_frames(folder: Path) -> PlaneGrid | None:
             return np.asarray(picture)
 
     return PlaneGrid((len(files),), shapes.pop(), np.dtype(np.uint8), load)
-
-
-def _inside_ome_zarr(path: Path) -> Path:
-    """Return the only label image inside an OME-Zarr image, other paths as they are."""
-    labels = path / "labels"
-    if not any((labels / marker).is_file() for marker in ("zarr.json", ".zgroup")):
-        return path
-    names = sorted(child.name for child in labels.iterdir() if child.is_dir())
-    if len(names) > 1:
-        raise UserError(
-            f"{path.name} holds several label images ({', '.join(names)}). Give one of them, e.g. "
-            f"{labels / names[0]}."
-        )
-    return labels / names[0] if names else path
 
 
 def place_notes(labels: LabelSource, geometry: LabelGeometry) -> tuple[str, ...]:

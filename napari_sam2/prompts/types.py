@@ -208,7 +208,8 @@ def arrange(prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
             raise UserError(f"{describe(several[0])} is given {len(several)} times: keep one.")
     if masks and len(prompts) > 1:
         raise UserError(
-            f"{describe(masks[0])} excludes points and boxes there: a mask is taken as it stands."
+            f"{describe(masks[0])} excludes points and boxes there: a mask is used as it is. "
+            "Remove the mask, or the points and boxes."
         )
     return points + boxes + masks
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from napari_sam2.viewer.keys import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +49,41 @@ class WorkflowState:
     unsaved: bool = False
 
 
-def next_step(now: WorkflowState) -> str:
-    """Return what the user can do next, with the key to press."""
+def next_step(now: WorkflowState, key: Callable[[Action], str]) -> str:
+    """Return what the user can do next, with the key to press.
+
+    Parameters
+    ----------
+    now : WorkflowState
+        How far the user is.
+    key : Callable
+        Returns the key of an action.
+    """
     if not now.has_image:
         return "Open an image, or choose File > Open Sample > SAM 2."
     if now.loading:
         return "Loading the model…"
     if not now.session:
         return "Choose the image to segment, then press Start."
+    stop = key(Action.STOP)
     if now.refining:
-        return "Refining the object's masks. You can click other objects, or stop with H."
+        return f"Refining the object's masks. You can click other objects, or stop with {stop}."
     if now.searching:
-        return "Searching the frame for objects. You can click objects, or stop with H."
+        return f"Searching the frame for objects. You can click objects, or stop with {stop}."
     if now.running:
-        return "Propagating. You can click other objects, or stop with H."
+        return f"Propagating. You can click other objects, or stop with {stop}."
     if now.candidates and not now.clicking:
         return "Click a candidate to accept it, Alt+click to reject it, or accept all."
     if not now.clicking:
-        return "Press the point tool (Shift+K) to click objects again."
+        return f"Choose the point tool ({key(Action.POINT)}) to click objects again."
     if now.prompts == 0:
         if now.accepted and now.unsaved:
-            return "Click the next object, or save the accepted ones with W."
+            return f"Click the next object, or save the accepted ones with {key(Action.SAVE)}."
         return "Click the middle of an object."
+    propagate = key(Action.PROPAGATE)
     if now.frames > 1 and now.frames_done <= 1:
-        return "If the mask fits, propagate with G. If not, click again or press Q."
-    return "Correct with a click and G, or accept with N."
+        other = key(Action.CANDIDATE)
+        return (
+            f"If the mask fits, propagate with {propagate}. If not, click again or press {other}."
+        )
+    return f"Correct with a click and {propagate}, or accept with {key(Action.ACCEPT)}."

@@ -221,7 +221,10 @@ def _repeat(
             except UserError as error:
                 if not changed:
                     raise
-                reporter.message(f"One action cannot be repeated. {error}")
+                reporter.message(
+                    "One action cannot be repeated with the changed image or model, and is left "
+                    f"out. {error}"
+                )
     return again
 
 
@@ -235,9 +238,7 @@ def _write(
     drafts = sorted(set(again.masks.objects()) - accepted)
     if drafts:
         ids = ", ".join(map(str, drafts))
-        reporter.message(
-            f"Object {ids} is not accepted in the session; its labels are written too."
-        )
+        reporter.message(f"Objects that are not accepted in the session are written too: {ids}.")
     for item in again.objects:
         for _, session in again:
             session.accept(item.id)

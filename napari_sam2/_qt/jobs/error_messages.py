@@ -89,4 +89,7 @@ def _text(error: BaseException) -> str:
         "sam2_model"
     ):
         return text
-    return f"{type(error).__name__}: {text}. Finished masks are kept."
+    return (
+        f"An unexpected error: {type(error).__name__}: {text.rstrip('.')}. Finished masks are "
+        "kept. Try again; if it happens again, report it with the output of napari-sam2 doctor."
+    )

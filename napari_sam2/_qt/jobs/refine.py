@@ -15,10 +15,10 @@ from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.viewer.layer_sync import LayerSync
 
 _ONE_VOLUME = (
-    "Tracks along t and z are not refined as a whole. Refine single masks with Q, or choose "
+    "Tracks along t and z are not refined as a whole. Refine single masks with Refine, or choose "
     "Along: depth (z) to refine those of the time point that is shown."
 )
-_SKIPPED = "No mask was refined: drawn, accepted and refined masks are kept as they are."
+_SKIPPED = "No mask was refined: drawn, accepted, locked and refined masks are kept as they are."
 
 
 class RefinementJobs:

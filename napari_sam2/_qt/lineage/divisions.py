@@ -86,7 +86,9 @@ class DivisionJobs:
         """Let objects divide as they were found, as one step."""
         sync, count = self._state.sync, len(divisions)
         if sync is None or not count:
-            self._state.notice.emit("There is no such division. Lower the score, or find them.")
+            self._state.notice.emit(
+                "No division has this score. Lower the score, or press Find divisions."
+            )
             return
         session, history, under_way = sync.session, sync.sessions.history, ExitStack()
         one = f"Accept the division of object {divisions[0].parent}"

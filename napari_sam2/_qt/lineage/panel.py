@@ -52,17 +52,20 @@ class LineagePanel(CommandPanel):
             "Show tracks", "", "Show the tracks of all objects as a layer.", self.tracks.show
         )
         self.accept = button(
-            "Accept", "", "The object of the chosen row divides.", self._accept_chosen
+            "Accept", "", "Divide the object of the selected row.", self._accept_chosen
         )
         self.accept_all = button(
-            "Accept all", "", "All divisions from this score on, as one step.", self._accept_all
+            "Accept all",
+            "",
+            "Accept all divisions with this score or a higher one, as one step.",
+            self._accept_all,
         )
         self.score = QDoubleSpinBox()
         self.score.setRange(0, 1)
         self.score.setSingleStep(0.05)
         self.score.setValue(_SCORE)
         self.score.setToolTip(
-            "How well the areas of daughters and parent fit: 1 for daughters of half its area."
+            "How well the areas of daughters and parent fit: 1 if each daughter has half the area."
         )
 
     def _accept_chosen(self) -> None:

@@ -53,7 +53,7 @@ class HeaderPanel(QWidget):
         self.update_contrast = button(
             "Update",
             "",
-            "Show the model the image with the contrast and the colors of its layer.",
+            "Use the present contrast and colors of the layer for the model.",
             controller.model_input.update,
         )
         self.update_contrast.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

@@ -52,7 +52,7 @@ class ObjectPanel(CommandPanel):
         self.new = button(
             "New",
             key(Action.NEW_OBJECT),
-            "New object. The present one stays as it is, to propagate several together.",
+            "Start a new object. The current one is kept, to propagate several together.",
             controller.new_object,
         )
         self.accept_all = button(
@@ -226,7 +226,7 @@ class ObjectTable(QTreeWidget):
         several = f" {len(ids)} objects" if len(ids) > 1 else ""
         daughters = [other for other in ids if other != object_id]
         jobs, menu = self._controller.accept_save, QMenu(self)
-        menu.addAction("Go to the lowest score", lambda: self.jump.emit(object_id))
+        menu.addAction("Go to the next frame to review", lambda: self.jump.emit(object_id))
         menu.addAction(f"Propagate{several}", partial(self._controller.propagate_objects, ids))
         menu.addSeparator()
         menu.addAction(f"Accept{several}", partial(jobs.accept_objects, ids))

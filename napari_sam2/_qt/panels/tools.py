@@ -51,7 +51,7 @@ class ToolPanel(CommandPanel):
         self.candidate = IconButton(
             Icon.CANDIDATE,
             key(Action.CANDIDATE),
-            "Another mask: the next one that a single click can mean (whole, part or subpart).",
+            "Another mask that a single click can mean (whole, part or smaller part).",
             predictions.next_candidate,
         )
         undo, redo = self._controller.undo, self._controller.redo

@@ -98,7 +98,7 @@ class TimelinePanel(QWidget):
     def menu(self) -> QMenu:
         """Return the menu of the timeline or the map."""
         menu = QMenu(self)
-        menu.addAction("Go to the worst frame not reviewed", self.review.next_frame)
+        menu.addAction("Go to the next frame to review", self.review.next_frame)
         if not self.map.isVisibleTo(self):
             menu.addAction("Check by tracking back", self.review.track_back)
         return menu

@@ -186,9 +186,9 @@ def _agreement(object_id: int, found: list[list[float]]) -> str:
         return f"Object {object_id} has no track from a prompt to an end that could be checked."
     frames = "frame" if len(ious) == 1 else "frames"
     return (
-        f"Object {object_id} was tracked back over {len(ious)} {frames}. IoU of both ways: "
+        f"Object {object_id} was tracked back over {len(ious)} {frames}. IoU of both tracks: "
         f"{np.mean(ious):.2f} on average, {min(way[-1] for way in found if way):.2f} at the end "
-        "of the way back. Where it is low, one of both left the object."
+        "of the way back. Where it is low, one of the tracks left the object."
     )
 
 

@@ -15,8 +15,8 @@ from napari_sam2.tracking.plan import PropagationDirection
 from napari_sam2.tracking.volume_series.plan import SeriesPlan
 
 _NO_RANGE = (
-    "A range of frames counts along one axis, so it is not used along t and z. Choose all frames "
-    "in More, Direction and range."
+    "A range of frames counts along one axis and cannot be used along t and z. Choose all frames "
+    "in More > Direction and range."
 )
 _UP_TO_DATE = "All masks are up to date: no prompt, model or contrast has changed."
 _STOPPED = "Stopped; finished planes are kept. Propagate again to continue."

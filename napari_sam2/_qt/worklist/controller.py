@@ -274,7 +274,7 @@ class WorklistController(QObject):
         try:
             record()
         except OSError as error:
-            self.notice.emit(f"The worklist is not saved, only the sessions are: {error}.")
+            self.notice.emit(f"The worklist cannot be saved: {error}. The sessions are saved.")
 
     def _idle(self) -> bool:
         return self._widget is None or bool(self._widget.controller.idle)

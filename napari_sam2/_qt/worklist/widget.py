@@ -244,7 +244,7 @@ class WorklistWidget(DockedWidget):
             self,
             "The labels are not saved",
             f"The labels of {name} have changed and are not saved to a file. Save them now? "
-            "Without, the session still keeps all prompts and masks.",
+            "The session keeps all prompts and masks in any case.",
             buttons.Save | buttons.Discard | buttons.Cancel,
             buttons.Save,
         )

@@ -66,7 +66,7 @@ def defaults() -> dict[str, Any]:
 
 _Text = str | None
 _Scene = Annotated[
-    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+    _Text, typer.Option(metavar="NAME|N", help="Which image, if a file holds several; see info.")
 ]
 _Prompt = Annotated[
     PromptChoice | None, typer.Option(help="Prompt of each object, made from its labels.")
@@ -76,7 +76,8 @@ _Exclusion = Annotated[
     typer.Option("--exclusion/--no-exclusion", help="One object per pixel on each frame."),
 ]
 _Frame = Annotated[
-    FrameChoice | None, typer.Option(help="Prompted frame of each object; auto: middle in z.")
+    FrameChoice | None,
+    typer.Option(help="Prompted frame of each object; auto: first along t, else middle."),
 ]
 _Memory = Annotated[
     MemoryChoice | None, typer.Option(help="Which frames are remembered while tracking.")

@@ -30,7 +30,8 @@ _Text = str | None
 
 def evaluate_davis(
     davis: Annotated[
-        Path, typer.Argument(metavar="DAVIS", help="Holds ImageSets, JPEGImages, Annotations.")
+        Path,
+        typer.Argument(metavar="DAVIS", help="Folder with ImageSets, JPEGImages and Annotations."),
     ],
     model: Annotated[_Text, typer.Option(help="Name, or a weights file.")] = None,
     split: Annotated[_Text, typer.Option(help="A list in ImageSets/2017.")] = None,

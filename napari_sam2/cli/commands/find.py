@@ -47,7 +47,7 @@ _Output = Annotated[
 ]
 _Prompts = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Masks of the examples of like:ID: .json, labels."),
+    typer.Option(metavar="FILE", help="Masks of the examples of like:ID (.json or a label image)."),
 ]
 _Frame = Annotated[int | None, typer.Option(help="Frame to search, counted from 0.")]
 _Along = Annotated[str | None, typer.Option(help="Axis of the frames: t, z, y, x.")]

@@ -21,17 +21,17 @@ _PERCENTILES = (0.1, 1, 50, 99, 99.9)
 def info(
     source: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="File, folder or URL; or images: frames."),
+        typer.Argument(metavar="INPUT...", help="File, folder or URL; several images are frames."),
     ],
     axes: Annotated[str | None, typer.Option(help="One letter per dimension: TCZYX.")] = None,
     along: Annotated[str | None, typer.Option(help="Axis to propagate along: t, z, y, x.")] = None,
     at: Annotated[list[str] | None, typer.Option(help="Fixed position, e.g. z=3.")] = None,
     channel: Annotated[list[int] | None, typer.Option(help="Channel to read; repeatable.")] = None,
     scene: Annotated[
-        str | None, typer.Option(metavar="NAME|N", help="Image of a file of several.")
+        str | None, typer.Option(metavar="NAME|N", help="Which image, if a file holds several.")
     ] = None,
 ) -> None:
-    """Show scenes, axes, channels, sizes, place and values of INPUT, and how it is read."""
+    """Show scenes, axes, channels, sizes, position and values of INPUT, and how it is read."""
     from rich.console import Console
 
     from napari_sam2.images.intensity import choose_intensity
@@ -111,13 +111,17 @@ def _layout_rows(stack: Stack) -> Iterator[tuple[str, str]]:
     yield "frames", f"{stack.n_frames} along {stack.along}"
     yield "plane", f"{height} x {width} ({rows}, {columns})"
     yield "channels", _channels(stack)
-    yield (
-        "read by",
-        f"{' x '.join(map(str, stack.chunk_shape))} pixels, {_bytes(stack.chunk_bytes)}",
-    )
+    yield "chunks", _chunks(stack)
     if len(stack.levels) > 1:
         yield "pyramid", ", ".join(f"1/{factor}" for factor in stack.levels)
     yield "labels", f"{stack.label_axes}, {' x '.join(map(str, stack.label_shape))}"
+
+
+def _chunks(stack: Stack) -> str:
+    """Return the smallest part that can be read, as rows x columns of a plane and in bytes."""
+    if stack.source.levels[0].chunks is None:
+        return "none: parts of a plane are read by themselves"
+    return f"{' x '.join(map(str, stack.chunk_shape))} pixels, {_bytes(stack.chunk_bytes)}"
 
 
 def _channels(stack: Stack) -> str:

@@ -64,7 +64,7 @@ def _fetcher(name: str) -> tuple[str, Callable[[_Report], Path]]:
 def info(
     model: Annotated[str, typer.Argument(help="Name, or a .pt or .safetensors file.")],
 ) -> None:
-    """Show the network of MODEL; a model that is not here is downloaded."""
+    """Show the network of MODEL; a model that is not on this computer is downloaded."""
     from rich.console import Console
 
     from sam2_model.checkpoint import open_checkpoint

@@ -82,7 +82,10 @@ def replay(
         ),
     ] = None,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Use another image or model.")
+        bool,
+        typer.Option(
+            "--accept-changes", help="Replay although the image or the model has changed."
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an earlier output.")

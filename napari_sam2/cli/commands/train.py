@@ -33,7 +33,7 @@ def defaults() -> dict[str, Any]:
 
 _Text = str | None
 _Scene = Annotated[
-    _Text, typer.Option(metavar="NAME|N", help="Image of a file of several, see info.")
+    _Text, typer.Option(metavar="NAME|N", help="Which image, if a file holds several; see info.")
 ]
 _Parts = Annotated[
     PartsChoice | None, typer.Option(help="decoder leaves the image encoder as it is.")
@@ -48,9 +48,11 @@ def train(
     parts: _Parts = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Weight updates.")] = None,
     rate: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.")] = None,
-    held_out: Annotated[float | None, typer.Option(help="Share kept for the report.")] = None,
+    held_out: Annotated[
+        float | None, typer.Option(help="Share of the frames held out for the report.")
+    ] = None,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="Longest clip; 1: single images.")
+        int | None, typer.Option(min=1, help="Frames of the longest clip; 1 for single images.")
     ] = None,
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
     labels_axes: Annotated[_Text, typer.Option(help="Axes of the labels: TZYX.")] = None,

@@ -49,7 +49,7 @@ def _number(path: Path) -> int:
     found = re.fullmatch(r"(?:mask|man_track)(\d+)\.tif", path.name)
     if found is None:
         raise UserError(
-            f"{path.name} is no mask of the Cell Tracking Challenge. Move it out of the folder."
+            f"{path.name} is not a mask of the Cell Tracking Challenge. Move it out of the folder."
         )
     return int(found[1])
 

@@ -41,7 +41,7 @@ class LabelMovie:
     def __post_init__(self) -> None:
         if self.stack.along != "t" or "T" not in self.stack.layout.index_axes:
             raise UserError(
-                f"{self.stack.name} is not a time series, so its objects are no tracks. Give "
+                f"{self.stack.name} is not a time series, so its objects are not tracks. Give "
                 "labels with a time axis, or name the axes: TYX or TZYX."
             )
 

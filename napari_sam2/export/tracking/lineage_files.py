@@ -57,7 +57,7 @@ def read_geff_lineage(path: Path) -> Lineage:
     try:
         graph = read_to_memory(path)
     except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"{path.name} is no GEFF that can be read: {error}") from error
+        raise UserError(f"{path.name} is not a GEFF that can be read: {error}") from error
     if "seg_id" not in graph["node_props"]:
         raise UserError(
             f"The nodes in {path.name} have no property seg_id, the label of the object. Write it "
@@ -115,4 +115,4 @@ def _integer(text: str | None, where: str) -> int:
     try:
         return int((text or "").strip())
     except ValueError:
-        raise UserError(f"{where}: {text!r} is no object id.") from None
+        raise UserError(f"{where}: {text!r} is not an object id.") from None

@@ -135,7 +135,9 @@ def _read(
     )
     if document:
         if labels_axes is not None:
-            raise UserError(f"The prompts are no label image: leave out its axes ({labels_axes}).")
+            raise UserError(
+                f"The prompts are not a label image: leave out its axes ({labels_axes})."
+            )
         along = "t" if lengths["Z"] == 1 else "z"
         volume = stack.with_along(along)
         return _by_time(_placed(source, path, volume), along, lengths)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.lineage import Lineage
+from napari_sam2.images.readers.zarr.labels import label_location
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_values import whole_labels
 from napari_sam2.session.session_group import SessionGroup
@@ -21,7 +22,7 @@ def open_label_stack(source: str | Path, stack: Stack, axes: str | None = None) 
     Parameters
     ----------
     source : str or Path
-        A label image.
+        A label image, or an OME-Zarr image that holds one.
     stack : Stack
         The image.
     axes : str or None
@@ -32,7 +33,7 @@ def open_label_stack(source: str | Path, stack: Stack, axes: str | None = None) 
     UserError
         See :func:`check_label_stack`; or if the labels cannot be opened.
     """
-    labels = open_stack(source, axes=axes, along=stack.along)
+    labels = open_stack(label_location(source), axes=axes, along=stack.along)
     check_label_stack(labels, stack)
     return labels
 

@@ -34,7 +34,9 @@ def read_worklist(path: Path) -> Worklist:
         reports = [report for report in sorted(path.glob(_REPORTS)) if _is_report(report)]
         return _of_reports(path, reports) if reports else _of_folder(path)
     if path.suffix.lower() != ".csv" or not path.is_file():
-        raise UserError(f"{path} is no folder and no report.csv of a batch. Give one of them.")
+        raise UserError(
+            f"{path} is neither a folder nor the report.csv of a batch. Give one of them."
+        )
     return _of_reports(path.parent, [path])
 
 

@@ -129,7 +129,7 @@ def spacing_notes(plan: FusionPlan, stack: Stack, interpolate: bool) -> Iterator
         if several:
             yield (
                 f"{stack.name} does not state its pixel sizes along z, y and x: voxels are taken "
-                "for cubes."
+                "to be cubes."
             )
         return
     apart = f"the slices are {ratio:.2g} pixels apart"

@@ -16,6 +16,7 @@ from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_mas
 from napari_sam2.images.calibration import PIXEL, SPATIAL
 from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.layout import choose_layout
+from napari_sam2.images.readers.zarr.labels import label_location
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_image import LabelImage, place_notes
 from napari_sam2.session.storage.run_folder import RunFolder
@@ -133,7 +134,7 @@ def _labels_of_run(path: Path) -> Path | None:
 def _open_labels(source: str | Path, axes: str | None) -> Stack:
     if axes is None and find_ctc_tracks(Path(source)) is not None:
         return open_ctc_masks(Path(source))
-    return _open(source, axes)
+    return _open(label_location(source), axes)
 
 
 def _open(source: str | Path, axes: str | None, channels: Sequence[int] | None = None) -> Stack:

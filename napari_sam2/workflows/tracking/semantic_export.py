@@ -73,7 +73,7 @@ def export_semantic(job: SemanticExportJob, reporter: Reporter | None = None) ->
     recorder = RecordingReporter(reporter)
     output = OutputDestination.parse(job.output)
     if not is_session(job.session):
-        raise UserError(f"{job.session} is no session. Classes are a part of sessions only.")
+        raise UserError(f"{job.session} is not a session. Only sessions have classes.")
     check_outside(output.path, job.session)
     _check_output(output, overwrite=job.overwrite)
     with open_saved_labels(job.session, job.image, drafts=job.drafts) as saved:

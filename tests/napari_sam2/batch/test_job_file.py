@@ -47,18 +47,18 @@ stacks:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no mapping"),
-        ("- a", "is no mapping"),
+        ("", "is not a mapping"),
+        ("- a", "is not a mapping"),
         ("stacks: []", "has no stacks"),
         ("options: {model: micro}", "has no stacks"),
         ("stacks: [{input: a.tif}]\nmodel: micro", "unknown key model"),
         ("stacks: [{prompts: a.json}]", "stack 1 has no input"),
         ("stacks: [{input: [a.png, b.png]}]", "stack 1 has no input"),
-        ("stacks: [a.tif]", "stack 1 is no mapping"),
+        ("stacks: [a.tif]", "stack 1 is not a mapping"),
         ("stacks: [{input: a.tif, at: {z: 1}}]", "at is neither a text"),
-        ("stacks: [{input: a.tif, name: [a]}]", "name is no text"),
+        ("stacks: [{input: a.tif, name: [a]}]", "name is not text"),
         ("stacks: [{input: a/x.tif}, {input: b/x.tif}]", "Two stacks have the name x"),
-        ("stacks: [{input: a.tif", "is no YAML"),
+        ("stacks: [{input: a.tif", "is not valid YAML"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -74,5 +74,5 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.yaml"
     path.write_bytes(b"\xff\xfe\x00stacks")
-    with pytest.raises(UserError, match="is no YAML"):
+    with pytest.raises(UserError, match="is not valid YAML"):
         read_job_file(path)

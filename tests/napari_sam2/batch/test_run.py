@@ -286,10 +286,10 @@ def test_a_slurm_worker_runs_one_stack_on_all_cores_of_its_job(tmp_path: Path) -
         with pytest.raises(UserError, match=message):
             slurm_arguments(path)
     path.write_text("jobs: 1\njob_script_prologue: x")
-    with pytest.raises(UserError, match="is no list"):
+    with pytest.raises(UserError, match="is not a list"):
         slurm_arguments(path)
     path.write_text("jobs: 1\ncores: many")
-    with pytest.raises(UserError, match="cores is no number"):
+    with pytest.raises(UserError, match="cores is not a number"):
         slurm_arguments(path)
 
 

@@ -129,7 +129,7 @@ def test_examples_are_masks_of_known_objects() -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("like:", "no example"), ("like:a", "no ids"), ("like:1,2;not:2", "Choose one")],
+    [("like:", "no example"), ("like:a", "not ids"), ("like:1,2;not:2", "Choose one")],
 )
 def test_wrong_examples_have_a_message(text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):

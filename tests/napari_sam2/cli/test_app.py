@@ -49,6 +49,15 @@ def test_other_errors_keep_their_traceback(failing: type) -> None:
         program.run(["fail"])
 
 
+@pytest.mark.parametrize("arguments", [["find"], ["segment"], ["batch"], ["evaluate"]])
+def test_help_has_no_pictures_in_place_of_words(
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Rich replaces words between colons, such as ``:id:``, by emoji."""
+    program.run([*arguments, "--help"])
+    assert max(capfd.readouterr().out) < chr(0x1F000)
+
+
 def test_ctrl_c_is_130(failing: type) -> None:
     failing.error = KeyboardInterrupt()
     assert program.run(["fail"]) == ExitCode.INTERRUPTED

@@ -151,7 +151,7 @@ def test_a_folder_of_sam2_weights_is_refused(copy: Path) -> None:
 @pytest.mark.parametrize("kind", ["sam2_video", "clip", "owlv2"])
 def test_a_model_of_another_kind_is_refused(copy: Path, kind: str) -> None:
     (copy / "config.json").write_text(json.dumps({"model_type": kind}))
-    with pytest.raises(UserError, match=f'of the kind "{kind}", which is no Grounding DINO'):
+    with pytest.raises(UserError, match=f'of the kind "{kind}", not a Grounding DINO'):
         load_text_detector(str(copy))
 
 

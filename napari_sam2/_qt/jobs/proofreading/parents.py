@@ -22,7 +22,7 @@ class ParentEdits:
         """Set the parent of an object to the id in a text; an empty text removes it."""
         text = text.strip()
         if text and not text.isdecimal():
-            self._state.notice.emit(f"{text!r} is no object id. Give the id of the parent.")
+            self._state.notice.emit(f"{text!r} is not an object id. Give the id of the parent.")
             return
         self.set_parent([object_id], int(text) if text else None)
 

@@ -136,7 +136,7 @@ def _read(jobs: Path, arguments: Sequence[str]) -> tuple[StackList, dict[str, An
     if jobs.is_dir():
         return read_folder(jobs, find=searches_alone(given)), given
     if jobs.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{jobs} is no folder and no .yaml file. Give one of them.")
+        raise UserError(f"{jobs} is neither a folder nor a .yaml file. Give one of them.")
     found = read_job_file(jobs)
     return found, merged(options.parse_mapping(found.options, f"{jobs.name}: options"), given)
 

@@ -58,7 +58,9 @@ class StackOptions:
             text = error.format_message() if hasattr(error, "format_message") else str(error)
             raise UserError(f"{place}: {text} See napari-sam2 segment --help.") from error
         if len(context.params["source"]) > 1:
-            raise UserError(f"{place}: {context.params['source'][0]} is no option. Give --NAME.")
+            raise UserError(
+                f"{place}: {context.params['source'][0]} is not an option. Give --NAME."
+            )
         found = {
             name: value
             for name, value in context.params.items()

@@ -19,7 +19,10 @@ def defaults() -> dict[str, Any]:
 
 def import_labels(
     labels: Annotated[
-        str, typer.Argument(metavar="LABELS", help="Label image, or a result folder of the CTC.")
+        str,
+        typer.Argument(
+            metavar="LABELS", help="Label image, or a result folder of the Cell Tracking Challenge."
+        ),
     ],
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="Image of the labels.")],
     *,

@@ -53,15 +53,17 @@ def _samples(image: TiffImage) -> tuple[str, tuple[str, ...]]:
     if color and count == 4 and extra == (0,):
         return "S", (
             "The pixels have 4 samples: the first three are read as RGB. If they are channels, "
-            "choose with --channels, e.g. --channels 0,1,2,3.",
+            "name the last axis C, e.g. --axes YXC (axes= in Python).",
         )
     if color and has_alpha(page):
         return "S", ("The fourth sample of the pixels is transparency, which is not read.",)
     if color or "C" in series.axes:
         return "S", ()
-    alpha = " The last one is transparency: leave it out with --channels." * (
-        bool(extra) and extra[-1] in (1, 2)
-    )
+    transparent = bool(extra) and extra[-1] in (1, 2)
+    alpha = (
+        " The last one is transparency: select the others with --channel N, once for each "
+        "(channels= in Python)."
+    ) * transparent
     return "C", (f"The pixels have {count} samples, which are read as channels.{alpha}",)
 
 

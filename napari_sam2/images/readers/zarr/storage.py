@@ -67,7 +67,7 @@ def _folder_in_zip(location: str) -> str:
         with ZipFile(location) as opened:
             names = set(opened.namelist())
     except BadZipFile as error:
-        raise UserError(f"{name} is no zip file, or it is damaged: {error}.") from error
+        raise UserError(f"{name} is not a zip file, or it is damaged: {error}.") from error
     folders = {entry.partition("/")[0] for entry in names} - {"__MACOSX"}
     roots = ["", *(folders if len(folders) == 1 else ())]
     for root in roots:

@@ -200,7 +200,7 @@ def test_parents_are_set_in_the_table_and_refused_with_a_notice(
     user.settle()
     assert objects[2].parent == 1
     assert user.notice == "Object 1 is now the parent of object 2."
-    for text, notice in (("2", "circle"), ("x", "no object id"), ("9", "There is no object 9")):
+    for text, notice in (("2", "circle"), ("x", "not an object id"), ("9", "There is no object 9")):
         table.topLevelItem(0).setText(4, text)
         user.settle()
         assert notice in user.notice

@@ -56,7 +56,7 @@ def test_the_next_step_follows_the_tool(open_widget: OpenWidget, image: np.ndarr
     following = user.widget.status.next
     user.until(lambda: following.text() == "Click the middle of an object.", 5000)
     user.viewer.layers.selection.clear()
-    user.until(lambda: following.text().startswith("Press the point tool"), 5000)
+    user.until(lambda: following.text().startswith("Choose the point tool (Shift+K)"), 5000)
     user.widget.tools.use(Tool.POINT)
     user.until(lambda: following.text() == "Click the middle of an object.", 5000)
 

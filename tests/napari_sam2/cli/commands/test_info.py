@@ -32,6 +32,15 @@ def test_array_values_and_pyramid_are_shown(tmp_path, run):
     assert "3 along t" in result.output
 
 
+def test_the_smallest_part_that_can_be_read_is_shown(tmp_path, run):
+    zarr.create_array(tmp_path / "a.zarr", data=noise((3, 64, 96)), chunks=(1, 32, 48))
+    rows = run(tmp_path / "a.zarr").output
+    assert "chunks" in rows
+    assert "32 x 48 pixels, 3 KiB" in rows
+    tifffile.imwrite(tmp_path / "a.tif", noise((5, 64, 96)))
+    assert "none: parts of a plane are read by themselves" in run(tmp_path / "a.tif").output
+
+
 def test_guesses_are_said(tmp_path, run):
     zarr.create_array(tmp_path / "a.zarr", data=noise((3, 64, 96)))
     assert "Note: The data do not name their axes" in " ".join(

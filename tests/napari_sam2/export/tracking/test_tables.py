@@ -50,8 +50,8 @@ def test_a_lineage_is_read_back(tmp_path: Path, drawn: tuple[np.ndarray, Lineage
     [
         ("id,mother\n1,2\n", "no column parent"),
         ("", "no column id nor parent"),
-        ("id,parent\n2,1\nx,1\n", "line 3: 'x' is no object id"),
-        ("id,parent\n2,1.5\n", "'1.5' is no object id"),
+        ("id,parent\n2,1\nx,1\n", "line 3: 'x' is not an object id"),
+        ("id,parent\n2,1.5\n", "'1.5' is not an object id"),
         ("id,parent\n0,1\n", "ids start at 1"),
         ("id,parent\n2,-1\n", "ids start at 1"),
         ("id,parent\n2,1\n2,3\n", "object 2 has two parents"),
@@ -76,7 +76,7 @@ def test_parents_are_read_from_tracks_of_the_challenge_and_graphs(tmp_path: Path
     with pytest.raises(UserError, match=r"bad_track.txt, line 1: expected 4 numbers"):
         read_lineage(tmp_path / "bad_track.txt")
     (tmp_path / "empty.geff").mkdir()
-    with pytest.raises(UserError, match=r"empty.geff is no GEFF"):
+    with pytest.raises(UserError, match=r"empty.geff is not a GEFF"):
         read_lineage(tmp_path / "empty.geff")
     with pytest.raises(UserError, match=r"Give a .csv, _track.txt or .geff"):
         read_lineage(tmp_path / "lineage.txt")
@@ -86,7 +86,7 @@ def test_parents_are_read_from_tracks_of_the_challenge_and_graphs(tmp_path: Path
     ("change", "message"),
     [
         (lambda folder: (folder / "mask003.tif").unlink(), "no mask of frame 3"),
-        (lambda folder: (folder / "mask003.tif").rename(folder / "cells.tif"), "no mask of the"),
+        (lambda folder: (folder / "mask003.tif").rename(folder / "cells.tif"), "not a mask of the"),
         (lambda folder: (folder / "mask003.tif").write_bytes(b""), "cannot be read"),
     ],
 )

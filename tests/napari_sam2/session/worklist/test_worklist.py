@@ -122,7 +122,7 @@ def test_a_folder_without_stacks_is_refused(folder: Path, names: tuple[str, ...]
 
 def test_a_path_that_is_neither_is_refused(folder: Path) -> None:
     for name in ("none", "none.csv"):
-        with pytest.raises(UserError, match="is no folder and no report"):
+        with pytest.raises(UserError, match="is neither a folder nor the report"):
             read_worklist(folder / name)
 
 

@@ -116,7 +116,7 @@ def test_objects_are_followed_along_three_axes(tmp_path: Path) -> None:
     check_agreement(found)
     assert reporter.done == sorted(reporter.done)
     assert "2. Along y from cross-sections of the masks along z." in reporter.messages
-    assert any("voxels are taken for cubes" in text for text in reporter.messages)
+    assert any("voxels are taken to be cubes" in text for text in reporter.messages)
     assert job.scores is not None
     with job.scores.open() as file:
         rows = list(csv.DictReader(file))

@@ -37,7 +37,8 @@ def test_transparency_is_pointed_out(tmp_path):
         "extrasamples": ["unassalpha"],
     }
     tifffile.imwrite(tmp_path / "a.tif", noise((32, 40, 2), "uint8"), **options)
-    assert any("transparency" in note for note in open_stack(tmp_path / "a.tif").notes)
+    notes = open_stack(tmp_path / "a.tif").notes
+    assert any("transparency: select the others with --channel N" in note for note in notes)
     tifffile.imwrite(tmp_path / "c.tif", noise((32, 40, 4), "uint8"), photometric="rgb")
     stack = open_stack(tmp_path / "c.tif")
     assert (stack.axes, stack.rgb, stack.n_channels) == ("YXS", True, 3)
@@ -48,7 +49,8 @@ def test_a_fourth_color_sample_without_meaning_is_pointed_out(tmp_path):
     options = {"photometric": "rgb", "extrasamples": ["unspecified"]}
     tifffile.imwrite(tmp_path / "a.tif", noise((32, 40, 4), "uint8"), **options)
     stack = open_stack(tmp_path / "a.tif")
-    assert any("4 samples" in note for note in stack.notes)
+    assert any("4 samples" in note and "--axes YXC" in note for note in stack.notes)
+    assert open_stack(tmp_path / "a.tif", axes="YXC").n_channels == 4
     assert open_stack(tmp_path / "a.tif", channels=(3,)).n_channels == 1
 
 

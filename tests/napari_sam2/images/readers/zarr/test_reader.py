@@ -137,7 +137,7 @@ def test_a_zip_without_zarr_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"b.zip holds no Zarr \(a.dcm\): unpack it"):
         open_stack(archive)
     (tmp_path / "c.zip").write_bytes(b"PK")
-    with pytest.raises(UserError, match="no zip file"):
+    with pytest.raises(UserError, match="not a zip file"):
         open_stack(tmp_path / "c.zip")
 
 
