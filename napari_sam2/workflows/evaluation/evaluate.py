@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -138,7 +138,7 @@ def evaluate(
     *,
     axes: str | None = None,
     along: str | None = None,
-    at: dict[str, int] | None = None,
+    at: Mapping[str, int] | Iterable[str] | None = None,
     scene: str | int | None = None,
     device: str = AUTO_DEVICE,
     dtype: str = AUTO_DTYPE,
@@ -175,6 +175,8 @@ def evaluate(
     places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
     loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     stack = open_stack(images, **places)
+    for note in stack.notes:
+        (reporter or NullReporter()).message(note)
     truth = _open_truth(stack, labels, reporter or NullReporter())
     forward = chosen.forward(stack)
     prompted = _prompt_frames(truth, chosen, first=forward)
