@@ -139,7 +139,7 @@ def _open(path: Path) -> LabelImage:
 
     if path.is_dir() and (frames := _palette_frames(path)) is not None:
         return LabelImage(frames, "?YX")
-    place = _inside_ome_zarr(path)
+    place = inside_ome_zarr(path)
     source = read_source(place)
     # Chunks without labels are usually not stored, so no note is needed that they are missing.
     notes = source.notes if source.scenes or not is_zarr_folder(place) else ()
@@ -168,7 +168,7 @@ def _palette_frames(folder: Path) -> PlaneGrid | None:
     return PlaneGrid((len(files),), shapes.pop(), np.dtype(np.uint8), load)
 
 
-def _inside_ome_zarr(path: Path) -> Path:
+def inside_ome_zarr(path: Path) -> Path:
     """Return the only label image inside an OME-Zarr image, other paths as they are."""
     labels = path / "labels"
     if not any((labels / marker).is_file() for marker in ("zarr.json", ".zgroup")):

@@ -175,8 +175,6 @@ def evaluate(
     places: dict[str, Any] = {"axes": axes, "along": along, "at": at, "scene": scene}
     loaded = dict[str, Any](model=model, device=device, dtype=dtype, input_size=input_size)
     stack = open_stack(images, **places)
-    for note in stack.notes:
-        (reporter or NullReporter()).message(note)
     truth = _open_truth(stack, labels, reporter or NullReporter())
     forward = chosen.forward(stack)
     prompted = _prompt_frames(truth, chosen, first=forward)
@@ -195,7 +193,7 @@ def evaluate(
 
 
 def _open_truth(stack: Stack, labels: LabelSource, reporter: Reporter) -> GroundTruth:
-    for note in place_notes(labels, stack):
+    for note in (*stack.notes, *place_notes(labels, stack)):
         reporter.message(note)
     return GroundTruth(stack, labels)
 
