@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -340,7 +340,8 @@ def open_stack(
     else:
         named, guesses = parse_axes(axes, array.shape), ()
     picked = None if channels is None else tuple(channels)
-    ordered = canonical_source(found, named)
+    # A stack along another axis is made of the source, so the guesses belong to it.
+    ordered = replace(canonical_source(found, named), notes=found.notes + guesses)
     shape = ordered.levels[0].shape
     layout, notes = choose_layout(ordered.axes or "", shape, along, parse_at(at), picked)
-    return Stack.assemble(ordered, layout, found.notes + guesses + notes)
+    return Stack.assemble(ordered, layout, ordered.notes + notes)

@@ -169,7 +169,11 @@ def _palette_frames(folder: Path) -> PlaneGrid | None:
     return PlaneGrid((len(files),), shapes.pop(), np.dtype(np.uint8), load)
 
 
-def place_notes(labels: LabelSource, geometry: LabelGeometry) -> tuple[str, ...]:
+def place_notes(
+    labels: LabelSource,
+    geometry: LabelGeometry,
+    names: tuple[str, str] = ("label image", "image"),
+) -> tuple[str, ...]:
     """Return a note if labels state another position or other voxel sizes than the stack.
 
     An affine that is the identity counts as none.
@@ -180,6 +184,8 @@ def place_notes(labels: LabelSource, geometry: LabelGeometry) -> tuple[str, ...]
         The labels, matched to the stack by voxel.
     geometry : LabelGeometry
         The stack.
+    names : (str, str)
+        What messages call the labels and the stack.
 
     Raises
     ------
@@ -198,15 +204,15 @@ def place_notes(labels: LabelSource, geometry: LabelGeometry) -> tuple[str, ...]
             SPATIAL[columns[i]].lower() for i in np.flatnonzero(along < _SAME_DIRECTION)
         )
         raise UserError(
-            f"The label image has other directions than the image along {turned}: its voxels lie "
-            "elsewhere. Save the labels on the grid of the image, with its affine."
+            f"The {names[0]} has other directions than the {names[1]} along {turned}: its voxels "
+            f"lie elsewhere. Save the labels on the grid of the {names[1]}, with its affine."
         )
     shift = np.abs(theirs[:3, 3] - ours[:3, 3]).max()
     if np.allclose(*lengths, rtol=_SAME_SIZE) and shift <= lengths[0].min() / 2:
         return ()
     return (
-        "The label image states another position or other voxel sizes than the image: the labels "
-        "are matched voxel by voxel.",
+        f"The {names[0]} states another position or other voxel sizes than the {names[1]}: the "
+        "labels are matched voxel by voxel.",
     )
 
 
@@ -229,6 +235,15 @@ def is_one_plane(labels: LabelSource, geometry: LabelGeometry) -> bool:
     """
     axes = match_label_axes(tuple(labels.shape), label_axes_of(labels), geometry)
     return geometry.n_frames > 1 and geometry.along.upper() not in axes
+
+
+def check_all_frames(labels: LabelSource, geometry: LabelGeometry) -> None:
+    """Raise UserError if labels do not fit, or are one plane of a stack of several frames."""
+    if is_one_plane(labels, geometry):
+        raise UserError(
+            f"The labels are one plane, but the stack has {geometry.n_frames} frames along "
+            f"{geometry.along}. Give labels of all frames."
+        )
 
 
 def plane_reader(labels: LabelSource, geometry: LabelGeometry, frame: int) -> ReadWindow:

@@ -86,8 +86,8 @@ def label_dtype(ids: Iterable[int], requested: DTypeLike | None = None) -> np.dt
     most = 2 ** (8 * dtype.itemsize) - 1
     if largest > most:
         raise UserError(
-            f"Object id {largest} does not fit labels of type {dtype} (at most {most}): "
-            "renumber the objects or choose a wider type."
+            f"Object id {largest} does not fit labels of type {dtype} (at most {most}). "
+            "Renumber the objects."
         )
     return dtype
 

@@ -72,6 +72,8 @@ class GraySamples:
         On reading, if a pixel has a color.
     """
 
+    chunks = None
+
     def __init__(self, array: LazyArray, axis: int, name: str, tolerance: int = 0) -> None:
         self._array, self._axis, self._name, self._tolerance = array, axis, name, tolerance
         self.shape = tuple(n for i, n in enumerate(array.shape) if i != axis)
@@ -110,6 +112,8 @@ class ThresholdedMask:
     UserError
         On reading, if the values are not near 0 and 255.
     """
+
+    chunks = None
 
     def __init__(self, array: LazyArray | GraySamples, name: str) -> None:
         self._array, self._name = array, name

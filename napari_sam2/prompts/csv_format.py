@@ -24,6 +24,7 @@ from napari_sam2.prompts.volume_series.position import check_position
 COLUMNS = ("object_id", "frame", "y", "x", "label")
 _POSITIONS = ("t", "z")
 """Columns with the position of a prompt; y and x are coordinates on its plane."""
+_NOWHERE = (None, "", "0", "0.0")
 _Read = TypeVar("_Read")
 _Placed = tuple[CsvRow, FixedPosition, Prompt]
 _SHAPE_TYPE = "shape-type"
@@ -38,14 +39,14 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
     path : Path
         A table with the columns object_id, frame, y, x and label (1 inside, 0 outside), or a
         Points or Shapes layer as napari saves it. In place of frame there may be a column t or z;
-        the other one of them is the position on that axis, if the stack has it. The columns
-        axis-0, axis-1, ... of a layer are
-        the label axes of the stack in the order T, Z, Y, X, as the layers of this plugin's reader;
-        axis-t, axis-z, axis-y and axis-x name them instead. The columns object_id and label of a
-        Points layer are 1 where they are missing. Each shape of a Shapes layer is an object:
-        rectangles give boxes, ellipses and polygons masks; its id is object_id if there is such a
-        column, else the shape's index plus 1. Other columns are ignored. Columns may be separated
-        by semicolons or tabs; numbers may then have decimal commas.
+        the other one of them is the position on that axis; if the stack lacks it, the column is
+        ignored with a note. The columns axis-0, axis-1, ... of a layer are the label axes of the
+        stack in the order T, Z, Y, X, as in the layers of this plugin's reader; axis-z, axis-y
+        and axis-x name them instead. The columns object_id and label of a Points layer are 1 where
+        they are missing. Each shape of a Shapes layer is an object: rectangles give boxes, ellipses
+        and polygons masks; its id is object_id if there is such a column, else the shape's index
+        plus 1. Other columns are ignored. Columns may be separated by semicolons or tabs; numbers
+        may then have decimal commas.
     geometry : LabelGeometry
         The stack.
 
@@ -56,13 +57,25 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
         shape that encloses nothing; the message gives the row.
     """
     store = PromptStore()
+    ignored: set[str] = set()
     for row, position, prompt in _placed(path, geometry):
+        ignored |= _unused_positions(row, geometry)
         try:
             check_position(position, geometry)
         except UserError as error:
             raise UserError(f"{path.name}, row {row.number}: {error}") from error
         store.add(prompt)
+    store.notes = tuple(
+        f"The column {axis} of {path.name} is ignored: the images have no axis {axis}."
+        for axis in sorted(ignored)
+    )
     return store
+
+
+def _unused_positions(row: CsvRow, geometry: LabelGeometry) -> set[str]:
+    """Return the axes that the images lack, and on which a row states another position than 0."""
+    known = {*geometry.label_axes.lower(), geometry.along}
+    return {a for a in _POSITIONS if a not in known and row.cells.get(a) not in _NOWHERE}
 
 
 def read_placed_csv(path: Path, geometry: LabelGeometry) -> dict[FixedPosition, PromptStore]:
@@ -121,6 +134,8 @@ def _check_columns(header: Iterable[str], along: str, name: str) -> None:
 def _plain(geometry: LabelGeometry, row: CsvRow) -> tuple[FixedPosition, PointPrompt]:
     along = geometry.along
     frame = row.integer("frame" if "frame" in row.cells else along)
+    if along in _POSITIONS and row.cells.get(along) and row.integer(along) != frame:
+        raise UserError(f"frame is {frame}, but {along} is {row.integer(along)}. Remove one.")
     others = [a for a in _POSITIONS if a in geometry.label_axes.lower() and a != along]
     position = tuple((axis, row.integer(axis)) for axis in others if row.cells.get(axis))
     yx = (row.value("y"), row.value("x"))

@@ -14,6 +14,7 @@ from napari_sam2.export.labels import create_label_output, finish_label_output
 from napari_sam2.images.calibration import Calibration
 from napari_sam2.images.stack import open_stack
 from napari_sam2.masks.store import MaskRecord, MemoryMaskStore
+from tests.helpers.stack_files import noise, write_ome_zarr
 
 NAMES = ("out.zarr", "out.ome.zarr", "out.tif")
 """Formats with an array."""
@@ -58,3 +59,12 @@ def calibrated(stack, units):
     """Return a stack with pixel sizes."""
     calibration = Calibration.of(stack.label_axes, (30.0, 0.25, 0.5), units)
     return replace(stack, source=replace(stack.source, calibration=calibration))
+
+
+def write_labels_inside(folder, labels):
+    """Write an OME-Zarr image of noise with labels (T, Y, X) inside it; return its path."""
+    path = folder / "image.ome.zarr"
+    write_ome_zarr(path, [noise(labels.shape)], "0.5", axes="tyx")
+    zarr.open_group(path / "labels", mode="w").attrs["ome"] = {"labels": ["cells"]}
+    write_ome_zarr(path / "labels" / "cells", [labels], "0.5", axes="tyx")
+    return path

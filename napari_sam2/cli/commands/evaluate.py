@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_sam2.cli.commands.segment import MemoryChoice
+from napari_sam2.cli.image_options import AtOption
 from napari_sam2.cli.options import (
     DtypeOption,
     InputSizeOption,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from napari_sam2.workflows.evaluation.model_comparison import ModelEvaluation
     from napari_sam2.workflows.evaluation.predicted import PredictionScores
 
-_OF_LABELS = ("along", "frame")
+_OF_LABELS = ("along", "at", "frame")
 """Options that apply to the labels of another program, too."""
 _KINDS = {"point": "center", "box": "box", "mask": "mask"}
 
@@ -99,6 +100,7 @@ def evaluate(
     axes: Annotated[_Text, typer.Option(help="One letter per dimension: TCZYX.")] = None,
     labels_axes: Annotated[_Text, typer.Option(help="Axes of the labels: TZYX.")] = None,
     along: Annotated[_Text, typer.Option(help="Axis to propagate along: t, z.")] = None,
+    at: AtOption = None,
     scene: _Scene = None,
     view: Annotated[_Text, typer.Option(help="auto, full, zoom or zoom:PIXELS.")] = None,
     memory: _Memory = None,
@@ -114,7 +116,7 @@ def evaluate(
 
     With PREDICTED, compare these labels instead.
     """
-    places = given(model=model, axes=axes, along=along, scene=scene, device=device)
+    places = given(model=model, axes=axes, along=along, at=at, scene=scene, device=device)
     places |= given(dtype=converted(str, dtype), input_size=input_size)
     options = given(
         prompt=prompt,
@@ -124,9 +126,10 @@ def evaluate(
         exclusion=exclusion,
         max_objects=max_objects,
     )
+    _check_csv(csv, labels, images, predicted)
     if predicted is not None:
         _check_unused(given(images=images, models=models) | places | options)
-        _score(labels, predicted, labels_axes, along, frame, csv, tracks=tracks)
+        _score(labels, predicted, labels_axes, given(along=along, at=at), frame, csv, tracks=tracks)
         return
     options |= {"tracks": tracks}
     if models is None:
@@ -136,6 +139,18 @@ def evaluate(
         raise UserError("Give --model for one model or --models for several, not both.")
     names = tuple(name.strip() for name in models.split(",") if name.strip())
     _compare(names, _required(images), labels, labels_axes, csv, places, options)
+
+
+def _check_csv(csv: Path | None, labels: Path, images: str | None, predicted: Path | None) -> None:
+    """Raise an error, before anything is computed, if the rows cannot be written."""
+    from napari_sam2.images.readers import local_path
+    from napari_sam2.workflows.score_files import check_score_file
+
+    if csv is None:
+        return
+    local = None if images is None else local_path(images)
+    inputs = (path for path in (labels, predicted, local) if path is not None)
+    check_score_file(csv, inputs, replaces=True)
 
 
 def _required(images: str | None) -> str:
@@ -249,7 +264,7 @@ def _score(
     labels: Path,
     predicted: Path,
     labels_axes: str | None,
-    along: str | None,
+    places: dict[str, Any],
     frame: FrameChoice | None,
     csv: Path | None,
     *,
@@ -266,7 +281,7 @@ def _score(
     settings = EvaluationSettings(tracks=tracks, **given(frame=converted(PromptFrame, frame)))
     truth, other = open_label_image(labels, labels_axes), open_label_image(predicted)
     reporter = ConsoleReporter(error_console())
-    found = score_labels(truth, other, settings, along=along, reporter=reporter)
+    found = score_labels(truth, other, settings, reporter=reporter, **places)
     if csv is not None:
         write_csv(found.rows, csv)
     rows = table(found, predicted.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
@@ -41,7 +42,8 @@ def open_ctc_masks(folder: Path) -> Stack:
     pixels = zarr.open_array(tifffile.imread(files, aszarr=True), mode="r")
     stack = open_stack(pixels, axes="TZYX" if pixels.ndim == 4 else "TYX")
     others = {axis.lower(): 0 for axis in stack.layout.index_axes if axis != "T"}
-    return stack.with_along("t", others)
+    named = replace(stack, source=replace(stack.source, name=folder.name))
+    return named.with_along("t", others)
 
 
 def _number(path: Path) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import Window
 from napari_sam2.images.stack import Stack
-from napari_sam2.masks.label_image import plane_reader
+from napari_sam2.masks.label_image import check_all_frames, plane_reader
 from napari_sam2.prompts.from_labels import LabelPromptKind, prompts_from_labels
 from napari_sam2.workflows.evaluation.ctc import TrackScores, track_scores
 from napari_sam2.workflows.evaluation.metrics import MaskMetrics, compare
@@ -34,10 +34,18 @@ class GroundTruth:
         The stack that the labels belong to.
     labels : LabelSource
         The labels, see :func:`napari_sam2.masks.label_image.plane_reader`.
+
+    Raises
+    ------
+    UserError
+        If the labels do not fit, or are one plane of a stack of several frames.
     """
 
     stack: Stack
     labels: LabelSource
+
+    def __post_init__(self) -> None:
+        check_all_frames(self.labels, self.stack)
 
     def plane(self, frame: int) -> Plane:
         """Return the labels (H, W) of a frame."""

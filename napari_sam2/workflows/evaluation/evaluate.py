@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -138,7 +138,7 @@ def evaluate(
     *,
     axes: str | None = None,
     along: str | None = None,
-    at: dict[str, int] | None = None,
+    at: Mapping[str, int] | Iterable[str] | None = None,
     scene: str | int | None = None,
     device: str = AUTO_DEVICE,
     dtype: str = AUTO_DTYPE,
@@ -193,7 +193,7 @@ def evaluate(
 
 
 def _open_truth(stack: Stack, labels: LabelSource, reporter: Reporter) -> GroundTruth:
-    for note in place_notes(labels, stack):
+    for note in (*stack.notes, *place_notes(labels, stack)):
         reporter.message(note)
     return GroundTruth(stack, labels)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from napari_sam2.workflows.evaluation.metrics import MaskMetrics, Summary, summa
 from napari_sam2.workflows.reporter import NullReporter
 
 if TYPE_CHECKING:
+    from napari_sam2.images.stack import Stack
     from napari_sam2.masks.label_image import LabelImage
     from napari_sam2.workflows.evaluation.comparison import Plane
     from napari_sam2.workflows.evaluation.ctc import TrackScores
@@ -65,6 +66,7 @@ def score_labels(
     settings: EvaluationSettings | None = None,
     *,
     along: str | None = None,
+    at: Mapping[str, int] | Iterable[str] | None = None,
     reporter: Reporter | None = None,
 ) -> PredictionScores:
     """Compare predicted labels with the ground truth, whichever program has made them.
@@ -81,6 +83,8 @@ def score_labels(
         model is evaluated; None uses the defaults.
     along : str or None
         Axis of the frames, e.g. ``"t"``; None as in :func:`napari_sam2.open_stack`.
+    at : mapping of str to int, or strings such as ``"z=3"``
+        Positions on other axes; 0 where not given.
     reporter : Reporter or None
         Receives notes about the axes; None discards them.
 
@@ -92,9 +96,9 @@ def score_labels(
     chosen = settings or EvaluationSettings()
     if chosen.max_objects is not None:
         raise UserError("Labels are compared as a whole. Leave out the maximum number of objects.")
-    axes = truth.axes
-    stack = open_stack(truth.array, axes=None if axes and "?" in axes else axes, along=along)
-    notes = (*truth.notes, *predicted.notes, *place_notes(predicted, stack))
+    stack = _open_truth(truth, along, at)
+    placed = place_notes(predicted, stack, names=("prediction", "ground truth"))
+    notes = (*truth.notes, *stack.notes, *predicted.notes, *placed)
     for note in notes:
         (reporter or NullReporter()).message(note)
     reference, other = GroundTruth(stack, truth), GroundTruth(stack, predicted)
@@ -114,10 +118,22 @@ def score_labels(
     )
 
 
+def _open_truth(
+    truth: LabelImage, along: str | None, at: Mapping[str, int] | Iterable[str] | None
+) -> Stack:
+    """Return the ground truth as a stack, with the orientation that its file states."""
+    axes = truth.axes
+    known = None if axes and "?" in axes else axes
+    stack = open_stack(truth.array, axes=known, along=along, at=at)
+    calibration = replace(stack.calibration, affine=truth.affine)
+    return replace(stack, source=replace(stack.source, calibration=calibration))
+
+
 def _renamed(plane: Plane, names: dict[int, int]) -> Plane:
     """Return a plane with other label values; 0 for labels without a new value."""
     values, inverse = np.unique(plane, return_inverse=True)
-    new = np.array([names.get(int(value), 0) for value in values], np.int64)
+    # Of the type of the ground truth, whose values may exceed those of signed integers.
+    new = np.array([names.get(int(value), 0) for value in values], np.uint64)
     renamed: Plane = new[inverse.reshape(plane.shape)]
     return renamed
 

@@ -16,10 +16,10 @@ from napari_sam2.export.tracking.ctc_folder import find_ctc_tracks, open_ctc_mas
 from napari_sam2.images.calibration import PIXEL, SPATIAL
 from napari_sam2.images.input_files import input_paths
 from napari_sam2.images.layout import choose_layout
-from napari_sam2.images.readers.zarr.labels import label_location
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_image import LabelImage, place_notes
 from napari_sam2.session.storage.run_folder import RunFolder
+from napari_sam2.session.tracks.imported_labels import open_labels
 from napari_sam2.workflows.tracking.export import lineage_of
 from napari_sam2.workflows.tracking.saved_labels import (
     SavedLabels,
@@ -84,6 +84,9 @@ def _of_labels(
     job: MeasurementJob, run_labels: Path | None, reporter: Reporter
 ) -> tuple[Measurement, tuple[Path, ...]]:
     _check_unused(job, {"--drafts": job.drafts}, "a session")
+    given = {"--channel": job.channels is not None, "--image-axes": job.image_axes is not None}
+    for option in (name for name, is_given in given.items() if is_given and job.image is None):
+        raise UserError(f"{option} is for the image, but none is given. Add it, or leave it out.")
     if run_labels is not None:
         reporter.message(
             f"The labels of the run are measured: {run_labels.name}. If the run was interrupted, "
@@ -95,7 +98,7 @@ def _of_labels(
     read = input_paths(source, labels.source)
     image = None
     if job.image is not None:
-        image = _open(job.image, job.image_axes, job.channels)
+        image = _all_positions(open_stack(job.image, axes=job.image_axes, channels=job.channels))
         _report(reporter, image, "Image: ")
         read += input_paths(job.image, image.source)
         for note in place_notes(LabelImage(labels.arrays[0], affine=labels.affine), image):
@@ -134,12 +137,11 @@ def _labels_of_run(path: Path) -> Path | None:
 def _open_labels(source: str | Path, axes: str | None) -> Stack:
     if axes is None and find_ctc_tracks(Path(source)) is not None:
         return open_ctc_masks(Path(source))
-    return _open(label_location(source), axes)
+    return _all_positions(open_labels(source, axes))
 
 
-def _open(source: str | Path, axes: str | None, channels: Sequence[int] | None = None) -> Stack:
+def _all_positions(stack: Stack) -> Stack:
     """Return a stack without the note on axes fixed at 0: all their positions are measured."""
-    stack = open_stack(source, axes=axes, channels=channels)
     return stack.with_along(stack.along, {axis.lower(): 0 for axis, _ in stack.layout.fixed})
 
 

@@ -20,8 +20,8 @@ from napari_sam2.export.tracking.label_movie import LabelMovie
 from napari_sam2.export.tracking.lineage_files import read_lineage
 from napari_sam2.export.tracking.track_table import measure_tracks
 from napari_sam2.images.input_files import check_outside, input_paths
-from napari_sam2.images.readers.zarr.labels import label_location
-from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.images.stack import Stack
+from napari_sam2.session.tracks.imported_labels import open_labels
 from napari_sam2.workflows.reporter import RecordingReporter, Reporter
 from napari_sam2.workflows.tracking.saved_labels import is_session, open_saved_labels
 
@@ -157,7 +157,7 @@ def _open_labels(job: TrackingExportJob) -> Stack:
     """Return the labels along t, without a note on other axes: all their planes are read."""
     if job.axes is None and find_ctc_tracks(Path(job.source)) is not None:
         return open_ctc_masks(Path(job.source))
-    labels = open_stack(label_location(job.source), axes=job.axes)
+    labels = open_labels(job.source, job.axes)
     if "T" not in labels.label_axes:
         return labels
     others = {axis.lower(): 0 for axis in labels.layout.index_axes if axis != "T"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +18,7 @@ from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, AUTO_MODEL, predictor_of
 from napari_sam2.inference.protocol import Predictor
 from napari_sam2.session.saved_sessions import create_saved_sessions
+from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.tracks.imported_labels import (
     check_label_stack,
     import_label_stack,
@@ -90,8 +94,7 @@ def import_session(job: SessionImportJob, reporter: Reporter | None = None) -> S
     for text in dict.fromkeys((*stack.notes, *labels.notes)):
         recorder.message(text)
     lineage = _checked_lineage(job, labels, recorder)
-    sessions = create_saved_sessions(stack, predictor_of(job.model, job.device))
-    try:
+    with _new_sessions(stack, predictor_of(job.model, job.device)) as sessions:
         with recorder.running():
             report = partial(recorder.progress, "Importing")
             import_label_stack(sessions, labels, lineage=lineage, report=report)
@@ -102,8 +105,21 @@ def import_session(job: SessionImportJob, reporter: Reporter | None = None) -> S
                 f"{job.image}. No session was made."
             )
         return SessionImport(folder.path, len(sessions.objects), tuple(recorder.messages))
-    finally:
+
+
+@contextmanager
+def _new_sessions(stack: Stack, predictor: Predictor) -> Iterator[SessionGroup]:
+    """Yield new sessions; after an error, none of their files is left."""
+    sessions = create_saved_sessions(stack, predictor)
+    try:
+        yield sessions
+    except BaseException:
+        path = None if sessions.folder is None else sessions.folder.path
         sessions.close()
+        if path is not None:
+            shutil.rmtree(path)
+        raise
+    sessions.close()
 
 
 def _open_labels(job: SessionImportJob, stack: Stack) -> Stack:

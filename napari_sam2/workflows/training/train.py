@@ -10,7 +10,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference.model_catalog import AUTO_DEVICE, BUNDLED
-from napari_sam2.masks.label_image import open_label_image, place_notes
+from napari_sam2.masks.label_image import check_all_frames, open_label_image, place_notes
 from napari_sam2.workflows.reporter import NullReporter, Reporter
 from napari_sam2.workflows.training.clips import LabeledStack
 from napari_sam2.workflows.training.finetune import FinetuneReport, FinetuneSettings, finetune
@@ -121,5 +121,6 @@ def _open_stacks(job: TrainingJob, reporter: Reporter) -> list[LabeledStack]:
         truth = open_label_image(labels, job.labels_axes)
         for note in place_notes(truth, stack):
             reporter.message(note)
+        check_all_frames(truth, stack)
         stacks.append(LabeledStack(stack, truth, choose_intensity(stack)))
     return stacks

@@ -153,3 +153,48 @@ def test_models_are_checked_before_one_is_loaded(stacks, models, words, capsys) 
     assert words in capsys.readouterr().err
     assert compared(stacks, "micro,tiny", "--model", "micro") == ExitCode.BAD_INPUT
     assert "not both" in capsys.readouterr().err
+
+
+def test_the_rows_never_replace_an_input(stacks, tmp_path, monkeypatch, capsys) -> None:
+    use(monkeypatch, FakePredictor())
+    before = [path.read_bytes() for path in stacks]
+    predicted = ["evaluate", "--labels", str(stacks[1]), "--predicted", str(stacks[0])]
+    for path in stacks:
+        assert evaluated(stacks, "--along", "t", "--csv", str(path)) == ExitCode.BAD_INPUT
+        assert compared(stacks, "micro,tiny", "--csv", str(path)) == ExitCode.BAD_INPUT
+        assert run([*predicted, "--csv", str(path)]) == ExitCode.BAD_INPUT
+        assert "would replace the input" in capsys.readouterr().err
+    assert [path.read_bytes() for path in stacks] == before
+
+
+def test_the_folder_of_the_rows_is_checked_before_a_model_is_loaded(stacks, tmp_path, capsys):
+    missing = tmp_path / "absent" / "rows.csv"
+    assert evaluated(stacks, "--along", "t", "--csv", str(missing)) == ExitCode.BAD_INPUT
+    assert "There is no folder" in capsys.readouterr().err
+
+
+def test_labels_of_one_plane_are_no_ground_truth_of_all_frames(stacks, tmp_path, capsys) -> None:
+    plane = tifffile.imread(stacks[1])[0]
+    tifffile.imwrite(tmp_path / "plane.tif", plane)
+    assert evaluated((stacks[0], tmp_path / "plane.tif"), "--along", "t") == ExitCode.BAD_INPUT
+    assert "one plane, but the stack has 8 frames" in capsys.readouterr().err
+
+
+def test_what_is_guessed_or_left_out_of_the_images_is_reported(
+    stacks, tmp_path, monkeypatch, capsys
+) -> None:
+    use(monkeypatch, FakePredictor())
+    images, labels = map(tifffile.imread, stacks)
+    for name, values in (("images", images), ("labels", labels)):
+        series = np.stack([values, values[::-1]], axis=1)
+        tifffile.imwrite(
+            tmp_path / f"{name}.ome.tif",
+            series,
+            metadata={"axes": "TZYX"},
+            photometric="minisblack",
+        )
+    series = (tmp_path / "images.ome.tif", tmp_path / "labels.ome.tif")
+    assert evaluated(series, "--along", "t") == ExitCode.DONE
+    assert "Axis z is fixed at 0 of 0..1" in capsys.readouterr().err
+    assert evaluated(series, "--along", "t", "--at", "z=1") == ExitCode.DONE
+    assert "Axis z" not in capsys.readouterr().err

@@ -186,3 +186,8 @@ def test_xarray_like_names_are_used():
 
     stack = open_stack(Named())
     assert (stack.axes, stack.along, stack.notes) == ("ZYX", "z", ())
+
+
+def test_guessed_axes_are_noted_along_another_axis_too() -> None:
+    stack = open_stack(np.zeros((3, 40, 50), np.uint8))
+    assert any("read as TYX" in note for note in stack.with_along("x").notes)

@@ -270,3 +270,9 @@ def test_any_table_is_read_or_refused_in_words(cells):
         except UserError as error:
             complaint = str(error)
     assert complaint if complaint is not None else len(found) > 0
+
+
+def test_a_frame_that_is_not_the_position_along_the_axis_is_refused(write, stack):
+    table = write("object_id,frame,t,y,x,label\n1,0,1,2,3,1\n")
+    with pytest.raises(UserError, match=r"row 2: frame is 0, but t is 1\. Remove one"):
+        load_prompts(table, stack)

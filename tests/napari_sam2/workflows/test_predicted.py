@@ -27,6 +27,7 @@ from napari_sam2.workflows.evaluation.comparison import GroundTruth
 from napari_sam2.workflows.evaluation.ctc import track_scores
 from napari_sam2.workflows.evaluation.evaluate import EvaluationSettings, evaluate
 from napari_sam2.workflows.evaluation.predicted import score_labels
+from napari_sam2.workflows.reporter import RecordingReporter
 from tests.helpers.fakes import FakePredictor
 from tests.helpers.scenes import movie, straight
 
@@ -116,6 +117,54 @@ def test_values_that_are_no_labels_are_refused(scene, value, words) -> None:
     for pair in ((damaged, truth), (truth, damaged)):
         with pytest.raises(UserError, match=words):
             score_labels(*map(labels_of, pair))
+
+
+def test_labels_that_run_in_other_directions_than_the_ground_truth_are_refused(scene) -> None:
+    _, truth = scene
+    zyx = [2, 1, 0, 3]
+    stated, turned, coarser = (
+        np.diag(sizes)[:, zyx] for sizes in ((0.5, 0.7, 3, 1), (-0.5, 0.7, 3, 1), (1.0, 1, 3, 1))
+    )
+    reference = LabelImage(truth, "ZYX", affine=stated)
+    with pytest.raises(UserError, match="prediction has other directions than the ground truth"):
+        score_labels(reference, LabelImage(truth[..., ::-1], "ZYX", affine=turned))
+    reporter = RecordingReporter(None)
+    score_labels(reference, LabelImage(truth, "ZYX", affine=coarser), reporter=reporter)
+    assert any("other voxel sizes than the ground truth" in text for text in reporter.messages)
+
+
+def test_positions_on_other_axes_are_reported_and_can_be_chosen(scene) -> None:
+    _, truth = scene
+    series = np.stack([truth, truth], axis=1)
+    other = series.copy()
+    other[:, 1] = 0
+    reporter = RecordingReporter(None)
+    at_0 = score_labels(LabelImage(series, "TZYX"), LabelImage(other, "TZYX"), reporter=reporter)
+    assert at_0.summary.dice == 1
+    assert any("Axis z is fixed at 0 of 0..1" in text for text in reporter.messages)
+    at_1 = score_labels(LabelImage(series, "TZYX"), LabelImage(other, "TZYX"), at=["z=1"])
+    assert at_1.summary.dice == 0
+
+
+def test_guessed_axes_are_reported(scene) -> None:
+    _, truth = scene
+    reporter = RecordingReporter(None)
+    score_labels(LabelImage(truth), LabelImage(truth), reporter=reporter)
+    assert any("read as TYX" in text for text in reporter.messages)
+
+
+def test_one_plane_is_not_compared_with_all_frames(scene) -> None:
+    _, truth = scene
+    with pytest.raises(UserError, match="one plane, but the stack has 6 frames along t"):
+        score_labels(labels_of(truth), LabelImage(truth[0]))
+
+
+def test_values_beyond_those_of_signed_integers_are_matched(scene) -> None:
+    _, truth = scene
+    large = truth.astype(np.uint64) * np.uint64(2**60)
+    found = score_labels(labels_of(large), labels_of(truth))
+    assert found.matches == {5 * 2**60: 5, 9 * 2**60: 9}
+    assert found.summary.dice == 1
 
 
 def test_the_command(scene, tmp_path, capsys) -> None:

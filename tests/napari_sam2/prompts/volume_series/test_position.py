@@ -97,8 +97,12 @@ def test_columns_give_frame_and_position(
         load_prompts(path, other)
 
 
-def test_columns_of_axes_that_the_images_lack_are_ignored(tmp_path: Path) -> None:
+def test_columns_of_axes_that_the_images_lack_are_ignored_with_a_note(tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
     path.write_text("object_id,frame,z,y,x,label\n1,1,7.5,3,4,1\n")
     stack = open_stack(np.zeros((3, *SHAPE), np.uint8), axes="TYX")
-    assert list(load_prompts(path, stack)) == [PointPrompt(1, 1, (3, 4))]
+    store = load_prompts(path, stack)
+    assert list(store) == [PointPrompt(1, 1, (3, 4))]
+    assert store.notes == ("The column z of points.csv is ignored: the images have no axis z.",)
+    path.write_text("object_id,frame,z,y,x,label\n1,1,0,3,4,1\n")
+    assert load_prompts(path, stack).notes == ()

@@ -22,6 +22,7 @@ from napari_sam2.workflows.measurements.job import MeasurementJob
 from napari_sam2.workflows.measurements.measure import measure_labels
 from napari_sam2.workflows.reporter import RecordingReporter
 from tests.helpers.fakes import FakePredictor
+from tests.helpers.label_outputs import write_labels_inside
 from tests.helpers.lineages import LINEAGE, PRESENT, label_movie, table_of
 from tests.napari_sam2.session.history.test_edit_history import MOVIE
 from tests.napari_sam2.workflows.tracking.test_export import saved
@@ -78,11 +79,60 @@ def test_a_result_of_the_cell_tracking_challenge_has_parents(tmp_path: Path) -> 
     result = tmp_path / "01_RES"
     write_ctc(result, table_of(label_movie(WITHOUT_GAP)))
     output = tmp_path / "t.csv"
-    measure_labels(MeasurementJob(labels=result, output=output))
+    outcome = measure_labels(MeasurementJob(labels=result, output=output))
+    assert any(text.startswith("01_RES states no pixel size") for text in outcome.messages)
     rows = pd.read_csv(output)
     parents = rows.dropna(subset="parent").set_index("label")["parent"].astype(int).to_dict()
     assert parents == LINEAGE.parents
     assert len(rows) == sum(map(len, WITHOUT_GAP.values()))
+
+
+def test_the_labels_inside_an_ome_zarr_are_measured(tmp_path: Path) -> None:
+    labels = label_movie(PRESENT).astype(np.uint16)
+    path = write_labels_inside(tmp_path, labels)
+    measure_labels(MeasurementJob(labels=path, output=tmp_path / "t.csv"))
+    rows = pd.read_csv(tmp_path / "t.csv")
+    assert len(rows) == sum(map(len, PRESENT.values()))
+    for row in rows.itertuples():
+        assert row.area == pytest.approx((labels[row.frame] == row.label).sum() * 0.5**2)
+
+
+def test_a_mask_with_smooth_edges_is_one_object(tmp_path: Path) -> None:
+    y, x = np.mgrid[:64, :64]
+    edge = np.clip(20.5 - np.hypot(y - 32, x - 32), 0, 1)
+    tifffile.imwrite(tmp_path / "mask.tif", (edge * 255).round().astype(np.uint8))
+    job = MeasurementJob(labels=tmp_path / "mask.tif", output=tmp_path / "t.csv")
+    outcome = measure_labels(job)
+    rows = pd.read_csv(tmp_path / "t.csv")
+    assert rows.label.tolist() == [255]
+    assert rows.area.tolist() == [(edge * 255 >= 127.5).sum()]
+    assert any("mask of two gray levels" in text for text in outcome.messages)
+
+
+def test_gray_colors_are_labels(tmp_path: Path) -> None:
+    labels = label_movie(PRESENT)[0].astype(np.uint8)
+    tifffile.imwrite(tmp_path / "l.tif", np.stack([labels] * 3, -1), photometric="rgb")
+    measure_labels(MeasurementJob(labels=tmp_path / "l.tif", output=tmp_path / "t.csv"))
+    rows = pd.read_csv(tmp_path / "t.csv")
+    found = dict(zip(rows.label, rows.area, strict=True))
+    assert found == {i: (labels == i).sum() for i in np.unique(labels[labels > 0])}
+
+
+def test_guessed_axes_are_reported(tmp_path: Path) -> None:
+    np.save(tmp_path / "l.npy", label_movie(PRESENT).astype(np.uint16))
+    outcome = measure_labels(MeasurementJob(labels=tmp_path / "l.npy", output=tmp_path / "t.csv"))
+    assert any("read as TYX" in text for text in outcome.messages)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"channels": [1]}, "--channel"), ({"image_axes": "TYX"}, "--image-axes")],
+)
+def test_options_of_an_image_need_one(tmp_path: Path, options, words) -> None:
+    np.save(tmp_path / "l.npy", label_movie(PRESENT).astype(np.uint16))
+    job = MeasurementJob(labels=tmp_path / "l.npy", output=tmp_path / "t.csv", **options)
+    with pytest.raises(UserError, match=f"{words} is for the image, but none is given"):
+        measure_labels(job)
 
 
 def test_the_folder_of_a_run_gives_its_labels(tmp_path: Path) -> None:

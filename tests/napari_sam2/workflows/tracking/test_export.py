@@ -12,6 +12,7 @@ import tifffile
 from napari_sam2.cli.app import run
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.storage.session_archive import pack_session
+from tests.helpers.label_outputs import write_labels_inside
 from tests.helpers.lineages import LINEAGE, PRESENT, label_movie
 from tests.napari_sam2.session.history.test_edit_history import click
 from tests.napari_sam2.session.storage.test_session_folder import save_in
@@ -137,3 +138,18 @@ def test_a_session_without_accepted_masks_is_refused(
     assert run(["export", str(path), "--format", "tracks", "--output", str(out)]) == 2
     assert "Accept objects first" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_the_labels_inside_an_ome_zarr_are_exported(tmp_path: Path) -> None:
+    path = write_labels_inside(tmp_path, label_movie(PRESENT).astype(np.uint16))
+    out = tmp_path / "out.csv"
+    assert run(["export", str(path), "--format", "lineage", "--output", str(out)]) == 0
+    assert set(pd.read_csv(out).id) == set(PRESENT)
+
+
+def test_guessed_axes_of_labels_are_reported(tmp_path: Path, capsys) -> None:
+    np.save(tmp_path / "l.npy", label_movie(PRESENT).astype(np.uint16))
+    out = tmp_path / "out.csv"
+    command = ["export", str(tmp_path / "l.npy"), "--format", "tracks", "--output", str(out)]
+    assert run(command) == 0
+    assert "read as TYX" in capsys.readouterr().err

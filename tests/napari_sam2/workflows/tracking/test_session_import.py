@@ -14,8 +14,10 @@ from napari_sam2.export.tracking.geff import write_geff
 from napari_sam2.masks.mask import MaskStatus
 from napari_sam2.prompts.types import PointPrompt
 from napari_sam2.session.saved_sessions import open_session_folder
+from napari_sam2.workflows.tracking import session_import
 from napari_sam2.workflows.tracking.session_import import SessionImportJob, import_session
 from tests.helpers.fakes import FakePredictor
+from tests.helpers.label_outputs import write_labels_inside
 from tests.helpers.lineages import LINEAGE, PRESENT, label_movie, table_of
 from tests.helpers.session_states import replayed, state_of
 
@@ -96,3 +98,46 @@ def test_what_does_not_fit_makes_no_session(tmp_path: Path, change: str, message
     with pytest.raises(UserError, match=message):
         import_session(job)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cells.tif", "l.tif", "p.csv"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.uint64])
+def test_ids_that_a_session_cannot_hold_are_refused(tmp_path: Path, dtype: type) -> None:
+    labels = label_movie(WITHOUT_GAP)
+    image = write_image(tmp_path, labels)
+    large = labels.astype(dtype)
+    large[-1][large[-1] > 0] += dtype(70000)
+    np.save(tmp_path / "large.npy", large)
+    job = SessionImportJob(
+        labels=tmp_path / "large.npy", image=image, axes="TYX", model=FakePredictor()
+    )
+    with pytest.raises(UserError, match=r"at most 65535\. Renumber the labels"):
+        import_session(job)
+    assert not list(tmp_path.glob("*.sam2-session"))
+
+
+def test_a_failed_import_leaves_no_session(tmp_path: Path, monkeypatch) -> None:
+    labels = label_movie(WITHOUT_GAP)
+    image = write_image(tmp_path, labels)
+    tifffile.imwrite(tmp_path / "l.tif", labels.astype(np.uint16), metadata={"axes": "TYX"})
+    inner = session_import.import_label_stack
+
+    def failing(*arguments: object, **options: object) -> None:
+        inner(*arguments, **options)
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(session_import, "import_label_stack", failing)
+    job = SessionImportJob(labels=tmp_path / "l.tif", image=image, model=FakePredictor())
+    with pytest.raises(OSError, match="No space"):
+        import_session(job)
+    assert not list(tmp_path.glob("*.sam2-session"))
+
+
+def test_the_labels_inside_an_ome_zarr_are_imported(tmp_path: Path) -> None:
+    labels = label_movie(WITHOUT_GAP).astype(np.uint16)
+    image = write_image(tmp_path, labels)
+    made = import_session(
+        SessionImportJob(
+            labels=write_labels_inside(tmp_path, labels), image=image, model=FakePredictor()
+        )
+    )
+    assert made.n_objects == len(WITHOUT_GAP)
