@@ -11,35 +11,10 @@ import tifffile
 
 from napari_sam2.inference.sam2_predictor import load_predictor
 from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
-from tests.helpers.volume_series import NucleiSeries, dividing_nuclei, moving_balls
+from tests.helpers.volume_series import AXES, SHAPE, NucleiSeries, dividing_nuclei
 
 OpenWidget = Callable[..., Any]
-SHAPE = (4, 5, 40, 48)
 PLANES = SHAPE[0] * SHAPE[1]
-AXES = ("t", "z", "y", "x")
-
-
-@pytest.fixture
-def series() -> NucleiSeries:
-    """Two balls that move through the volumes."""
-    starts = [(2.0, 12.0, 12.0), (2.0, 28.0, 36.0)]
-    return moving_balls(SHAPE, starts, [(0.3, 1.0, 2.0), (-0.3, 1.0, -1.0)])
-
-
-def choose_both_axes(user: Any) -> None:
-    """Choose the axes t and z in the box, as the user does."""
-    box = user.widget.images.along
-    box.setCurrentIndex(box.findData(TIME_AND_DEPTH))
-    user.until(lambda: user.sync is not None and user.sync.sessions.series)
-    user.until(lambda: user.controller.tools.active is not None)
-
-
-@pytest.fixture
-def user(open_widget: OpenWidget, series: NucleiSeries) -> Any:
-    """A user who has opened the series and chosen both axes."""
-    opened = open_widget(series.image, axis_labels=AXES, name="series")
-    choose_both_axes(opened)
-    return opened
 
 
 def found(user: Any, series: NucleiSeries, object_id: int, labels: Any = None) -> float:
@@ -79,7 +54,14 @@ def test_one_row_for_an_object_of_many_volumes(user: Any) -> None:
     user.key("G")
     user.settle()
     assert [item.id for item in user.widget.state.objects] == [1]
-    assert user.widget.state.progress(1).frames > SHAPE[1]
+    planes = user.widget.state.progress(1).frames
+    assert planes > SHAPE[1]
+    table = user.widget.objects.table
+    assert table.headerItem().text(2) == "Planes"
+    assert "at all time points" in table.headerItem().toolTip(2)
+    row = table.topLevelItem(0)
+    assert row.text(2) == str(planes)
+    assert row.toolTip(2) == f"{planes} planes with a mask, at 4 time points"
     steps = len(user.sync.sessions.history)
     user.controller.propagate_all()
     user.settle()
@@ -199,13 +181,11 @@ def test_changing_the_axes_keeps_prompts_and_masks(user: Any) -> None:
     user.click(1, 2, 13, 14)
     user.settle()
     drafts = user.drafts().copy()
-    box = user.widget.images.along
-    box.setCurrentIndex(box.findData("z"))
-    user.until(lambda: user.sync is not None and not user.sync.sessions.series)
+    user.choose_axes("z")
     user.settle()
     np.testing.assert_array_equal(user.drafts(), drafts)
     assert user.widget.timeline.timeline.isVisibleTo(user.widget)
-    choose_both_axes(user)
+    user.choose_axes(TIME_AND_DEPTH)
     user.settle()
     np.testing.assert_array_equal(user.drafts(), drafts)
 
@@ -213,8 +193,6 @@ def test_changing_the_axes_keeps_prompts_and_masks(user: Any) -> None:
 def test_what_is_not_offered_is_refused(user: Any) -> None:
     user.click(0, 2, 12, 12)
     user.settle()
-    user.controller.refinement.refine_track()
-    assert "not refined as a whole" in user.notice
     user.widget.advanced.propagation.last.value = 2
     user.key("G")
     user.settle()
@@ -256,7 +234,7 @@ def test_axes_in_another_order_and_calibrated(
     user = open_widget(
         series.image.swapaxes(0, 1), axis_labels=("z", "t", "y", "x"), scale=(3, 10, 0.5, 0.5)
     )
-    choose_both_axes(user)
+    user.choose_axes(TIME_AND_DEPTH)
     user.click(2, 1, 13, 14)
     user.settle()
     assert user.widget.foot.bar.text() == "20 planes: t=1, then 2 to 3, then 0"
@@ -276,7 +254,7 @@ def test_real_model(open_widget: OpenWidget) -> None:
     user = open_widget(series.image[:3], axis_labels=AXES, name="nuclei")
     user.controller.set_predictor(load_predictor("micro"))
     user.settle()
-    choose_both_axes(user)
+    user.choose_axes(TIME_AND_DEPTH)
     nucleus = next(n for n in series.nuclei if len(n.centers) == 7)
     time, z, yx = nucleus.click
     user.click(time, z, *yx)
