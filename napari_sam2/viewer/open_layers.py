@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.session.events import RunPhase
 from napari_sam2.session.saved_sessions import (
     create_saved_sessions,
     find_sessions,
@@ -27,6 +28,7 @@ from napari_sam2.viewer.image_layers import (
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
+from napari_sam2.viewer.layers.layer_set import LayerRole
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -137,7 +139,9 @@ def _opened(
     stack = stack_from_layers(images, along=along, dims_labels=names)
     sync = next((item for item in syncs if _is_session_of(item, images, stack)), None)
     for other in syncs:
-        if other is not sync:
+        if other is not sync and _is_empty(other):
+            other.remove_layers()
+        elif other is not sync:
             other.show(False)
     if sync is not None:
         if sync.sessions.predictor is not predictor:
@@ -145,7 +149,9 @@ def _opened(
         sync.attach()
         sync.show(True)
         return OpenedLayers(sync)
-    sessions, notes = _open(stack, images, predictor, saved)
+    folders = find_sessions(stack) if saved is None else (saved,)
+    _close_removed(viewer, folders)
+    sessions, notes = _open(stack, images, predictor, folders)
     restored = sessions.folder is not None and sessions.folder.path is not None
     notes = (*opening_notes(images), *notes)
     return OpenedLayers(LayerSync(viewer, images, sessions), restored, notes)
@@ -164,28 +170,61 @@ def _has_images(sync: LayerSync, images: Sequence[Image]) -> bool:
 
 def _is_session_of(sync: LayerSync, images: Sequence[Image], stack: Stack) -> bool:
     now = sync.sessions.stack
-    return _has_images(sync, images) and (now.along, now.full_shape) == (stack.along, stack.full_shape)
+    same_frames = (now.along, now.full_shape) == (stack.along, stack.full_shape)
+    return same_frames and _has_images(sync, images)
+
+
+def _is_empty(sync: LayerSync) -> bool:
+    """Return whether there is no prompt, mask, candidate, or step to undo or redo."""
+    history = sync.sessions.history
+    steps = len(history) or history.redo_title is not None
+    candidates = sync.layers.find(LayerRole.CANDIDATES) is not None
+    return not (steps or candidates or sync.used_objects())
+
+
+def _close_removed(viewer: Any, folders: Sequence[Path]) -> None:
+    """Close sessions of images that were removed, as a folder cannot be opened a second time.
+
+    Their layers are removed, as their content comes back in those of the session.
+    """
+    for sync in LayerSync.of_removed_images(viewer):
+        folder = sync.sessions.folder
+        saved = folder is not None and folder.path in folders and not folder.failed
+        runs = (sync.series.run, *(session.run for _, session in sync.sessions))
+        if saved and not any(run.phase is RunPhase.RUNNING for run in runs):
+            sync.remove_layers()
+            sync.sessions.close()
 
 
 def _open(
-    stack: Stack, images: Sequence[Image], predictor: Predictor, saved: Path | None
+    stack: Stack, images: Sequence[Image], predictor: Predictor, folders: Sequence[Path]
 ) -> tuple[SessionGroup, tuple[str, ...]]:
-    """Return the saved sessions of an image, or new ones, and messages."""
+    """Return the first saved sessions of an image that open, or new ones, and messages."""
     intensity, notes = intensity_from_layers(images), []
-    for path in find_sessions(stack) if saved is None else (saved,):
+    for path in folders:
         try:
             sessions = restore_sessions(path, stack, predictor, intensity=intensity)
         except UserError as error:
             notes.append(f"An earlier session is not opened. {error}")
         else:
-            count = len(sessions.objects)
+            prompted = (session.prompts.objects() for _, session in sessions)
+            count = len(set(sessions.masks.objects()).union(*prompted))
             number = f"{count} object{'s' * (count != 1)}"
             notes.append(f"The session in {path} continues, with {number}.")
+            notes += _other_sessions(folders, path)
             return sessions, tuple(notes)
+    if notes:
+        notes.append("A new session begins.")
     # Corrections and other objects come back to the same frames.
     settings = SessionSettings(disk_cache_bytes=DISK_CACHE_BYTES)
     made = create_saved_sessions(stack, predictor, intensity=intensity, settings=settings)
     return made, tuple(notes)
+
+
+def _other_sessions(folders: Sequence[Path], opened: Path) -> list[str]:
+    """Return a message about sessions of the same image and axis that are not opened."""
+    others = ", ".join(str(path) for path in folders if path != opened)
+    return [f"Not opened: {others}. File > Open opens a session by its folder."] if others else []
 
 
 def input_changes(sessions: SessionGroup) -> str:

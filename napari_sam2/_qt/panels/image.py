@@ -182,4 +182,3 @@ class ImagePanel(QWidget):
     def axis(self) -> str | None:
         """The axis that was chosen for the image, ``"t,z"`` for a series of volumes, or None."""
         return self._axis_of.get(self.image.currentData())
-

@@ -17,9 +17,9 @@ from napari_sam2.tracking.resume_state import NullJournal
 from napari_sam2.tracking.volume_series.plan import SeriesPlan, VolumeStep, make_series_plan
 
 if TYPE_CHECKING:
-    from napari_sam2.inference.refinement import Refined
     from napari_sam2.images.coordinates import FixedPosition
     from napari_sam2.images.stack import Stack
+    from napari_sam2.inference.refinement import Refined
     from napari_sam2.masks.mask import FrameResult
     from napari_sam2.session.history.edit_token import EditToken
     from napari_sam2.session.session import SegmentationSession
@@ -101,10 +101,13 @@ class SessionWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Computed:
-    """What an object's masks in a volume were computed from, and how many planes have one."""
+    """What an object's masks in a volume were computed from, and the planes that were settled.
+
+    These have a mask, or must not have one.
+    """
 
     origin: str
-    n_planes: int
+    planes: frozenset[int]
 
 
 class SeriesSession:
@@ -304,7 +307,7 @@ class SeriesSession:
         return (
             computed is not None
             and computed.origin == self._origin(step, object_id)
-            and computed.n_planes <= self._n_masks(step, object_id)
+            and computed.planes <= self._settled(step, object_id)
         )
 
     def _origin(self, step: VolumeStep, object_id: int) -> str:
@@ -315,12 +318,14 @@ class SeriesSession:
         inputs = (group.predictor.info.identity, group.intensity, group.settings)
         return f"{start} {given} {' '.join(map(str, inputs))}"
 
-    def _n_masks(self, step: VolumeStep, object_id: int) -> int:
-        return len(self.sessions[volume_position(step.time)].scores.rows(object_id))
+    def _settled(self, step: VolumeStep, object_id: int) -> frozenset[int]:
+        session = self.sessions[volume_position(step.time)]
+        frames = {row.frame for row in session.scores.rows(object_id)}
+        return frozenset(frames.union(session.absent(object_id)))
 
     def _note(self, steps: Iterable[VolumeStep], origins: dict[tuple[int, int], str]) -> None:
         """Remember that the volumes of some steps are up to date."""
         for step in steps:
             for object_id in step.objects:
                 key = object_id, step.time
-                self._computed[key] = _Computed(origins[key], self._n_masks(step, object_id))
+                self._computed[key] = _Computed(origins[key], self._settled(step, object_id))

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam2.export.tracking.formats import TrackingFormat
 from napari_sam2.inference.sam2_predictor import load_predictor
 from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
+from napari_sam2.viewer.layers.layer_set import LayerRole
 from tests.helpers.volume_series import AXES, SHAPE, NucleiSeries, dividing_nuclei
 
 OpenWidget = Callable[..., Any]
@@ -226,6 +228,71 @@ def test_edits_of_frames_name_their_time_point(user: Any) -> None:
     user.settle()
     assert "locked on frame 2" in user.notice
     assert user.notice.endswith("Frames are planes of the volume at t=3.")
+
+
+def test_the_next_step_counts_prompts_of_all_time_points(user: Any) -> None:
+    user.click(0, 2, 12, 12)
+    user.settle()
+    user.key("G")
+    user.viewer.dims.set_point(0, 3)
+    user.settle()
+    assert user.widget.status.next.text() == "Correct with a click and G, or accept with N."
+
+
+def test_the_end_of_an_object_is_up_to_date_until_it_is_taken_back(user: Any) -> None:
+    user.click(0, 2, 12, 12)
+    user.settle()
+    user.key("G")
+    user.settle()
+    user.viewer.dims.set_point(0, 2)
+    user.viewer.dims.set_point(1, 2)
+    user.key("Shift-X")
+    user.settle()
+    assert user.widget.foot.bar.text() == ""
+    user.controller.frame_edits.clear_extent()
+    user.settle()
+    assert user.widget.foot.bar.text() == "5 planes: t=2"
+
+
+def test_tracks_in_space_are_shown_and_exported(user: Any, series: NucleiSeries) -> None:
+    for nucleus in series.nuclei:
+        user.controller.new_object()
+        user.click(0, *nucleus.centers[0])
+        user.settle()
+    user.controller.propagate_all()
+    user.settle()
+    user.widget.lineage.tracks.show()
+    user.settle()
+    tracks = user.sync.layers.find(LayerRole.TRACKS).data
+    assert tracks.shape == (8, 5)
+    truth = np.concatenate([nucleus.centers for nucleus in series.nuclei])
+    np.testing.assert_allclose(tracks[:, 2:], truth, atol=1)
+    user.key("Shift-N")
+    user.settle()
+    export = user.widget.foot.tracks
+    assert TrackingFormat.CTC in export.filters().values()
+    export.save(user.folder / "01_RES", TrackingFormat.CTC)
+    user.settle()
+    assert "2 objects, 0 with a parent, written to" in user.notice
+    masks = sorted((user.folder / "01_RES").glob("mask*.tif"))
+    written = np.stack([tifffile.imread(path) for path in masks])
+    np.testing.assert_array_equal(written, user.labels())
+
+
+def test_parents_are_refused_with_advice(user: Any) -> None:
+    for where in ((0, 2, 12, 12), (0, 2, 28, 36)):
+        user.controller.new_object()
+        user.click(*where)
+        user.settle()
+    table = user.widget.objects.table
+    for edit in (
+        lambda: table.parents.set_parent([2], 1),
+        lambda: table.parents.divide(1, [2]),
+    ):
+        user.widget.status.clear_notice()
+        edit()
+        assert "followed along t and z have no parents" in user.notice
+    assert user.sync.sessions.objects[2].parent is None
 
 
 def test_axes_in_another_order_and_calibrated(

@@ -149,12 +149,18 @@ def test_a_session_in_use_is_not_replaced_by_one_of_another_axis(
     user.choose_axes(TIME_AND_DEPTH)
     click(user, 1, 2, 13, 14)
     again = opened(open_widget, movie)
-    assert "in use" in again.notice
+    assert "is in use by another window or program. Close it there first." in again.notice
+    assert again.notice.endswith("A new session begins.")
     assert again.sync.sessions.series
     assert not len(again.points.data)
     again.click(0, 2, 12, 12)
     again.settle()
-    assert again.sync.sessions.folder.path != user.sync.sessions.folder.path
+    first = close(user)
+    second = close(again)
+    assert first != second
+    last = opened(open_widget, movie)
+    assert f"The session in {second} continues" in last.notice
+    assert f"Not opened: {first}. File > Open opens a session by its folder." in last.notice
 
 
 def test_another_image_layer_keeps_the_axes(user: Any, series: NucleiSeries) -> None:
@@ -192,3 +198,40 @@ def test_the_widget_shows_the_axes_when_it_is_opened_again(
     assert again.widget.images.along.currentData() == TIME_AND_DEPTH
     again.close()
     again.viewer.window.remove_dock_widget(again.widget)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_an_image_that_was_removed_continues_when_it_is_opened_again(
+    open_widget: OpenWidget, movie: Path, everything: bool
+) -> None:
+    user = opened(open_widget, movie)
+    user.choose_axes(TIME_AND_DEPTH)
+    click(user, 0, 2, 12, 12)
+    user.key("G")
+    user.settle()
+    drafts, layers = user.drafts().copy(), list(user.viewer.layers)
+    names = [layer.name for layer in layers]
+    for layer in layers if everything else layers[:1]:
+        user.viewer.layers.remove(layer)
+    del layers, layer
+    user.settle()
+    assert user.sync is None
+    (layer,) = open_image(user.viewer, movie)
+    layer.contrast_limits = (0, 255)
+    user.until(lambda: user.sync is not None)
+    user.settle()
+    assert "continues, with 1 object." in user.notice
+    np.testing.assert_array_equal(user.drafts(), drafts)
+    assert sorted(layer.name for layer in user.viewer.layers) == sorted(names)
+    click(user, 3, 3, 15, 18)
+    assert len(user.points.data) == 2
+
+
+def test_layers_of_a_session_that_was_not_used_are_removed(user: Any) -> None:
+    names = [layer.name for layer in user.viewer.layers]
+    assert names == ["series", "SAM 2 drafts: series", "SAM 2 points: series"]
+    click(user, 0, 2, 12, 12)
+    user.choose_axes("t")
+    user.choose_axes(TIME_AND_DEPTH)
+    assert [layer.name for layer in user.viewer.layers] == names
+    assert len(user.points.data) == 1
