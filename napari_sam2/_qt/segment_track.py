@@ -282,7 +282,9 @@ class SegmentTrackPanel(DockedWidget):
         self._schedule_refresh()
 
     def _session_changed(self) -> None:
-        tools = self.controller.tools
+        tools, sync = self.controller.tools, self.state.sync
+        if sync is not None:
+            self.images.show_choice(sync.images, sync.sessions.axis_choice)
         if tools is not None:
             tools.events.changed.connect(self.tools.refresh)
             tools.events.changed.connect(self._schedule_refresh)

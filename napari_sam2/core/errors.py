@@ -8,6 +8,10 @@ class UserError(ValueError):
     """
 
 
+class FileInUseError(UserError):
+    """A file that another window or program has open."""
+
+
 class StackReadError(OSError):
     """A plane that could not be read, after several attempts.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -227,13 +227,18 @@ def _fix(
     free = [axis for axis in layout.index_axes if axis != layout.along]
     for axis, position in at.items():
         _check_position(layout, free, axis, position)
-    notes = tuple(
-        f"Axis {a.lower()} is fixed at 0 of 0..{layout.length(a) - 1}: "
-        f"choose another position with at {a.lower()}=N."
-        for a in free
-        if a.lower() not in at and layout.length(a) > 1
-    )
+    notes = position_notes(layout, [axis for axis in free if axis.lower() not in at])
     return tuple((axis, at.get(axis.lower(), 0)) for axis in free), notes
+
+
+def position_notes(layout: AxisLayout, axes: Iterable[str]) -> tuple[str, ...]:
+    """Return the notes on axes that are fixed at 0, as no position on them was given."""
+    return tuple(
+        f"Axis {axis.lower()} is fixed at 0 of 0..{layout.length(axis) - 1}: "
+        f"choose another position with at {axis.lower()}=N."
+        for axis in axes
+        if layout.length(axis) > 1
+    )
 
 
 def _check_position(layout: AxisLayout, free: list[str], axis: str, position: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_sam2.core.errors import UserError
+from napari_sam2.core.errors import FileInUseError, UserError
 from napari_sam2.core.geometry import PlaneIndex
 from napari_sam2.core.sqlite_transaction import Transaction, as_os_error, is_not_written
 
@@ -128,8 +128,10 @@ class Database:
 
     Raises
     ------
+    FileInUseError
+        If the file is in use by another process, or twice in this one.
     UserError
-        If the file is in use by another process, is no such database, or has a newer version.
+        If the file is no such database, or has a newer version.
     """
 
     left_file = Signal(OSError)
@@ -144,7 +146,7 @@ class Database:
             self._connection = _connect(path)
             self._prepare()
         except sqlite3.Error as error:
-            raise UserError(self._cannot_open(error)) from error
+            raise self._cannot_open(error) from error
 
     @property
     def outdated_file(self) -> bool:
@@ -258,10 +260,12 @@ class Database:
         for statement in filter(str.strip, statements.split(";")):
             self._connection.execute(statement)
 
-    def _cannot_open(self, error: sqlite3.Error) -> str:
+    def _cannot_open(self, error: sqlite3.Error) -> UserError:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return f"{self.path} is in use by another run. End that run or choose another output."
-        return f"{self.path} cannot be used as a mask store: {error}."
+            return FileInUseError(
+                f"{self.path} is in use by another run. End that run or choose another output."
+            )
+        return UserError(f"{self.path} cannot be used as a mask store: {error}.")
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

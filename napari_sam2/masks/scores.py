@@ -211,19 +211,22 @@ class ObjectProgress:
     Parameters
     ----------
     frames : int
-        Number of frames on which the object is visible.
+        Number of frames on which the object is visible; of several tables the sum.
     worst : float or None
         The lowest confidence of those, see :func:`confidences`.
     worst_index : tuple of int or None
         Full index of the plane with the lowest confidence.
     accepted : bool
         Whether there are masks and all are accepted.
+    tables : int
+        Number of tables in which the object is visible, e.g. of time points with volumes.
     """
 
     frames: int = 0
     worst: float | None = None
     worst_index: PlaneIndex | None = None
     accepted: bool = False
+    tables: int = 0
 
     @classmethod
     def from_rows(cls, rows: Iterable[ScoreRow]) -> ObjectProgress:
@@ -235,7 +238,8 @@ class ObjectProgress:
         confidence = confidences(ordered)
         worst = min(visible, key=lambda number: confidence[number])
         accepted = all(ordered[number].accepted for number in visible)
-        return cls(len(visible), float(confidence[worst]), ordered[worst].index, accepted)
+        lowest = float(confidence[worst])
+        return cls(len(visible), lowest, ordered[worst].index, accepted, tables=1)
 
     @classmethod
     def combined(cls, parts: Iterable[ObjectProgress]) -> ObjectProgress:
@@ -244,8 +248,9 @@ class ObjectProgress:
         if len(found) < 2:
             return found[0] if found else cls()
         worst = min(found, key=lambda part: part.worst or 0.0)
-        frames = sum(part.frames for part in found)
-        return cls(frames, worst.worst, worst.worst_index, all(part.accepted for part in found))
+        frames, tables = sum(part.frames for part in found), sum(part.tables for part in found)
+        accepted = all(part.accepted for part in found)
+        return cls(frames, worst.worst, worst.worst_index, accepted, tables)
 
 
 class ScoreTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,6 +162,24 @@ def find_sessions(stack: Stack) -> tuple[Path, ...]:
         if _is_numbered(folder, path) and _matches(folder, stack)
     ]
     return tuple(sorted(folders, key=last_edit, reverse=True))
+
+
+def saved_axes(stacks: Iterable[Stack]) -> tuple[str, ...]:
+    """Return the axes of the earlier sessions of an image, those that were edited last first.
+
+    Parameters
+    ----------
+    stacks : iterable of Stack
+        The image, along each of its axes.
+
+    Returns
+    -------
+    tuple of str
+        Lower-case letters; ``"t,z"`` for a session that followed objects along both.
+    """
+    found = {folder for stack in stacks for folder in find_sessions(stack)}
+    ordered = sorted(found, key=last_edit, reverse=True)
+    return tuple(dict.fromkeys(read_description(folder).axis_choice for folder in ordered))
 
 
 def _is_numbered(folder: Path, path: Path) -> bool:

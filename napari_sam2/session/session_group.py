@@ -22,6 +22,7 @@ from napari_sam2.session.storage.saved_values import SavedValues
 from napari_sam2.session.storage.session_description import SessionDescription
 from napari_sam2.session.storage.session_folder import SessionFolder
 from napari_sam2.session.tracks.reviewed_frames import ReviewedFrames
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 
 if TYPE_CHECKING:
     from napari_sam2.images.intensity import Intensity
@@ -59,8 +60,6 @@ class SessionGroup:
         All edits of all sessions, with undo and redo.
     reviewed : ReviewedFrames
         The masks that the user has looked at.
-    series : bool
-        Whether objects are followed from session to session, and accepted in all of them.
     """
 
     def __init__(
@@ -89,7 +88,7 @@ class SessionGroup:
         self._sessions: dict[FixedPosition, SegmentationSession] = {}
         self._listeners: list[Callable[[SegmentationSession], None]] = []
         self._creating = RLock()
-        self.series = False
+        self._series = folder is not None and folder.description.series
         self._log_input()
         if folder is not None:
             self._restore(folder)
@@ -149,7 +148,7 @@ class SessionGroup:
 
     def _description(self) -> SessionDescription:
         parts = (self.stack, self._predictor, self._intensity, self.settings)
-        return SessionDescription.of(*parts)
+        return replace(SessionDescription.of(*parts), series=self._series)
 
     def _describe(self) -> None:
         if self.folder is not None:
@@ -215,6 +214,22 @@ class SessionGroup:
         """Return the summary of an object's masks in all sessions."""
         sessions = list(self._sessions.values())
         return ObjectProgress.combined(s.scores.progress(object_id) for s in sessions)
+
+    @property
+    def series(self) -> bool:
+        """Whether objects are followed from session to session, and accepted in all of them."""
+        return self._series
+
+    @series.setter
+    def series(self, series: bool) -> None:
+        if series != self._series:
+            self._series = series
+            self._describe()
+
+    @property
+    def axis_choice(self) -> str:
+        """The propagated axis, or ``"t,z"`` for a series of volumes."""
+        return TIME_AND_DEPTH if self._series else self.stack.along
 
     @property
     def viewer_labels(self) -> DraftAndResultLabels:

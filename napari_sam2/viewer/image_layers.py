@@ -17,6 +17,7 @@ from napari_sam2.images.readers.arrays import ChannelArrays
 from napari_sam2.images.stack import Stack, open_stack
 from napari_sam2.masks.label_array import DraftAndResultLabels
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.viewer.layers.opened_file import layer_path, opened_file
 
 if TYPE_CHECKING:
@@ -82,6 +83,29 @@ def _default_axes(image: Image, along: str | None) -> str:
 
 def _is_length(unit: Any) -> bool:
     return "[length]" in getattr(unit, "dimensionality", {})
+
+
+def axis_choices(image: Image, dims_labels: Sequence[str] = ()) -> list[str]:
+    """Return the axes that objects of a layer can be propagated along, the default one first.
+
+    ``"t,z"`` is among them for several time points with several planes at each.
+
+    Parameters
+    ----------
+    image, dims_labels
+        See :func:`layer_axes`.
+    """
+    try:
+        axes = layer_axes(image, tuple(dims_labels)).replace("S", "").lower()
+    except UserError:
+        return []
+    if len(axes) == 2:
+        return ["t"]
+    first = [axis for axis in "tz" if axis in axes]
+    other = ["z" if first == ["t"] else "t"] if len(axes) == 3 and len(first) == 1 else []
+    shape = _levels(image)[0].shape
+    series = first == ["t", "z"] and all(shape[axes.index(axis)] > 1 for axis in first)
+    return [*first, *other, *([TIME_AND_DEPTH] if series else []), "y", "x"]
 
 
 def stack_from_layers(

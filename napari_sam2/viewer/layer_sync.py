@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.geometry import PlaneIndex
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LARGE_STEP = 50
 """Steps with more values are undone and redone in the background, if there is a thread for it."""
+_present: WeakSet[LayerSync] = WeakSet()
+"""All that are in memory, as each keeps its session folder open; also without any layer."""
 
 
 class LayerSync:
@@ -74,6 +77,7 @@ class LayerSync:
         self.prompt_layers = PromptLayers(
             self.layers, sessions, self.prompts, self.events, self.dims.check_plane
         )
+        _present.add(self)
         self._attached = False
         self._only: frozenset[int] | None = None
         self.new_object_per_click = False
@@ -103,6 +107,17 @@ class LayerSync:
             if sync is not None and not known and sync.layers.role(layer) is not None:
                 found.append(sync)
         return found
+
+    @staticmethod
+    def of_removed_images(viewer: Any) -> list[LayerSync]:
+        """Return the segmentations of a viewer whose images were removed from it."""
+        return [sync for sync in _present if sync.viewer is viewer and not sync.alive]
+
+    def remove_layers(self) -> None:
+        """Disconnect from the viewer, and remove the layers of prompts and masks from it."""
+        self.detach()
+        for layer in self._own_layers():
+            self.viewer.layers.remove(layer)
 
     def attach(self) -> None:
         """Follow the viewer's layers again after :meth:`detach`."""

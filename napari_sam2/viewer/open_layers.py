@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.errors import UserError
+from napari_sam2.session.events import RunPhase
 from napari_sam2.session.saved_sessions import (
     create_saved_sessions,
     find_sessions,
     restore_sessions,
+    saved_axes,
 )
 from napari_sam2.session.session_group import SessionGroup
 from napari_sam2.session.settings import DISK_CACHE_BYTES, SessionSettings
@@ -19,11 +22,13 @@ from napari_sam2.session.storage.session_folder import SessionFolder, read_descr
 from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 from napari_sam2.viewer.image_layers import (
     SESSION_PATH,
+    axis_choices,
     intensity_from_layers,
     opening_notes,
     stack_from_layers,
 )
 from napari_sam2.viewer.layer_sync import LayerSync
+from napari_sam2.viewer.layers.layer_set import LayerRole
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -65,36 +70,78 @@ def open_layers(
     predictor : Predictor
         The model; the session uses it from now on.
     along : str or None
-        The propagated axis, or ``"t,z"`` for a series of volumes; None selects t, else z. Layers
-        that were opened from a session begin with its axis.
+        The propagated axis, or ``"t,z"`` for a series of volumes. None continues the session that
+        is shown, that the layers were opened from, or that was saved and edited last, with its
+        axes; without one it selects t, else z.
 
     Raises
     ------
     UserError
         If the layers cannot be segmented.
     """
+    notes: tuple[str, ...] = ()
+    if along is None:
+        along, notes = _axes_to_continue(viewer, images)
     series = along == TIME_AND_DEPTH
     opened = _opened(viewer, images, predictor, "z" if series else along)
     sessions = opened.sync.sessions
-    sessions.series = series and sessions.stack.along == "z"
+    before = sessions.axis_choice
+    with suppress(OSError):  # Written again by ``input_changes``, which reports that it failed.
+        sessions.series = series and sessions.stack.along == "z"
+    if opened.restored:
+        notes = (*opened.notes, _axes_text(before, sessions.axis_choice), *notes)
+        return replace(opened, notes=notes)
     return opened
+
+
+def _axes_to_continue(viewer: Any, images: Sequence[Image]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the axes of the session to continue, None for no session, and messages."""
+    shown = [sync for sync in LayerSync.all_of(viewer) if _has_images(sync, images)]
+    if shown:
+        sync = next((sync for sync in shown if sync.shown), shown[-1])
+        return sync.sessions.axis_choice, ()
+    saved = _saved_session(images[0])
+    if saved is not None:
+        return read_description(saved).axis_choice, ()
+    names = tuple(viewer.dims.axis_labels)
+    # A session along t and z is saved as one along z.
+    axes = [axis for axis in axis_choices(images[0], names) if axis != TIME_AND_DEPTH]
+    found = saved_axes(stack_from_layers(images, along=a, dims_labels=names) for a in axes)
+    if len(found) < 2:
+        return (found[0] if found else None), ()
+    others = ", ".join(map(in_words, found[1:]))
+    return found[0], (f"Earlier sessions along other axes: {others}; choose them in Along.",)
+
+
+def _axes_text(saved: str, now: str) -> str:
+    """Return a message about the axes of a session that was opened."""
+    if saved == now:
+        return f"Objects are followed along {in_words(now)}."
+    return (
+        f"It was saved along {in_words(saved)}; now objects are followed along {in_words(now)}. "
+        "Prompts and masks are the same."
+    )
+
+
+def in_words(axes: str) -> str:
+    """Return e.g. ``"t and z"`` for ``"t,z"``."""
+    return axes.replace(",", " and ")
 
 
 def _opened(
     viewer: Any, images: Sequence[Image], predictor: Predictor, along: str | None
 ) -> OpenedLayers:
     syncs = LayerSync.all_of(viewer)
-    known = any(sync.images[0] is images[0] for sync in syncs)
     saved = _saved_session(images[0])
-    if saved is not None:
-        axis = read_description(saved).along
-        along = along if known else axis
-        saved = saved if along == axis else None
+    if saved is not None and along != read_description(saved).along:
+        saved = None
     names = tuple(viewer.dims.axis_labels)
     stack = stack_from_layers(images, along=along, dims_labels=names)
     sync = next((item for item in syncs if _is_session_of(item, images, stack)), None)
     for other in syncs:
-        if other is not sync:
+        if other is not sync and _is_empty(other):
+            other.remove_layers()
+        elif other is not sync:
             other.show(False)
     if sync is not None:
         if sync.sessions.predictor is not predictor:
@@ -102,7 +149,9 @@ def _opened(
         sync.attach()
         sync.show(True)
         return OpenedLayers(sync)
-    sessions, notes = _open(stack, images, predictor, saved)
+    folders = find_sessions(stack) if saved is None else (saved,)
+    _close_removed(viewer, folders)
+    sessions, notes = _open(stack, images, predictor, folders)
     restored = sessions.folder is not None and sessions.folder.path is not None
     notes = (*opening_notes(images), *notes)
     return OpenedLayers(LayerSync(viewer, images, sessions), restored, notes)
@@ -114,32 +163,68 @@ def _saved_session(image: Image) -> Path | None:
     return Path(path) if path is not None and SessionFolder.exists(Path(path)) else None
 
 
+def _has_images(sync: LayerSync, images: Sequence[Image]) -> bool:
+    same = (a is b for a, b in zip(sync.images, images, strict=False))
+    return len(sync.images) == len(images) and all(same)
+
+
 def _is_session_of(sync: LayerSync, images: Sequence[Image], stack: Stack) -> bool:
     now = sync.sessions.stack
-    same_layers = len(sync.images) == len(images) and all(
-        a is b for a, b in zip(sync.images, images, strict=True)
-    )
-    return same_layers and (now.along, now.full_shape) == (stack.along, stack.full_shape)
+    same_frames = (now.along, now.full_shape) == (stack.along, stack.full_shape)
+    return same_frames and _has_images(sync, images)
+
+
+def _is_empty(sync: LayerSync) -> bool:
+    """Return whether there is no prompt, mask, candidate, or step to undo or redo."""
+    history = sync.sessions.history
+    steps = len(history) or history.redo_title is not None
+    candidates = sync.layers.find(LayerRole.CANDIDATES) is not None
+    return not (steps or candidates or sync.used_objects())
+
+
+def _close_removed(viewer: Any, folders: Sequence[Path]) -> None:
+    """Close sessions of images that were removed, as a folder cannot be opened a second time.
+
+    Their layers are removed, as their content comes back in those of the session.
+    """
+    for sync in LayerSync.of_removed_images(viewer):
+        folder = sync.sessions.folder
+        saved = folder is not None and folder.path in folders and not folder.failed
+        runs = (sync.series.run, *(session.run for _, session in sync.sessions))
+        if saved and not any(run.phase is RunPhase.RUNNING for run in runs):
+            sync.remove_layers()
+            sync.sessions.close()
 
 
 def _open(
-    stack: Stack, images: Sequence[Image], predictor: Predictor, saved: Path | None
+    stack: Stack, images: Sequence[Image], predictor: Predictor, folders: Sequence[Path]
 ) -> tuple[SessionGroup, tuple[str, ...]]:
-    """Return the saved sessions of an image, or new ones, and messages."""
+    """Return the first saved sessions of an image that open, or new ones, and messages."""
     intensity, notes = intensity_from_layers(images), []
-    for path in find_sessions(stack) if saved is None else (saved,):
+    for path in folders:
         try:
             sessions = restore_sessions(path, stack, predictor, intensity=intensity)
         except UserError as error:
             notes.append(f"An earlier session is not opened. {error}")
         else:
-            count = len(sessions.objects)
-            notes.append(f"The session in {path} continues, with {count} objects.")
+            prompted = (session.prompts.objects() for _, session in sessions)
+            count = len(set(sessions.masks.objects()).union(*prompted))
+            number = f"{count} object{'s' * (count != 1)}"
+            notes.append(f"The session in {path} continues, with {number}.")
+            notes += _other_sessions(folders, path)
             return sessions, tuple(notes)
+    if notes:
+        notes.append("A new session begins.")
     # Corrections and other objects come back to the same frames.
     settings = SessionSettings(disk_cache_bytes=DISK_CACHE_BYTES)
     made = create_saved_sessions(stack, predictor, intensity=intensity, settings=settings)
     return made, tuple(notes)
+
+
+def _other_sessions(folders: Sequence[Path], opened: Path) -> list[str]:
+    """Return a message about sessions of the same image and axis that are not opened."""
+    others = ", ".join(str(path) for path in folders if path != opened)
+    return [f"Not opened: {others}. File > Open opens a session by its folder."] if others else []
 
 
 def input_changes(sessions: SessionGroup) -> str:

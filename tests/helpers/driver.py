@@ -94,6 +94,13 @@ class Driver:
         bound(self.viewer)
         self.actions.append(key)
 
+    def choose_axes(self, axes: str) -> None:
+        """Choose the propagated axes in the box, e.g. ``"t,z"``."""
+        box = self.widget.images.along
+        box.setCurrentIndex(box.findData(axes))
+        self.until(lambda: self.sync is not None and self.sync.sessions.axis_choice == axes)
+        self.until(lambda: self.controller.tools.active is not None)
+
     def labels(self) -> np.ndarray:
         return np.asarray(self.sync.layers.results.data)
 

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+SHAPE = (4, 5, 40, 48)
+"""Of a small series."""
+AXES = ("t", "z", "y", "x")
 Center = tuple[float, float, float]
 
 
@@ -95,6 +98,12 @@ def moving_balls(
     )
     labels = draw(shape, nuclei)
     return NucleiSeries(np.where(labels > 0, 200, 20).astype(np.uint8), labels, nuclei)
+
+
+def two_balls() -> NucleiSeries:
+    """Return two balls that move through the volumes of a small series."""
+    starts = [(2.0, 12.0, 12.0), (2.0, 28.0, 36.0)]
+    return moving_balls(SHAPE, starts, [(0.3, 1.0, 2.0), (-0.3, 1.0, -1.0)])
 
 
 def dividing_nuclei(

@@ -12,12 +12,9 @@ from napari_sam2.masks.mask import FrameResult
 from napari_sam2.prompts.types import PromptKey
 from napari_sam2.session.session import SegmentationSession
 from napari_sam2.session.session_group import SessionGroup
+from napari_sam2.session.volume_series.series_session import SeriesSession
 from napari_sam2.viewer.layer_sync import LayerSync
 
-_ONE_VOLUME = (
-    "Tracks along t and z are not refined as a whole. Refine single masks with Refine, or choose "
-    "Along: depth (z) to refine those of the time point that is shown."
-)
 _SKIPPED = "No mask was refined: drawn, accepted, locked and refined masks are kept as they are."
 
 
@@ -89,25 +86,30 @@ class RefinementJobs:
         self._state.changed.emit()
 
     def refine_track(self) -> None:
-        """Refine all masks of the current object, frame by frame."""
+        """Refine all masks of the current object, frame by frame; of a series in all volumes."""
         sync = self._state.sync
-        if sync is not None and sync.sessions.series:
-            self._state.notice.emit(_ONE_VOLUME)
-            return
         if sync is not None:
             outcomes: Counter[RefinementOutcome] = Counter()
             object_id = self._state.current
-            steps = partial(self._steps, object_id, outcomes)
+            series = sync.series if sync.sessions.series else None
+            steps = partial(self._steps, object_id, outcomes, series)
             title = f"Refine object {object_id}"
             self._runs.start(sync, steps, partial(_summary, outcomes), title, [object_id])
 
     def _steps(
-        self, object_id: int, outcomes: Counter[RefinementOutcome], session: SegmentationSession
+        self,
+        object_id: int,
+        outcomes: Counter[RefinementOutcome],
+        series: SeriesSession | None,
+        session: SegmentationSession,
     ) -> Iterator[Refined]:
         self._clicks.wait_for((JobKind.PREDICT, JobKind.REFINE))
         self._state.refining = True
         try:
-            for refined in session.refine_track([object_id]):
+            if series is not None:
+                # So that the progress is that of all volumes, and Stop stops it.
+                self._state.running = series
+            for refined in (series or session).refine_track([object_id]):
                 outcomes[refined.outcome] += 1
                 yield refined
         finally:

@@ -128,6 +128,14 @@ class ControllerState(QObject):
         found = [self.progress(item.id) for item in self.objects]
         return sum(progress is not None and progress.accepted for progress in found)
 
+    def _prompted_frames(self, object_id: int) -> int:
+        """Return how many frames of the shown position, of a series of all, have prompts."""
+        sync = self.sync
+        if sync is None:
+            return 0
+        sessions = sync.series.volumes().values() if sync.sessions.series else (sync.session,)
+        return sum(len(session.prompts.frames(object_id)) for session in sessions)
+
     def workflow(self, shown: WorkflowState) -> WorkflowState:
         """Return the state of the workflow.
 
@@ -143,7 +151,7 @@ class ControllerState(QObject):
             shown,
             has_image=True,
             session=True,
-            prompts=len(session.prompts.frames(self.current)),
+            prompts=self._prompted_frames(self.current),
             frames_done=progress.frames,
             frames=self.n_frames,
             running=self.running is not None,

@@ -38,7 +38,10 @@ class TrackExportJobs:
     def filters(self) -> dict[str, TrackingFormat]:
         """Return the formats by their filters for a file dialog; none without a time axis."""
         sync = self._state.sync
-        if sync is None or sync.grid.along != "t" or self._state.n_frames < 2:
+        if sync is None:
+            return {}
+        over_time = sync.grid.along == "t" and self._state.n_frames > 1
+        if not over_time and not sync.sessions.series:
             return {}
         return {f"Tracks: {kind.title} (*{kind.ending})": kind for kind in TrackingFormat}
 

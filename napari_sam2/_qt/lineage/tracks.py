@@ -117,8 +117,9 @@ def session_tracks(sync: LayerSync, *, drafts: bool) -> SessionTracks:
         If there is no time axis, no object, or a parent still exists when its daughter begins.
     """
     sessions = sync.sessions
-    labels = MaskLabels(sessions.masks, sessions.stack.shape, drafts)
-    movie = LabelMovie(sessions.stack, labels.read)
+    stack = sessions.stack.with_along("t", {"z": 0}) if sessions.series else sessions.stack
+    labels = MaskLabels(sessions.masks, stack.shape, drafts)
+    movie = LabelMovie(stack, labels.read)
     if labels.empty:
         what = "mask. Propagate objects" if drafts else "accepted mask. Accept objects"
         raise UserError(f"There are no tracks, as there is no {what} first.")

@@ -11,6 +11,7 @@ from napari_sam2._qt.jobs.controller import SegmentationController
 from napari_sam2._qt.panels.ct_window import CtWindowPanel
 from napari_sam2._qt.panels.image import ImagePanel
 from napari_sam2._qt.panels.model import ModelPanel
+from napari_sam2.viewer.open_layers import in_words
 
 
 class HeaderPanel(QWidget):
@@ -87,7 +88,7 @@ class HeaderPanel(QWidget):
             self.line.setText(f"Image and model · {model}")
         else:
             names = " + ".join(image.name for image in sync.images)
-            along = "t and z" if sync.sessions.series else sync.sessions.stack.along
+            along = in_words(sync.sessions.axis_choice)
             self.line.setText(f"{names} · along {along} · {model}")
         self.line.setStatusTip(self.line.text())
         ready = predictor is not None and bool(self._images.images)

@@ -1,5 +1,6 @@
 """Choice of the image, its channels and the propagated axis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from napari.layers import Image
@@ -7,9 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import Choice, folded, form
-from napari_sam2.core.errors import UserError
 from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
-from napari_sam2.viewer.image_layers import layer_axes
+from napari_sam2.viewer.image_layers import axis_choices
 
 _AXES = {
     "t": "time (t)",
@@ -52,9 +52,10 @@ class ImagePanel(QWidget):
         layout.addWidget(form(("Image", self.image), ("Along", self.along)))
         layout.addWidget(self._folded)
         self.image.currentIndexChanged.connect(self._image_chosen)
-        self.along.currentIndexChanged.connect(self._choose)
+        self.along.currentIndexChanged.connect(self._axis_chosen)
         self.channels.itemChanged.connect(self._choose)
         self._named: list[Any] = []
+        self._axis_of: dict[Any, str] = {}
 
     def attach(self) -> None:
         """Follow the viewer's layers."""
@@ -74,9 +75,10 @@ class ImagePanel(QWidget):
 
     def fill(self, event: Any = None) -> None:
         """Offer the present layers, and keep the choice if its layer still exists."""
-        before = self.image.currentData()
+        before, channels = self.image.currentData(), self.images[1:]
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         self._connect_names(images)
+        self._axis_of = {i: axis for i, axis in self._axis_of.items() if i in images}
         self._filling = True
         self.image.clear()
         for image in images:
@@ -88,14 +90,27 @@ class ImagePanel(QWidget):
             self.image.setCurrentIndex(images.index(active) if active in images else 0)
         self._filling = False
         if before not in images or len(images) - 1 != self.channels.count():
-            self._fill_options()
+            self._fill_options(channels if before in images else ())
         if before is None and images:
             self._choose()
 
     def choose(self, image: Image) -> None:
         """Choose an image layer of the viewer, as the user would."""
-        layers = [self.image.itemData(number) for number in range(self.image.count())]
-        self.image.setCurrentIndex(layers.index(image))
+        self.image.setCurrentIndex(self._layers().index(image))
+
+    def show_choice(self, images: Sequence[Image], axis: str) -> None:
+        """Show the image, the channels and the axis of a session that has begun."""
+        first, *more = images
+        layers = self._layers()
+        if first not in layers:
+            return
+        self._axis_of[first] = axis
+        self._filling = True
+        self.image.setCurrentIndex(layers.index(first))
+        self._fill_options(more)
+
+    def _layers(self) -> list[Image]:
+        return [self.image.itemData(number) for number in range(self.image.count())]
 
     def _connect_names(self, images: list[Image]) -> None:
         for layer in [layer for layer in self._named if layer not in images]:
@@ -109,18 +124,22 @@ class ImagePanel(QWidget):
         for i in range(self.image.count()):
             self.image.setItemText(i, self.image.itemData(i).name)
 
-    def _fill_options(self) -> None:
+    def _fill_options(self, checked: Sequence[Image] = ()) -> None:
+        """Offer the axes and the channels of the image; the axis that was chosen stays."""
         self._filling = True
         first = self.image.currentData()
         self.along.clear()
-        for axis in [] if first is None else _axes(first, self._viewer):
+        for axis in [] if first is None else axis_choices(first, self._viewer.dims.axis_labels):
             self.along.addItem(_AXES[axis], axis)
+        chosen = self.along.findData(self._axis_of.get(first))
+        self.along.setCurrentIndex(max(chosen, 0))
         self.channels.clear()
         others = [] if first is None else self._same_shape(first)
         for layer in others:
             item = QListWidgetItem(layer.name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked)
+            state = Qt.CheckState.Checked if layer in checked else Qt.CheckState.Unchecked
+            item.setCheckState(state)
             item.setData(_LAYER, layer)
             self.channels.addItem(item)
         self._folded.setVisible(bool(others))
@@ -142,6 +161,11 @@ class ImagePanel(QWidget):
             self._fill_options()
             self._choose()
 
+    def _axis_chosen(self, _: int) -> None:
+        if not self._filling:
+            self._axis_of[self.image.currentData()] = self.along.currentData()
+            self._choose()
+
     def _choose(self, *_: Any) -> None:
         if not self._filling:
             self.chosen.emit()
@@ -156,26 +180,5 @@ class ImagePanel(QWidget):
 
     @property
     def axis(self) -> str | None:
-        """The propagated axis, or ``"t,z"`` for a series of volumes."""
-        chosen = self.along.currentData()
-        return None if chosen is None else str(chosen)
-
-
-def _axes(image: Image, viewer: Any) -> list[str]:
-    """Return the axes that can be propagated along, the default one first."""
-    try:
-        axes = layer_axes(image, tuple(viewer.dims.axis_labels)).replace("S", "").lower()
-    except UserError:
-        return []
-    if len(axes) == 2:
-        return ["t"]
-    first = [axis for axis in "tz" if axis in axes]
-    other = ["z" if first == ["t"] else "t"] if len(axes) == 3 and len(first) == 1 else []
-    both = [TIME_AND_DEPTH] if first == ["t", "z"] and _is_series(image, axes) else []
-    return [*first, *other, *both, "y", "x"]
-
-
-def _is_series(image: Image, axes: str) -> bool:
-    """Return whether an image has several time points and several planes at each."""
-    shape = (image.data[0] if image.multiscale else image.data).shape
-    return all(shape[axes.index(axis)] > 1 for axis in "tz")
+        """The axis that was chosen for the image, ``"t,z"`` for a series of volumes, or None."""
+        return self._axis_of.get(self.image.currentData())

@@ -30,11 +30,13 @@ _COLUMNS = ("Object", "Class", "Frames", "Lowest score", "Parent")
 _TIPS = (
     "Click to select an object, double-click to rename it, uncheck to hide it.",
     "Class of the object, e.g. nucleus. Double-click to set it.",
-    "Planes with a mask; ✓ means accepted",
+    "Frames with a mask; ✓ means accepted",
     "Lowest confidence of the masks of the object: above 0.8 good, below 0.5 poor",
     "Id of the object that divided into this one. Double-click to set it; empty for none.",
 )
 _NAME, _CLASS, _FRAMES, _SCORE, _PARENT = range(5)
+_POSITIONS = {"t": "time point", "z": "depth", "y": "row", "x": "column"}
+"""Names of positions on an axis, of which each has frames of its own."""
 _ID = Qt.ItemDataRole.UserRole
 _MIN_HEIGHT = 110
 _GOOD, _POOR = 0.8, 0.5
@@ -142,12 +144,38 @@ class ObjectTable(QTreeWidget):
         """Show the present objects."""
         self._filling = True
         try:
+            self._name_count()
             objects, prompts = self._state.objects, self._state.prompt_counts()
             self._match([item.id for item in objects])
             for number, item in enumerate(objects):
                 self._fill(self.topLevelItem(number), item, prompts[item.id])
         finally:
             self._filling = False
+
+    @property
+    def _position(self) -> str:
+        """Name of a position with frames of its own; "" if the image has only one."""
+        others = "" if self._state.sync is None else self._state.sync.grid.others
+        return _POSITIONS[others[0]] if others else ""
+
+    def _name_count(self) -> None:
+        """Name the count of masks: planes, where the image has several positions with frames."""
+        name, tip, position = _COLUMNS[_FRAMES], _TIPS[_FRAMES], self._position
+        if position:
+            name, tip = "Planes", f"Planes with a mask, at all {position}s; ✓ means accepted"
+        header = self.headerItem()
+        if (header.text(_FRAMES), header.toolTip(_FRAMES)) != (name, tip):
+            header.setText(_FRAMES, name)
+            header.setToolTip(_FRAMES, tip)
+
+    def _explain_count(self, row: QTreeWidgetItem, progress: ObjectProgress) -> None:
+        """Say in the tooltip of a count at how many positions the planes are."""
+        text, position = "", self._position
+        if progress.frames and position:
+            planes, at = _number(progress.frames, "plane"), _number(progress.tables, position)
+            text = f"{planes} with a mask, at {at}"
+        if row.toolTip(_FRAMES) != text:
+            row.setToolTip(_FRAMES, text)
 
     def _match(self, ids: list[int]) -> None:
         """Add and remove rows so that there is one for each object."""
@@ -175,6 +203,7 @@ class ObjectTable(QTreeWidget):
                 row.setText(column, text)
                 if column == _SCORE:
                     row.setIcon(_SCORE, draw_dot(_color(progress)))
+        self._explain_count(row, progress)
         tip = f"{prompts} prompt{'s' * (prompts != 1)}"
         if row.toolTip(_NAME) != tip:
             row.setToolTip(_NAME, tip)
@@ -262,6 +291,10 @@ def _frames(progress: ObjectProgress) -> str:
     if not progress.frames:
         return ""
     return f"{progress.frames} ✓" if progress.accepted else str(progress.frames)
+
+
+def _number(count: int, name: str) -> str:
+    return f"{count} {name}{'s' * (count != 1)}"
 
 
 def _score(progress: ObjectProgress) -> str:

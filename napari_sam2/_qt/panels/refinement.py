@@ -44,7 +44,8 @@ class RefinementPanel(QWidget):
         self.track = button(
             "Refine track",
             "",
-            "Refine this object's masks on all frames. Drawn and accepted masks are kept.",
+            "Refine all masks of this object, along t and z those of all time points. Drawn and "
+            "accepted masks are kept.",
             refinement.refine_track,
         )
         layout = QHBoxLayout(self)

@@ -13,12 +13,15 @@ from napari_sam2.images.stack import Stack
 from napari_sam2.session.settings import SessionSettings
 from napari_sam2.session.storage.fingerprint import Fingerprint
 from napari_sam2.session.storage.run_description import ModelIdentity, RunDifference, RunPart
+from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
 
 if TYPE_CHECKING:
     from napari_sam2.inference.protocol import Predictor
 
 _Value = TypeVar("_Value")
 _FIELDS = ("source", "name", "axes", "native_axes", "shape", "along", "channels", "scene")
+_SERIES = "series"
+"""Missing in sessions of one axis that were saved before there were others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class SessionDescription:
         The model.
     input : Fingerprint or None
         Sample of the pixels; None if it was not computed yet.
+    series : bool
+        Whether objects are followed along t too, from volume to volume.
     """
 
     source: str
@@ -65,6 +70,12 @@ class SessionDescription:
     settings: SessionSettings
     model: ModelIdentity
     input: Fingerprint | None = None
+    series: bool = False
+
+    @property
+    def axis_choice(self) -> str:
+        """The propagated axis, or ``"t,z"`` for a series of volumes."""
+        return TIME_AND_DEPTH if self.series else self.along
 
     @classmethod
     def of(
@@ -116,7 +127,7 @@ class SessionDescription:
     def to_json(self) -> dict[str, Any]:
         """Return a value that :mod:`json` can write; see :meth:`from_json`."""
         return {
-            "image": {name: getattr(self, name) for name in _FIELDS},
+            "image": {name: getattr(self, name) for name in (*_FIELDS, _SERIES)},
             "intensity": intensity_to_json(self.intensity),
             "settings": self.settings.to_json(),
             "model": self.model.to_json(),
@@ -132,7 +143,7 @@ class SessionDescription:
         UserError
             If a value is missing or damaged.
         """
-        image = parts["image"].fields(_FIELDS)
+        image = parts["image"].fields(_FIELDS, (_SERIES,))
         scene, stored = image["scene"].value, parts["input"].value
         return cls(
             source=image["source"].text(),
@@ -147,6 +158,7 @@ class SessionDescription:
             settings=_read(parts["settings"], SessionSettings.from_json),
             model=_read(parts["model"], ModelIdentity.from_json),
             input=None if stored is None else Fingerprint.from_json(stored),
+            series=_SERIES in image and image[_SERIES].boolean(),
         )
 
 

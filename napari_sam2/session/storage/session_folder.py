@@ -12,7 +12,7 @@ from psygnal import Signal, SignalInstance
 
 from napari_sam2 import __version__
 from napari_sam2.core.atomic_files import read_text, write_text
-from napari_sam2.core.errors import UserError
+from napari_sam2.core.errors import FileInUseError, UserError
 from napari_sam2.core.json_reader import JsonNode, parse_json
 from napari_sam2.masks.database import Database, MaskTable
 from napari_sam2.masks.sqlite_store import SqliteMaskStore
@@ -110,7 +110,13 @@ class SessionFolder:
         parts = _read(path)
         description = SessionDescription.from_json(parts)
         versions = [node.text() for node in parts["versions"].items()]
-        return cls((), description, Database(path / _MASKS), versions)
+        try:
+            database = Database(path / _MASKS)
+        except FileInUseError as error:
+            raise FileInUseError(
+                f"{path} is in use by another window or program. Close it there first."
+            ) from error
+        return cls((), description, database, versions)
 
     @property
     def path(self) -> Path | None:

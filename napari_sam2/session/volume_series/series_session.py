@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.store import MemoryMaskStore
@@ -19,10 +19,13 @@ from napari_sam2.tracking.volume_series.plan import SeriesPlan, VolumeStep, make
 if TYPE_CHECKING:
     from napari_sam2.images.coordinates import FixedPosition
     from napari_sam2.images.stack import Stack
+    from napari_sam2.inference.refinement import Refined
     from napari_sam2.masks.mask import FrameResult
     from napari_sam2.session.history.edit_token import EditToken
     from napari_sam2.session.session import SegmentationSession
     from napari_sam2.session.session_group import SessionGroup
+
+_Step = TypeVar("_Step")
 
 
 def volume_position(time: int) -> FixedPosition:
@@ -98,10 +101,13 @@ class SessionWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Computed:
-    """What an object's masks in a volume were computed from, and how many planes have one."""
+    """What an object's masks in a volume were computed from, and the planes that were settled.
+
+    These have a mask, or must not have one.
+    """
 
     origin: str
-    n_planes: int
+    planes: frozenset[int]
 
 
 class SeriesSession:
@@ -243,9 +249,30 @@ class SeriesSession:
             finally:
                 self._stopped = (token, len(history))
 
-    def _next(self, frames: Iterator[SeriesProgress], token: EditToken) -> SeriesProgress | None:
+    def refine_track(self, objects: Iterable[int]) -> Iterator[Refined]:
+        """Refine the masks of some objects in all volumes, as one step of the history.
+
+        Each mask is refined by itself, see :meth:`SegmentationSession.refine_track`. What is up
+        to date stays so.
+        """
+        ids, volumes, history = tuple(objects), self.volumes().values(), self.sessions.history
+        token = history.action("Refine masks")
+        self._run.reset()
+        total = sum(len(session.scores.rows(o)) for session in volumes for o in ids)
+        with self._run.running(total), history.keep_open(token):
+            done = 0
+            for session in volumes:
+                masks = session.refine_track(ids)
+                while (refined := self._next(masks, token)) is not None:
+                    done += 1
+                    self._run.advance(done)
+                    yield refined
+                    if self._run.cancelled():
+                        return
+
+    def _next(self, steps: Iterator[_Step], token: EditToken) -> _Step | None:
         with self.sessions.history.join(token):
-            return next(frames, None)
+            return next(steps, None)
 
     def _token(self, objects: Sequence[int]) -> EditToken:
         """Return the action of a run: that of a stopped run, if nothing was done since."""
@@ -280,7 +307,7 @@ class SeriesSession:
         return (
             computed is not None
             and computed.origin == self._origin(step, object_id)
-            and computed.n_planes <= self._n_masks(step, object_id)
+            and computed.planes <= self._settled(step, object_id)
         )
 
     def _origin(self, step: VolumeStep, object_id: int) -> str:
@@ -291,12 +318,14 @@ class SeriesSession:
         inputs = (group.predictor.info.identity, group.intensity, group.settings)
         return f"{start} {given} {' '.join(map(str, inputs))}"
 
-    def _n_masks(self, step: VolumeStep, object_id: int) -> int:
-        return len(self.sessions[volume_position(step.time)].scores.rows(object_id))
+    def _settled(self, step: VolumeStep, object_id: int) -> frozenset[int]:
+        session = self.sessions[volume_position(step.time)]
+        frames = {row.frame for row in session.scores.rows(object_id)}
+        return frozenset(frames.union(session.absent(object_id)))
 
     def _note(self, steps: Iterable[VolumeStep], origins: dict[tuple[int, int], str]) -> None:
         """Remember that the volumes of some steps are up to date."""
         for step in steps:
             for object_id in step.objects:
                 key = object_id, step.time
-                self._computed[key] = _Computed(origins[key], self._n_masks(step, object_id))
+                self._computed[key] = _Computed(origins[key], self._settled(step, object_id))

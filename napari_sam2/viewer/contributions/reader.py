@@ -74,13 +74,16 @@ def read(path: str, session: Path | None = None) -> list[LayerData]:
     """
     from napari.utils.notifications import show_info
 
+    from napari_sam2.images.layout import position_notes
     from napari_sam2.images.stack import open_stack
     from napari_sam2.viewer.image_layers import SESSION_PATH
     from napari_sam2.viewer.layers.opened_file import METADATA_KEY, OpenedFile
 
     stack = open_stack(path)
     appearance, notes = _appearance(stack)
-    notes = (*stack.notes, *notes)
+    # A layer has all positions on all axes.
+    fixed = position_notes(stack.layout, dict(stack.layout.fixed))
+    notes = (*(note for note in stack.notes if note not in fixed), *notes)
     for note in notes:
         show_info(note)
     levels = [_dask(level, stack.axes) for level in stack.source.levels]

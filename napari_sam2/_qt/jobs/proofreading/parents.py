@@ -4,6 +4,12 @@ from collections.abc import Sequence
 
 from napari_sam2._qt.jobs.state import ControllerState
 from napari_sam2.core.errors import UserError
+from napari_sam2.viewer.layer_sync import LayerSync
+
+_SERIES = (
+    "Objects that are followed along t and z have no parents. Each daughter is an object of its "
+    "own: click it at the time point where it appears."
+)
 
 
 class ParentEdits:
@@ -29,7 +35,7 @@ class ParentEdits:
     def set_parent(self, object_ids: Sequence[int], parent_id: int | None) -> None:
         """Set the parent of some objects as one step, None for none; all or nothing."""
         sync = self._state.sync
-        if sync is None:
+        if sync is None or self._refused(sync):
             return
         session, history = sync.session, sync.sessions.history
         names = ", ".join(map(str, object_ids))
@@ -49,7 +55,7 @@ class ParentEdits:
     def divide(self, object_id: int, daughters: Sequence[int]) -> None:
         """Divide an object on the frame that is shown; its later masks become a daughter."""
         sync = self._state.sync
-        if sync is None:
+        if sync is None or self._refused(sync):
             return
         frame = sync.dims.frame
         try:
@@ -59,6 +65,11 @@ class ParentEdits:
             return
         names = ", ".join(map(str, found))
         self._finish(f"Object {object_id} ends before frame {frame}; its daughters are {names}.")
+
+    def _refused(self, sync: LayerSync) -> bool:
+        if sync.sessions.series:
+            self._state.notice.emit(_SERIES)
+        return sync.sessions.series
 
     def _finish(self, text: str) -> None:
         self._state.unsaved = True

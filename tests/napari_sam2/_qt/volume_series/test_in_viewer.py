@@ -9,37 +9,14 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam2.export.tracking.formats import TrackingFormat
 from napari_sam2.inference.sam2_predictor import load_predictor
 from napari_sam2.tracking.volume_series.plan import TIME_AND_DEPTH
-from tests.helpers.volume_series import NucleiSeries, dividing_nuclei, moving_balls
+from napari_sam2.viewer.layers.layer_set import LayerRole
+from tests.helpers.volume_series import AXES, SHAPE, NucleiSeries, dividing_nuclei
 
 OpenWidget = Callable[..., Any]
-SHAPE = (4, 5, 40, 48)
 PLANES = SHAPE[0] * SHAPE[1]
-AXES = ("t", "z", "y", "x")
-
-
-@pytest.fixture
-def series() -> NucleiSeries:
-    """Two balls that move through the volumes."""
-    starts = [(2.0, 12.0, 12.0), (2.0, 28.0, 36.0)]
-    return moving_balls(SHAPE, starts, [(0.3, 1.0, 2.0), (-0.3, 1.0, -1.0)])
-
-
-def choose_both_axes(user: Any) -> None:
-    """Choose the axes t and z in the box, as the user does."""
-    box = user.widget.images.along
-    box.setCurrentIndex(box.findData(TIME_AND_DEPTH))
-    user.until(lambda: user.sync is not None and user.sync.sessions.series)
-    user.until(lambda: user.controller.tools.active is not None)
-
-
-@pytest.fixture
-def user(open_widget: OpenWidget, series: NucleiSeries) -> Any:
-    """A user who has opened the series and chosen both axes."""
-    opened = open_widget(series.image, axis_labels=AXES, name="series")
-    choose_both_axes(opened)
-    return opened
 
 
 def found(user: Any, series: NucleiSeries, object_id: int, labels: Any = None) -> float:
@@ -79,7 +56,14 @@ def test_one_row_for_an_object_of_many_volumes(user: Any) -> None:
     user.key("G")
     user.settle()
     assert [item.id for item in user.widget.state.objects] == [1]
-    assert user.widget.state.progress(1).frames > SHAPE[1]
+    planes = user.widget.state.progress(1).frames
+    assert planes > SHAPE[1]
+    table = user.widget.objects.table
+    assert table.headerItem().text(2) == "Planes"
+    assert "at all time points" in table.headerItem().toolTip(2)
+    row = table.topLevelItem(0)
+    assert row.text(2) == str(planes)
+    assert row.toolTip(2) == f"{planes} planes with a mask, at 4 time points"
     steps = len(user.sync.sessions.history)
     user.controller.propagate_all()
     user.settle()
@@ -199,13 +183,11 @@ def test_changing_the_axes_keeps_prompts_and_masks(user: Any) -> None:
     user.click(1, 2, 13, 14)
     user.settle()
     drafts = user.drafts().copy()
-    box = user.widget.images.along
-    box.setCurrentIndex(box.findData("z"))
-    user.until(lambda: user.sync is not None and not user.sync.sessions.series)
+    user.choose_axes("z")
     user.settle()
     np.testing.assert_array_equal(user.drafts(), drafts)
     assert user.widget.timeline.timeline.isVisibleTo(user.widget)
-    choose_both_axes(user)
+    user.choose_axes(TIME_AND_DEPTH)
     user.settle()
     np.testing.assert_array_equal(user.drafts(), drafts)
 
@@ -213,8 +195,6 @@ def test_changing_the_axes_keeps_prompts_and_masks(user: Any) -> None:
 def test_what_is_not_offered_is_refused(user: Any) -> None:
     user.click(0, 2, 12, 12)
     user.settle()
-    user.controller.refinement.refine_track()
-    assert "not refined as a whole" in user.notice
     user.widget.advanced.propagation.last.value = 2
     user.key("G")
     user.settle()
@@ -250,13 +230,78 @@ def test_edits_of_frames_name_their_time_point(user: Any) -> None:
     assert user.notice.endswith("Frames are planes of the volume at t=3.")
 
 
+def test_the_next_step_counts_prompts_of_all_time_points(user: Any) -> None:
+    user.click(0, 2, 12, 12)
+    user.settle()
+    user.key("G")
+    user.viewer.dims.set_point(0, 3)
+    user.settle()
+    assert user.widget.status.next.text() == "Correct with a click and G, or accept with N."
+
+
+def test_the_end_of_an_object_is_up_to_date_until_it_is_taken_back(user: Any) -> None:
+    user.click(0, 2, 12, 12)
+    user.settle()
+    user.key("G")
+    user.settle()
+    user.viewer.dims.set_point(0, 2)
+    user.viewer.dims.set_point(1, 2)
+    user.key("Shift-X")
+    user.settle()
+    assert user.widget.foot.bar.text() == ""
+    user.controller.frame_edits.clear_extent()
+    user.settle()
+    assert user.widget.foot.bar.text() == "5 planes: t=2"
+
+
+def test_tracks_in_space_are_shown_and_exported(user: Any, series: NucleiSeries) -> None:
+    for nucleus in series.nuclei:
+        user.controller.new_object()
+        user.click(0, *nucleus.centers[0])
+        user.settle()
+    user.controller.propagate_all()
+    user.settle()
+    user.widget.lineage.tracks.show()
+    user.settle()
+    tracks = user.sync.layers.find(LayerRole.TRACKS).data
+    assert tracks.shape == (8, 5)
+    truth = np.concatenate([nucleus.centers for nucleus in series.nuclei])
+    np.testing.assert_allclose(tracks[:, 2:], truth, atol=1)
+    user.key("Shift-N")
+    user.settle()
+    export = user.widget.foot.tracks
+    assert TrackingFormat.CTC in export.filters().values()
+    export.save(user.folder / "01_RES", TrackingFormat.CTC)
+    user.settle()
+    assert "2 objects, 0 with a parent, written to" in user.notice
+    masks = sorted((user.folder / "01_RES").glob("mask*.tif"))
+    written = np.stack([tifffile.imread(path) for path in masks])
+    np.testing.assert_array_equal(written, user.labels())
+
+
+def test_parents_are_refused_with_advice(user: Any) -> None:
+    for where in ((0, 2, 12, 12), (0, 2, 28, 36)):
+        user.controller.new_object()
+        user.click(*where)
+        user.settle()
+    table = user.widget.objects.table
+    for edit in (
+        lambda: table.parents.set_parent([2], 1),
+        lambda: table.parents.divide(1, [2]),
+    ):
+        user.widget.status.clear_notice()
+        edit()
+        assert "followed along t and z have no parents" in user.notice
+    assert user.sync.sessions.objects[2].parent is None
+
+
 def test_axes_in_another_order_and_calibrated(
     open_widget: OpenWidget, series: NucleiSeries
 ) -> None:
     user = open_widget(
         series.image.swapaxes(0, 1), axis_labels=("z", "t", "y", "x"), scale=(3, 10, 0.5, 0.5)
     )
-    choose_both_axes(user)
+    user.choose_axes(TIME_AND_DEPTH)
     user.click(2, 1, 13, 14)
     user.settle()
     assert user.widget.foot.bar.text() == "20 planes: t=1, then 2 to 3, then 0"
@@ -276,7 +321,7 @@ def test_real_model(open_widget: OpenWidget) -> None:
     user = open_widget(series.image[:3], axis_labels=AXES, name="nuclei")
     user.controller.set_predictor(load_predictor("micro"))
     user.settle()
-    choose_both_axes(user)
+    user.choose_axes(TIME_AND_DEPTH)
     nucleus = next(n for n in series.nuclei if len(n.centers) == 7)
     time, z, yx = nucleus.click
     user.click(time, z, *yx)

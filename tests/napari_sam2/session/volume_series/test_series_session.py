@@ -205,6 +205,20 @@ def test_frames_without_the_object_by_the_users_decision_get_no_mask(
     assert session.sessions.masks.get(1, (2, 1)) is not None
 
 
+def test_the_end_of_an_object_computes_nothing_again_until_it_is_taken_back(
+    session: SeriesSession,
+) -> None:
+    follow(session)
+    volume = session.volumes()[2]
+    volume.end_object(1, 2)
+    assert not session.plan([1]).steps
+    session.volumes()[0].prompts.add(PointPrompt(1, frame=2, yx=(13.0, 12.0)))
+    follow(session, 1)
+    assert not labels(session)[2, 3:][labels(session)[2, 3:] == 1].any()
+    volume.clear_extent(1)
+    assert session.plan([1]).order == "t=2"
+
+
 def test_accepting_and_reopening_is_for_all_time_points(session: SeriesSession) -> None:
     follow(session)
     group, here = session.sessions, (("t", 1),)
