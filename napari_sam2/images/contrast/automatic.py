@@ -148,7 +148,7 @@ def _window_notes(stack: Stack, values: list[NDArray[Any]]) -> tuple[str, ...]:
     if stated is not None:
         return (
             f"The file states a display window of {stated[0]:g} to {stated[1]:g}: use it with "
-            f"--window {AUTOMATIC}.",
+            f"--window {AUTOMATIC} (in napari, set the contrast limits of the layer).",
         )
     if not any(map(is_ct, values)):
         return ()
@@ -156,7 +156,7 @@ def _window_notes(stack: Stack, values: list[NDArray[Any]]) -> tuple[str, ...]:
     return (
         "The values are those of a CT, and without a window soft tissue gets few gray levels. "
         f"Use --window {AUTOMATIC} ({DEFAULT_WINDOW}, {low:g} to {high:g}) or another window: "
-        f"{', '.join(CT_WINDOWS)}.",
+        f"{', '.join(CT_WINDOWS)}. In napari, press Use the CT window.",
     )
 
 

@@ -80,7 +80,8 @@ def fill_note(fills: Iterable[FillValue]) -> str:
     named = ", ".join(f"{fill.value:g} ({100 * fill.share:.2g} % of the pixels)" for fill in fills)
     return (
         f"The automatic contrast excludes fill values, which mark pixels without data: {named}. "
-        "To include them, give limits: --contrast LO,HI (intensity= in Python)."
+        "To include them, give limits: --contrast LO,HI (intensity= in Python, the contrast limits "
+        "of the layer in napari)."
     )
 
 

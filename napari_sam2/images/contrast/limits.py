@@ -41,7 +41,7 @@ def gray_level_note(values: NDArray[Any], limits: tuple[float, float]) -> str | 
     return (
         f"99 % of the pixels share {levels} of 256 gray levels, because the contrast limits are "
         f"{low:g} and {high:g}. If the objects are among these pixels, give closer limits: "
-        "--contrast LO,HI (intensity= in Python)."
+        "--contrast LO,HI (intensity= in Python, the contrast limits of the layer in napari)."
     )
 
 

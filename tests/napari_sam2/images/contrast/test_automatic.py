@@ -88,7 +88,9 @@ def test_a_constant_background_and_constant_stacks_are_not_reported(value):
 @pytest.mark.parametrize("padding", [-1000, -1024, -2000, -3024])
 def test_a_ct_gets_a_suggestion_and_auto_follows_it(padding):
     stack = _stack(_ct(padding))
-    assert "--window auto" in " ".join(choose_intensity(stack).notes)
+    notes = " ".join(choose_intensity(stack).notes)
+    assert "--window auto" in notes
+    assert "In napari, press Use the CT window." in notes
     chosen = choose_intensity(stack, window="auto")
     assert chosen.limits == choose_intensity(stack, window="ct-soft-tissue").limits
     assert chosen.origin == "window ct-soft-tissue"
