@@ -42,10 +42,11 @@ def read_prompts_csv(path: Path, geometry: LabelGeometry) -> PromptStore:
         the other one of them is the position on that axis; if the stack lacks it, the column is
         ignored with a note. The columns axis-0, axis-1, ... of a layer are the label axes of the
         stack in the order T, Z, Y, X, as the layers of this plugin's reader; axis-t, axis-z, axis-y
-        and axis-x name them instead. The columns object_id and label of a Points layer are 1 where they are missing. Each shape of a Shapes layer is an object:
-        rectangles give boxes, ellipses and polygons masks; its id is object_id if there is such a
-        column, else the shape's index plus 1. Other columns are ignored. Columns may be separated
-        by semicolons or tabs; numbers may then have decimal commas.
+        and axis-x name them instead. The columns object_id and label of a Points layer are 1 where
+        they are missing. Each shape of a Shapes layer is an object: rectangles give boxes, ellipses
+        and polygons masks; its id is object_id if there is such a column, else the shape's index
+        plus 1. Other columns are ignored. Columns may be separated by semicolons or tabs; numbers
+        may then have decimal commas.
     geometry : LabelGeometry
         The stack.
 
