@@ -187,7 +187,7 @@ def parse_at(items: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
     Raises
     ------
     UserError
-        If a string is not ``axis=number``.
+        If a string is not ``axis=number``, or an axis is repeated.
     """
     if items is None:
         return {}
@@ -197,4 +197,7 @@ def parse_at(items: Iterable[str] | Mapping[str, int] | None) -> dict[str, int]:
     for axis, _, position in pairs:
         if len(axis.strip()) != 1 or not position.strip().isdigit():
             raise UserError(f"'{axis}={position}' is not a position: write for example z=3.")
+    letters = [axis.strip().lower() for axis, _, _ in pairs]
+    if repeated := [axis for axis in letters if letters.count(axis) > 1]:
+        raise UserError(f"The position on axis {repeated[0]} is given twice. Keep one of them.")
     return {axis.strip().lower(): int(position) for axis, _, position in pairs}

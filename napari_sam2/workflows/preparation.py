@@ -46,7 +46,7 @@ from napari_sam2.workflows.prompt_source import (
     search_frames,
 )
 from napari_sam2.workflows.reporter import NullReporter
-from napari_sam2.workflows.score_files import check_score_file
+from napari_sam2.workflows.score_files import check_different_files, check_score_file
 from napari_sam2.workflows.search.plane_search import PlaneSearch
 from napari_sam2.workflows.tracking.divisions import check_divisions
 from napari_sam2.workflows.volume_series.inputs import (
@@ -261,6 +261,7 @@ def _check_destinations(
 ) -> None:
     output.check_apart(_inputs(job, stack))
     output.check_writable()
+    check_different_files(job.output, {"--scores": job.scores, "--lineage": job.lineage})
     if job.scores is not None:
         replaces = job.overwrite or job.resume
         check_score_file(job.scores, _inputs(job, stack), replaces=replaces)

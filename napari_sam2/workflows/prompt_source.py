@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.candidates.candidate import CandidateSource
+from napari_sam2.candidates.candidate import CandidateLimits, CandidateSource
 from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.label_layout import label_dtype
@@ -20,7 +20,7 @@ from napari_sam2.workflows.search.plane_search import check_search_options
 from napari_sam2.workflows.tracking.example_objects import ExampleObjects
 
 if TYPE_CHECKING:
-    from napari_sam2.candidates.candidate import Candidate, CandidateLimits
+    from napari_sam2.candidates.candidate import Candidate
     from napari_sam2.export.destination import OutputDestination
     from napari_sam2.images.stack import Stack
     from napari_sam2.workflows.job import SegmentationJob
@@ -71,6 +71,7 @@ def check_prompt_source(job: SegmentationJob) -> str | None:
             "are needed for --find like:ID."
         )
     _check_find_every(job)
+    _check_limits(job)
     if job.prompts is None:
         return None
     if not job.prompts.exists():
@@ -83,6 +84,14 @@ def _check_labels_as(job: SegmentationJob) -> None:
         raise UserError(
             f"An example needs a mask, but --labels-as {job.labels_as.value} makes none. Leave it "
             "out."
+        )
+
+
+def _check_limits(job: SegmentationJob) -> None:
+    if job.find is None and (job.limits != CandidateLimits() or job.diameter is not None):
+        raise UserError(
+            "--min-score, --min-size, --max-size, --max-objects and --diameter are for a search, "
+            "and have no effect on prompts. Leave them out, or add --find."
         )
 
 

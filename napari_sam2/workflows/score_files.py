@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from napari_sam2.core.errors import UserError
@@ -47,3 +47,31 @@ def check_csv_path(path: Path) -> None:
         raise UserError(f"{path} is a folder. Give a file for the scores.")
     if not path.absolute().parent.is_dir():
         raise UserError(f"There is no folder {path.parent} for the scores. Create it first.")
+
+
+def check_different_files(output: Path, tables: Mapping[str, Path | None]) -> None:
+    """Check that tables are not the labels, do not lie inside them, and are not one file.
+
+    Parameters
+    ----------
+    output : Path
+        The labels.
+    tables : mapping of str to Path or None
+        The tables to write, by option.
+
+    Raises
+    ------
+    UserError
+        Names the options.
+    """
+    written = {output.resolve(): "--output"}
+    for option, path in tables.items():
+        if path is None:
+            continue
+        place = path.resolve()
+        for other in (place, *place.parents):
+            if other in written:
+                raise UserError(
+                    f"{option} and {written[other]} both write {other}. Give two files."
+                )
+        written[place] = option

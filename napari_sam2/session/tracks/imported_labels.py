@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from napari_sam2.core.errors import UserError
 from napari_sam2.core.lineage import Lineage
 from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.readers import local_path
+from napari_sam2.images.readers.arrays import WrappedArray
 from napari_sam2.images.readers.zarr.labels import label_location
 from napari_sam2.images.stack import Stack, open_stack
+from napari_sam2.masks.label_image import open_label_image
 from napari_sam2.masks.label_values import restore_labels, whole_labels
 from napari_sam2.session.session_group import SessionGroup
 
@@ -44,10 +47,20 @@ def open_labels(source: str | Path, axes: str | None = None, along: str | None =
     stack = open_stack(label_location(source), axes=axes, along=along)
     if not path.exists():
         return stack
-    array, letters, notes = restore_labels(stack.source.levels[0], stack.axes, path)
+    array, letters, notes = _values(stack, path)
     opened = replace(stack.source, levels=(array,), axes=letters, notes=stack.source.notes + notes)
     layout, fixed = choose_layout(letters or "", array.shape, stack.along, {}, None)
     return Stack.assemble(opened, layout, opened.notes + fixed)
+
+
+def _values(stack: Stack, path: Path) -> tuple[Any, str | None, tuple[str, ...]]:
+    """Return labels as single numbers, their axes and messages; palette images give indices."""
+    letters = stack.label_axes
+    if "S" in stack.axes and (path.is_dir() or path.suffix.lower() == ".png"):
+        labels = open_label_image(path)
+        if labels.shape == stack.label_shape:
+            return WrappedArray(labels.array), letters, labels.notes
+    return restore_labels(stack.source.levels[0], stack.axes, path)
 
 
 def open_label_stack(source: str | Path, stack: Stack, axes: str | None = None) -> Stack:

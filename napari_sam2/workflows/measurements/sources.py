@@ -86,7 +86,9 @@ def _of_labels(
     _check_unused(job, {"--drafts": job.drafts}, "a session")
     given = {"--channel": job.channels is not None, "--image-axes": job.image_axes is not None}
     for option in (name for name, is_given in given.items() if is_given and job.image is None):
-        raise UserError(f"{option} is for the image, but none is given. Add it, or leave it out.")
+        raise UserError(
+            f"{option} is for the image, but none is given. Give one, or omit {option}."
+        )
     if run_labels is not None:
         reporter.message(
             f"The labels of the run are measured: {run_labels.name}. If the run was interrupted, "

@@ -157,7 +157,8 @@ def add_candidates(
 
 
 def _write_prompts(job: FindJob, stack: Stack, candidates: Sequence[Candidate]) -> None:
-    store = PromptStore(axis=stack.along)
+    position = tuple((axis.lower(), place) for axis, place in stack.layout.fixed)
+    store = PromptStore(axis=stack.along, position=position)
     add_candidates(store, job.frame, candidates)
     write_prompts_json(job.output, store, stack.shape, scores=_scores(candidates))
 

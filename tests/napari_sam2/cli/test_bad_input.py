@@ -12,7 +12,9 @@ import pytest
 import tifffile
 
 from napari_sam2.cli.console import ExitCode
+from napari_sam2.core.errors import UserError
 from napari_sam2.inference import sam2_predictor as loading
+from napari_sam2.workflows.score_files import check_different_files
 from tests.helpers.command import FRAMES, RunFiles, listing, point
 from tests.helpers.fakes import FakePredictor
 
@@ -313,3 +315,20 @@ class TestSecondRun:
         precious.mkdir()
         (precious / "thesis.txt").write_text("years of work")
         refused(place, capfd, "thesis.zarr", "--overwrite", out="thesis.zarr")
+
+
+@pytest.mark.parametrize(
+    "option", ["--min-score", "--min-size", "--max-size", "--max-objects", "--diameter"]
+)
+def test_options_of_a_search_without_one(place, capfd, option):
+    refused(place, capfd, "have no effect on prompts", option, "1")
+
+
+def test_tables_that_would_replace_the_labels_or_each_other(place, capfd):
+    output, table = place.folder / "labels.tif", place.folder / "table.csv"
+    both = ("--divisions", "auto", "--lineage", str(table), "--scores", str(table))
+    refused(place, capfd, "--lineage and --scores both write", *both)
+    check_different_files(output, {"--scores": table, "--lineage": None})
+    for path in (output, output / "scores.csv"):
+        with pytest.raises(UserError, match="--scores and --output both write"):
+            check_different_files(output, {"--scores": path})

@@ -66,3 +66,8 @@ def test_positions_are_parsed():
     for bad in ("z", "z=", "z=-1", "=3", "zz=3", "z=1.5"):
         with pytest.raises(UserError, match="write for example"):
             parse_at([bad])
+
+
+def test_two_positions_on_one_axis_are_refused() -> None:
+    with pytest.raises(UserError, match="axis t is given twice"):
+        parse_at(["t=0", "z=2", "T=1"])

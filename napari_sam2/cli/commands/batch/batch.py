@@ -133,6 +133,11 @@ def _read(jobs: Path, arguments: Sequence[str]) -> tuple[StackList, dict[str, An
         raise UserError(f"Give the job file or the folder before {jobs}.")
     options = StackOptions()
     given = options.parse(arguments, "The command line")
+    if jobs.is_dir() and "prompts" in given:
+        raise UserError(
+            "In a folder each stack has its own prompts beside it, so --prompts has no effect. "
+            "Leave it out, or write a job file."
+        )
     if jobs.is_dir():
         return read_folder(jobs, find=searches_alone(given)), given
     if jobs.suffix.lower() not in SUFFIXES:

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 # Raised for an option that is unknown or has a wrong value.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _OF_THE_BATCH = ("source", "output", "scores", "lineage", "resume", "overwrite")
+_OF_A_SEARCH = (
+    "find_every",
+    "text_model",
+    "min_score",
+    "min_area",
+    "max_area",
+    "max_objects",
+    "diameter",
+)
 _SEARCHED, _BY_EXAMPLE = "find", "like:"
 
 
@@ -100,10 +109,13 @@ def searches_alone(options: Mapping[str, Any]) -> bool:
 def merged(*options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options of which later ones override earlier ones.
 
-    Prompts and a search override each other, unless it is by example and needs both.
+    Prompts and a search with its options override each other, unless it is by example and needs
+    both.
     """
     found: dict[str, Any] = {}
     for layer in options:
+        if "prompts" in layer and searches_alone({**found, **layer}):
+            found = {name: value for name, value in found.items() if name not in _OF_A_SEARCH}
         alone = searches_alone({**found, **layer})
         for one, other in (("prompts", _SEARCHED), (_SEARCHED, "prompts")):
             if one in layer and alone:

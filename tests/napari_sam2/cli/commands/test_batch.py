@@ -172,3 +172,18 @@ def test_prompts_of_a_stack_override_a_search() -> None:
 def test_options_that_the_batch_decides_are_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"decided by the batch|unknown key"):
         options(**{name: "x"})
+
+
+def test_options_of_a_search_do_not_apply_to_stacks_with_prompts() -> None:
+    shared = {"find": "everything", "find_every": 2, "max_objects": 3, "min_area": 4.0}
+    assert merged(shared | {"model": "micro"}, {"prompts": "a.json"}) == {
+        "model": "micro",
+        "prompts": "a.json",
+    }
+    assert merged(shared, {}) == shared
+
+
+def test_shared_prompts_of_a_folder_are_refused(tmp_path: Path, capsys) -> None:
+    command = ["batch", str(tmp_path), "--output", str(tmp_path / "out"), "--prompts", "x.json"]
+    assert run(command) == ExitCode.BAD_INPUT
+    assert "--prompts has no effect" in " ".join(capsys.readouterr().err.split())

@@ -144,3 +144,21 @@ def test_objects_are_found_by_example(source, tmp_path, capfd) -> None:
     ):
         assert run([*find, *options, "--overwrite"]) == ExitCode.BAD_INPUT
         assert words in capfd.readouterr().err
+
+
+def test_what_is_found_elsewhere_keeps_its_position(source, tmp_path, capfd) -> None:
+    series = np.stack([tifffile.imread(source)] * 2, axis=1)
+    path, found = tmp_path / "series.ome.tif", tmp_path / "found.json"
+    tifffile.imwrite(path, series, metadata={"axes": "TZYX"}, photometric="minisblack")
+    model = ["--model", "micro", "--device", "cpu"]
+    assert run(["find", str(path), "--at", "z=1", "--output", str(found), *model]) == ExitCode.DONE
+    masks = [mask for item in json.loads(found.read_text())["objects"] for mask in item["masks"]]
+    assert {mask["z"] for mask in masks} == {1}
+    command = ["segment", str(path), "--prompts", str(found), *model]
+    labels = tmp_path / "labels.tif"
+    assert run([*command, "--output", str(labels)]) == ExitCode.BAD_INPUT
+    assert "Choose z=1" in capfd.readouterr().err
+    assert run([*command, "--at", "z=1", "--output", str(labels)]) == ExitCode.DONE
+    written = tifffile.imread(labels)
+    assert written[:, 1].any()
+    assert not written[:, 0].any()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam2.cli.app import run
 from napari_sam2.core.errors import UserError
@@ -107,6 +108,21 @@ def test_a_mask_with_smooth_edges_is_one_object(tmp_path: Path) -> None:
     assert rows.label.tolist() == [255]
     assert rows.area.tolist() == [(edge * 255 >= 127.5).sum()]
     assert any("mask of two gray levels" in text for text in outcome.messages)
+
+
+@pytest.mark.parametrize("name", ["plane.png", "frames"])
+def test_the_indices_of_palette_images_are_labels(tmp_path: Path, name: str) -> None:
+    labels = np.zeros((16, 20), np.uint8)
+    labels[2:6, 3:9], labels[8:12, 4:6] = 1, 2
+    picture = Image.fromarray(labels, "P")
+    picture.putpalette([0, 0, 0, 9, 9, 9, 200, 200, 200])
+    (tmp_path / "frames").mkdir()
+    for path in ("plane.png", "frames/0.png", "frames/1.png"):
+        picture.save(tmp_path / path)
+    measure_labels(MeasurementJob(labels=tmp_path / name, output=tmp_path / "t.csv"))
+    rows = pd.read_csv(tmp_path / "t.csv")
+    found = rows.groupby("label").area.first().to_dict()
+    assert found == {1: 24, 2: 8}
 
 
 def test_gray_colors_are_labels(tmp_path: Path) -> None:
