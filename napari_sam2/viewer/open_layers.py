@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,14 +103,20 @@ def _axes_to_continue(viewer: Any, images: Sequence[Image]) -> tuple[str | None,
     saved = _saved_session(images[0])
     if saved is not None:
         return read_description(saved).axis_choice, ()
-    names = tuple(viewer.dims.axis_labels)
-    # A session along t and z is saved as one along z.
-    axes = [axis for axis in axis_choices(images[0], names) if axis != TIME_AND_DEPTH]
-    found = saved_axes(stack_from_layers(images, along=a, dims_labels=names) for a in axes)
+    found = saved_axes(_stacks(images, tuple(viewer.dims.axis_labels)))
     if len(found) < 2:
         return (found[0] if found else None), ()
     others = ", ".join(map(in_words, found[1:]))
     return found[0], (f"Earlier sessions along other axes: {others}; choose them in Along.",)
+
+
+def _stacks(images: Sequence[Image], names: Sequence[str]) -> Iterator[Stack]:
+    """Yield layers as stacks along each axis that they have, or may have without axis names."""
+    for axis in axis_choices(images[0], names):
+        # A session along t and z is saved as one along z.
+        if axis != TIME_AND_DEPTH:
+            with suppress(UserError):
+                yield stack_from_layers(images, along=axis, dims_labels=names)
 
 
 def _axes_text(saved: str, now: str) -> str:
@@ -139,7 +145,7 @@ def _opened(
     stack = stack_from_layers(images, along=along, dims_labels=names)
     sync = next((item for item in syncs if _is_session_of(item, images, stack)), None)
     for other in syncs:
-        if other is not sync and _is_empty(other):
+        if other is not sync and _has_images(other, images) and _is_empty(other):
             other.remove_layers()
         elif other is not sync:
             other.show(False)

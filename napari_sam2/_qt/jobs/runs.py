@@ -14,6 +14,7 @@ from napari_sam2.analysis.run_summary import RunSummary
 from napari_sam2.images.coordinates import FixedPosition
 from napari_sam2.masks.mask import FrameResult
 from napari_sam2.session.session import SegmentationSession
+from napari_sam2.session.volume_series.plane_masks import PlaneMasks
 from napari_sam2.viewer.layer_sync import LayerSync
 
 Steps = Callable[[SegmentationSession], Iterable[Any]]
@@ -21,6 +22,8 @@ Steps = Callable[[SegmentationSession], Iterable[Any]]
 Summary = Callable[[bool], str]
 """Returns the message at the end of a run, given whether the run was stopped."""
 _STOPPED = "Stopped; finished frames are kept."
+_MOST_LISTED = 3
+"""Messages about single time points of a series that are shown."""
 
 
 @dataclass
@@ -212,7 +215,7 @@ class RunJobs:
             self._state.running = None
             if not complete:
                 self._drop_accepts(run.objects)
-        messages = overlap_messages(session.masks, session.stack) if changed else ()
+        messages = _overlaps(sync, session) if changed else ()
         return _Ending(not complete, RunSummary.of(session, computed), messages)
 
     def _ended(self, summary: Summary, stopped_text: str, ending: _Ending) -> None:
@@ -225,6 +228,20 @@ class RunJobs:
         self._state.run_ended.emit()
         self._state.run_summarized.emit(ending.run)
         self._state.changed.emit()
+
+
+def _overlaps(sync: LayerSync, session: SegmentationSession) -> tuple[str, ...]:
+    """Return what to know about objects that had the same pixels, of a series at all times."""
+    if not sync.sessions.series:
+        return overlap_messages(session.masks, session.stack)
+    texts: list[str] = []
+    for time, volume in sync.series.volumes().items():
+        planes = [volume.stack.index(z) for z in range(volume.stack.n_frames)]
+        found = overlap_messages(PlaneMasks(volume.masks, planes), volume.stack)
+        texts += [f"At t={time}: {text}" for text in found]
+    more = len(texts) - _MOST_LISTED
+    rest = (f"There are {more} more messages of this kind.",) if more > 0 else ()
+    return (*texts[:_MOST_LISTED], *rest)
 
 
 def _run_of(key: JobKey) -> Run:

@@ -330,3 +330,21 @@ def test_real_model(open_widget: OpenWidget) -> None:
     user.settle()
     truth, mask = series.labels[:3] == nucleus.id, user.drafts() == 1
     assert np.sum(truth & mask) / np.sum(truth | mask) > 0.5
+
+
+def test_objects_that_are_one_are_reported_at_other_time_points(user: Any) -> None:
+    for _ in range(2):
+        user.controller.new_object()
+        user.click(0, 2, 12, 12)
+        user.settle()
+        user.key("G")
+        user.settle()
+    user.viewer.dims.set_point(0, 3)
+    user.controller.propagate_all()
+    user.settle()
+    user.click(0, 2, 13, 12)
+    user.settle()
+    user.viewer.dims.set_point(0, 3)
+    user.key("G")
+    user.settle()
+    assert "At t=0: Object" in user.notice

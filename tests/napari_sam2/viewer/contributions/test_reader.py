@@ -110,7 +110,8 @@ def test_notes_of_a_file_travel_with_its_layer(viewer: ViewerModel, tmp_path: Pa
 
 def test_no_axis_of_a_layer_is_said_to_be_fixed(viewer: ViewerModel, tmp_path: Path) -> None:
     data = noise((2, 4, 8, 9))
-    tifffile.imwrite(tmp_path / "series.tif", data, metadata={"axes": "TZYX"})
+    options = {"photometric": "minisblack", "metadata": {"axes": "TZYX"}}
+    tifffile.imwrite(tmp_path / "series.tif", data, **options)
     (layer,) = open_image(viewer, tmp_path / "series.tif")
     assert layer.data.shape == data.shape
     assert any("fixed" in note for note in open_stack(tmp_path / "series.tif").notes)
