@@ -281,7 +281,11 @@ def test_a_slurm_worker_runs_one_stack_on_all_cores_of_its_job(tmp_path: Path) -
         "memory": "32GB",
         "walltime": "10:00:00",
     }
-    for text, message in (("- a", "no mapping"), ("cores: 2", "Add jobs"), ("jobs: 0", "Add jobs")):
+    for text, message in (
+        ("- a", "not a mapping"),
+        ("cores: 2", "Add jobs"),
+        ("jobs: 0", "Add jobs"),
+    ):
         path.write_text(text)
         with pytest.raises(UserError, match=message):
             slurm_arguments(path)
