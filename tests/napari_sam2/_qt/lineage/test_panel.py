@@ -93,7 +93,7 @@ def test_one_division_or_those_of_a_high_score_are_accepted(user: Any) -> None:
     panel = user.widget.lineage
     panel.accept_all.setEnabled(True)
     panel.accept_all.click()
-    assert "no such division" in user.notice
+    assert "No division has this score" in user.notice
     panel.find_divisions.click()
     user.settle()
     assert user.notice == "2 divisions found. Click one to see it."
