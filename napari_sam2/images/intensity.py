@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.contrast.automatic import (
+from napari_sam2.images.contrast_limits.automatic import (
     AutomaticLimits,
     automatic_window,
     full_range,
     sampled_limits,
 )
-from napari_sam2.images.contrast.ct_windows import AUTOMATIC, ct_window_limits
-from napari_sam2.images.contrast.sampling import MAX_CHUNKS
+from napari_sam2.images.contrast_limits.ct_windows import AUTOMATIC, ct_window_limits
+from napari_sam2.images.contrast_limits.sampling import MAX_CHUNKS
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack
@@ -95,7 +95,7 @@ class Intensity:
         Parameters
         ----------
         name : str
-            A key of :data:`napari_sam2.images.contrast.ct_windows.CT_WINDOWS`, in any case.
+            A key of :data:`napari_sam2.images.contrast_limits.ct_windows.CT_WINDOWS`, in any case.
         channels : int
             Number of channels.
 
@@ -111,8 +111,8 @@ class Intensity:
     def sample(cls, stack: Stack, max_chunks: int = MAX_CHUNKS) -> Intensity:
         """Return limits from percentiles of chunks that are spread over the stack.
 
-        See :func:`napari_sam2.images.contrast.limits.robust_limits`. Fill values do not count,
-        and RGB channels share their limits.
+        See :func:`napari_sam2.images.contrast_limits.limits.robust_limits`. Fill values do not
+        count, and RGB channels share their limits.
 
         Parameters
         ----------

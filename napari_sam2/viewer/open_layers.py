@@ -122,9 +122,9 @@ def _stacks(images: Sequence[Image], names: Sequence[str]) -> Iterator[Stack]:
 def _axes_text(saved: str, now: str) -> str:
     """Return a message about the axes of a session that was opened."""
     if saved == now:
-        return f"Objects are followed along {in_words(now)}."
+        return f"Objects are tracked along {in_words(now)}."
     return (
-        f"It was saved along {in_words(saved)}; now objects are followed along {in_words(now)}. "
+        f"It was saved along {in_words(saved)}; now objects are tracked along {in_words(now)}. "
         "Prompts and masks are the same."
     )
 

@@ -25,7 +25,7 @@ class SegmentationJob(ImageJob):
 
     The output are labels, whose file ends in .zarr, .ome.zarr, .tif, .nii.gz, .nii, .coco.json or
     .png (a folder). The axis may be ``"t,z"`` for a series of volumes, whose prompts have positions
-    t and z, or ``"z,y,x"`` for a volume that is followed along all its axes, from prompts along z.
+    t and z, or ``"z,y,x"`` for a volume that is tracked along all its axes, from prompts along z.
     Prompts are None if ``find`` is given, unless it names examples among them.
 
     Parameters

@@ -94,7 +94,7 @@ class PreparedSegmentation:
     resumes : bool
         Whether there is an earlier run that is resumed.
     fusion : FusionPlan or None
-        How a volume is followed along several axes or interpolated planes; None if it is not.
+        How a volume is tracked along several axes or interpolated planes; None if it is not.
     """
 
     job: SegmentationJob

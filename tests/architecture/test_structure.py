@@ -132,8 +132,7 @@ def test_retired_names_stay_retired() -> None:
     modules = [relative(path) for path in sources() if path.stem in RETIRED]
     packages = {relative(path.parent) for path in sources() if path.parent.name in RETIRED}
     assert modules == []
-    # As a package, the word means the contrast of images; the module was that of objects.
-    assert packages == {"napari_sam2/images/contrast"}
+    assert packages == set()
 
 
 def test_no_private_attribute_of_another_object() -> None:

@@ -1,4 +1,4 @@
-"""Mean IoU of dividing nuclei in drawn series of volumes, followed along t and z, z, or t.
+"""Mean IoU of dividing nuclei in drawn series of volumes, tracked along t and z, z, or t.
 
     python -m tests.benchmarks.volumes_over_time
     python -m tests.benchmarks.volumes_over_time --series 1 --cells 1 --side 64    # a trial

@@ -7,7 +7,7 @@ from typing import Any
 from napari_sam2._qt.jobs.background_encoding import BackgroundEncoder
 from napari_sam2._qt.jobs.queue import JobKey, JobKind, JobPriority, JobQueue
 from napari_sam2._qt.jobs.state import ControllerState
-from napari_sam2.images.contrast.automatic import AutomaticLimits, suggested_window
+from napari_sam2.images.contrast_limits.automatic import AutomaticLimits, suggested_window
 from napari_sam2.viewer.image_layers import intensity_from_layers
 
 

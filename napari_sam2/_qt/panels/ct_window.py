@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam2._qt.components import button
 from napari_sam2._qt.jobs.controller import SegmentationController
-from napari_sam2.images.contrast.automatic import AutomaticLimits
+from napari_sam2.images.contrast_limits.automatic import AutomaticLimits
 
 
 class CtWindowPanel(QWidget):

@@ -39,7 +39,7 @@ class VolumeJobs:
 
     @property
     def active(self) -> bool:
-        """Whether objects are followed along t and z."""
+        """Whether objects are tracked along t and z."""
         return self._state.sync is not None and self._state.sync.sessions.series
 
     def plan(self, direction: PropagationDirection) -> SeriesPlan | None:

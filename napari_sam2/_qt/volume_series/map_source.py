@@ -28,7 +28,7 @@ class VolumeMapSource:
         self._known: dict[int, tuple[object, TrackReview]] = {}
 
     def model(self, reviewed: ReviewedFrames) -> VolumeMapModel | None:
-        """Return what to show; None unless objects are followed along t and z."""
+        """Return what to show; None unless objects are tracked along t and z."""
         sync, current = self._state.sync, self._state.current
         if sync is None or not sync.sessions.series:
             self._known.clear()

@@ -138,7 +138,7 @@ def _channels(stack: Stack) -> str:
 def _value_rows(stack: Stack, intensity: Intensity) -> Iterator[tuple[str, str]]:
     import numpy as np
 
-    from napari_sam2.images.contrast.sampling import sample_values
+    from napari_sam2.images.contrast_limits.sampling import sample_values
 
     for number, values in zip(stack.layout.channels, sample_values(stack), strict=True):
         levels = np.percentile(values.astype(float), _PERCENTILES) if values.size else ()

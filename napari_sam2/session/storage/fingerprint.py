@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_sam2.core.errors import StackReadError, UserError
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.contrast.sampling import sample_windows
+from napari_sam2.images.contrast_limits.sampling import sample_windows
 from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.stack import Stack
 

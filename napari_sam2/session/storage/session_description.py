@@ -55,7 +55,7 @@ class SessionDescription:
     input : Fingerprint or None
         Sample of the pixels; None if it was not computed yet.
     series : bool
-        Whether objects are followed along t too, from volume to volume.
+        Whether objects are tracked along t too, from volume to volume.
     """
 
     source: str

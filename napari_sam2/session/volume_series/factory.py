@@ -58,7 +58,7 @@ def open_series(
     fixed = [axis for axis in ("t", "z") if axis in positions]
     if fixed:
         raise UserError(
-            f"Objects are followed along t,z, so {fixed[0]} cannot be fixed at "
+            f"Objects are tracked along t,z, so {fixed[0]} cannot be fixed at "
             f"{fixed[0]}={positions[fixed[0]]}. Leave it out, or follow them along the other axis "
             "only."
         )

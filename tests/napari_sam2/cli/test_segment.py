@@ -17,7 +17,7 @@ import zarr
 
 from napari_sam2.cli.app import run
 from napari_sam2.cli.console import ExitCode
-from napari_sam2.images.contrast.sampling import sample_windows
+from napari_sam2.images.contrast_limits.sampling import sample_windows
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.inference.protocol import MemoryPolicy

@@ -7,7 +7,7 @@ from napari_sam2.core.errors import UserError
 from napari_sam2.viewer.layer_sync import LayerSync
 
 _SERIES = (
-    "Objects that are followed along t and z have no parents. Each daughter is an object of its "
+    "Objects that are tracked along t and z have no parents. Each daughter is an object of its "
     "own: click it at the time point where it appears."
 )
 

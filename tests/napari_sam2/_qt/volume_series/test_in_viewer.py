@@ -291,7 +291,7 @@ def test_parents_are_refused_with_advice(user: Any) -> None:
     ):
         user.widget.status.clear_notice()
         edit()
-        assert "followed along t and z have no parents" in user.notice
+        assert "tracked along t and z have no parents" in user.notice
     assert user.sync.sessions.objects[2].parent is None
 
 

@@ -69,7 +69,7 @@ def test_a_file_is_opened_along_both_axes_again(open_widget: OpenWidget, movie: 
     assert user.widget.images.along.currentText() == "time and depth (t and z)"
     assert "along t and z" in user.widget.header.line.text()
     assert "continues, with 1 object." in user.notice
-    assert "Objects are followed along t and z." in user.notice
+    assert "Objects are tracked along t and z." in user.notice
     np.testing.assert_array_equal(user.drafts(), drafts)
     assert user.widget.timeline.map.isVisibleTo(user.widget)
     user.select(1)
@@ -107,7 +107,7 @@ def test_the_session_that_was_edited_last_continues(open_widget: OpenWidget, mov
     close(user)
     again = opened(open_widget, movie)
     assert again.widget.images.along.currentData() == "t"
-    assert "Objects are followed along t." in again.notice
+    assert "Objects are tracked along t." in again.notice
     assert "Earlier sessions along other axes: t and z; choose them in Along." in again.notice
     again.choose_axes(TIME_AND_DEPTH)
     again.settle()
@@ -122,12 +122,12 @@ def test_one_axis_of_a_session_of_both_is_reported(open_widget: OpenWidget, movi
     user.viewer.layers.clear()
     user.viewer.add_layer(layer)
     found = open_layers(user.viewer, [layer], user.widget.state.predictor, "z")
-    assert "was saved along t and z; now objects are followed along z" in " ".join(found.notes)
+    assert "was saved along t and z; now objects are tracked along z" in " ".join(found.notes)
     found.sync.sessions.check_input()
     close(user)
     again = opened(open_widget, movie)
     assert again.widget.images.along.currentData() == "z"
-    assert "Objects are followed along z." in again.notice
+    assert "Objects are tracked along z." in again.notice
 
 
 def test_an_axis_that_is_chosen_opens_no_session_of_others(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.core.errors import UserError
-from napari_sam2.images.contrast.ct_windows import CT_WINDOWS, ct_window_limits, is_ct
+from napari_sam2.images.contrast_limits.ct_windows import CT_WINDOWS, ct_window_limits, is_ct
 
 
 def test_limits_are_level_and_half_the_width():

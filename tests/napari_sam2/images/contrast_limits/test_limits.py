@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_sam2.images.contrast.limits import robust_limits
+from napari_sam2.images.contrast_limits.limits import robust_limits
 from napari_sam2.images.intensity import Intensity
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.images.contrast.automatic import suggested_window
+from napari_sam2.images.contrast_limits.automatic import suggested_window
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 

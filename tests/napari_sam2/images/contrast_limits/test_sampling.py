@@ -6,7 +6,7 @@ import zarr
 
 from napari_sam2.core.errors import StackReadError
 from napari_sam2.core.geometry import Window
-from napari_sam2.images.contrast.sampling import sample_values, sample_windows
+from napari_sam2.images.contrast_limits.sampling import sample_values, sample_windows
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.layout import choose_layout
 from napari_sam2.images.readers.base import PlaneGrid, Source

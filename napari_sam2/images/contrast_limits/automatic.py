@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam2.core.errors import StackReadError
-from napari_sam2.images.contrast.ct_windows import (
+from napari_sam2.images.contrast_limits.ct_windows import (
     AUTOMATIC,
     CT_WINDOWS,
     DEFAULT_WINDOW,
     ct_window_limits,
     is_ct,
 )
-from napari_sam2.images.contrast.fill_values import (
+from napari_sam2.images.contrast_limits.fill_values import (
     FillValue,
     fill_note,
     find_fill_values,
     without_fill_values,
 )
-from napari_sam2.images.contrast.limits import gray_level_note, robust_limits
-from napari_sam2.images.contrast.sampling import sample_values
+from napari_sam2.images.contrast_limits.limits import gray_level_note, robust_limits
+from napari_sam2.images.contrast_limits.sampling import sample_values
 
 if TYPE_CHECKING:
     from napari_sam2.images.stack import Stack

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.images.contrast.fill_values import (
+from napari_sam2.images.contrast_limits.fill_values import (
     fill_note,
     find_fill_values,
     without_fill_values,

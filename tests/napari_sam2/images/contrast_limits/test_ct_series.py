@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2.images.contrast.ct_windows import DEFAULT_WINDOW, ct_window_limits
+from napari_sam2.images.contrast_limits.ct_windows import DEFAULT_WINDOW, ct_window_limits
 from napari_sam2.images.intensity import choose_intensity
 from napari_sam2.images.stack import open_stack
 from tests.helpers.dicom_files import SeriesWriter
