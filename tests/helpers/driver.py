@@ -43,6 +43,7 @@ class Driver:
         if images:
             driver.until(lambda: widget.state.sync is not None)
             driver.until(lambda: widget.controller.tools.active is not None)
+        widget.refresh()
         return driver
 
     @property
@@ -100,6 +101,7 @@ class Driver:
         box.setCurrentIndex(box.findData(axes))
         self.until(lambda: self.sync is not None and self.sync.sessions.axis_choice == axes)
         self.until(lambda: self.controller.tools.active is not None)
+        self.widget.refresh()
 
     def labels(self) -> np.ndarray:
         return np.asarray(self.sync.layers.results.data)

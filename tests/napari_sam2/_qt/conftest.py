@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QAbstractButton
 
 from tests.helpers.driver import Driver, plugin_threads
 from tests.helpers.fakes import FakePredictor
@@ -180,6 +181,18 @@ def _own_preferences(
     from_napari = getattr(settings, "get_plugin_settings", None)
     monkeypatch.delattr(settings, "get_plugin_settings", raising=False)
     return from_napari
+
+
+@pytest.fixture(autouse=True)
+def _no_click_on_disabled_buttons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test fail where it clicks a disabled button, for which Qt does nothing."""
+    click = QAbstractButton.click
+
+    def click_enabled(button: QAbstractButton) -> None:
+        assert button.isEnabled(), f"The button {button.text()!r} is disabled."
+        click(button)
+
+    monkeypatch.setattr(QAbstractButton, "click", click_enabled)
 
 
 @pytest.fixture

@@ -35,7 +35,13 @@ class RefiningPredictor(FakePredictor):
         super().__init__()
         self.look = look
         self.looks: list[int] = []
-        self.before = lambda: None
+        self.before: Callable[[], object] = lambda: None
+
+    def wait_after(self, number: int) -> threading.Event:
+        """Let refinements after the first ones wait for the event that is returned."""
+        go_on = threading.Event()
+        self.before = lambda: len(self.looks) < number or go_on.wait(60)
+        return go_on
 
     def predict(self, encoding: Any, prompt: Any) -> MaskCandidates:
         found = super().predict(encoding, prompt)
@@ -143,15 +149,16 @@ def test_a_whole_track_and_its_summary(followed: Any, predictor: RefiningPredict
     shown: list[tuple[int, int]] = []
     bar = user.widget.foot.bar
     bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
-    predictor.before = lambda: threading.Event().wait(0.2)
+    go_on = predictor.wait_after(4)
     user.widget.refinement.track.click()
-    user.until(lambda: bar.isEnabled())
+    user.until(lambda: any(0 < value < total == 8 for value, total in shown))
+    assert bar.isEnabled()
     assert user.widget.foot.stop.isEnabled()
     assert "Refining" in user.widget.status.next.text()
+    go_on.set()
     user.settle()
     assert all(new > old for new, old in zip(_areas(user), before, strict=True))
     assert _notice(user) == "8 masks refined."
-    assert any(0 < value < total == 8 for value, total in shown)
     assert not bar.isEnabled()
     assert threading.get_ident() not in predictor.looks
 

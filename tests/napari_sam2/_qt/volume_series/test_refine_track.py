@@ -46,16 +46,16 @@ def test_masks_of_all_volumes_are_refined_as_one_step(
     shown: list[tuple[int, int]] = []
     bar = user.widget.foot.bar
     bar.valueChanged.connect(lambda value: shown.append((value, bar.maximum())))
-    predictor.before = lambda: threading.Event().wait(0.02)
+    go_on = predictor.wait_after(2 * SHAPE[1] + 2)
     assert user.widget.refinement.track.isEnabled()
     user.widget.refinement.track.click()
-    user.until(lambda: bar.isEnabled())
+    user.until(lambda: any(SHAPE[1] < value < total for value, total in shown))
     assert "Refining" in user.widget.status.next.text()
+    go_on.set()
     user.settle()
     sharp = areas(user) > before
     assert sharp.any(axis=1).all()
     assert user.notice.startswith(f"{sharp.sum()} masks refined")
-    assert any(SHAPE[1] < value < total for value, total in shown)
     assert bar.text() == ""
     user.key("U")
     user.settle()
