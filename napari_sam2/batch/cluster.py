@@ -64,14 +64,23 @@ def connect(options: ClusterOptions) -> AbstractContextManager[Client]:
     return _local(options.workers or _gpu_count() or 1)
 
 
-def worker_environment(threads: int) -> AbstractContextManager[object]:
+@contextmanager
+def worker_environment(threads: int) -> Iterator[None]:
     """Return a context in which workers of this computer are started with a number of threads.
 
     Variables of the environment take precedence.
     """
     import dask
 
-    return dask.config.set({"distributed.nanny.pre-spawn-environ": _environment(threads)})
+    variables = _environment(threads)
+    absent = variables.keys() - os.environ.keys()
+    try:
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": variables}):
+            yield
+    finally:
+        # dask has set them in this process, too, where they would change later workers.
+        for name in absent:
+            os.environ.pop(name, None)
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -89,6 +98,7 @@ def _environment(threads: int) -> dict[str, str]:
 def _local(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
+    # Lost workers are started again, so that the context lasts as long as the cluster.
     with worker_environment(max(1, (os.cpu_count() or 1) // workers)):
         cluster = LocalCluster(
             n_workers=workers,
@@ -98,8 +108,8 @@ def _local(workers: int) -> Iterator[Client]:
             worker_dashboard_address=f"{_LOOPBACK}:0",
             silence_logs=ERROR,
         )
-    with cluster, Client(cluster, set_as_default=False) as client:
-        yield client
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield client
 
 
 @contextmanager

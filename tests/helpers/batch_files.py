@@ -58,8 +58,8 @@ def processes_cluster(workers: int) -> Iterator[Any]:
             worker_dashboard_address=f"{LOOPBACK}:0",
             silence_logs=logging.CRITICAL,
         )
-    with cluster:
-        yield cluster
+        with cluster:
+            yield cluster
 
 
 def kill_workers(cluster: Any, count: int | None = None) -> None:
