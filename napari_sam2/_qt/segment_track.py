@@ -86,6 +86,7 @@ class SegmentTrackPanel(DockedWidget):
         self.saving = SessionSaving(self.state, self)
         self.keys = KeyBindings(self.viewer, preferences.keys)
         self.middle = QScrollArea()
+        self._refreshing = False
         self._refresh_timer = self._timer(_REFRESH_MS, self.refresh)
         self._tool_timer = self._timer(0, self._use_point_tool)
         self._arrange()
@@ -197,7 +198,7 @@ class SegmentTrackPanel(DockedWidget):
 
     def attached(self) -> None:
         """Connect to the viewer, and continue its segmentation or load a model."""
-        self.viewer.layers.events.removed.connect(self._layer_removed)
+        self.viewer.layers.events.removed.connect(self._schedule_refresh)
         self.viewer.events.theme.connect(self._theme_changed)
         self._theme_changed()
         self.images.attach()
@@ -218,7 +219,7 @@ class SegmentTrackPanel(DockedWidget):
 
     def steps_of_release(self) -> Iterable[Callable[[], Any]]:
         """Return what ends keys, connections and threads."""
-        removed, layer_removed = self.viewer.layers.events.removed, self._layer_removed
+        removed, refresh = self.viewer.layers.events.removed, self._schedule_refresh
         theme, theme_changed = self.viewer.events.theme, self._theme_changed
         return (
             self.candidates.jobs.clear,
@@ -226,7 +227,7 @@ class SegmentTrackPanel(DockedWidget):
             self._tool_timer.stop,
             self.keys.release,
             self.images.detach,
-            lambda: removed.disconnect(layer_removed),
+            lambda: removed.disconnect(refresh),
             lambda: theme.disconnect(theme_changed),
             self.foot.close_activity,
             self.refinement.detach,
@@ -294,12 +295,22 @@ class SegmentTrackPanel(DockedWidget):
     def _theme_changed(self, event: Any = None) -> None:
         self.tools.set_color(get_theme(self.viewer.theme).icon.as_hex())
 
-    def _schedule_refresh(self) -> None:
+    def _schedule_refresh(self, _: Any = None) -> None:
         if not self._refresh_timer.isActive():
             self._refresh_timer.start()
 
     def refresh(self) -> None:
-        """Update all panels."""
+        """Update all panels; later, if napari calls this while it shows the progress."""
+        if self._refreshing:
+            self._schedule_refresh()
+            return
+        self._refreshing = True
+        try:
+            self._refresh_panels()
+        finally:
+            self._refreshing = False
+
+    def _refresh_panels(self) -> None:
         UnsavedGuard.install(self, self.viewer)
         self.header.refresh()
         self.candidates.refresh()
@@ -330,9 +341,6 @@ class SegmentTrackPanel(DockedWidget):
                 candidates=self.candidates.count,
             )
         )
-
-    def _layer_removed(self, event: Any) -> None:
-        self._schedule_refresh()
 
 
 def _polish(part: QWidget) -> Iterator[None]:

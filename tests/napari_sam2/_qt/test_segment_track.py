@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import qtpy
 import tifffile
+from napari.utils import cancelable_progress, progress
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.inference.sam2_predictor import load_predictor
@@ -47,6 +48,32 @@ def test_click_propagate_accept_save(
     saved = tifffile.imread(user.folder / "movie-labels.tif")
     np.testing.assert_array_equal(saved, user.labels())
     assert user.actions == ["click", "G", "N", "W"]
+
+
+def test_a_run_has_one_progress_bar_in_napari(
+    open_widget: OpenWidget,
+    image: np.ndarray,
+    slow: Callable[[Any], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """napari handles events, and so refreshes the panels, while it adds the bar."""
+    user = open_widget(image)
+    shown: list[Any] = []
+
+    def add(**options: Any) -> Any:
+        assert not shown
+        shown.append(made := cancelable_progress(**options))
+        user.widget.refresh()
+        return made
+
+    monkeypatch.setattr("napari_sam2._qt.panels.foot.cancelable_progress", add)
+    slow(user)
+    user.click(0, 20, 20)
+    user.settle()
+    user.key("G")
+    user.until(lambda: bool(shown))
+    user.settle()
+    assert not progress._all_instances
 
 
 def test_the_widget_is_found_by_its_name(make_napari_viewer: Callable[..., Any]) -> None:
