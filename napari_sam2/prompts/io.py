@@ -21,7 +21,8 @@ from napari_sam2.prompts.store import PromptStore
 from napari_sam2.prompts.types import BoxPrompt, MaskPrompt, PointPrompt, Prompt, describe
 from napari_sam2.prompts.volume_series.position import prompts_here
 
-_TEXT = (".json", ".csv", ".tsv", ".txt")
+TEXT_SUFFIXES = (".json", ".csv", ".tsv", ".txt")
+"""Endings of files of points and boxes; other files are label images."""
 
 
 def prompt_axis(source: Any) -> str | None:
@@ -126,7 +127,7 @@ def _read_text_file(
     suffix = path.suffix.lower()
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"The prompt file {path.name} is empty (0 bytes).")
-    if suffix not in _TEXT:
+    if suffix not in TEXT_SUFFIXES:
         return None
     if labels_axes is not None:
         raise UserError(

@@ -55,16 +55,20 @@ def layer_axes(image: Image, dims_labels: Sequence[str] = (), along: str | None 
     UserError
         If the layer has a channel axis, or more dimensions than time, depth, row and column.
     """
-    named = axes_from_names(image.axis_labels)
-    viewer = axes_from_names(dims_labels[-image.ndim :])
-    known = next((n for n in (named, viewer) if len(n) == image.ndim and UNNAMED not in n), None)
-    axes = known or _default_axes(image, along)
+    axes = _named_axes(image, dims_labels) or _default_axes(image, along)
     if "C" in axes or "S" in axes:
         raise UserError(
             f"The layer {image.name!r} has a channel axis. Split it into one layer for each "
             "channel (right-click the layer, Split Stack), then choose the channels here."
         )
     return axes + ("S" if image.rgb else "")
+
+
+def _named_axes(image: Image, dims_labels: Sequence[str]) -> str | None:
+    """Return the axes that the layer or the viewer's sliders name, None if neither names all."""
+    named = axes_from_names(image.axis_labels)
+    viewer = axes_from_names(dims_labels[-image.ndim :])
+    return next((n for n in (named, viewer) if len(n) == image.ndim and UNNAMED not in n), None)
 
 
 def _default_axes(image: Image, along: str | None) -> str:
@@ -88,7 +92,8 @@ def _is_length(unit: Any) -> bool:
 def axis_choices(image: Image, dims_labels: Sequence[str] = ()) -> list[str]:
     """Return the axes that objects of a layer can be propagated along, the default one first.
 
-    ``"t,z"`` is among them for several time points with several planes at each.
+    ``"t,z"`` is among them for several time points with several planes at each. A single slider
+    without a name may be t or z.
 
     Parameters
     ----------
@@ -102,7 +107,9 @@ def axis_choices(image: Image, dims_labels: Sequence[str] = ()) -> list[str]:
     if len(axes) == 2:
         return ["t"]
     first = [axis for axis in "tz" if axis in axes]
-    other = ["z" if first == ["t"] else "t"] if len(axes) == 3 and len(first) == 1 else []
+    # Without a name, a single slider may be the other one.
+    unnamed = len(axes) == 3 and _named_axes(image, tuple(dims_labels)) is None
+    other = ["z" if first == ["t"] else "t"] if unnamed and len(first) == 1 else []
     shape = _levels(image)[0].shape
     series = first == ["t", "z"] and all(shape[axes.index(axis)] > 1 for axis in first)
     return [*first, *other, *([TIME_AND_DEPTH] if series else []), "y", "x"]

@@ -11,7 +11,7 @@ from napari_sam2.candidates.target import EVERYTHING
 from napari_sam2.core.errors import UserError
 from napari_sam2.masks.label_layout import label_dtype
 from napari_sam2.prompts.from_labels import LabelPromptKind
-from napari_sam2.prompts.io import check_points_inside, load_prompts, prompt_axis
+from napari_sam2.prompts.io import TEXT_SUFFIXES, check_points_inside, load_prompts, prompt_axis
 from napari_sam2.prompts.store import PromptStore
 from napari_sam2.session.storage.run_folder import RunFolder, describe_run
 from napari_sam2.tracking.plan import PropagationDirection
@@ -70,6 +70,7 @@ def check_prompt_source(job: SegmentationJob) -> str | None:
             "Give --prompts FILE or --find everything or text:PHRASE: one of them is needed. Both "
             "are needed for --find like:ID."
         )
+    _check_label_options(job)
     _check_find_every(job)
     _check_limits(job)
     if job.prompts is None:
@@ -84,6 +85,20 @@ def _check_labels_as(job: SegmentationJob) -> None:
         raise UserError(
             f"An example needs a mask, but --labels-as {job.labels_as.value} makes none. Leave it "
             "out."
+        )
+
+
+def _check_label_options(job: SegmentationJob) -> None:
+    options = (
+        ("--labels-as", job.labels_as is not LabelPromptKind.MASK),
+        ("--labels-axes", job.labels_axes is not None),
+    )
+    found = [name for name, is_given in options if is_given]
+    without = job.prompts is None or job.prompts.suffix.lower() in TEXT_SUFFIXES
+    if found and without:
+        raise UserError(
+            f"{' and '.join(found)} {'have' if len(found) > 1 else 'has'} no effect without a "
+            "label image as prompts. Leave out what is for a label image."
         )
 
 

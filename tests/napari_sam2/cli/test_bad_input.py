@@ -15,7 +15,7 @@ from napari_sam2.cli.console import ExitCode
 from napari_sam2.core.errors import UserError
 from napari_sam2.inference import sam2_predictor as loading
 from napari_sam2.workflows.score_files import check_different_files
-from tests.helpers.command import FRAMES, RunFiles, listing, point
+from tests.helpers.command import FRAMES, RunFiles, listing, point, run
 from tests.helpers.fakes import FakePredictor
 
 
@@ -332,3 +332,19 @@ def test_tables_that_would_replace_the_labels_or_each_other(place, capfd):
     for path in (output, output / "scores.csv"):
         with pytest.raises(UserError, match="--scores and --output both write"):
             check_different_files(output, {"--scores": path})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--labels-as", "box"), "--labels-as has no effect"),
+        (("--labels-axes", "TYX"), "--labels-axes has no effect"),
+        (("--labels-as", "center", "--labels-axes", "TYX"), "--labels-as and --labels-axes have"),
+    ],
+)
+def test_options_of_label_images_without_one(place, capfd, options, message):
+    refused(place, capfd, message, *options)
+    output = str(place.folder / "o.zarr")
+    search = ["segment", str(place.movie), "--find", "everything", "--output", output]
+    assert run([*search, *options]) == ExitCode.BAD_INPUT
+    assert message in " ".join(capfd.readouterr().err.split())

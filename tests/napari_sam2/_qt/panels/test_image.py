@@ -150,3 +150,14 @@ def test_layers_of_the_wrong_type_are_not_images(open_widget: OpenWidget, add: s
     assert user.widget.images.image.count() == 0
     assert "Open an image" in user.widget.status.next.text()
     assert list(user.viewer.layers) == [layer]
+
+
+@pytest.mark.parametrize(
+    ("names", "choices"),
+    [(("t", "y", "x"), ["t", "y", "x"]), (("z", "y", "x"), ["z", "y", "x"]), (None, [*"tzyx"])],
+)
+def test_depth_is_offered_for_time_only_if_the_slider_has_no_name(
+    open_widget: OpenWidget, names: tuple[str, ...] | None, choices: list[str]
+) -> None:
+    along = open_widget(MOVIE, axis_labels=names).widget.images.along
+    assert [along.itemData(number) for number in range(along.count())] == choices
