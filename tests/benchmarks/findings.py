@@ -44,13 +44,17 @@ def movie() -> np.ndarray:
     return made.clip(0, 255).astype(np.uint8)
 
 
+def _fake_predictor() -> Any:
+    return FakePredictor()
+
+
 class User:
     """A user of a real window."""
 
     def __init__(self) -> None:
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(1280, 800)
-        self.widget = SegmentTrackPanel(self.viewer, FakePredictor)
+        self.widget = SegmentTrackPanel(self.viewer, _fake_predictor)
         self.viewer.window.add_dock_widget(self.widget, name="Segment and track")
         self.widget.window().activateWindow()
         self.state, self.controller = self.widget.state, self.widget.controller
@@ -121,7 +125,9 @@ def first_clicks(user: User) -> None:
 def keys_of_the_table(user: User) -> None:
     """A click on a row, then G."""
     table = user.widget.objects.table
-    place = table.visualItemRect(table.topLevelItem(0)).center()
+    first = table.topLevelItem(0)
+    assert first is not None, "the table is empty"
+    place = table.visualItemRect(first).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, NO_KEY, place)
     table.setFocus()
     user.key(Qt.Key.Key_G, on=table)

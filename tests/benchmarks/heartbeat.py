@@ -183,7 +183,7 @@ class Session:
         from napari_sam2._qt.widget import SegmentTrackWidget
         from tests.helpers.fakes import FakePredictor
 
-        make = FakePredictor if self.model == "fake" else None
+        make: Any = FakePredictor if self.model == "fake" else None
         self.widget = SegmentTrackWidget(self.viewer, make)
         self.viewer.window.add_dock_widget(self.widget, name=_TITLE)
         self.until(lambda: self.widget.loaded)
@@ -199,6 +199,11 @@ class Session:
         from app_model.types import KeyBinding
 
         self.viewer.keymap[KeyBinding.from_str(key)](self.viewer)
+
+    def keys(self, key: str, times: int) -> None:
+        """Press a key several times."""
+        for _ in range(times):
+            self.key(key)
 
     def slide(self) -> None:
         """Move through all frames while a run computes them."""
@@ -229,8 +234,8 @@ def measure(model: str) -> list[Row]:
     user.step("slider in a run", user.slide)
     user.step("lock", lambda: user.key("Shift+J"))
     user.step("unlock", lambda: user.key("Shift+J"))
-    user.step("undo the run", lambda: [user.key("U") for _ in range(3)])
-    user.step("redo the run", lambda: [user.key("Shift+U") for _ in range(3)])
+    user.step("undo the run", lambda: user.keys("U", 3))
+    user.step("redo the run", lambda: user.keys("Shift+U", 3))
     user.step("merge", user.merge)
     user.step("undo", lambda: user.key("U"))
     user.step("accept all", lambda: user.key("Shift+N"))
@@ -274,7 +279,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = folder
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "napari.yaml")
-        Path.home = classmethod(lambda cls: Path(folder))  # type: ignore[method-assign]
+        setattr(Path, "home", lambda: Path(folder))  # noqa: B010
         rows = measure_plane(given.model, given.plane) if given.plane else measure(given.model)
         report(rows, given.csv)
 

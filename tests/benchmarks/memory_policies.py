@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +94,7 @@ class ProcessorTime(NullReporter):
     seconds = 0.0
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, cancel: Callable[[], object] | None = None) -> Iterator[None]:
         """Measure the time within the context."""
         started = time.process_time()
         yield
@@ -203,7 +203,7 @@ def means(rows: list[Row], policies: list[str]) -> list[Row]:
     """Return a row of means for each policy; counts are sums."""
     found: list[Row] = []
     for policy in policies:
-        own = [row for row in rows if row["policy"] == policy]
+        own: list[Mapping[str, Any]] = [row for row in rows if row["policy"] == policy]
         totals: dict[str, object] = {"clip": "all", "frames": None, "objects": None}
         totals["policy"] = policy
         for name in ("IoU", "J&F", "Dice"):

@@ -89,10 +89,15 @@ def segment(
             )
         )
         seconds = time.perf_counter() - began
-        parents = {} if table is None else pd.read_csv(table).dropna().set_index("id").parent
-        links = {int(daughter): int(parent) for daughter, parent in dict(parents).items()}
+        links = {} if table is None else parents_of(table)
         labels = tifffile.imread(folder / "labels.tif")
     return Found(labels, Lineage(links), seconds, outcome.messages)
+
+
+def parents_of(table: Path) -> dict[int, int]:
+    """Return the parent of each daughter in a table of the lineage."""
+    rows = pd.read_csv(table).dropna()[["id", "parent"]].astype(int)
+    return dict(rows.itertuples(index=False, name=None))
 
 
 def spans(labels: Labels) -> dict[int, tuple[int, int]]:
@@ -111,7 +116,7 @@ def matches(true: Labels, found: Labels) -> dict[int, int]:
     table = np.resize(np.pad(pairs, (0, -len(pairs) % size)), (-(-len(pairs) // size), size))
     union = table.sum(1)[:, None] + np.bincount(found.ravel(), minlength=size)[None] - table
     above = np.argwhere(table[1:, 1:] > 0.5 * union[1:, 1:]) + 1
-    return dict(above.tolist())
+    return {int(one): int(other) for one, other in above}
 
 
 def newcomers(labels: Labels, lineage: Lineage) -> dict[int, int]:

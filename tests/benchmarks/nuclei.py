@@ -48,7 +48,7 @@ class Nuclei:
         side = 2 * int(radii.max()) + 9
         grain = ndimage.gaussian_filter(rng.normal(size=(count, side, side)), (0, 2.2, 2.2))
         textures = rng.uniform(0.75, 1.2, (count, 1, 1)) + 0.12 * grain / grain.std()
-        return cls(centers, radii, rng.uniform(0, np.pi, count), textures)
+        return cls(centers, radii, rng.uniform(0, np.pi, (count,)), textures)
 
     def frame(
         self, number: int, shape: tuple[int, int], rng: np.random.Generator

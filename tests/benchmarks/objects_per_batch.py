@@ -27,7 +27,8 @@ from tests.parity.replay.inputs import frames
 def started(tracker: Tracker, count: int, clip: list[np.ndarray]) -> list[TrackState]:
     """Return states of ``count`` objects, each clicked on frame 0 and tracked over the others."""
     size, device = tracker.model.config.image_size, tracker.model.device
-    coordinates = Coordinates(*clip[0].shape[:2], size)
+    height, width = clip[0].shape[:2]
+    coordinates = Coordinates(height, width, size)
     points = np.random.default_rng(0).uniform(20, 100, (count, 2))
     with torch.inference_mode():
         features = [tracker.model.encode_image(frame_pixels(one, size, device)) for one in clip]

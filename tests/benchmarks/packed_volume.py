@@ -72,6 +72,6 @@ def _ellipsoid(
     low = np.maximum(np.floor((center - radii.max()) / PITCH).astype(int), 0)
     high = np.minimum(np.ceil((center + radii.max()) / PITCH).astype(int) + 1, shape)
     part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    grid = np.stack(np.mgrid[part], axis=-1)
+    grid = np.moveaxis(np.mgrid[part], 0, -1)
     local = (grid * PITCH - center) @ axes / radii
     return part, 1 - np.linalg.norm(local, axis=-1)

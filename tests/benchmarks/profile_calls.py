@@ -117,7 +117,7 @@ def click() -> CallCounter:
     points.add(np.array([1, *centers(1)[0]], float))
     plane = np.asarray(drafts.data[1])
     counter.stop()
-    _check(plane.any(), "The click gave no mask.")
+    _check(bool(plane.any()), "The click gave no mask.")
     return counter
 
 

@@ -68,7 +68,7 @@ def again(task: dict[str, Any]) -> Iterator[dict[str, object]]:
 
     predictor, planes = load(task), movie(task["frames"])
     with tempfile.TemporaryDirectory() as cache:
-        folder.user_cache_path = lambda *_, **__: Path(cache)
+        vars(folder)["user_cache_path"] = lambda *_, **__: Path(cache)
         in_memory = {"cache_bytes": 2**33, "disk_cache_bytes": 2**33}
         session = open_on(planes, predictor, **in_memory)
         other = open_on(planes, predictor, cache_bytes=_CACHE_BYTES, disk_cache_bytes=2**33)

@@ -259,7 +259,9 @@ def strategies(track: Track, draws: int, reaches: Sequence[float]) -> dict[str, 
 
 def gains(name: str, tracks: Sequence[Track], draws: int, reaches: Sequence[float]) -> Row:
     """Return the mean IoU of a set before corrections, and the gains of each way to choose."""
-    before, every, others = [], {}, {}
+    before: list[float] = []
+    every: dict[str, list[float]] = {}
+    others: dict[str, list[float]] = {}
     for track in tracks:
         start, found = track.ious, track.review().found
         scored = found | track.case.truth.any(axis=(1, 2))
@@ -267,8 +269,8 @@ def gains(name: str, tracks: Sequence[Track], draws: int, reaches: Sequence[floa
         before.append(float(start[scored].mean()))
         for key, corrected in strategies(track, draws, reaches).items():
             pairs = [_gain(start, done, scored) for done in corrected]
-            every.setdefault(key, []).append(np.mean([pair[0] for pair in pairs]))
-            others.setdefault(key, []).append(np.mean([pair[1] for pair in pairs]))
+            every.setdefault(key, []).append(float(np.mean([pair[0] for pair in pairs])))
+            others.setdefault(key, []).append(float(np.mean([pair[1] for pair in pairs])))
     row = {"data": name, "objects": len(tracks), "before": float(np.mean(before))}
     row |= {key: float(np.mean(found)) for key, found in every.items()}
     return row | {f"{key}, others": float(np.mean(found)) for key, found in others.items()}

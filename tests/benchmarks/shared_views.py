@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,14 @@ class WaitingPredictor(FakePredictor):
         return super().encode(image)
 
 
+def waiting_predictor() -> Any:
+    """Return the fake model, which a worker loads."""
+    return WaitingPredictor()
+
+
 def seconds(address: str, workers: int) -> float:
     """Return the time of a run of all objects on some workers."""
-    predictor = connect_predictor(f"{address}?workers={workers}", WaitingPredictor)
+    predictor = connect_predictor(f"{address}?workers={workers}", waiting_predictor)
     images = movie((SIDE, SIDE), [straight(start, (0, 1), FRAMES) for start in STARTS])
     session = create_session(
         open_stack(images, axes="TYX"),

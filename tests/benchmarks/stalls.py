@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -89,15 +89,15 @@ class StallTrace:
     def stall(self, start: float, end: float) -> Stall:
         """Return what the GUI thread did between two times of :func:`time.perf_counter`."""
         inside = [s for s in list(self._samples) if s.end > start and s.start < end]
-        shares: Counter[Owner] = Counter()
-        places: Counter[tuple[Owner, str]] = Counter()
+        shares: defaultdict[Owner, float] = defaultdict(float)
+        places: defaultdict[tuple[Owner, str], float] = defaultdict(float)
         for sample in inside:
             part = (min(end, sample.end) - max(start, sample.start)) / (sample.end - sample.start)
             seconds = part * sample.processor
             shares[sample.owner] += seconds
             places[sample.owner, sample.place] += seconds
-        ours = Counter({key: value for key, value in places.items() if key[0] is Owner.OURS})
-        place = next((key[1] for key, _ in (ours or places).most_common(1)), "")
+        ours = {key: value for key, value in places.items() if key[0] is Owner.OURS} or places
+        place = max(ours, key=ours.__getitem__)[1] if ours else ""
         return Stall(end - start, dict(shares), place)
 
     def _run(self) -> None:

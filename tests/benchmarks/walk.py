@@ -18,6 +18,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from math import ceil, sqrt
 from pathlib import Path
 from typing import Any
@@ -190,9 +191,9 @@ class Walk:
             ("Find", panel.search.click),
             ("Accept all", panel.accept_all.click),
         ):
-            self.timed(lambda name=name, act=act: self.do(name, act))
+            self.timed(partial(self.do, name, act))
         for key in ("Shift+G", "Shift+N", "W"):
-            self.timed(lambda key=key: self.key(key))
+            self.timed(partial(self.key, key))
         found = self.state.accepted_count()
         _report(f"{count} cells: {found} found, tracked, accepted, saved", self.taken(), 10)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -222,7 +223,9 @@ class Walk:
         self.idle()
         _report("a correction of the current object", self.taken(), 3)
         (row, column) = self.starts[0]
-        self.do("row", lambda: table.setCurrentItem(table.topLevelItem(0)))
+        first = table.topLevelItem(0)
+        assert first is not None, "the table is empty"
+        self.do("row", lambda: table.setCurrentItem(first))
         self._slide(6)
         self.click([6, row, column + 8])
         self.key("G")
@@ -250,7 +253,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         walk = Walk(options.fake, Path(folder))
-        Path.home = classmethod(lambda cls: Path(folder))  # type: ignore[method-assign]
+        setattr(Path, "home", lambda: Path(folder))  # noqa: B010
         if options.cells:
             walk.cells(options.cells)
             _stalls(walk.watch)
