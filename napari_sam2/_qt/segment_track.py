@@ -300,7 +300,7 @@ class SegmentTrackPanel(DockedWidget):
             self._refresh_timer.start()
 
     def refresh(self) -> None:
-        """Update all panels; later, if napari calls this while it shows the progress."""
+        """Update all panels; if an update is under way, another one follows it."""
         if self._refreshing:
             self._schedule_refresh()
             return

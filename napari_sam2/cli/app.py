@@ -25,7 +25,7 @@ from napari_sam2.cli.commands import (
 from napari_sam2.cli.commands.batch import batch
 from napari_sam2.cli.commands.tracking import export, session_import
 from napari_sam2.cli.console import ExitCode
-from napari_sam2.cli.options import showing
+from napari_sam2.cli.option_defaults import showing
 from napari_sam2.core.errors import UserError
 
 app = typer.Typer(

@@ -96,9 +96,10 @@ def _check_label_options(job: SegmentationJob) -> None:
     found = [name for name, is_given in options if is_given]
     without = job.prompts is None or job.prompts.suffix.lower() in TEXT_SUFFIXES
     if found and without:
+        has, them = ("have", "them") if len(found) > 1 else ("has", "it")
         raise UserError(
-            f"{' and '.join(found)} {'have' if len(found) > 1 else 'has'} no effect without a "
-            "label image as prompts. Leave out what is for a label image."
+            f"{' and '.join(found)} {has} no effect without a label image as prompts. Leave {them} "
+            "out, or give a label image as --prompts."
         )
 
 

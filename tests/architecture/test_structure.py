@@ -31,27 +31,31 @@ MAX_MODULES = 12
 PRIVATE_OF_TORCH = frozenset({"part._version"})
 RETIRED = frozenset(
     {
-        *(
-            "allowance",
-            "asking",
-            "beginning",
-            "cache",
-            "claims",
-            "contrast",
-            "engine",
-            "extras",
-            "faults",
-        ),
-        *("finding", "first_look", "guide", "hand_over", "haze", "held_out", "huge_chunks"),
-        *("keeping", "lanes", "layer_family", "layer_grid", "look", "looking"),
-        *("looks", "model_shelf", "nan_watch", "outlines", "pace", "peers"),
-        *("pieces", "questions", "recovery", "reduced", "refining", "results"),
-        *("saving", "score", "settling", "sharpening", "split_labels", "stains", "stills"),
-        *("stop_rule", "storing", "story", "tally", "view_plan", "viewer_place"),
-        *("viewer_session", "views", "warps", "workshop"),
+        *("allowance", "alt_click", "asking", "augment", "batches", "beginning", "blend"),
+        *("cache", "claims", "clicks", "compose", "contrast", "davis_files", "depth", "engine"),
+        *("evaluate_scores", "evaluate_tracks", "exit_codes", "extras", "faults", "finding"),
+        *("finetune_clips", "first_look", "frames", "guide", "hand_over", "haze", "held_out"),
+        *("hint", "hover", "huge_chunks", "image_box", "image_file", "image_folder"),
+        *("interrupt", "json_fields", "keeping", "label_geometry", "label_tiff", "lanes"),
+        *("layer_family", "layer_grid", "layer_labels", "layer_points", "layer_preview"),
+        *("layer_shapes", "loading", "look", "looking", "looks", "mask_codec", "mask_sqlite"),
+        *("model_box", "model_change", "model_shelf", "model_words", "nan_watch"),
+        *("object_list", "options", "outlines", "output_paths", "outputs", "pace", "peers"),
+        *("pieces", "predictor", "predictor_protocol", "prefetch", "progress", "prompt_check"),
+        *("prompt_csv", "prompt_edits", "prompt_io", "prompt_json", "prompt_labels"),
+        *("prompt_store", "prompt_undo", "prompting", "questions", "readers_napari", "recipe"),
+        *("recovery", "reduced", "refining", "results", "run_box", "safe_files", "saving"),
+        *("scenes", "score", "segment_job", "segment_run", "segmentation", "session_edits"),
+        *("session_events", "session_settings", "settling", "sharpen_box", "sharpening"),
+        *("slabs", "split_labels", "stains", "stills", "stop_rule", "storing", "story"),
+        *("stream", "sync_events", "synthetic_looks", "synthetic_scenes", "synthetic_sprites"),
+        *("synthetic_stacks", "synthetic_tiles", "tally", "tiff_check", "tool_box"),
+        *("view_plan", "viewer_place", "viewer_session", "views", "warps", "worker"),
+        *("workshop", "zarr_reader"),
         *("initialise", "optimiser", "recognise"),  # codespell:ignore
     }
 )
+"""Names of modules before they were grouped in packages, but for those that packages have now."""
 
 
 def package_of(module: str) -> str:

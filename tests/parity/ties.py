@@ -2,7 +2,7 @@
 
 A mask on a prompted frame is thresholded before it becomes a memory. Where a logit is as small as
 the rounding errors of the network, the number of threads or the CPU decides the pixel, and one
-pixel changes later masks by more than rounding does. The reference cannot settle such a pixel.
+pixel changes later masks by more than rounding does. Neither decision is wrong.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ RELATIVE_ROUNDING = 2.0**-20
 """Largest rounding error of a logit, divided by the largest logit.
 
 With 1 and 2 threads, with and without oneDNN, and with either kernel of attention, one logit of a
-stored case varied by 6e-5 where the largest one was 54: 1.1e-6.
+stored case lay between -3.4e-5 and 2.4e-5, where the largest one was 54: 6e-7 of it.
 """
 MAX_TIES = 3
-"""More ties in one case would hide an error."""
+"""More ties in one case could hide an error."""
 
 Result = TypeVar("Result")
 
@@ -65,17 +65,17 @@ class MemoryTies:
     _calls: int = 0
 
     def attach(self, network: SAM2) -> None:
-        """Look at each memory that a network encodes."""
+        """Find the ties of each memory that a network encodes from now on."""
         encode = network.encode_memory
 
         def encode_memory(features: Any, logits: Tensor, scores: Tensor, *, binary: bool) -> Tensor:
             if binary:
-                logits = self._settled(upsample(logits.float(), (network.config.image_size,) * 2))
+                logits = self._decided(upsample(logits.float(), (network.config.image_size,) * 2))
             return encode(features, logits, scores, binary=binary)
 
         network.encode_memory = encode_memory  # type: ignore[method-assign]
 
-    def _settled(self, logits: Tensor) -> Tensor:
+    def _decided(self, logits: Tensor) -> Tensor:
         flat = logits.flatten().clone()
         near = flat.abs() < RELATIVE_ROUNDING * flat.abs().max()
         self.found += [Tie(self._calls, int(pixel)) for pixel in near.nonzero()]
@@ -99,8 +99,8 @@ def decisions(ties: Collection[Tie]) -> Iterator[tuple[Tie, ...]]:
         yield from combinations(ties, count)
 
 
-def replayed(replay: Callable[[MemoryTies], list[Result]]) -> list[Result]:
-    """Return the differences of a replay, or none if another decision of its ties has none."""
+def differences_beyond_ties(replay: Callable[[MemoryTies], list[Result]]) -> list[Result]:
+    """Return the differences of a replay; none if it has none with other decisions of its ties."""
     ties = MemoryTies()
     differences = replay(ties)
     if not differences:

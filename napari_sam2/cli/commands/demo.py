@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_sam2.cli.options import DtypeChoice
+from napari_sam2.cli.option_defaults import DtypeChoice
 
 
 def demo(

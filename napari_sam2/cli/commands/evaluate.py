@@ -11,7 +11,7 @@ import typer
 
 from napari_sam2.cli.commands.segment import MemoryChoice
 from napari_sam2.cli.image_options import AtOption
-from napari_sam2.cli.options import (
+from napari_sam2.cli.option_defaults import (
     DtypeOption,
     InputSizeOption,
     converted,

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import DtypeOption, InputSizeOption, converted, defaults_of, given
+from napari_sam2.cli.option_defaults import (
+    DtypeOption,
+    InputSizeOption,
+    converted,
+    defaults_of,
+    given,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -29,7 +29,7 @@ from napari_sam2.cli.image_options import (
     SourceArgument,
     WindowOption,
 )
-from napari_sam2.cli.options import DtypeOption, InputSizeOption, defaults_of, given
+from napari_sam2.cli.option_defaults import DtypeOption, InputSizeOption, defaults_of, given
 
 
 def defaults() -> dict[str, Any]:

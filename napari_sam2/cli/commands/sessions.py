@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import DtypeChoice, converted, defaults_of, given
+from napari_sam2.cli.option_defaults import DtypeChoice, converted, defaults_of, given
 
 _Session = Annotated[
     Path, typer.Argument(metavar="SESSION", help="Folder of a session, or a packed session.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import converted, defaults_of, given
+from napari_sam2.cli.option_defaults import converted, defaults_of, given
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -26,7 +26,7 @@ from napari_sam2.inference.protocol import (
     ViewPrompts,
 )
 from napari_sam2.inference.remote.connection import WORKER_SECONDS, HostConnection
-from napari_sam2.inference.remote.predictor import RemoteEmbedding, RemotePredictor
+from napari_sam2.inference.remote.remote_predictor import RemoteEmbedding, RemotePredictor
 from napari_sam2.inference.remote.scheduler import WorkerAddress
 
 

@@ -14,7 +14,7 @@ import tifffile
 
 from napari_sam2.core.errors import ConnectionLostError
 from napari_sam2.inference.remote.connection import HostConnection
-from napari_sam2.inference.remote.predictor import RemotePredictor
+from napari_sam2.inference.remote.remote_predictor import RemotePredictor
 from napari_sam2.workflows.job import SegmentationJob
 from napari_sam2.workflows.reconnection import MAX_RECONNECTIONS, run_through_losses
 from napari_sam2.workflows.reporter import RecordingReporter, RunEnding

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_sam2.cli.options import defaults_of, given
+from napari_sam2.cli.option_defaults import defaults_of, given
 
 
 def defaults() -> dict[str, Any]:

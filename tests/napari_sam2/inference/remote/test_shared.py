@@ -15,7 +15,7 @@ from napari_sam2.images.intensity import Intensity
 from napari_sam2.images.stack import open_stack
 from napari_sam2.inference.model_catalog import predictor_of
 from napari_sam2.inference.protocol import MemoryPolicy, Predictor, ViewPrompts
-from napari_sam2.inference.remote.predictor import RemotePredictor
+from napari_sam2.inference.remote.remote_predictor import RemotePredictor
 from napari_sam2.inference.remote.scheduler import WorkerAddress
 from napari_sam2.inference.remote.shared import (
     SharedPredictor,

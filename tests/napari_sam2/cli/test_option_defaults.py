@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from napari_sam2.cli.app import app
 from napari_sam2.cli.commands import evaluate, segment, train
-from napari_sam2.cli.options import converted, defaults_of, given, showing
+from napari_sam2.cli.option_defaults import converted, defaults_of, given, showing
 from napari_sam2.inference.protocol import MemoryPolicy
 from napari_sam2.prompts.from_labels import LabelPromptKind
 from napari_sam2.tracking.plan import PropagationDirection

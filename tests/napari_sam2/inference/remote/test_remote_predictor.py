@@ -23,7 +23,7 @@ from napari_sam2.inference.protocol import MemoryPolicy, Predictor, ViewPrompts
 from napari_sam2.inference.remote import connection as remote
 from napari_sam2.inference.remote.connection import HostConnection
 from napari_sam2.inference.remote.host import PredictorHost
-from napari_sam2.inference.remote.predictor import RemotePredictor
+from napari_sam2.inference.remote.remote_predictor import RemotePredictor
 from napari_sam2.inference.remote.scheduler import connect_client
 from napari_sam2.masks.compositing import compose_labels
 from napari_sam2.prompts.types import PointPrompt
