@@ -156,7 +156,13 @@ class SessionGroup:
             self.folder.describe(replace(self._description(), input=known))
 
     def __getitem__(self, fixed: FixedPosition) -> SegmentationSession:
-        """Return the session of a position, created at the first access."""
+        """Return the session of a position, created at the first access.
+
+        Creation waits for edits of other threads, so that an edit must not wait for it: get the
+        sessions that an edit changes before it begins.
+        """
+        if (found := self._sessions.get(fixed)) is not None:
+            return found
         with self._creating:
             if fixed not in self._sessions:
                 prompts = PromptStore(axis=self.stack.along, position=fixed)

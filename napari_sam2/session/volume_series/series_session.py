@@ -87,16 +87,18 @@ class SessionWriter:
 
     def put(self, results: Sequence[FrameResult]) -> None:
         """Store masks; accepted and locked ones stay."""
+        sessions = {r.index[0]: self._sessions[volume_position(r.index[0])] for r in results}
         with self._sessions.history.edit("Store masks"):
             for result in results:
                 time, z = result.index
-                self._sessions[volume_position(time)].store_tracked([replace(result, frame=z)])
+                sessions[time].store_tracked([replace(result, frame=z)])
 
     def clear(self, time: int, objects: Sequence[int]) -> None:
         """Delete what earlier runs have computed of some objects at a time point."""
+        session = self._sessions[volume_position(time)]
         with self._sessions.history.edit("Delete masks"):
             for object_id in objects:
-                self._sessions[volume_position(time)].delete_tracked(object_id)
+                session.delete_tracked(object_id)
 
 
 @dataclass(frozen=True, slots=True)
